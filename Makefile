@@ -1,0 +1,54 @@
+# The template's own commands; `make demo` and `make test` need Python 3.11+, make and git, nothing else.
+PYTHON ?= python3
+VENV ?= .venv
+USE_CASE ?= f1
+UV := $(or $(shell command -v uv),$(VENV)/bin/uv)
+export UV_PROJECT_ENVIRONMENT = $(VENV)
+export PATH := $(abspath $(VENV)/bin):$(PATH)
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+.PHONY: setup
+setup: $(VENV)/.ready ## install what the template's maintainers need into .venv
+
+$(VENV)/.ready: pyproject.toml
+	@[ -x "$(UV)" ] || { $(PYTHON) -m venv $(VENV) && $(VENV)/bin/pip install --quiet 'uv>=0.9,<1'; }
+	@$(UV) sync --quiet --python $(PYTHON)
+	@touch $@
+
+.PHONY: demo
+demo: $(VENV)/.ready ## generate a project in demo/ and train it on the sample
+	@cookiecutter . --no-input --overwrite-if-exists --output-dir demo
+	@$(MAKE) --no-print-directory -C demo/f1_predictor train VENV=.venv PYTHON=$(abspath $(VENV)/bin/python)
+
+.PHONY: test
+test: $(VENV)/.ready ## run all tests: the template's, and those of a generated project
+	@pytest
+
+.PHONY: lint
+lint: $(VENV)/.ready ## check style, types, workflows and generated documents
+	@ruff check .
+	@ruff format --check .
+	@mypy
+	@zizmor --offline --quiet .github/workflows
+	@python tools/options.py --check
+
+.PHONY: docs
+docs: $(VENV)/.ready ## write docs/options.md from cookiecutter.json
+	@python tools/options.py
+
+.PHONY: bench
+bench: $(VENV)/.ready ## measure the numbers in the README
+	@python benchmarks/run.py
+
+.PHONY: open
+open: $(VENV)/.ready ## lay a use case over the shared tree for editing: [USE_CASE=f1]
+	@python tools/workbench.py open $(USE_CASE)
+
+.PHONY: save
+save: $(VENV)/.ready ## copy the workbench's edits back into the template: [USE_CASE=f1]
+	@python tools/workbench.py save $(USE_CASE)

@@ -1,0 +1,53 @@
+"""Refuse a wrong answer with one sentence that says what is right."""
+
+import json
+import keyword
+import re
+import sys
+
+ANSWERS = r"""{{ cookiecutter | tojson }}"""
+USE_CASES = ("f1",)
+TAKEN = {"config", "data", "docs", "flows", "infra", "metaflow", "overlays", "serving", "store", "tests"}
+
+
+def slug_problem(slug):
+    """Why a slug can't name a folder, a Python package and AWS resources, or None."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]{1,29}", slug) or keyword.iskeyword(slug):
+        return (
+            f"the project slug {slug!r} is no Python package name: use 2 to 30 lower-case letters, "
+            "digits and underscores, beginning with a letter, as in f1_predictor"
+        )
+    if slug in TAKEN or slug in sys.stdlib_module_names:
+        return f"the project slug {slug!r} is the name of another folder or package: choose one of your own"
+    return None
+
+
+def use_case_problem(use_case):
+    """Why a use case can't be generated, or None."""
+    if use_case in USE_CASES:
+        return None
+    return f"the use case {use_case!r} does not exist: choose one of {', '.join(USE_CASES)}"
+
+
+def region_problem(region):
+    """Why a name can't be an AWS region, or None."""
+    if re.fullmatch(r"[a-z]{2,3}(-[a-z]+){1,2}-\d", region):
+        return None
+    return f"{region!r} is no AWS region: name one as in eu-west-1"
+
+
+def problems(answers):
+    """A sentence for each wrong answer."""
+    found = (
+        slug_problem(answers["project_slug"]),
+        use_case_problem(answers["use_case"]),
+        region_problem(answers["aws_region"]),
+    )
+    return [problem for problem in found if problem]
+
+
+if __name__ == "__main__":
+    sentences = problems(json.loads(ANSWERS))
+    for sentence in sentences:
+        print(f"error: {sentence}", file=sys.stderr)
+    sys.exit(1 if sentences else 0)

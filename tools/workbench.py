@@ -1,0 +1,139 @@
+"""Edit the template as the project that it generates.
+
+    python tools/workbench.py open f1     lays the use case over the shared tree, in workbench/f1
+    python tools/workbench.py save f1     copies the edits back to the files they came from
+
+A line that was rendered from template text goes back as that text, unless it was edited; in an
+edited line the workbench's answers become template variables again. A file that was not there
+before goes to the use case's overlay. Nothing is saved if a saved file would not render to what
+stands in the workbench.
+"""
+
+import argparse
+import difflib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from cookiecutter.environment import StrictEnvironment
+from cookiecutter.generate import generate_context, is_copy_only_path
+from cookiecutter.main import cookiecutter
+
+ROOT = Path(__file__).resolve().parent.parent
+BENCH = ROOT / "workbench"
+SLUG = "{{cookiecutter.project_slug}}"
+ANSWERS = {
+    "project_name": "Workbench Project",
+    "project_slug": "workbench_project",
+    "description": "What the workbench project does",
+    "author": "Workbench Author",
+    "aws_region": "wb-bench-1",
+}
+
+
+def open_bench(use_case: str) -> Path:
+    """Bake a use case into the workbench; an earlier workbench of it is replaced."""
+    target = BENCH / use_case
+    shutil.rmtree(target, ignore_errors=True)
+    baked = Path(
+        cookiecutter(
+            str(ROOT),
+            no_input=True,
+            extra_context={**ANSWERS, "use_case": use_case},
+            output_dir=str(BENCH),
+        )
+    )
+    baked.rename(target)
+    subprocess.run(["git", "init", "--quiet"], cwd=target, check=True)
+    return target
+
+
+def save_bench(use_case: str) -> list[Path]:
+    """Copy what was edited back; returns the template files that changed."""
+    bench = BENCH / use_case
+    pending = {}
+    for name in _files(bench):
+        source = _origin(name, use_case)
+        edited = (bench / name).read_bytes()
+        if source.exists() and _render(source, source.read_bytes(), use_case) == edited:
+            continue
+        original = source.read_bytes() if source.exists() else b""
+        saved = _unrender(source, original, edited, use_case)
+        if _render(source, saved, use_case) != edited:
+            raise SystemExit(f"{name}: does not survive a round trip, edit {source} by hand")
+        pending[source] = saved
+    for source, saved in pending.items():
+        source.parent.mkdir(parents=True, exist_ok=True)
+        source.write_bytes(saved)
+    return sorted(pending)
+
+
+def _files(bench: Path) -> list[str]:
+    listed = subprocess.run(
+        ["git", "ls-files", "--others", "--cached", "--exclude-standard"],
+        cwd=bench, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    return [name for name in listed.stdout.splitlines() if name != "uv.lock"]
+
+
+def _origin(name: str, use_case: str) -> Path:
+    inside = name.replace(ANSWERS["project_slug"], SLUG)
+    project = ROOT / SLUG
+    overlays = [*project.glob(f"overlays/licence/MIT/{inside}")]
+    shared = project / inside
+    if overlays:
+        return overlays[0]
+    return shared if shared.exists() else project / "overlays" / "use_case" / use_case / inside
+
+
+def _context(use_case: str) -> dict:
+    context = generate_context(str(ROOT / "cookiecutter.json"))
+    rendered = dict(context["cookiecutter"]) | ANSWERS | {"use_case": use_case, "licence": "MIT"}
+    year = StrictEnvironment(context=context).from_string(rendered["__year"]).render()
+    return {"cookiecutter": rendered | {"__year": year}}
+
+
+def _is_copied(source: Path, use_case: str) -> bool:
+    inside = source.relative_to(ROOT / SLUG)
+    candidates = [inside, *inside.parents][:-1]
+    return any(is_copy_only_path(str(path), _context(use_case)) for path in candidates)
+
+
+def _render(source: Path, content: bytes, use_case: str) -> bytes:
+    if _is_copied(source, use_case):
+        return content
+    context = _context(use_case)
+    environment = StrictEnvironment(context=context, keep_trailing_newline=True)
+    return environment.from_string(content.decode()).render(**context).encode()
+
+
+def _unrender(source: Path, original: bytes, edited: bytes, use_case: str) -> bytes:
+    if _is_copied(source, use_case):
+        return edited
+    template = original.decode().splitlines(keepends=True)
+    rendered = _render(source, original, use_case).decode().splitlines(keepends=True)
+    new = edited.decode().splitlines(keepends=True)
+    saved = []
+    for tag, a, b, c, d in difflib.SequenceMatcher(None, rendered, new, False).get_opcodes():
+        saved += template[a:b] if tag == "equal" else [_as_template(line) for line in new[c:d]]
+    return "".join(saved).encode()
+
+
+def _as_template(line: str) -> str:
+    for key, answer in ANSWERS.items():
+        line = line.replace(answer, "{{ cookiecutter." + key + " }}")
+    return line
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("command", choices=["open", "save"])
+    parser.add_argument("use_case")
+    options = parser.parse_args()
+    if options.command == "open":
+        print(f"edit {open_bench(options.use_case).relative_to(ROOT)}, then: make save")
+    else:
+        changed = save_bench(options.use_case)
+        print("\n".join(f"saved {path.relative_to(ROOT)}" for path in changed) or "nothing to save")
+    sys.exit(0)
