@@ -7,7 +7,8 @@ import sys
 
 ANSWERS = r"""{{ cookiecutter | tojson }}"""
 USE_CASES = ("f1",)
-TAKEN = {"config", "data", "docs", "flows", "infra", "metaflow", "overlays", "serving", "store", "tests"}
+TAKEN = set("config data docs flows infra overlays serving store tests".split())
+TAKEN |= set("boto3 flask metaflow numpy onnx pandas pydantic requests sklearn xgboost".split())
 
 
 def slug_problem(slug):

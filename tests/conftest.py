@@ -1,0 +1,58 @@
+"""One baked project and one environment for all tests that run it."""
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cookiecutter.main import cookiecutter
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED_VENV = ROOT / ".cache" / "project-venv"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A generated project, and its commands as its user types them."""
+
+    path: Path
+
+    def make(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run make in the project, in the environment that all bakes share."""
+        outer = {"VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT", "MAKEFLAGS", "MAKELEVEL"}
+        environment = {key: value for key, value in os.environ.items() if key not in outer}
+        return subprocess.run(
+            ["make", "--no-print-directory", f"VENV={SHARED_VENV}", *words],
+            cwd=self.path,
+            env=environment | variables,
+            capture_output=True,
+            text=True,
+        )
+
+    def fresh(self) -> None:
+        """Forget the environment's last sync, which may have been another project's."""
+        (SHARED_VENV / ".ready").unlink(missing_ok=True)
+
+
+def bake(folder: Path, **answers: Any) -> Project:
+    """Generate a project in a folder."""
+    baked = cookiecutter(str(ROOT), no_input=True, output_dir=str(folder), extra_context=answers)
+    return Project(Path(baked))
+
+
+@pytest.fixture(scope="session")
+def f1(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The default project, with its environment set up."""
+    project = bake(tmp_path_factory.mktemp("f1"))
+    project.fresh()
+    assert project.make("setup").returncode == 0
+    return project
+
+
+def real(variable: str) -> str:
+    """The folder of real data that an environment variable names, or a skip that says so."""
+    if variable not in os.environ:
+        pytest.skip(f"set {variable} to a folder with the Ergast CSV tables to run this test")
+    return os.environ[variable]

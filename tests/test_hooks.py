@@ -1,0 +1,103 @@
+"""The hooks as functions, and a refusal as a person sees it."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def hook(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "hooks" / f"{name}.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+pre = hook("pre_gen_project")
+post = hook("post_gen_project")
+
+
+@pytest.mark.parametrize("slug", ["f1_predictor", "ab", "shop2", "a" * 30])
+def test_good_slugs(slug: str) -> None:
+    assert pre.slug_problem(slug) is None
+
+
+@pytest.mark.parametrize(
+    "slug", ["", "a", "F1", "1f", "f1-predictor", "a b", "class", "é1", "a" * 31, "../x", "x\n"]
+)
+def test_slugs_that_name_no_package(slug: str) -> None:
+    assert "no Python package name" in pre.slug_problem(slug)
+
+
+@pytest.mark.parametrize("slug", ["json", "tests", "data", "metaflow", "pandas"])
+def test_slugs_that_are_taken(slug: str) -> None:
+    assert "another folder or package" in pre.slug_problem(slug)
+
+
+@given(st.text())
+def test_an_accepted_slug_is_an_importable_name(slug: str) -> None:
+    assert pre.slug_problem(slug) is not None or slug.isidentifier()
+
+
+@pytest.mark.parametrize("use_case", ["intent", "tabular", "F1", ""])
+def test_use_cases_that_do_not_exist(use_case: str) -> None:
+    assert "choose one of f1" in pre.use_case_problem(use_case)
+
+
+@pytest.mark.parametrize("region", ["eu-west-1", "us-gov-east-1", "ap-southeast-2"])
+def test_good_regions(region: str) -> None:
+    assert pre.region_problem(region) is None
+
+
+@pytest.mark.parametrize("region", ["Ireland", "eu-west", "eu_west_1", ""])
+def test_bad_regions(region: str) -> None:
+    assert "as in eu-west-1" in pre.region_problem(region)
+
+
+def test_laying_an_overlay_replaces_files_and_removes_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, text in {
+        "shared": "shared",
+        "overlays/use_case/f1/deep/own": "f1",
+        "overlays/use_case/other/deep/own": "other",
+        "overlays/licence/MIT/LICENSE": "MIT",
+    }.items():
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(text)
+    post.lay({"use_case": "f1", "licence": "MIT"})
+    left = {str(p.relative_to(tmp_path)): p.read_text() for p in tmp_path.rglob("*") if p.is_file()}
+    assert left == {"shared": "shared", "deep/own": "f1", "LICENSE": "MIT"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        ("project_slug=F1-Predictor", "the project slug 'F1-Predictor' is no Python package name"),
+        ("use_case=intent", "the use case 'intent' does not exist: choose one of f1"),
+        ("aws_region=Ireland", "'Ireland' is no AWS region: name one as in eu-west-1"),
+    ],
+)
+def test_a_wrong_answer_gets_one_sentence_and_leaves_nothing(
+    tmp_path: Path, answer: str, sentence: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cookiecutter", str(ROOT), "--no-input", "-o", str(tmp_path), answer],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"COOKIECUTTER_CONFIG": os.devnull},
+    )
+    assert done.returncode != 0
+    assert f"error: {sentence}" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
