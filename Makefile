@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 USE_CASE ?= f1
+CODE = hooks tools tests benchmarks
 UV := $(or $(shell command -v uv),$(VENV)/bin/uv)
 export UV_PROJECT_ENVIRONMENT = $(VENV)
 export PATH := $(abspath $(VENV)/bin):$(PATH)
@@ -31,8 +32,8 @@ test: $(VENV)/.ready ## run all tests: the template's, and those of a generated 
 
 .PHONY: lint
 lint: $(VENV)/.ready ## check style, types, workflows and generated documents
-	@ruff check .
-	@ruff format --check .
+	@ruff check $(CODE)
+	@ruff format --check $(CODE)
 	@mypy
 	@zizmor --offline --quiet .github/workflows
 	@python tools/options.py --check

@@ -8,7 +8,7 @@ ANSWERS = r"""{{ cookiecutter | tojson }}"""
 OVERLAYS = Path("overlays")
 
 
-def lay(answers):
+def lay(answers: dict[str, str]) -> None:
     """Copy each chosen overlay over the project in the current folder."""
     for question in sorted(folder.name for folder in OVERLAYS.iterdir()):
         shutil.copytree(OVERLAYS / question / answers[question], ".", dirs_exist_ok=True)

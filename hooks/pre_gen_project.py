@@ -7,37 +7,37 @@ import sys
 
 ANSWERS = r"""{{ cookiecutter | tojson }}"""
 USE_CASES = ("f1",)
-TAKEN = set("config data docs flows infra overlays serving store tests".split())
-TAKEN |= set("boto3 flask metaflow numpy onnx pandas pydantic requests sklearn xgboost".split())
+FOLDERS = {"config", "data", "docs", "flows", "infra", "overlays", "serving", "store", "tests"}
+PACKAGES = {"flask", "metaflow", "numpy", "onnx", "pandas", "pydantic", "sklearn", "xgboost"}
 
 
-def slug_problem(slug):
+def slug_problem(slug: str) -> str | None:
     """Why a slug can't name a folder, a Python package and AWS resources, or None."""
     if not re.fullmatch(r"[a-z][a-z0-9_]{1,29}", slug) or keyword.iskeyword(slug):
         return (
             f"the project slug {slug!r} is no Python package name: use 2 to 30 lower-case letters, "
             "digits and underscores, beginning with a letter, as in f1_predictor"
         )
-    if slug in TAKEN or slug in sys.stdlib_module_names:
-        return f"the project slug {slug!r} is the name of another folder or package: choose one of your own"
+    if slug in FOLDERS | PACKAGES | sys.stdlib_module_names:
+        return f"the project slug {slug!r} names another folder or package: choose one of your own"
     return None
 
 
-def use_case_problem(use_case):
+def use_case_problem(use_case: str) -> str | None:
     """Why a use case can't be generated, or None."""
     if use_case in USE_CASES:
         return None
     return f"the use case {use_case!r} does not exist: choose one of {', '.join(USE_CASES)}"
 
 
-def region_problem(region):
+def region_problem(region: str) -> str | None:
     """Why a name can't be an AWS region, or None."""
     if re.fullmatch(r"[a-z]{2,3}(-[a-z]+){1,2}-\d", region):
         return None
     return f"{region!r} is no AWS region: name one as in eu-west-1"
 
 
-def problems(answers):
+def problems(answers: dict[str, str]) -> list[str]:
     """A sentence for each wrong answer."""
     found = (
         slug_problem(answers["project_slug"]),

@@ -40,7 +40,7 @@ def test_slugs_that_name_no_package(slug: str) -> None:
 
 @pytest.mark.parametrize("slug", ["json", "tests", "data", "metaflow", "pandas"])
 def test_slugs_that_are_taken(slug: str) -> None:
-    assert "another folder or package" in pre.slug_problem(slug)
+    assert "names another folder or package" in pre.slug_problem(slug)
 
 
 @given(st.text())
@@ -92,7 +92,16 @@ def test_a_wrong_answer_gets_one_sentence_and_leaves_nothing(
     tmp_path: Path, answer: str, sentence: str
 ) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "cookiecutter", str(ROOT), "--no-input", "-o", str(tmp_path), answer],
+        [
+            sys.executable,
+            "-m",
+            "cookiecutter",
+            str(ROOT),
+            "--no-input",
+            "-o",
+            str(tmp_path),
+            answer,
+        ],
         capture_output=True,
         text=True,
         env=os.environ | {"COOKIECUTTER_CONFIG": os.devnull},

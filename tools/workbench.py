@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from cookiecutter.environment import StrictEnvironment
 from cookiecutter.generate import generate_context, is_copy_only_path
@@ -87,7 +88,7 @@ def _origin(name: str, use_case: str) -> Path:
     return shared if shared.exists() else project / "overlays" / "use_case" / use_case / inside
 
 
-def _context(use_case: str) -> dict:
+def _context(use_case: str) -> dict[str, Any]:
     context = generate_context(str(ROOT / "cookiecutter.json"))
     rendered = dict(context["cookiecutter"]) | ANSWERS | {"use_case": use_case, "licence": "MIT"}
     year = StrictEnvironment(context=context).from_string(rendered["__year"]).render()
@@ -105,7 +106,8 @@ def _render(source: Path, content: bytes, use_case: str) -> bytes:
         return content
     context = _context(use_case)
     environment = StrictEnvironment(context=context, keep_trailing_newline=True)
-    return environment.from_string(content.decode()).render(**context).encode()
+    rendered: str = environment.from_string(content.decode()).render(**context)
+    return rendered.encode()
 
 
 def _unrender(source: Path, original: bytes, edited: bytes, use_case: str) -> bytes:

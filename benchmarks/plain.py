@@ -1,0 +1,34 @@
+"""The training flow's work without Metaflow: one Python process with two workers.
+
+Run in a generated f1 project: python plain.py SNAPSHOT
+"""
+
+import sys
+from concurrent.futures import ProcessPoolExecutor
+
+from f1_predictor.mlops import config, preparation, selection, training
+
+
+def main(snapshot: str) -> None:
+    """Validate, make features, search every candidate, judge and refit the winner."""
+    settings = config.load("local")
+    root, options = settings.store.root, settings.training.model_dump()
+    with ProcessPoolExecutor(options["workers"]) as pool:
+        raw = pool.submit(preparation.validate, root, snapshot)
+        engineered = pool.submit(preparation.engineer, root, snapshot)
+        frame, _, report = engineered.result()
+        preparation.accept(raw.result(), report)
+        parts = training.split(frame, options)
+        searches = [
+            pool.submit(training.search, name, parts.train, parts.validation, options["seed"])
+            for name in training.candidate_names()
+        ]
+        winner = selection.choose([search.result() for search in searches], {})
+        judged = pool.submit(training.judge, winner, parts, options["seed"])
+        served = pool.submit(training.refit, winner, frame, options["seed"])
+        evaluation = selection.evaluate([], {}, winner, judged.result(), served.result())
+    print(evaluation["winner"], evaluation["metrics"]["test"])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

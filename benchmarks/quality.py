@@ -1,0 +1,51 @@
+"""Walk-forward quality: each season predicted by a model that saw only earlier ones.
+
+Run in a generated f1 project: python quality.py FOLDER FIRST LAST
+For each season the product's own procedure runs: the candidates are searched on the seasons before
+it, the one that validates best is refitted on all of them, and its predictions of the season count.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+from f1_predictor import candidates, data, features, metrics
+from f1_predictor.mlops import config, selection, training
+
+
+def main(folder: str, first: int, last: int) -> None:
+    """Print metrics of all held-out races beside the baseline, for each season and pooled."""
+    options = config.load("local").training.model_dump()
+    with tempfile.TemporaryDirectory() as snapshot:
+        data.collect({"source": "files", "directory": folder}, Path(snapshot))
+        frame = features.build(data.read(Path(snapshot)))
+    parts = [_season(frame, season, options) for season in range(first, last + 1)]
+    pooled = pd.concat(parts)
+    for name in ("predicted", "baseline"):
+        print(f"{name:<12}", _told(metrics.score(pooled, pooled[name].to_numpy())))
+
+
+def _season(frame: pd.DataFrame, season: int, options: dict[str, int]) -> pd.DataFrame:
+    split = training.split(frame[frame["period"] <= season], options)
+    results = [
+        training.search(name, split.train, split.validation, options["seed"])
+        for name in training.candidate_names()
+    ]
+    winner = selection.choose(results, {})
+    candidate = candidates.by_name(winner["candidate"])
+    fitted = candidates.fit(
+        candidate, winner["settings"], split.past, training.COLUMNS, options["seed"]
+    )
+    predicted = candidates.predict(fitted, split.test, training.COLUMNS)
+    told = _told(metrics.score(split.test, predicted))
+    print(f"{season:<12}", told, winner["candidate"], winner["settings"], flush=True)
+    return split.test.assign(predicted=predicted, baseline=metrics.baseline(split.test))
+
+
+def _told(scores: dict[str, float]) -> str:
+    return "  ".join(f"{name} {value:.3f}" for name, value in scores.items())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

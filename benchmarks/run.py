@@ -1,0 +1,63 @@
+"""Every number in the README, measured in one run: `make bench`.
+
+F1_DATA and F1_DATA_1950 name folders with real tables; without them the sample alone is measured.
+"""
+
+import os
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main() -> None:
+    """Bake, set up, train and measure, printing a line for each number."""
+    with tempfile.TemporaryDirectory() as folder:
+        seconds = timed(["cookiecutter", str(ROOT), "--no-input", "-o", folder], Path.cwd())
+        print(f"bake: {seconds:.1f} s")
+        project = Path(folder, "f1_predictor")
+        print(f"make setup, warm cache: {timed(['make', 'setup'], project):.1f} s")
+        print(f"make train on the sample: {timed(['make', 'train'], project):.1f} s")
+        if "F1_DATA_1950" in os.environ:
+            script(project, "features.py", os.environ["F1_DATA_1950"])
+        if "F1_DATA" in os.environ:
+            overhead(project, os.environ["F1_DATA"])
+            script(project, "quality.py", os.environ["F1_DATA"], "2022", "2024")
+
+
+def overhead(project: Path, folder: str) -> None:
+    """The flow's wall time against the same work in one plain process, three times in turn."""
+    timed(["make", "data", "SOURCE=files", f"DIR={folder}"], project)
+    snapshot = (project / "store" / "snapshots" / "newest").read_text()
+    plain = [".venv/bin/python", str(ROOT / "benchmarks" / "plain.py"), snapshot]
+    pairs = [(timed(["make", "train"], project), timed(plain, project)) for _ in range(3)]
+    for flow, alone in pairs:
+        print(f"make train on 2010-2024: {flow:.1f} s, plain: {alone:.1f} s, {flow / alone:.2f} x")
+
+
+def timed(command: list[str], folder: Path) -> float:
+    """Seconds of wall time that a command takes; its output is shown only if it fails."""
+    started = time.perf_counter()
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment())
+    if done.returncode:
+        raise SystemExit(done.stdout + done.stderr)
+    return time.perf_counter() - started
+
+
+def script(project: Path, name: str, *arguments: str) -> None:
+    """Run a benchmark of this folder in the project's environment."""
+    command = [".venv/bin/python", str(ROOT / "benchmarks" / name), *arguments]
+    subprocess.run(command, cwd=project, check=True, env=environment())
+
+
+def environment() -> dict[str, str]:
+    """This process's environment without what make and the template's own venv put there."""
+    ours = {"UV_PROJECT_ENVIRONMENT", "VIRTUAL_ENV", "MAKEFLAGS", "MAKELEVEL"}
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    return {key: value for key, value in os.environ.items() if key not in ours} | threads
+
+
+if __name__ == "__main__":
+    main()

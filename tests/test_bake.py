@@ -1,0 +1,71 @@
+"""Every supported answer bakes to a clean project; nothing of the template is left in it."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from conftest import Project, bake
+
+SUPPORTED = [
+    pytest.param({}, id="defaults"),
+    pytest.param({"project_slug": "grid_oracle", "project_name": "Grid Oracle"}, id="other name"),
+    pytest.param({"licence": "BSD-3-Clause"}, id="BSD"),
+    pytest.param({"licence": "Proprietary"}, id="proprietary"),
+    pytest.param({"aws_region": "us-gov-east-1"}, id="other region"),
+    pytest.param({"author": 'O\'Neil & "Sons" \\ <x>', "description": "é {x} #"}, id="odd text"),
+]
+LEFTOVER = re.compile(r"\{\{|\{%|\{#|cookiecutter")
+
+
+def texts(project: Project) -> dict[str, str]:
+    files = [p for p in project.path.rglob("*") if p.is_file()]
+    return {str(p.relative_to(project.path)): p.read_text() for p in files}
+
+
+@pytest.mark.parametrize("answers", SUPPORTED)
+def test_a_bake_is_clean(answers: dict[str, str], tmp_path: Path) -> None:
+    project = bake(tmp_path, **answers)
+    slug = answers.get("project_slug", "f1_predictor")
+    found = texts(project)
+    assert project.path.name == slug
+    assert not [name for name, text in found.items() if LEFTOVER.search(name + text)]
+    assert not [name for name in found if name.startswith("overlays")]
+    meta = tomllib.loads(found["pyproject.toml"])["project"]
+    assert meta["name"] == slug
+    assert meta["authors"][0]["name"] == answers.get("author", "Your Name")
+    for name, text in found.items():
+        if name.endswith(".py"):
+            compile(text, name, "exec")
+        if name.endswith(".toml"):
+            tomllib.loads(text)
+
+
+@pytest.mark.parametrize(
+    ("licence", "words"),
+    [
+        ("MIT", "MIT License"),
+        ("BSD-3-Clause", "BSD 3-Clause License"),
+        ("Proprietary", "All rights reserved"),
+    ],
+)
+def test_the_licence_is_the_chosen_one(licence: str, words: str, tmp_path: Path) -> None:
+    assert words in (bake(tmp_path, licence=licence).path / "LICENSE").read_text()
+
+
+def test_two_bakes_differ_in_the_name_only(tmp_path: Path) -> None:
+    one = texts(bake(tmp_path, project_slug="one_name"))
+    two = texts(bake(tmp_path, project_slug="two_name"))
+    renamed = {
+        k.replace("one_name", "two_name"): v.replace("one_name", "two_name") for k, v in one.items()
+    }
+    assert renamed == two
+
+
+def test_a_bake_has_these_rooms(f1: Project) -> None:
+    rooms = {p.name for p in f1.path.iterdir() if not p.name.startswith(".")}
+    made_by_use = {"uv.lock", "store", "f1_predictor.egg-info"}
+    assert rooms - made_by_use == {
+        "LICENSE", "Makefile", "README.md", "config", "data", "f1_predictor", "flows",
+        "pyproject.toml", "tests",
+    }  # fmt: skip
