@@ -1,0 +1,124 @@
+"""The training flow: a snapshot in, a bundle in the model store out."""
+
+from metaflow import (
+    Config,
+    FlowSpec,
+    Parameter,
+    card,
+    catch,
+    config_expr,
+    current,
+    project,
+    step,
+)
+
+import {{ cookiecutter.project_slug }}  # noqa: F401 - ships the package with the flow's code
+from {{ cookiecutter.project_slug }}.mlops.policy import policy
+
+
+@policy
+@project(name=config_expr("config.project.name"))
+class TrainFlow(FlowSpec):
+    """Raw tables → validated, features → candidates → winner → bundle."""
+
+    config = Config(
+        "config", default="config/local.toml", parser="{{ cookiecutter.project_slug }}.mlops.config.parse"
+    )
+    snapshot = Parameter("snapshot", help="hash of the snapshot to train on", required=True)
+
+    @step
+    def start(self):
+        """Check the raw tables and make the features side by side."""
+        self.next(self.validate_data, self.engineer_features)
+
+    @card
+    @step
+    def validate_data(self):
+        """Hold the raw tables against their expectations."""
+        from {{ cookiecutter.project_slug }}.mlops import preparation
+
+        self.report = preparation.validate(self.config.store.root, self.snapshot)
+        print(self.report.table())
+        self.next(self.accept_data)
+
+    @card
+    @step
+    def engineer_features(self):
+        """Make the feature table, cut it by time, and keep what is known after the newest race."""
+        from {{ cookiecutter.project_slug }}.mlops import preparation, training
+
+        self.frame, self.lookup, self.report = preparation.engineer(
+            self.config.store.root, self.snapshot
+        )
+        print(self.report.table())
+        self.parts = training.split(self.frame, self.config.training)
+        self.names = training.candidate_names()
+        self.next(self.accept_data)
+
+    @step
+    def accept_data(self, inputs):
+        """Stop here if an expectation of severity error is broken."""
+        from {{ cookiecutter.project_slug }}.mlops import validation
+
+        validation.accept(*(task.report for task in inputs))
+        self.merge_artifacts(inputs, exclude=["report"])
+        self.next(self.compete)
+
+    @step
+    def compete(self):
+        """Train every candidate in a task of its own."""
+        self.next(self.train_candidate, foreach="names")
+
+    @card
+    @catch(var="failure", print_exception=False)
+    @step
+    def train_candidate(self):
+        """Search one candidate's settings on the validation periods."""
+        from {{ cookiecutter.project_slug }}.mlops import training
+
+        self.result = training.search(
+            self.input, self.parts.train, self.parts.validation, self.config.training.seed
+        )
+        self.next(self.select_winner)
+
+    @step
+    def select_winner(self, inputs):
+        """Keep the best candidate that can be served."""
+        from {{ cookiecutter.project_slug }}.mlops import selection
+
+        self.results = [task.result for task in inputs if not task.failure]
+        self.failures = {task.input: task.failure.exception for task in inputs if task.failure}
+        self.winner = selection.choose(self.results, self.failures)
+        self.merge_artifacts(inputs, include=["frame", "lookup", "parts"])
+        self.next(self.make_bundle)
+
+    @card
+    @step
+    def make_bundle(self):
+        """Judge the winner on the test periods, once; refit it on all rows; keep both."""
+        from {{ cookiecutter.project_slug }}.mlops import bundle, selection, training
+
+        seed = self.config.training.seed
+        self.judged = training.judge(self.winner, self.parts, seed)
+        self.served = training.refit(self.winner, self.frame, seed)
+        self.evaluation = {
+            "run": current.run_id,
+            "snapshot": self.snapshot,
+            "commit": bundle.commit(),
+            "periods": self.parts.periods,
+            **selection.evaluate(
+                self.results, self.failures, self.winner, self.judged, self.served
+            ),
+        }
+        self.model_hash = bundle.write(
+            self.config.store.root, self.served, self.judged, self.evaluation, self.lookup
+        )
+        self.next(self.end)
+
+    @step
+    def end(self):
+        """The bundle is in the store."""
+
+
+if __name__ == "__main__":
+    TrainFlow()

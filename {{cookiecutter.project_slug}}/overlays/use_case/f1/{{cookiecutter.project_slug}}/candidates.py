@@ -1,0 +1,192 @@
+"""The models that compete. To add one, write a function that makes it and a line in CANDIDATES.
+
+Each predicts a finishing place or a score in its stead (lower is better); only the order within a
+race counts. Trees see the raw float32 columns: scaled ones would differ from their ONNX.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Settings = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a model answers for each row."""
+
+    name: str
+    unit: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A family of models.
+
+    Attributes:
+        name: its name in configuration and reports.
+        complexity: 1 = simplest; of two that are equally good the simpler wins.
+        grid: the settings that the search tries.
+        make: an unfitted estimator from `seed` and settings.
+        ranks: whether it learns from groups of rows (`qid`) instead of single rows.
+    """
+
+    name: str
+    complexity: int
+    grid: tuple[Settings, ...]
+    make: Callable[..., Any]
+    ranks: bool = False
+
+
+OUTPUT = Output("finish", "place", "expected finishing place, or a score like it; lower is better")
+
+
+def settings(**choices: Sequence[Any]) -> tuple[Settings, ...]:
+    """Every combination of the choices."""
+    return tuple(
+        dict(zip(choices, values, strict=True)) for values in product(*choices.values())
+    )
+
+
+def _ridge(seed: int, **chosen: Any) -> Any:
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler(), Ridge(random_state=seed, **chosen))
+
+
+def _random_forest(seed: int, **chosen: Any) -> Any:
+    from sklearn.ensemble import RandomForestRegressor
+
+    return RandomForestRegressor(n_jobs=1, random_state=seed, **chosen)
+
+
+def _gradient_boosting(seed: int, **chosen: Any) -> Any:
+    from sklearn.ensemble import GradientBoostingRegressor
+
+    return GradientBoostingRegressor(random_state=seed, **chosen)
+
+
+def _adaboost(seed: int, max_depth: int, **chosen: Any) -> Any:
+    from sklearn.ensemble import AdaBoostRegressor
+    from sklearn.tree import DecisionTreeRegressor
+
+    tree = DecisionTreeRegressor(max_depth=max_depth, min_samples_leaf=20)
+    return AdaBoostRegressor(tree, random_state=seed, **chosen)
+
+
+def _xgboost(seed: int, **chosen: Any) -> Any:
+    from xgboost import XGBRegressor
+
+    return XGBRegressor(n_jobs=1, random_state=seed, tree_method="hist", **chosen)
+
+
+def _xgboost_ranker(seed: int, **chosen: Any) -> Any:
+    """A higher label gets a higher score, so the place as the label keeps lower = better."""
+    from xgboost import XGBRanker
+
+    return XGBRanker(
+        objective="rank:pairwise",
+        lambdarank_pair_method="mean",
+        n_jobs=1,
+        random_state=seed,
+        tree_method="hist",
+        **chosen,
+    )
+
+
+CANDIDATES: tuple[Candidate, ...] = (
+    Candidate("ridge", 1, settings(alpha=[1, 10, 100, 300, 1000, 3000, 10000]), _ridge),
+    Candidate(
+        "random_forest",
+        2,
+        settings(
+            n_estimators=[80], max_depth=[6, 9], max_features=[0.2, 0.4], min_samples_leaf=[10, 30]
+        ),
+        _random_forest,
+    ),
+    Candidate(
+        "adaboost", 3, settings(n_estimators=[30], learning_rate=[0.1, 0.3], max_depth=[5, 7]),
+        _adaboost,
+    ),
+    Candidate(
+        "gradient_boosting",
+        4,
+        settings(
+            n_estimators=[60, 120], learning_rate=[0.05], max_depth=[3, 4], subsample=[0.5],
+            max_features=[0.2], min_samples_leaf=[20],
+        ),
+        _gradient_boosting,
+    ),
+    Candidate(
+        "xgboost",
+        5,
+        settings(
+            n_estimators=[100, 200], learning_rate=[0.05], max_depth=[2, 3, 4], subsample=[0.7],
+            colsample_bytree=[0.4], min_child_weight=[20, 60],
+        ),
+        _xgboost,
+    ),
+    Candidate(
+        "xgboost_ranker",
+        6,
+        settings(
+            n_estimators=[60, 120], learning_rate=[0.05], max_depth=[2, 3, 4], subsample=[0.7],
+            colsample_bytree=[0.4], min_child_weight=[5],
+        ),
+        _xgboost_ranker,
+        ranks=True,
+    ),
+)  # fmt: skip
+
+
+def by_name(name: str) -> Candidate:
+    """The candidate of that name."""
+    return next(each for each in CANDIDATES if each.name == name)
+
+
+def fit(
+    candidate: Candidate,
+    settings: Mapping[str, Any],
+    frame: pd.DataFrame,
+    columns: Sequence[str],
+    seed: int,
+) -> Any:
+    """Fit one setting on a feature table.
+
+    Args:
+        candidate: the family.
+        settings: one item of its grid.
+        frame: a feature table; the rows of a race stand together.
+        columns: names of the features, in the order of the model's input.
+        seed: fixes all that is random.
+    """
+    model = candidate.make(seed, **settings)
+    if candidate.ranks:
+        return model.fit(_matrix(frame, columns), _target(frame), qid=_race(frame))
+    return model.fit(_matrix(frame, columns), _target(frame))
+
+
+def predict(fitted: Any, frame: pd.DataFrame, columns: Sequence[str]) -> Array:
+    """Predictions of shape [len(frame)]; lower = better finish."""
+    return np.asarray(fitted.predict(_matrix(frame, columns)), dtype=np.float64)
+
+
+def _matrix(frame: pd.DataFrame, columns: Sequence[str]) -> Array:
+    return frame[list(columns)].to_numpy(dtype=np.float32)
+
+
+def _target(frame: pd.DataFrame) -> Array:
+    return frame["target"].to_numpy(dtype=np.float64)
+
+
+def _race(frame: pd.DataFrame) -> Array:
+    group = frame["group"]
+    return (group != group.shift()).cumsum().to_numpy()

@@ -1,0 +1,132 @@
+"""The frames that expectations look at: the raw tables, and what is derived from several of them.
+
+The index of a derived frame names its rows as people do ("2021 round 12").
+"""
+
+import pandas as pd
+
+from .data import Tables
+
+COLUMNS: dict[str, list[str]] = {
+    "races": ["race_id", "year", "round", "circuit_id", "name", "date"],
+    "results": [
+        *("race_id", "driver_id", "constructor_id", "grid", "position", "position_text"),
+        *("position_order", "points", "laps", "status_id"),
+    ],
+    "qualifying": ["race_id", "driver_id", "constructor_id", "position", "q1", "q2", "q3"],
+    "sprint_results": [
+        *("race_id", "driver_id", "constructor_id", "grid", "position", "position_order", "points"),
+    ],
+    "driver_standings": ["race_id", "driver_id", "points", "position", "wins"],
+    "constructor_standings": ["race_id", "constructor_id", "points", "position", "wins"],
+    "drivers": ["driver_id", "ref", "code", "name", "dob", "nationality"],
+    "constructors": ["constructor_id", "ref", "name", "nationality"],
+    "circuits": ["circuit_id", "ref", "name", "location", "country"],
+    "status": ["status_id", "status"],
+}
+
+OWNERS = {
+    "race_id": "races",
+    "driver_id": "drivers",
+    "constructor_id": "constructors",
+    "circuit_id": "circuits",
+    "status_id": "status",
+}
+"""The table in which an id must be known."""
+
+ALL_RESULTS_COUNT_FROM = 1991
+"""The season since which a driver's standing is the sum of all his results, not of the best."""
+
+
+def views(tables: Tables) -> dict[str, pd.DataFrame]:
+    """The tables, and the frames derived from them unless a table or a column is missing.
+
+    `references`: one row per id that a table uses; `unknown` is the id if its owner lacks it.
+    `race_summary`: one row per race: the number of starters (0 if its results are missing), the
+    last place, the numbers of winners and of drivers who qualified but have no result, the share of
+    starters without qualifying; null for a race to come.
+    `driver_points`, `driver_points_before_1991`, `constructor_points`: one row per season and
+    driver or constructor; `difference` is the points of all races less the final standing's.
+    """
+    if any(not set(columns) <= set(tables.get(t, ())) for t, columns in COLUMNS.items()):
+        return dict(tables)
+    drivers = _points(tables, "driver")
+    modern = drivers["year"] >= ALL_RESULTS_COUNT_FROM
+    return {
+        **tables,
+        "references": _references(tables),
+        "race_summary": _race_summary(tables),
+        "driver_points": drivers[modern],
+        "driver_points_before_1991": drivers[~modern],
+        "constructor_points": _points(tables, "constructor"),
+    }
+
+
+def feature_views(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The feature table as `features`; `feature_races`, one row per race.
+
+    `misplaced` is the number of a race's rows whose target isn't their rank among its n starters.
+    """
+    ranks = frame.groupby("group")["target"].rank(method="first")
+    misplaced = frame["target"].ne(ranks).groupby(frame["group"]).sum()
+    return {"features": frame, "feature_races": misplaced.to_frame("misplaced")}
+
+
+def _references(tables: Tables) -> pd.DataFrame:
+    parts: list[pd.Series[str]] = []
+    for table, columns in COLUMNS.items():
+        for column in columns:
+            owner = OWNERS.get(column, table)
+            if owner != table:
+                used = pd.Series(tables[table][column].dropna().unique(), dtype="str")
+                unknown = used.where(~used.isin(tables[owner][column]))
+                parts.append(unknown.set_axis([f"{table}.{column}"] * len(used)))
+    return pd.concat(parts).to_frame("unknown")
+
+
+def _race_summary(tables: Tables) -> pd.DataFrame:
+    races, results, qualifying = tables["races"], tables["results"], tables["qualifying"]
+    race = results["race_id"]
+    start = ["race_id", "driver_id"]
+    both = results[start].merge(qualifying[start], how="outer", indicator="found")
+    counts = pd.DataFrame(
+        {
+            "starters": race.groupby(race).size(),
+            "last_place": results["position_order"].groupby(race).max(),
+            "winners": results["position"].eq(1).groupby(race).sum(),
+            "without_result": both["found"].eq("right_only").groupby(both["race_id"]).sum(),
+            "without_qualifying": both["found"].eq("left_only").groupby(both["race_id"]).mean(),
+        }
+    )
+    summary = races[["race_id", "year"]].assign(year_of_date=races["date"].dt.year)
+    summary = summary.join(counts.reindex(race.unique()), on="race_id")
+    newest = races.loc[summary["starters"].notna(), "date"].max()
+    summary.loc[races["date"] <= newest, "starters"] = summary["starters"].fillna(0)
+    label = races["year"].astype("str") + " round " + races["round"].astype("str")
+    return summary.set_axis(label)
+
+
+def _points(tables: Tables, kind: str) -> pd.DataFrame:
+    """Points of races and sprints against the standing after the newest race of each season.
+
+    A season under way whose newest race has no standings yet is left out.
+    """
+    key = f"{kind}_id"
+    races, standings = tables["races"], tables[f"{kind}_standings"]
+    held = races["race_id"].isin(tables["results"]["race_id"])
+    newest = races[held].sort_values("date").groupby("year").tail(1)
+    under_way = newest["year"].isin(races.loc[~held, "year"])
+    newest = newest[~under_way | newest["race_id"].isin(standings["race_id"])]
+
+    # The sprint of a race to come is in no standings yet.
+    starts = pd.concat([tables["results"], tables["sprint_results"]])[["race_id", key, "points"]]
+    starts = starts.merge(races.loc[held, ["race_id", "year"]])
+    scored = starts.groupby(["year", key])["points"].sum()
+    final = standings.merge(newest[["race_id", "year"]]).groupby(["year", key])["points"].sum()
+    both = pd.concat([scored, final], axis=1, keys=["scored", "standing"]).fillna(0).reset_index()
+    both = both[both["year"].isin(newest["year"])]
+
+    owners = tables[f"{kind}s"].drop_duplicates(key).set_index(key)["name"]
+    name = both[key].map(owners).fillna(both[key])
+    label = both["year"].astype("str") + " " + name
+    return both.assign(difference=(both["scored"] - both["standing"]).round(3)).set_axis(label)

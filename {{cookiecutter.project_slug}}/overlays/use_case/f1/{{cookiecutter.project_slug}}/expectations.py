@@ -1,0 +1,153 @@
+"""What must hold in the raw tables and in the feature table before anything is trained on them."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from . import checks
+from .checks import Check, Severity
+from .derived import COLUMNS, feature_views, views
+from .features import FEATURES
+
+__all__ = ["Check", "feature", "feature_views", "raw", "views"]
+
+NEVER_EMPTY = ("races", "results", "drivers", "constructors", "circuits", "status")
+
+KEYS: list[tuple[str, list[str], Severity]] = [
+    ("races", ["race_id"], "error"),
+    ("races", ["year", "round"], "error"),
+    ("results", ["race_id", "driver_id"], "error"),
+    ("results", ["race_id", "position_order"], "error"),
+    # Who set a time and was then put last stands twice in the qualifying of real seasons.
+    ("qualifying", ["race_id", "driver_id"], "warning"),
+    ("qualifying", ["race_id", "position"], "error"),
+    ("sprint_results", ["race_id", "driver_id"], "error"),
+    ("driver_standings", ["race_id", "driver_id"], "error"),
+    ("constructor_standings", ["race_id", "constructor_id"], "error"),
+    ("drivers", ["driver_id"], "error"),
+    ("constructors", ["constructor_id"], "error"),
+    ("circuits", ["circuit_id"], "error"),
+    ("status", ["status_id"], "error"),
+]
+
+NEVER_NULL = [
+    ("races", "circuit_id"),
+    ("races", "date"),
+    ("results", "constructor_id"),
+    ("results", "grid"),
+    ("results", "points"),
+    ("results", "status_id"),
+    ("driver_standings", "points"),
+    ("constructor_standings", "points"),
+]
+
+SELDOM_NULL = [
+    ("results", "position", 0.5),
+    ("qualifying", "q1", 0.05),
+    ("drivers", "dob", 0.05),
+    ("drivers", "nationality", 0.05),
+    ("circuits", "country", 0.05),
+]
+"""Table, column, and the largest share of nulls that a sound source has."""
+
+RANGES: list[tuple[str, str, Any, Any]] = [
+    ("races", "year", 1950, 2100),
+    ("races", "round", 1, 40),
+    ("races", "date", datetime(1950, 1, 1), datetime(2100, 12, 31)),
+    ("results", "grid", 0, 34),
+    ("results", "position", 1, 60),
+    ("results", "position_order", 1, 60),
+    ("results", "points", 0, 60),
+    ("results", "laps", 0, 250),
+    ("qualifying", "position", 1, 60),
+    ("qualifying", "q1", 30, 1800),
+    ("qualifying", "q2", 30, 1800),
+    ("qualifying", "q3", 30, 1800),
+    ("sprint_results", "grid", 0, 34),
+    ("sprint_results", "position_order", 1, 60),
+    ("sprint_results", "points", 0, 20),
+    ("driver_standings", "points", 0, 1000),
+    ("driver_standings", "wins", 0, 40),
+    ("constructor_standings", "points", 0, 2000),
+    ("constructor_standings", "wins", 0, 40),
+    ("drivers", "dob", datetime(1880, 1, 1), datetime(2100, 12, 31)),
+]
+
+RANGE_OF_UNIT = {
+    "place": (0, 300),
+    "0 or 1": (0, 1),
+    "share": (-1, 1),
+    "cars": (1, 60),
+    "races": (0, 1000),
+    "year": (1950, 2100),
+    "years": (10, 90),
+}
+RANGE_OF_ANY = (-1000, 1000)
+"""Plausible values of a feature; a wrong unit or a division by nearly 0 exceeds them."""
+
+
+def raw(previous_rows: Mapping[str, int] | None = None) -> list[Check]:
+    """The expectations about `views`.
+
+    Args:
+        previous_rows: The number of rows of each table in the last snapshot, if there is one.
+    """
+    keys = [(table, column) for table, columns, _ in KEYS for column in columns]
+    previous = {t: n for t, n in (previous_rows or {}).items() if t in COLUMNS}
+    return [
+        *(checks.columns(table, columns) for table, columns in COLUMNS.items()),
+        *(checks.filled(table) for table in NEVER_EMPTY),
+        *(checks.not_null(*column) for column in dict.fromkeys([*keys, *NEVER_NULL])),
+        *(checks.unique(*key) for key in KEYS),
+        *(checks.between(*limits) for limits in RANGES),
+        *_relations(),
+        *(checks.seldom_null(*limit) for limit in SELDOM_NULL),
+        *(checks.grown(table, n) for table, n in previous.items()),
+    ]
+
+
+def feature() -> list[Check]:
+    """The expectations about `feature_views`."""
+    labels = ("period", "group", "date", "entity", "target")
+    found = [
+        *(checks.not_null("features", label) for label in labels),
+        checks.unique("features", ["group", "entity"], "error"),
+        checks.always(
+            "feature_races", "misplaced", 0, "the targets of n starters are the ranks 1 to n"
+        ),
+    ]
+    for item in FEATURES:
+        unit = "share" if item.unit.startswith("share") else item.unit
+        low, high = RANGE_OF_UNIT.get(unit, RANGE_OF_ANY)
+        found.append(checks.not_null("features", item.name))
+        found.append(checks.between("features", item.name, low, high))
+    return found
+
+
+def _relations() -> list[Check]:
+    """What must hold between tables, or between the rows of a race."""
+    points = "the points of a season's races and sprints add up to its final standing"
+    starters = "a race up to the newest has results of 5 to 60 starters"
+    results = "at most 3 who qualified for a race have no result of it"
+    qualifying = "at most 30% of a race's starters lack qualifying"
+    return [
+        checks.null(
+            "references", "unknown", "every id that a table uses is known to the table it names"
+        ),
+        checks.equal(
+            "race_summary", "year", "year_of_date", "the date of a race lies in its season"
+        ),
+        checks.between("race_summary", "starters", 5, 60, "error", starters),
+        checks.equal(
+            "race_summary",
+            "starters",
+            "last_place",
+            "the last place of a race is the number of its starters",
+        ),
+        checks.always("race_summary", "winners", 1, "a race has exactly one winner"),
+        checks.between("race_summary", "without_result", 0, 3, "error", results),
+        checks.between("race_summary", "without_qualifying", 0, 0.3, "warning", qualifying),
+        checks.between("driver_points", "difference", -0.01, 0.01, "error", points),
+        checks.between("driver_points_before_1991", "difference", -0.01, 0.01, "warning", points),
+        checks.between("constructor_points", "difference", -0.01, 0.01, "warning", points),
+    ]

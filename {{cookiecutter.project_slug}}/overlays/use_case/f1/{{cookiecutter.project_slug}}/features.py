@@ -1,0 +1,261 @@
+"""From raw tables to one row a starter, and to what a release knows of the next race.
+
+A starter is who has a result other than W (withdrew, did not start), F (did not qualify) or
+E (excluded before the start). Who was disqualified (D) or was not classified (N, R) did start.
+Rows of a race come in the order of the grid, so no order tells the outcome.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .history import Array, History, Look
+from .inputs import FEATURES, NAMES, Feature, complete, start_places
+
+__all__ = ["FEATURES", "Feature", "build", "lookup"]
+
+Tables = dict[str, pd.DataFrame]
+DID_NOT_START = ("W", "F", "E")
+# A car that qualified but crawled back says nothing about pace: % of the fastest lap.
+SLOWEST_GAP = 7.0
+
+LOOKS: dict[str, dict[str, Look]] = {
+    "driver": {
+        "driver_starts": Look("start"),
+        "driver_wins": Look("win"),
+        "driver_podiums": Look("podium"),
+        "driver_finish_3": Look("finish", 3),
+        "driver_finish_10": Look("finish", 10),
+        "driver_finish": Look("finish", 25, 8),
+        "driver_classified": Look("classified", 25, 8),
+        "driver_grid": Look("place", 15, 5),
+        "driver_points": Look("points", 10),
+        "driver_retired": Look("retired", 20),
+        "driver_gap": Look("gap", 5),
+        "driver_gained": Look("gained", 10),
+        "driver_mate": Look("mate", 20),
+        "driver_mate_grid": Look("mate_place", 20),
+    },
+    "constructor": {
+        "team_finish_3": Look("finish", 3),
+        "team_finish": Look("finish", 20, 6),
+        "team_classified": Look("classified", 20, 6),
+        "team_grid": Look("place", 12, 4),
+        "team_points": Look("points", 10),
+        "team_retired": Look("retired", 15),
+        "team_gap": Look("gap", 4),
+    },
+    "circuit": {
+        "circuit_shuffle": Look("shuffle", 5),
+        "circuit_retired": Look("retired", 5),
+    },
+    "driver_circuit": {"driver_here": Look("finish", 5)},
+    "constructor_circuit": {"team_here": Look("finish", 4)},
+}
+STANDINGS = {
+    "driver": ("driver_standing", "driver_total"),
+    "constructor": ("team_standing", "team_total"),
+}
+COUNTRIES = {
+    "American": "USA", "Argentine": "Argentina", "Australian": "Australia", "Austrian": "Austria",
+    "Belgian": "Belgium", "Brazilian": "Brazil", "British": "UK", "Canadian": "Canada",
+    "Chinese": "China", "Dutch": "Netherlands", "French": "France", "German": "Germany",
+    "Hungarian": "Hungary", "Indian": "India", "Italian": "Italy", "Japanese": "Japan",
+    "Malaysian": "Malaysia", "Mexican": "Mexico", "Monegasque": "Monaco", "Monégasque": "Monaco",
+    "Moroccan": "Morocco", "Portuguese": "Portugal", "Russian": "Russia",
+    "South African": "South Africa", "Spanish": "Spain", "Swedish": "Sweden",
+    "Swiss": "Switzerland",
+}  # fmt: skip
+
+
+def build(tables: Tables) -> pd.DataFrame:
+    """The feature table: what was known before each start, and how it ended.
+
+    Args:
+        tables: what `data.read` returned; races without results are left out.
+
+    Returns:
+        One row a starter, by date, race, start place and driver: period (season), group (race),
+        date, entity (driver), constructor, circuit, target (finishing place among the starters,
+        1 = won), then FEATURES as float32, none NaN; `round` is among them.
+    """
+    starts = _starts(tables)
+    race = starts["race"].to_numpy()
+    known = _before(starts, tables)
+    people = _people(tables).reindex(starts["entity"])
+    country = _countries(tables).reindex(starts["circuit"])
+    known |= {
+        "grid": starts["grid"].to_numpy(),
+        "qualifying": starts["qualifying"].to_numpy(),
+        "gap": starts["seconds"].to_numpy(),
+        "season": starts["period"].to_numpy(),
+        "round": starts["round"].to_numpy(),
+        "age": starts["period"].to_numpy() - people["born"].to_numpy(),
+        "home": people["country"].to_numpy() == country.to_numpy(),
+    }
+    labels = ["period", "group", "date", "entity", "constructor", "circuit", "target"]
+    values = pd.DataFrame(complete(known, race), columns=list(NAMES), index=starts.index)
+    return pd.concat([starts[labels], values], axis=1)
+
+
+def lookup(tables: Tables) -> dict[str, Any]:
+    """What is known of each driver, team and circuit after the newest race; ready for JSON.
+
+    Standings hold for the season of the newest race: the next season starts without.
+    """
+    starts = _starts(tables)
+    newest = starts.iloc[-1]
+    known: dict[str, Any] = {
+        "as_of": newest["date"].date().isoformat(),
+        "season": int(newest["period"]),
+        "round": int(newest["round"]),
+    }
+    for kind, looks in LOOKS.items():
+        history = _history(starts, kind)
+        known[kind] = {"columns": list(looks), "rows": history.last(history.after(looks))}
+    for kind, columns in STANDINGS.items():
+        table = _standings(tables, kind)
+        table = table[table["race_id"] == newest["group"]]
+        values = table[list(columns)].to_numpy(dtype=np.float64).tolist()
+        rows = dict(zip(table["owner"], values, strict=True))
+        known[f"{kind}_standing"] = {"columns": list(columns), "rows": rows}
+    people = _people(tables)
+    values = zip(people["born"].tolist(), people["country"].tolist(), strict=True)
+    known["people"] = dict(zip(people.index, map(list, values), strict=True))
+    known["countries"] = _countries(tables).to_dict()
+    known["ids"] = {
+        kind: dict(zip(tables[f"{kind}s"]["ref"], tables[f"{kind}s"][f"{kind}_id"], strict=True))
+        for kind in ("driver", "constructor", "circuit")
+    }
+    return known
+
+
+def _starts(tables: Tables) -> pd.DataFrame:
+    """One row a starter, with what is to be remembered of the start; ordered as `build` says."""
+    results = tables["results"]
+    starts = results[~results["position_text"].isin(DID_NOT_START)]
+    starts = starts.merge(
+        tables["races"][["race_id", "year", "round", "circuit_id", "date"]], on="race_id"
+    )
+    starts = starts.merge(_qualifying(tables), on=["race_id", "driver_id"], how="left")
+    starts = starts.rename(
+        columns={
+            "race_id": "group",
+            "year": "period",
+            "driver_id": "entity",
+            "constructor_id": "constructor",
+            "circuit_id": "circuit",
+        }
+    )
+    calendar = starts[["group", "date", "period", "round"]].drop_duplicates("group")
+    calendar = calendar.sort_values(["date", "period", "round"], kind="stable")
+    order = pd.Series(np.arange(len(calendar)), index=calendar["group"])
+    starts["race"] = starts["group"].map(order)
+    starts["start"] = start_places(starts["grid"].to_numpy(float), starts["race"].to_numpy())
+    starts = starts.sort_values(["race", "start", "entity"], kind="stable", ignore_index=True)
+    return _remembered(starts)
+
+
+def _qualifying(tables: Tables) -> pd.DataFrame:
+    """Place, and the best lap behind the fastest of all, in seconds and in %."""
+    rounds = tables["qualifying"].drop_duplicates(["race_id", "driver_id"])
+    best = rounds[["q1", "q2", "q3"]].min(axis=1)
+    pole = best.groupby(rounds["race_id"]).transform("min")
+    return pd.DataFrame(
+        {
+            "race_id": rounds["race_id"],
+            "driver_id": rounds["driver_id"],
+            "qualifying": rounds["position"].astype(float),
+            "seconds": best - pole,
+            "gap": (100 * (best / pole - 1)).where(lambda gap: gap <= SLOWEST_GAP),
+        }
+    )
+
+
+def _remembered(starts: pd.DataFrame) -> pd.DataFrame:
+    """Add the values of LOOKS; shares of the field run from 0 (first) to 1 (last)."""
+    races = starts.groupby("race", sort=False)
+    last = (races["race"].transform("size") - 1).clip(lower=1)
+    starts["target"] = races["position_order"].rank(method="first")
+    finish = (starts["target"] - 1) / last
+    place = races.cumcount() / last
+    classified = starts["position"].notna()
+    points = races["points"].transform("sum")
+    return starts.assign(
+        start=1.0,
+        win=(starts["target"] == 1).astype(float),
+        podium=(starts["target"] <= 3).astype(float),
+        finish=finish,
+        place=place,
+        classified=finish.where(classified),
+        retired=(~classified).astype(float),
+        points=starts["points"] / points.where(points > 0),
+        gained=(place - finish).where(classified),
+        shuffle=(finish - place).abs(),
+        mate=finish - _mates(starts, finish),
+        mate_place=place - _mates(starts, place),
+    )
+
+
+def _mates(starts: pd.DataFrame, values: pd.Series) -> pd.Series:
+    """Mean over the other cars of the team in the race; NaN without a team-mate."""
+    team = values.groupby([starts["race"], starts["constructor"]], sort=False)
+    others = team.transform("size") - 1
+    return (team.transform("sum") - values) / others.where(others > 0)
+
+
+def _owner(starts: pd.DataFrame, kind: str) -> pd.Series:
+    columns = {"driver": "entity"}
+    first, *rest = (starts[columns.get(part, part)] for part in kind.split("_"))
+    return first if not rest else first + "|" + rest[0]
+
+
+def _history(starts: pd.DataFrame, kind: str) -> History:
+    values = sorted({look.value for look in LOOKS[kind].values()})
+    return History(_owner(starts, kind), starts["race"].to_numpy(), starts[values])
+
+
+def _before(starts: pd.DataFrame, tables: Tables) -> dict[str, Array]:
+    """Every state and standing on the eve of each start; NaN where there is none."""
+    race = starts["race"].to_numpy()
+    known: dict[str, Array] = {}
+    for kind, looks in LOOKS.items():
+        history = _history(starts, kind)
+        states = history.before(history.after(looks), _owner(starts, kind), race)
+        known |= {name: states[name].to_numpy() for name in looks}
+    races = starts[["group", "period"]].drop_duplicates()
+    races["race_id"] = races.groupby("period")["group"].shift()
+    eve = starts[["group"]].merge(races, on="group", how="left")
+    for kind, columns in STANDINGS.items():
+        eve["owner"] = _owner(starts, kind)
+        found = eve.merge(_standings(tables, kind), on=["race_id", "owner"], how="left")
+        known |= {name: found[name].to_numpy(dtype=np.float64) for name in columns}
+    return known
+
+
+def _standings(tables: Tables, kind: str) -> pd.DataFrame:
+    """Place and share of the leader's points after each race."""
+    table = tables[f"{kind}_standings"].drop_duplicates(["race_id", f"{kind}_id"])
+    place, total = STANDINGS[kind]
+    leader = table.groupby("race_id")["points"].transform("max")
+    return pd.DataFrame(
+        {
+            "race_id": table["race_id"],
+            "owner": table[f"{kind}_id"],
+            place: table["position"].astype(float),
+            total: (table["points"] / leader.where(leader > 0)).fillna(0.0),
+        }
+    )
+
+
+def _people(tables: Tables) -> pd.DataFrame:
+    """By driver: born (year and share of it) and country; "" where it never held a race."""
+    drivers = tables["drivers"].set_index("driver_id")
+    born = drivers["dob"].dt.year + (drivers["dob"].dt.dayofyear - 1) / 366
+    country = drivers["nationality"].map(COUNTRIES).fillna("")
+    return pd.DataFrame({"born": born, "country": country})
+
+
+def _countries(tables: Tables) -> pd.Series:
+    return tables["circuits"].set_index("circuit_id")["country"]

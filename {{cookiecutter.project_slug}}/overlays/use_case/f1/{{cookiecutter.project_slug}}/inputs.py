@@ -1,0 +1,206 @@
+"""What the model sees of one car in one race: the columns, and the code that training and serving share.
+
+Needs numpy alone, because the model server carries it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One input of the model: a finite float32.
+
+    Attributes:
+        name: its column.
+        unit: what one stands for.
+        description: for people.
+        default: the value where nothing is known.
+    """
+
+    name: str
+    unit: str
+    description: str
+    default: float
+
+
+_SHARE = "share of the field"
+FEATURES: tuple[Feature, ...] = (
+    Feature("grid", "place", "start place; from the pit lane: behind the last of the grid", 20.0),
+    Feature("qualifying", "place", "place in qualifying; unknown: the start place", 20.0),
+    Feature("gap", "s", "best qualifying lap behind the fastest of all; unknown: from the place", 2.0),
+    Feature("gap_in_race", "s", "gap, less the mean of the race", 0.0),
+    Feature("front_row", "0 or 1", "starts first or second", 0.0),
+    Feature("size", "cars", "cars that start", 20.0),
+    Feature("season", "year", "season", 2020.0),
+    Feature("round", "races", "number of the race in its season", 10.0),
+    Feature("age", "years", "age of the driver at the start of the season", 27.0),
+    Feature("home", "0 or 1", "the driver's country holds the race", 0.0),
+    Feature("driver_starts", "races", "races the driver has started", 0.0),
+    Feature("driver_wins", "races", "races the driver has won", 0.0),
+    Feature("driver_podiums", "races", "races the driver ended among the first three", 0.0),
+    Feature("driver_finish_3", _SHARE, "mean finish, driver's last 3 races (0 = won, 1 = last)", 0.5),
+    Feature("driver_finish_10", _SHARE, "mean finish, driver's last 10 races", 0.5),
+    Feature("driver_finish", _SHARE, "mean finish of the driver, half-life 8 races", 0.5),
+    Feature("driver_classified", _SHARE, "the same where he finished, half-life 8 races", 0.5),
+    Feature("driver_grid", _SHARE, "mean start place of the driver, half-life 5 races", 0.5),
+    Feature("driver_points", "share of the race's points", "mean, driver's last 10 races", 0.0),
+    Feature("driver_retired", "share of races", "not classified, driver's last 20 races", 0.2),
+    Feature("driver_gap", "%", "mean gap in qualifying, driver's last 5 races", 2.0),
+    Feature("driver_gained", _SHARE, "places gained where he finished, driver's last 10 races", 0.0),
+    Feature("driver_mate", _SHARE, "finish against the team-mates', driver's last 20 races", 0.0),
+    Feature("driver_mate_grid", _SHARE, "start against the team-mates', driver's last 20 races", 0.0),
+    Feature("team_finish_3", _SHARE, "mean finish, the team's last 3 races", 0.5),
+    Feature("team_finish", _SHARE, "mean finish of the team, half-life 6 races", 0.5),
+    Feature("team_classified", _SHARE, "the same where its cars finished, half-life 6 races", 0.5),
+    Feature("team_grid", _SHARE, "mean start place of the team, half-life 4 races", 0.5),
+    Feature("team_points", "share of the race's points", "mean, the team's last 10 races", 0.0),
+    Feature("team_retired", "share of starts", "not classified, the team's last 15 races", 0.2),
+    Feature("team_gap", "%", "mean gap in qualifying, the team's last 4 races", 2.0),
+    Feature("driver_here", _SHARE, "mean finish, driver's last 5 races on this circuit", 0.5),
+    Feature("team_here", _SHARE, "mean finish, the team's last 4 races on this circuit", 0.5),
+    Feature("circuit_shuffle", _SHARE, "mean |finish - start|, last 5 races on this circuit", 0.2),
+    Feature("circuit_retired", "share of starts", "not classified, last 5 races on this circuit", 0.2),
+    Feature("driver_standing", "place", "driver's standing before the race", 21.0),
+    Feature("driver_total", "share of the leader's", "driver's points before the race", 0.0),
+    Feature("team_standing", "place", "the team's standing before the race", 11.0),
+    Feature("team_total", "share of the leader's", "the team's points before the race", 0.0),
+    Feature("driver_finish_in_race", _SHARE, "driver_finish, less the mean of the race", 0.0),
+    Feature("driver_classified_in_race", _SHARE, "driver_classified, less the race's mean", 0.0),
+    Feature("driver_grid_in_race", _SHARE, "driver_grid, less the mean of the race", 0.0),
+    Feature("driver_gap_in_race", "%", "driver_gap, less the mean of the race", 0.0),
+    Feature("team_finish_in_race", _SHARE, "team_finish, less the mean of the race", 0.0),
+    Feature("team_classified_in_race", _SHARE, "team_classified, less the race's mean", 0.0),
+    Feature("team_gap_in_race", "%", "team_gap, less the mean of the race", 0.0),
+)
+NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
+SECONDS_PER_PLACE = 0.13
+_STAND_IN = {
+    "driver_finish_3": "team_finish_3",
+    "driver_finish_10": "team_finish",
+    "driver_finish": "team_finish",
+    "driver_classified": "team_classified",
+    "driver_grid": "team_grid",
+    "driver_gap": "team_gap",
+    "driver_here": "driver_finish",
+    "team_here": "team_finish",
+}
+
+
+def start_places(grid: Array, race: Array) -> Array:
+    """Grid places with the pit lane (0) behind the last car of its grid.
+
+    Args:
+        grid: shape [n], places.
+        race: shape [n], codes from 0 of the race that a row belongs to.
+    """
+    last = np.zeros(race.max(initial=-1) + 1)
+    np.maximum.at(last, race, grid)
+    return np.where(grid > 0, grid, last[race] + 1.0)
+
+
+def complete(known: Mapping[str, Array], race: Array) -> Array:
+    """Features of whole races from what is known before their start.
+
+    Args:
+        known: columns of shape [n] (NaN = unknown): grid, qualifying, gap in seconds, season, round,
+            age, home, and every state of a look-up.
+        race: shape [n], codes from 0 of the race that a row belongs to.
+
+    Returns:
+        float32 of shape [n, len(FEATURES)], finite.
+    """
+    columns = {name: np.asarray(values, dtype=np.float64) for name, values in known.items()}
+    columns["grid"] = start_places(columns["grid"], race)
+    columns["qualifying"] = _first(columns["qualifying"], columns["grid"])
+    columns["gap"] = _first(columns["gap"], SECONDS_PER_PLACE * (columns["qualifying"] - 1.0))
+    columns["front_row"] = columns["grid"] <= 2.0
+    columns["size"] = np.bincount(race)[race]
+    for name, stand_in in _STAND_IN.items():
+        columns[name] = _first(columns[name], columns[stand_in])
+    for name in NAMES:
+        if name.endswith("_in_race"):
+            columns[name] = _in_race(columns[name.removesuffix("_in_race")], race)
+    return np.column_stack(
+        [_first(columns[each.name], each.default).astype(np.float32) for each in FEATURES]
+    )
+
+
+def assemble(
+    race: Mapping[str, Any], entries: Sequence[Mapping[str, Any]], lookup: Mapping[str, Any]
+) -> tuple[Array, list[str]]:
+    """Features of a race to come.
+
+    Args:
+        race: `season`, `round`, `circuit`.
+        entries: one a car: `driver`, `constructor`, `grid` (0 = pit lane), and where known
+            `qualifying_position` and `gap_to_pole` in seconds. Drivers, constructors and circuits
+            go by their id or by their reference name.
+        lookup: what `features.lookup` returned.
+
+    Returns:
+        float32 of shape [len(entries), len(FEATURES)], and what had to be guessed.
+    """
+    warnings: list[str] = []
+    circuit = _known("circuit", race["circuit"], lookup, warnings)
+    drivers = [_known("driver", each["driver"], lookup, warnings) for each in entries]
+    teams = [_known("constructor", each["constructor"], lookup, warnings) for each in entries]
+    season = float(race["season"])
+    owners = {
+        "driver": drivers,
+        "constructor": teams,
+        "circuit": [circuit] * len(entries),
+        "driver_circuit": [f"{driver}|{circuit}" for driver in drivers],
+        "constructor_circuit": [f"{team}|{circuit}" for team in teams],
+    }
+    if season == lookup["season"]:
+        # A new season starts without standings.
+        owners |= {"driver_standing": drivers, "constructor_standing": teams}
+    unknown = np.full(len(entries), np.nan)
+    known: dict[str, Array] = {name: unknown for name in NAMES}
+    for kind, names in owners.items():
+        table = lookup[kind]
+        empty = [None] * len(table["columns"])
+        rows = [table["rows"].get(name, empty) for name in names]
+        values = np.array(rows, dtype=np.float64).reshape(len(rows), len(empty))
+        known |= dict(zip(table["columns"], values.T, strict=True))
+    people = lookup["people"]
+    country = lookup["countries"].get(circuit)
+    known |= {
+        "season": np.full(len(entries), season),
+        "round": np.full(len(entries), float(race["round"])),
+        "grid": _column(entries, "grid"),
+        "qualifying": _column(entries, "qualifying_position"),
+        "gap": _column(entries, "gap_to_pole"),
+        "age": season - np.array([people.get(name, [np.nan])[0] for name in drivers]),
+        "home": np.array([people.get(name, [0, ""])[1] == country for name in drivers]),
+    }
+    return complete(known, np.zeros(len(entries), dtype=np.int64)), warnings
+
+
+def _column(entries: Sequence[Mapping[str, Any]], name: str) -> Array:
+    return np.array([each.get(name) for each in entries], dtype=np.float64)
+
+
+def _known(kind: str, name: Any, lookup: Mapping[str, Any], warnings: list[str]) -> str:
+    ids = lookup["ids"][kind]
+    found = ids.get(str(name), str(name))
+    if found not in ids.values():
+        warnings.append(f"unknown {kind} {name}: its features are the defaults")
+    return str(found)
+
+
+def _first(values: Array, otherwise: Array | float) -> Array:
+    return np.where(np.isnan(values), otherwise, values)
+
+
+def _in_race(values: Array, race: Array) -> Array:
+    seen = ~np.isnan(values)
+    count = np.bincount(race, weights=seen)
+    total = np.bincount(race, weights=np.where(seen, values, 0.0))
+    return values - (total / np.maximum(count, 1.0))[race]

@@ -1,0 +1,1 @@
+"""Where raw tables come from: files in the Ergast schema, and the HTTP API."""

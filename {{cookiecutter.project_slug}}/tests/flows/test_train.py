@@ -1,0 +1,165 @@
+"""The whole flow: once through Metaflow's Runner, then the ways in which it must stop."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from metaflow import Runner
+
+from {{ cookiecutter.project_slug }}.mlops import bundle, config, store
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Any]]:
+    """A finished run on the sample, and the root of its store."""
+    folder = tmp_path_factory.mktemp("flow")
+    settings = config.load("local")
+    root = str(folder / "store")
+    file = folder / "flow.toml"
+    shipped = Path("config/local.toml").read_text()
+    file.write_text(shipped.replace(f'root = "{settings.store.root}"', f'root = "{root}"'))
+    snapshot = store.make_snapshot(root, settings.data.model_dump())
+    environment = {"METAFLOW_USER": "test", "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(folder)}
+    with pytest.MonkeyPatch.context() as patch:
+        for key, value in environment.items():
+            patch.setenv(key, value)
+        runner = Runner(
+            "flows/train.py", show_output=False, pylint=False, config=[("config", str(file))]
+        )
+        with runner.run(snapshot=snapshot, max_workers=2) as running:
+            assert running.status == "successful", running.stderr
+            yield root, running.run
+
+
+def test_the_store_holds_what_the_run_made(run: tuple[str, Any]) -> None:
+    root, finished = run
+    folder = store.run_folder(root, finished.id)
+    kept = store.read_json(folder / "evaluation.json")
+    signature = store.read_json(folder / "signature.json")
+    onnx = (folder / "model.onnx").read_bytes()
+    assert bundle.model_hash(onnx, signature) == kept["model_hash"] == finished.data.model_hash
+    assert kept["run"] == finished.id
+    assert kept["snapshot"] == store.newest_snapshot(root)
+    assert kept["passed"] == all(gate["passed"] for gate in kept["gates"])
+    assert (folder / "judged.onnx").read_bytes() == finished.data.judged["onnx"] != onnx
+    assert store.read_json(folder / "lookup.json") == finished.data.lookup
+
+
+def test_every_family_was_tried_beside_the_others(run: tuple[str, Any]) -> None:
+    evaluation = run[1].data.evaluation
+    assert evaluation["failures"] == {}
+    assert len(evaluation["candidates"]) >= 5
+    assert sum(len(result["trials"]) for result in evaluation["candidates"]) >= 40
+    best = min(evaluation["candidates"], key=lambda result: result["score"])
+    assert evaluation["winner"] == best["candidate"]
+
+
+def test_heavy_steps_have_a_card(run: tuple[str, Any]) -> None:
+    from metaflow.cards import get_cards
+
+    for step in ("validate_data", "engineer_features", "train_candidate", "make_bundle"):
+        (shown,) = get_cards(next(iter(run[1][step])))
+        assert "<html" in shown.get()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of what a training run needs, to be changed."""
+    for name in ("{{ cookiecutter.project_slug }}", "flows", "config", "data"):
+        shutil.copytree(name, tmp_path / name)
+    return tmp_path
+
+
+def train(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "{{ cookiecutter.project_slug }}", "train", *words],
+        cwd=project,
+        env=os.environ | {"PYTHONPATH": str(project)},
+        capture_output=True,
+        text=True,
+    )
+
+
+def compete(project: Path, line: str) -> None:
+    """Replace the candidates of a project's copy."""
+    with (project / "{{ cookiecutter.project_slug }}" / "candidates.py").open("a") as file:
+        file.write(
+            "\n\nfrom dataclasses import replace\nfrom time import sleep\n"
+            "def _crash(seed, **_): raise RuntimeError('boom')\n"
+            "def _sleep(seed, **_): sleep(600)\n"
+            "good = CANDIDATES[0]\n"
+            "crashing = replace(good, name='crashing', make=_crash)\n"
+            "sleeping = replace(good, name='sleeping', make=_sleep)\n"
+            f"CANDIDATES = ({line},)\n"
+        )
+    file = project / "config" / "local.toml"
+    text = file.read_text().replace("retries = 1", "retries = 0")
+    file.write_text(text.replace("timeout_seconds = 600", "timeout_seconds = 10"))
+
+
+def test_a_candidate_that_crashes_or_hangs_is_reported_and_the_others_go_on(project: Path) -> None:
+    compete(project, "good, crashing, sleeping")
+    done = train(project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder,) = (project / "store" / "runs").iterdir()
+    evaluation = store.read_json(folder / "evaluation.json")
+    assert set(evaluation["failures"]) == {"crashing", "sleeping"}
+    assert "crashing" in done.stdout and "failed: boom" in done.stdout
+    assert "timed out" in evaluation["failures"]["sleeping"]
+
+
+def test_when_no_candidate_is_left_the_exit_code_says_so(project: Path) -> None:
+    compete(project, "crashing")
+    done = train(project)
+    assert done.returncode == 3
+    assert done.stderr.strip().endswith("error: no candidate can be served: crashing: boom")
+    assert not (project / "store" / "runs").exists()
+
+
+def test_a_broken_expectation_stops_the_run_before_anything_is_trained(project: Path) -> None:
+    results = project / "data" / "sample" / "results.csv"
+    lines = results.read_text().splitlines()
+    results.write_text("\n".join([*lines, lines[-1]]) + "\n")
+    done = train(project)
+    assert done.returncode == 2
+    assert "nothing was trained" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "train_candidate" not in done.stdout
+    assert not (project / "store" / "runs").exists()
+
+
+def flow(project: Path, *words: str) -> str:
+    here = {"METAFLOW_USER": "test", "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(project)}
+    done = subprocess.run(
+        [sys.executable, "flows/train.py", "--no-pylint", *words],
+        cwd=project,
+        env=os.environ | here | {"PYTHONPATH": str(project)},
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout + done.stderr
+
+
+def test_a_step_that_the_flow_does_not_have_is_named(project: Path) -> None:
+    file = project / "config" / "local.toml"
+    file.write_text(file.read_text().replace("[steps.train_candidate]", "[steps.train_candidat]"))
+    told = flow(project, "run", "--snapshot", "x")
+    assert "unknown step 'train_candidat' in [steps]: did you mean 'train_candidate'?" in told
+    assert "Traceback" not in told
+
+
+def test_a_remote_step_asks_for_what_aws_batch_needs(project: Path) -> None:
+    file = project / "config" / "local.toml"
+    file.write_text(file.read_text().replace("retries = 1", "retries = 1\nremote = true"))
+    assert "@batch" in flow(project, "run", "--snapshot", "x")
+
+
+def test_the_code_package_holds_the_package_and_its_configuration(project: Path) -> None:
+    listed = flow(project, "package", "list")
+    assert "{{ cookiecutter.project_slug }}/mlops/training.py" in listed
+    assert "{{ cookiecutter.project_slug }}/features.py" in listed

@@ -1,0 +1,69 @@
+"""What a run keeps: whole, hashed, and readable without the library that trained it."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from {{ cookiecutter.project_slug }}.mlops import bundle, store, training
+
+
+@pytest.fixture(scope="module")
+def made(parts: training.Split, frame: pd.DataFrame) -> dict[str, Any]:
+    winner = training.search("ridge", parts.train, parts.validation, seed=1)
+    judged, served = training.judge(winner, parts, 1), training.refit(winner, frame, 1)
+    return {"judged": judged, "served": served}
+
+
+def test_the_hash_covers_graph_and_signature(made: dict[str, Any]) -> None:
+    onnx, signature = made["served"]["onnx"], made["served"]["signature"]
+    told = bundle.model_hash(onnx, signature)
+    assert told == bundle.model_hash(onnx, dict(reversed(signature.items())))
+    assert told != bundle.model_hash(made["judged"]["onnx"], signature)
+    assert told != bundle.model_hash(onnx, {**signature, "trained_until": "1950-05-13"})
+
+
+def test_a_bundle_is_read_with_numpy_and_onnxruntime_alone(
+    made: dict[str, Any], parts: training.Split, tmp_path: Path
+) -> None:
+    evaluation = {"run": "7", "passed": True}
+    hashed = bundle.write(str(tmp_path), made["served"], made["judged"], evaluation, {})
+    folder = store.run_folder(str(tmp_path), "7")
+    assert store.read_json(folder / "evaluation.json")["model_hash"] == hashed
+    features = parts.test[training.COLUMNS].to_numpy()
+    np.save(tmp_path / "features.npy", features)
+    code = (
+        "import sys, numpy, onnxruntime\n"
+        "session = onnxruntime.InferenceSession(sys.argv[1])\n"
+        "(answer,) = session.run(None, {'features': numpy.load(sys.argv[2])})\n"
+        "assert not {'sklearn', 'pandas', 'xgboost'} & set(sys.modules)\n"
+        "numpy.save(sys.argv[3], answer.ravel())\n"
+    )
+    arguments = [folder / "model.onnx", tmp_path / "features.npy", tmp_path / "answers.npy"]
+    subprocess.run([sys.executable, "-c", code, *arguments], check=True)
+    answers = np.load(tmp_path / "answers.npy")
+    np.testing.assert_allclose(answers, bundle.predict(made["served"]["onnx"], features))
+
+
+def test_the_difference_is_that_of_the_worst_row(made: dict[str, Any]) -> None:
+    rows = np.zeros((3, len(training.COLUMNS)), dtype=np.float32)
+    answers = bundle.predict(made["served"]["onnx"], rows)
+    answers[1] += 0.5
+    assert bundle.difference(made["served"]["onnx"], rows, answers) == pytest.approx(0.5)
+
+
+def test_the_commit_says_when_files_differ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert bundle.commit() is None
+    who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    (tmp_path / "file").write_text("1")
+    for words in (["init", "-q"], ["add", "."], [*who, "commit", "-qm", "first"]):
+        subprocess.run(["git", *words], check=True)
+    clean = bundle.commit()
+    assert clean is not None and len(clean) == 40
+    (tmp_path / "file").write_text("2")
+    assert bundle.commit() == f"{clean}+"

@@ -1,0 +1,55 @@
+"""What people read at the end of `make train`."""
+
+from typing import Any
+
+import pytest
+
+from {{ cookiecutter.project_slug }}.mlops import report
+
+SCORES = {"mae": 3.0, "spearman": 0.7}
+
+
+def evaluation(**changed: Any) -> dict[str, Any]:
+    ridge = {"candidate": "ridge", "metrics": SCORES, "score": 3.0, "trials": [1, 2]}
+    forest = {"candidate": "forest", "metrics": SCORES, "score": 2.0, "trials": [1]}
+    gate = {"gate": "parity", "expected": "<= 1", "actual": "2", "passed": False}
+    return {
+        "run": "7",
+        "snapshot": "abc",
+        "periods": {"validation": [2022, 2022], "test": [2023, 2024]},
+        "candidates": [ridge | {"disqualified": None}, forest | {"disqualified": "it differs"}],
+        "failures": {"boosting": "it crashed"},
+        "winner": "ridge",
+        "metrics": {"validation": SCORES, "test": SCORES},
+        "baseline": {"validation": SCORES, "test": SCORES},
+        "gates": [gate],
+        "passed": False,
+        "model_hash": "0123",
+    } | changed
+
+
+def test_candidates_are_listed_best_first_with_what_kept_them_out() -> None:
+    told = report.table(evaluation())
+    assert told.index("forest") < told.index("* ridge") < told.index("boosting")
+    assert "disqualified: it differs" in told
+    assert "failed: it crashed" in told
+
+
+def test_the_test_periods_and_a_failed_gate_are_told() -> None:
+    told = report.table(evaluation())
+    assert "on test 2023-2024" in told
+    assert "FAILED  parity: expected <= 1, found 2" in told
+    assert told.endswith("not passed: model 0123")
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_the_last_line_tells_whether_it_passed(passed: bool) -> None:
+    last = report.table(evaluation(passed=passed)).splitlines()[-1]
+    assert last.startswith("passed") == passed
+
+
+def test_a_snapshot_is_told_in_a_few_lines() -> None:
+    about = {"source": "files: x", "licence": "CC0", "newest": "2024-12-08", "rows": {"a": 12345}}
+    told = report.snapshot("abc", about)
+    assert "snapshot abc from files: x" in told
+    assert "12,345 a" in told

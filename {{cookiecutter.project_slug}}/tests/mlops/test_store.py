@@ -1,0 +1,90 @@
+"""The store holds whole things, written once."""
+
+import errno
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from {{ cookiecutter.project_slug }} import data
+from {{ cookiecutter.project_slug }}.errors import UserError
+from {{ cookiecutter.project_slug }}.mlops import store
+
+
+@pytest.fixture
+def collected(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What the next snapshot's only table will contain; change it to change the source."""
+    content = {"races.csv": "raceId\n1\n"}
+
+    def collect(config: Any, folder: Path) -> dict[str, Any]:
+        for name, text in content.items():
+            (folder / name).write_text(text)
+        rows = {"races": content["races.csv"].count("\n") - 1}
+        return {"source": "files: here", "licence": "CC0", "newest": "2024-12-08", "rows": rows}
+
+    monkeypatch.setattr(data, "collect", collect)
+    return content
+
+
+def test_the_same_tables_are_the_same_snapshot(tmp_path: Path, collected: dict[str, str]) -> None:
+    first = store.make_snapshot(str(tmp_path), {})
+    assert store.make_snapshot(str(tmp_path), {}) == first == store.newest_snapshot(str(tmp_path))
+    assert sorted(p.name for p in (tmp_path / "snapshots").iterdir()) == sorted([first, "newest"])
+
+
+def test_one_changed_byte_is_another_snapshot_and_the_old_one_stays(
+    tmp_path: Path, collected: dict[str, str]
+) -> None:
+    first = store.make_snapshot(str(tmp_path), {})
+    collected["races.csv"] += "2\n"
+    second = store.make_snapshot(str(tmp_path), {})
+    assert second != first
+    assert store.newest_snapshot(str(tmp_path)) == second
+    assert store.previous_rows(str(tmp_path), second) == {"races": 1}
+    assert store.previous_rows(str(tmp_path), first) is None
+    assert (store.snapshot_folder(str(tmp_path), first) / "races.csv").read_text() == "raceId\n1\n"
+
+
+def test_going_back_to_earlier_tables_makes_them_the_newest(
+    tmp_path: Path, collected: dict[str, str]
+) -> None:
+    first = store.make_snapshot(str(tmp_path), {})
+    collected["races.csv"] += "2\n"
+    store.make_snapshot(str(tmp_path), {})
+    collected["races.csv"] = "raceId\n1\n"
+    assert store.make_snapshot(str(tmp_path), {}) == first == store.newest_snapshot(str(tmp_path))
+
+
+def test_a_full_disk_leaves_nothing_and_is_told_in_a_sentence(
+    tmp_path: Path, collected: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = store.make_snapshot(str(tmp_path), {})
+    held = sorted(tmp_path.rglob("*"))
+
+    def full(config: Any, folder: Path) -> dict[str, Any]:
+        (folder / "races.csv").write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(data, "collect", full)
+    with pytest.raises(UserError, match="No space left on device; nothing was kept"):
+        store.make_snapshot(str(tmp_path), {})
+    assert sorted(tmp_path.rglob("*")) == held
+    assert store.newest_snapshot(str(tmp_path)) == before
+
+
+def test_an_unknown_snapshot_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no snapshot 'abc'"):
+        store.snapshot_folder(str(tmp_path), "abc")
+
+
+def test_a_run_is_written_once(tmp_path: Path) -> None:
+    folder = store.write_run(str(tmp_path), "7", {"a": b"1"})
+    store.write_run(str(tmp_path), "7", {"a": b"2"})
+    assert (folder / "a").read_bytes() == b"1"
+    assert folder == store.run_folder(str(tmp_path), "7")
+
+
+def test_json_has_the_same_bytes_for_the_same_value(tmp_path: Path) -> None:
+    assert store.to_json({"b": 1, "a": [1.5]}) == store.to_json({"a": [1.5], "b": 1})
+    (tmp_path / "x.json").write_bytes(store.to_json({"a": None}))
+    assert store.read_json(tmp_path / "x.json") == {"a": None}

@@ -1,0 +1,116 @@
+"""Splits respect time; the search keeps the best; what is exported answers as what was fitted."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from {{ cookiecutter.project_slug }} import candidates, metrics
+from {{ cookiecutter.project_slug }}.errors import UserError
+from {{ cookiecutter.project_slug }}.mlops import bundle, training
+
+OPTIONS = {"validation_periods": 1, "test_periods": 1, "smallest_period": 10}
+
+
+def table(groups_a_period: list[int]) -> pd.DataFrame:
+    rows = [
+        (2000 + i, f"{i}-{n}", row)
+        for i, groups in enumerate(groups_a_period)
+        for n in range(groups)
+        for row in range(3)
+    ]
+    return pd.DataFrame(rows, columns=["period", "group", "target"])
+
+
+@given(
+    st.lists(st.integers(1, 25), min_size=1, max_size=9),
+    st.integers(1, 3),
+    st.integers(1, 3),
+    st.integers(1, 20),
+)
+def test_a_split_cuts_all_rows_by_time_or_says_what_it_needs(
+    groups: list[int], validation: int, test: int, smallest: int
+) -> None:
+    frame = table(groups)
+    options = {
+        "validation_periods": validation,
+        "test_periods": test,
+        "smallest_period": smallest,
+    }
+    whole = len(groups) - (groups[-1] < smallest and len(groups) > 1)
+    if whole <= validation + test:
+        with pytest.raises(UserError, match=f"needs at least {validation + test + 1}"):
+            training.split(frame, options)
+        return
+    parts = training.split(frame, options)
+    pieces = [parts.train, parts.validation, parts.test]
+    assert all(len(piece) for piece in pieces)
+    pd.testing.assert_frame_equal(pd.concat(pieces), frame)
+    spans = parts.periods
+    assert spans["train"][1] < spans["validation"][0] <= spans["validation"][1] < spans["test"][0]
+    assert spans["validation"][1] - spans["validation"][0] == validation - 1
+
+
+def test_a_season_under_way_is_judged_with_the_one_before_it() -> None:
+    assert training.split(table([20, 20, 20, 9]), OPTIONS).periods["test"] == [2002, 2003]
+    assert training.split(table([20, 20, 20, 10]), OPTIONS).periods["test"] == [2003, 2003]
+
+
+def test_the_search_keeps_the_setting_that_validates_best(parts: training.Split) -> None:
+    result = training.search("ridge", parts.train, parts.validation, seed=1)
+    scores = [trial["score"] for trial in result["trials"]]
+    assert len(scores) == len(candidates.by_name("ridge").grid)
+    assert result["score"] == min(scores)
+    assert result["settings"] == result["trials"][int(np.argmin(scores))]["settings"]
+    assert result["disqualified"] is None
+
+
+@pytest.mark.parametrize("name", training.candidate_names())
+def test_every_candidate_answers_the_same_as_onnx_and_in_the_same_bytes(
+    name: str, parts: training.Split
+) -> None:
+    candidate = candidates.by_name(name)
+    train = parts.train.tail(600)
+    graphs = []
+    for _ in range(2):
+        fitted = candidates.fit(candidate, candidate.grid[0], train, training.COLUMNS, 1)
+        graphs.append(training.export(fitted, parts.test))
+    assert graphs[0]["difference"] <= 1e-4
+    assert graphs[0]["onnx"] == graphs[1]["onnx"]
+
+
+def test_the_test_rows_are_not_seen_before_they_are_judged(parts: training.Split) -> None:
+    """Absurd test targets change the score of the winner, and nothing else about it."""
+    winner = training.search("ridge", parts.train, parts.validation, seed=1)
+    told = training.judge(winner, parts, seed=1)
+    flipped = parts.test.assign(target=parts.test["target"].to_numpy()[::-1])
+    other = training.judge(winner, training.Split(parts.train, parts.validation, flipped), seed=1)
+    assert other["onnx"] == told["onnx"]
+    assert other["score"] > told["score"]
+
+
+def test_the_served_model_has_seen_all_rows(frame: pd.DataFrame, parts: training.Split) -> None:
+    winner = training.search("ridge", parts.train, parts.validation, seed=1)
+    served = training.refit(winner, frame, seed=1)
+    assert served["signature"]["trained_until"] == str(frame["date"].max().date())
+    assert served["signature"]["trained_rows"] == len(frame)
+    assert [i["name"] for i in served["signature"]["inputs"]] == training.COLUMNS
+    changed = frame.assign(target=frame["target"].to_numpy()[::-1])
+    assert training.refit(winner, changed, seed=1)["onnx"] != served["onnx"]
+
+
+def test_the_judged_score_is_that_of_the_kept_graph(parts: training.Split) -> None:
+    winner = training.search("ridge", parts.train, parts.validation, seed=1)
+    judged = training.judge(winner, parts, seed=1)
+    answers = bundle.predict(judged["onnx"], parts.test[training.COLUMNS].to_numpy())
+    assert metrics.score(parts.test, answers) == pytest.approx(judged["metrics"])
+    assert judged["baseline"] == metrics.score(parts.test, metrics.baseline(parts.test))
+
+
+def test_predictions_that_are_not_finite_fail_the_candidate(
+    parts: training.Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(candidates, "predict", lambda *_: np.full(len(parts.validation), np.nan))
+    with pytest.raises(ValueError, match="not finite"):
+        training.search("ridge", parts.train, parts.validation, seed=1)

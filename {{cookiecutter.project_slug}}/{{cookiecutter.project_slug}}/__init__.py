@@ -1,0 +1,3 @@
+"""The project; light to import, for every task of a flow imports it."""
+
+METAFLOW_PACKAGE_POLICY = "include"

@@ -1,0 +1,35 @@
+"""The project's commands, as the Makefile calls them: `python -m f1_predictor <command>`."""
+
+import argparse
+import sys
+
+from .errors import UserError
+from .mlops import commands
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; the exit code is the one that the README lists."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=__package__, description=__doc__)
+    parser.add_argument("--env", default="local", help="which config/<env>.toml to use")
+    commands_ = parser.add_subparsers(required=True)
+    data = commands_.add_parser("data", help="make a snapshot of the raw tables")
+    data.add_argument("--source", help="where the tables come from, instead of the configured one")
+    data.add_argument("--dir", help="the folder to read them from, instead of the configured one")
+    data.set_defaults(command=commands.make_data)
+    train = commands_.add_parser("train", help="train on the newest snapshot, or on a folder")
+    train.add_argument("--dir", help="make a snapshot of this folder first")
+    train.set_defaults(command=commands.train)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The machinery, the same in every project."""

@@ -1,0 +1,98 @@
+"""A model leaves training as a bundle: ONNX, signature, evaluation and the model as judged.
+
+Serving reads it with onnxruntime and numpy; nothing is unpickled.
+"""
+
+import hashlib
+import json
+import subprocess
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import store
+
+FloatArray = npt.NDArray[np.floating[Any]]
+
+OPSET = {"": 18, "ai.onnx.ml": 3}
+
+
+def to_onnx(estimator: Any, inputs: int) -> bytes:
+    """An estimator on `inputs` raw float32 columns as an ONNX graph, the same bytes each time."""
+    from skl2onnx import convert_sklearn
+    from skl2onnx.common.data_types import FloatTensorType
+
+    if type(estimator).__module__.startswith("xgboost"):
+        _teach_xgboost(type(estimator))
+    graph = convert_sklearn(
+        estimator,
+        name="model",
+        initial_types=[("features", FloatTensorType([None, inputs]))],
+        target_opset=OPSET,
+    )
+    return bytes(graph.SerializeToString())
+
+
+def _teach_xgboost(model: type) -> None:
+    from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
+    from skl2onnx import update_registered_converter
+    from skl2onnx.common.shape_calculator import calculate_linear_regressor_output_shapes
+
+    update_registered_converter(
+        model, f"XGBoost{model.__name__}", calculate_linear_regressor_output_shapes, convert_xgboost
+    )
+
+
+def predict(onnx: bytes, features: FloatArray) -> FloatArray:
+    """The graph's answers, shape [n], for features of shape [n, inputs]."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+    (answer,) = session.run(None, {"features": features.astype(np.float32)})
+    return np.asarray(answer, dtype=np.float64).ravel()
+
+
+def difference(onnx: bytes, features: FloatArray, expected: FloatArray) -> float:
+    """The largest absolute difference between the graph's answers and the estimator's own."""
+    return float(np.abs(predict(onnx, features) - expected).max())
+
+
+def model_hash(onnx: bytes, signature: dict[str, Any]) -> str:
+    """The first 16 hex digits of a SHA-256 over what decides an answer: graph and signature."""
+    text = json.dumps(signature, sort_keys=True).encode()
+    return hashlib.sha256(onnx + b"\0" + text).hexdigest()[:16]
+
+
+def write(
+    root: str,
+    served: dict[str, Any],
+    judged: dict[str, Any],
+    evaluation: dict[str, Any],
+    lookup: dict[str, Any],
+) -> str:
+    """Keep a run's bundle and the look-up features of its snapshot; returns the model hash."""
+    signature = served["signature"]
+    hashed = model_hash(served["onnx"], signature)
+    files = {
+        "model.onnx": served["onnx"],
+        "judged.onnx": judged["onnx"],
+        "signature.json": store.to_json(signature),
+        "evaluation.json": store.to_json({**evaluation, "model_hash": hashed}),
+        "lookup.json": store.to_json(lookup),
+    }
+    store.write_run(root, evaluation["run"], files)
+    return hashed
+
+
+def commit() -> str | None:
+    """The commit that the code stands at, `+` behind it if files differ; None outside of git."""
+    command = ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True)
+    except FileNotFoundError:
+        return None
+    return done.stdout.strip() or None

@@ -1,0 +1,81 @@
+"""What `make data` and `make train` do."""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from ..errors import NoCandidateError, UserError
+from . import config, report, store
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def make_data(options: argparse.Namespace) -> int:
+    """Make a snapshot and say what is in it."""
+    settings = config.load(options.env)
+    _snapshot(settings, options.source, options.dir)
+    print("next: make train")
+    return 0
+
+
+def train(options: argparse.Namespace) -> int:
+    """Run the training flow and print how the candidates did; 0 if the winner passed, else 3."""
+    settings = config.load(options.env)
+    root = settings.store.root
+    snapshot = None if options.dir else store.newest_snapshot(root)
+    if snapshot is None:
+        snapshot = _snapshot(settings, "files" if options.dir else None, options.dir)
+    run = _run_flow(options.env, settings, snapshot)
+    evaluation = store.read_json(store.run_folder(root, run) / "evaluation.json")
+    print(report.table(evaluation))
+    return 0 if evaluation["passed"] else NoCandidateError.exit_code
+
+
+def _snapshot(settings: config.Settings, source: str | None, folder: str | None) -> str:
+    chosen = config.override(settings, source=source, directory=folder)
+    snapshot = store.make_snapshot(settings.store.root, chosen.model_dump())
+    about = store.read_json(store.snapshot_folder(settings.store.root, snapshot) / "snapshot.json")
+    print(report.snapshot(snapshot, about))
+    return snapshot
+
+
+def _run_flow(environment: str, settings: config.Settings, snapshot: str) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        note = Path(folder, "run")
+        command = [sys.executable, "flows/train.py", "--no-pylint"]
+        command += ["--config", "config", str(config.file(environment))]
+        command += ["run", "--snapshot", snapshot, "--run-id-file", str(note)]
+        command += ["--max-workers", str(settings.training.workers)]
+        code = subprocess.run(command, env=_environment()).returncode
+        run = note.read_text() if note.is_file() else None
+    if run is None:
+        raise UserError("the training flow did not start: its message stands above")
+    if code != 0:
+        raise _why(run)
+    return run
+
+
+def _environment() -> dict[str, str]:
+    """Runs are kept in this folder; numbers do not depend on how many cores there are."""
+    pinned = dict.fromkeys(THREADS, "1")
+    here = {"METAFLOW_DATASTORE_SYSROOT_LOCAL": str(Path.cwd()), "METAFLOW_USER": "local"}
+    return here | os.environ | pinned
+
+
+def _why(run: str) -> Exception:
+    """The error that ended a run, in the words of the step that raised it."""
+    os.environ.update(_environment())
+    from metaflow import Run, namespace
+
+    namespace(None)
+    failed = [task for step in Run(f"TrainFlow/{run}") for task in step if task.exception]
+    for task in failed:
+        if "exit_code" in task:
+            error = UserError(task.exception.exception)
+            error.exit_code = task["exit_code"].data
+            return error
+    steps = ", ".join(sorted(task.parent.id for task in failed)) or "no step"
+    return RuntimeError(f"run {run} failed ({steps}): the traceback stands above")

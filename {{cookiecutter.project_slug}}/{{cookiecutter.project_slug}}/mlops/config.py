@@ -1,0 +1,115 @@
+"""One file per environment: everything that differs between them, checked before anything runs."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
+
+from .. import data
+from ..errors import UserError, nearest
+
+
+class Section(BaseModel):
+    """A table of the configuration file; a key it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Project(Section):
+    """Names the project wherever its runs are kept."""
+
+    name: str
+
+
+class Store(Section):
+    """Where snapshots and trained models lie."""
+
+    root: str
+
+
+class Training(Section):
+    """How candidates are split, searched and seeded; periods are the problem's unit of time."""
+
+    seed: int
+    workers: PositiveInt
+    validation_periods: PositiveInt
+    test_periods: PositiveInt
+    smallest_period: PositiveInt
+
+
+class StepPolicy(Section):
+    """What a step of the flow may take: attempts, seconds, cores, MiB, and where it runs."""
+
+    retries: int = 0
+    timeout_seconds: PositiveInt | None = None
+    cpu: PositiveInt | None = None
+    memory: PositiveInt | None = None
+    gpu: PositiveInt | None = None
+    remote: bool = False
+
+
+class Settings(Section):
+    """A whole configuration file."""
+
+    project: Project
+    data: data.Config
+    store: Store
+    training: Training
+    steps: dict[str, StepPolicy] = {}
+
+
+def parse(text: str) -> dict[str, Any]:
+    """The configuration as plain values, defaults filled in; UserError names a wrong key."""
+    try:
+        return Settings.model_validate(tomllib.loads(text)).model_dump(mode="json")
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"the configuration is not valid TOML: {error}") from None
+    except ValidationError as error:
+        raise UserError("; ".join(_sentence(item) for item in error.errors())) from None
+
+
+def load(environment: str) -> Settings:
+    """The settings of an environment, from `config/<environment>.toml`."""
+    path = file(environment)
+    try:
+        return Settings.model_validate(parse(path.read_text()))
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def override(settings: Settings, **chosen: str | None) -> data.Config:
+    """The data section with what the command line chose instead."""
+    values = settings.data.model_dump() | {k: v for k, v in chosen.items() if v is not None}
+    try:
+        return data.Config.model_validate(values)
+    except ValidationError as error:
+        raise UserError("; ".join(_sentence(item) for item in error.errors())) from None
+
+
+def file(environment: str) -> Path:
+    """The configuration file of an environment; UserError lists those there are."""
+    path = Path("config", f"{environment}.toml")
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.toml")))
+        raise UserError(f"there is no environment {environment!r}: choose one of {known}")
+    return path
+
+
+def _sentence(error: Any) -> str:
+    *tables, key = error["loc"]
+    path = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"unknown key {path}: {nearest(str(key), _keys(tables))}"
+    if error["type"] == "missing":
+        return f"the key {path} is missing"
+    return f"{path} = {error['input']!r} is wrong: {error['msg'].lower()}"
+
+
+def _keys(tables: list[Any]) -> list[str]:
+    section: Any = Settings
+    for table in tables:
+        if issubclass(section, StepPolicy) or section is Settings and table == "steps":
+            return list(StepPolicy.model_fields)
+        section = section.model_fields[table].annotation
+    return list(section.model_fields)

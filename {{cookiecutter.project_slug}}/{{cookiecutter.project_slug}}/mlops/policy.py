@@ -1,0 +1,50 @@
+"""The project's policy on steps, from the configuration: attempts, time, resources, and where."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from metaflow import FlowMutator, user_step_decorator
+from metaflow.exception import MetaflowException
+
+from ..errors import UserError, nearest
+
+
+class policy(FlowMutator):  # noqa: N801 - a decorator's name
+    """Decorate the steps that `[steps]` names; every step ends with a sentence, not a traceback."""
+
+    def mutate(self, mutable_flow: Any) -> None:
+        """Add the decorators; a step that the flow does not have is an error."""
+        configured = dict(mutable_flow.configs)["config"]["steps"]
+        steps = dict(mutable_flow.steps)
+        for step in steps.values():
+            step.add_decorator(one_sentence)
+        for name, options in configured.items():
+            if name not in steps:
+                raise MetaflowException(
+                    f"unknown step {name!r} in [steps]: {nearest(name, list(steps))}"
+                )
+            for decorator, values in decorators(options):
+                steps[name].add_decorator(decorator, deco_kwargs=values)
+
+
+@user_step_decorator
+def one_sentence(step_name: str, flow: Any, inputs: Any) -> Iterator[None]:
+    """End a step that met a UserError without a traceback, and keep the error's exit code."""
+    try:
+        yield
+    except UserError as error:
+        flow.exit_code = error.exit_code
+        raise MetaflowException(str(error)) from None
+
+
+def decorators(options: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """The Metaflow decorators, each with its arguments, that one step's options ask for."""
+    resources = {key: options[key] for key in ("cpu", "memory", "gpu") if options[key]}
+    wanted: list[tuple[str, dict[str, Any]]] = []
+    if options["retries"]:
+        wanted.append(("retry", {"times": options["retries"], "minutes_between_retries": 0}))
+    if options["timeout_seconds"]:
+        wanted.append(("timeout", {"seconds": options["timeout_seconds"]}))
+    if resources or options["remote"]:
+        wanted.append(("batch" if options["remote"] else "resources", resources))
+    return wanted

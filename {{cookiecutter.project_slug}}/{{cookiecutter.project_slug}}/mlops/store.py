@@ -1,0 +1,118 @@
+"""The model store: every snapshot and every trained model, written once and never half.
+
+    <root>/snapshots/<hash>/   the raw tables and snapshot.json
+    <root>/snapshots/newest    the hash of the snapshot made last
+    <root>/runs/<run>/         the bundle of a run
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ..errors import UserError
+
+
+@contextmanager
+def staged(parent: Path) -> Iterator[Path]:
+    """An empty folder beside the final ones, gone at the end unless it was moved away."""
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=".staged-", dir=parent))
+    try:
+        yield folder
+    except OSError as error:
+        raise UserError(f"could not write to {parent}: {error.strerror}; nothing was kept") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def settle(folder: Path, target: Path) -> None:
+    """Move a staged folder to its place; what is there already stays, for it was written once."""
+    if not target.exists():
+        folder.rename(target)
+
+
+def to_json(value: Any) -> bytes:
+    """Readable JSON, the same bytes for the same value."""
+    return (json.dumps(value, indent=2, sort_keys=True) + "\n").encode()
+
+
+def read_json(path: Path) -> Any:
+    """The value of a JSON file."""
+    return json.loads(path.read_text())
+
+
+def content_hash(folder: Path) -> str:
+    """The first 16 hex digits of a SHA-256 over the names and contents of a folder's files."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        digest.update(path.name.encode() + b"\0")
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def make_snapshot(root: str, config: Mapping[str, Any]) -> str:
+    """Collect the raw tables into the store and return the snapshot's hash."""
+    from .. import data
+
+    parent = Path(root, "snapshots")
+    with staged(parent) as stage:
+        folder = stage / "snapshot"
+        folder.mkdir()
+        about = data.collect(config, folder)
+        snapshot = content_hash(folder)
+        created = datetime.now(UTC).isoformat(timespec="seconds")
+        (folder / "snapshot.json").write_bytes(
+            to_json({**about, "created": created, "previous": newest_snapshot(root)})
+        )
+        settle(folder, parent / snapshot)
+        (stage / "newest").write_text(snapshot)
+        os.replace(stage / "newest", parent / "newest")
+    return snapshot
+
+
+def newest_snapshot(root: str) -> str | None:
+    """The hash of the snapshot made last, or None before the first."""
+    pointer = Path(root, "snapshots", "newest")
+    return pointer.read_text() if pointer.is_file() else None
+
+
+def snapshot_folder(root: str, snapshot: str) -> Path:
+    """Where a snapshot's tables lie; UserError if the store has no such snapshot."""
+    folder = Path(root, "snapshots", snapshot)
+    if not (folder / "snapshot.json").is_file():
+        raise UserError(f"the store {root} has no snapshot {snapshot!r}: `make data` makes one")
+    return folder
+
+
+def previous_rows(root: str, snapshot: str) -> dict[str, int] | None:
+    """Rows per table of the snapshot before this one, if it came from the same source."""
+    about = read_json(snapshot_folder(root, snapshot) / "snapshot.json")
+    if about["previous"] is None:
+        return None
+    before = read_json(snapshot_folder(root, about["previous"]) / "snapshot.json")
+    rows: dict[str, int] | None = before["rows"] if before["source"] == about["source"] else None
+    return rows
+
+
+def write_run(root: str, run: str, files: dict[str, bytes]) -> Path:
+    """Keep what a run made, all of it or nothing; returns its folder."""
+    parent = Path(root, "runs")
+    with staged(parent) as stage:
+        folder = stage / "run"
+        folder.mkdir()
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+        settle(folder, parent / run)
+    return parent / run
+
+
+def run_folder(root: str, run: str) -> Path:
+    """Where a run's bundle lies."""
+    return Path(root, "runs", run)

@@ -1,0 +1,145 @@
+"""What the steps of the training flow call: split by time, search, judge, refit."""
+
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .. import candidates, features, metrics
+from ..errors import UserError
+from . import bundle, selection
+
+COLUMNS = [feature.name for feature in features.FEATURES]
+
+
+@dataclass(frozen=True)
+class Split:
+    """A feature table cut by time: each part lies after the one before it."""
+
+    train: pd.DataFrame
+    validation: pd.DataFrame
+    test: pd.DataFrame
+
+    @property
+    def past(self) -> pd.DataFrame:
+        """All that a judged model may have seen."""
+        return pd.concat([self.train, self.validation])
+
+    @property
+    def periods(self) -> dict[str, list[int]]:
+        """The first and the last period of each part."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {
+            name: [int(part["period"].min()), int(part["period"].max())]
+            for name, part in parts.items()
+        }
+
+
+def split(frame: pd.DataFrame, options: dict[str, Any]) -> Split:
+    """Cut by period; a newest period with few groups is judged with the one before it."""
+    groups = frame.groupby("period")["group"].nunique()
+    whole = list(groups.index)
+    if len(whole) > 1 and groups.iloc[-1] < options["smallest_period"]:
+        whole.pop()
+    held_out = options["validation_periods"] + options["test_periods"]
+    if len(whole) <= held_out:
+        raise UserError(
+            f"the data has {len(whole)} whole periods ({', '.join(map(str, whole))}): "
+            f"to hold out {held_out}, training needs at least {held_out + 1}"
+        )
+    validation, test = whole[-held_out], whole[-options["test_periods"]]
+    period = frame["period"]
+    return Split(
+        train=frame[period < validation],
+        validation=frame[(period >= validation) & (period < test)],
+        test=frame[period >= test],
+    )
+
+
+def candidate_names() -> list[str]:
+    """The candidates that compete, the most complex first: none should run alone at the end."""
+    ordered = sorted(candidates.CANDIDATES, key=lambda candidate: -candidate.complexity)
+    return [candidate.name for candidate in ordered]
+
+
+def search(name: str, train: pd.DataFrame, validation: pd.DataFrame, seed: int) -> dict[str, Any]:
+    """Fit each setting of a candidate on train and keep the best on validation.
+
+    A candidate whose ONNX graph does not answer as the estimator does is disqualified.
+    """
+    candidate = candidates.by_name(name)
+    trials, best, fitted = [], None, None
+    for settings in candidate.grid:
+        started = time.perf_counter()
+        model = candidates.fit(candidate, settings, train, COLUMNS, seed)
+        scores = _scored(validation, candidates.predict(model, validation, COLUMNS))
+        seconds = round(time.perf_counter() - started, 3)
+        trial = {"settings": settings, **scores, "seconds": seconds}
+        trials.append(trial)
+        if best is None or trial["score"] < best["score"]:
+            best, fitted = trial, model
+    assert best is not None, f"{name} has an empty grid"
+    told = f"{name}: {len(trials)} fits, best {metrics.PRIMARY} {best['score']:.3f}"
+    print(f"{told} on validation with {best['settings']}")
+    return {
+        "candidate": name,
+        "complexity": candidate.complexity,
+        "trials": trials,
+        **best,
+        "baseline": metrics.score(validation, metrics.baseline(validation)),
+        "disqualified": selection.disqualified(export(fitted, validation)["difference"]),
+    }
+
+
+def export(fitted: Any, frame: pd.DataFrame) -> dict[str, Any]:
+    """A fitted estimator as an ONNX graph, and how far its answers on a table differ."""
+    graph = bundle.to_onnx(fitted, len(COLUMNS))
+    expected = candidates.predict(fitted, frame, COLUMNS)
+    return {
+        "onnx": graph,
+        "difference": bundle.difference(graph, frame[COLUMNS].to_numpy(), expected),
+    }
+
+
+def judge(winner: dict[str, Any], parts: Split, seed: int) -> dict[str, Any]:
+    """Fit the winner's settings on the past and score it on the test rows, beside the baseline."""
+    fitted = _fit(winner, parts.past, seed)
+    baseline = _scored(parts.test, metrics.baseline(parts.test))
+    return {
+        **export(fitted, parts.test),
+        **_scored(parts.test, candidates.predict(fitted, parts.test, COLUMNS)),
+        "baseline": baseline["metrics"],
+        "baseline_score": baseline["score"],
+    }
+
+
+def _scored(frame: pd.DataFrame, predicted: Any) -> dict[str, Any]:
+    """All metrics, and the one that decides as `score` (lower is better)."""
+    if not np.isfinite(predicted).all():
+        raise ValueError("predictions that are not finite numbers can't be ranked")
+    scores = metrics.score(frame, predicted)
+    return {"metrics": scores, "score": scores[metrics.PRIMARY]}
+
+
+def refit(winner: dict[str, Any], frame: pd.DataFrame, seed: int) -> dict[str, Any]:
+    """Fit the winner's settings on all rows: the model that is served, and its signature."""
+    return {**export(_fit(winner, frame, seed), frame), "signature": signature(winner, frame)}
+
+
+def signature(winner: dict[str, Any], frame: pd.DataFrame) -> dict[str, Any]:
+    """What the served model takes and gives, and how far its training data reached."""
+    return {
+        "candidate": winner["candidate"],
+        "settings": winner["settings"],
+        "inputs": [{"type": "float32", **asdict(feature)} for feature in features.FEATURES],
+        "output": {"type": "float32", **asdict(candidates.OUTPUT)},
+        "trained_rows": len(frame),
+        "trained_until": str(frame["date"].max().date()),
+    }
+
+
+def _fit(winner: dict[str, Any], frame: pd.DataFrame, seed: int) -> Any:
+    candidate = candidates.by_name(winner["candidate"])
+    return candidates.fit(candidate, winner["settings"], frame, COLUMNS, seed)
