@@ -4,9 +4,9 @@
     python tools/workbench.py save f1     copies the edits back to the files they came from
 
 A line that was rendered from template text goes back as that text, unless it was edited; in an
-edited line the workbench's answers become template variables again. A file that was not there
-before goes to the use case's overlay. Nothing is saved if a saved file would not render to what
-stands in the workbench.
+edited line the workbench's answers become template variables again. A new file goes to the tree
+that has its folder, to the use case's if both have it. Nothing is saved if a saved file would not
+render to what stands in the workbench.
 """
 
 import argparse
@@ -46,7 +46,8 @@ def open_bench(use_case: str) -> Path:
         )
     )
     baked.rename(target)
-    subprocess.run(["git", "init", "--quiet"], cwd=target, check=True)
+    _git(target, "init", "--quiet")
+    _git(target, "add", "--all")  # what is deleted later is then known
     return target
 
 
@@ -67,25 +68,31 @@ def save_bench(use_case: str) -> list[Path]:
     for source, saved in pending.items():
         source.parent.mkdir(parents=True, exist_ok=True)
         source.write_bytes(saved)
-    return sorted(pending)
+    removed = [_origin(name, use_case) for name in _git(bench, "ls-files", "--deleted")]
+    for source in removed:
+        source.unlink(missing_ok=True)
+    return sorted([*pending, *removed])
 
 
 def _files(bench: Path) -> list[str]:
-    listed = subprocess.run(
-        ["git", "ls-files", "--others", "--cached", "--exclude-standard"],
-        cwd=bench, check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    return [name for name in listed.stdout.splitlines() if name != "uv.lock"]
+    listed = _git(bench, "ls-files", "--others", "--cached", "--exclude-standard")
+    return [name for name in listed if name != "uv.lock" and (bench / name).is_file()]
+
+
+def _git(folder: Path, *words: str) -> list[str]:
+    done = subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout.splitlines()
 
 
 def _origin(name: str, use_case: str) -> Path:
     inside = name.replace(ANSWERS["project_slug"], SLUG)
-    project = ROOT / SLUG
-    overlays = [*project.glob(f"overlays/licence/MIT/{inside}")]
-    shared = project / inside
-    if overlays:
-        return overlays[0]
-    return shared if shared.exists() else project / "overlays" / "use_case" / use_case / inside
+    shared = ROOT / SLUG / inside
+    licence = ROOT / SLUG / "overlays" / "licence" / "MIT" / inside
+    own = ROOT / SLUG / "overlays" / "use_case" / use_case / inside
+    for known in (licence, own, shared):
+        if known.is_file():
+            return known
+    return shared if shared.parent.is_dir() and not own.parent.is_dir() else own
 
 
 def _context(use_case: str) -> dict[str, Any]:

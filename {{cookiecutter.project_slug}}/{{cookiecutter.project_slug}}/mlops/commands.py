@@ -43,6 +43,7 @@ def _snapshot(settings: config.Settings, source: str | None, folder: str | None)
 
 
 def _run_flow(environment: str, settings: config.Settings, snapshot: str) -> str:
+    Path(".metaflow").mkdir(exist_ok=True)  # else cards go to the next such folder above
     with tempfile.TemporaryDirectory() as folder:
         note = Path(folder, "run")
         command = [sys.executable, "flows/train.py", "--no-pylint"]

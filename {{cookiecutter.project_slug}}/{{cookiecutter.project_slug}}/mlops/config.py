@@ -109,7 +109,7 @@ def _sentence(error: Any) -> str:
 def _keys(tables: list[Any]) -> list[str]:
     section: Any = Settings
     for table in tables:
-        if issubclass(section, StepPolicy) or section is Settings and table == "steps":
+        if issubclass(section, StepPolicy) or (section is Settings and table == "steps"):
             return list(StepPolicy.model_fields)
         section = section.model_fields[table].annotation
     return list(section.model_fields)

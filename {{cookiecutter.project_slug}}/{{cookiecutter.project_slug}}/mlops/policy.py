@@ -9,7 +9,7 @@ from metaflow.exception import MetaflowException
 from ..errors import UserError, nearest
 
 
-class policy(FlowMutator):  # noqa: N801 - a decorator's name
+class policy(FlowMutator):  # type: ignore[misc]  # noqa: N801 - a decorator's name
     """Decorate the steps that `[steps]` names; every step ends with a sentence, not a traceback."""
 
     def mutate(self, mutable_flow: Any) -> None:
@@ -27,7 +27,7 @@ class policy(FlowMutator):  # noqa: N801 - a decorator's name
                 steps[name].add_decorator(decorator, deco_kwargs=values)
 
 
-@user_step_decorator
+@user_step_decorator  # type: ignore[untyped-decorator]
 def one_sentence(step_name: str, flow: Any, inputs: Any) -> Iterator[None]:
     """End a step that met a UserError without a traceback, and keep the error's exit code."""
     try:

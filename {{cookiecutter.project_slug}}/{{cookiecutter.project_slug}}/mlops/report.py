@@ -60,7 +60,8 @@ def _candidate(result: dict[str, Any], winner: str, names: list[str]) -> str:
         _values(result["metrics"], names),
         str(len(result["trials"])),
     )
-    return row if result["disqualified"] is None else f"{row}  disqualified: {result['disqualified']}"
+    why = result["disqualified"]
+    return row if why is None else f"{row}  disqualified: {why}"
 
 
 def _gate(gate: dict[str, Any]) -> str:

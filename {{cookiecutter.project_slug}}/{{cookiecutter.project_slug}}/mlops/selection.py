@@ -32,7 +32,12 @@ def gates(judged: dict[str, Any], served: dict[str, Any]) -> list[dict[str, Any]
 
 def _gate(name: str, actual: float, sign: str, limit: float) -> dict[str, Any]:
     passed = actual < limit or (sign == "<=" and actual == limit)
-    return {"gate": name, "expected": f"{sign} {limit:.4g}", "actual": f"{actual:.4g}", "passed": passed}
+    return {
+        "gate": name,
+        "expected": f"{sign} {limit:.4g}",
+        "actual": f"{actual:.4g}",
+        "passed": passed,
+    }
 
 
 def disqualified(difference: float) -> str | None:

@@ -1,8 +1,7 @@
 """The model store: every snapshot and every trained model, written once and never half.
 
-    <root>/snapshots/<hash>/   the raw tables and snapshot.json
-    <root>/snapshots/newest    the hash of the snapshot made last
-    <root>/runs/<run>/         the bundle of a run
+`<root>/snapshots/<hash>/` holds raw tables and snapshot.json, `<root>/snapshots/newest` the hash of
+the snapshot made last, `<root>/runs/<run>/` the bundle of a run.
 """
 
 import hashlib
@@ -27,7 +26,9 @@ def staged(parent: Path) -> Iterator[Path]:
     try:
         yield folder
     except OSError as error:
-        raise UserError(f"could not write to {parent}: {error.strerror}; nothing was kept") from error
+        raise UserError(
+            f"could not write to {parent}: {error.strerror}; nothing was kept"
+        ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

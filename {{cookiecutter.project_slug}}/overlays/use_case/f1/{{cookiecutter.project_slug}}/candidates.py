@@ -49,9 +49,7 @@ OUTPUT = Output("finish", "place", "expected finishing place, or a score like it
 
 def settings(**choices: Sequence[Any]) -> tuple[Settings, ...]:
     """Every combination of the choices."""
-    return tuple(
-        dict(zip(choices, values, strict=True)) for values in product(*choices.values())
-    )
+    return tuple(dict(zip(choices, values, strict=True)) for values in product(*choices.values()))
 
 
 def _ridge(seed: int, **chosen: Any) -> Any:

@@ -33,7 +33,9 @@ _SHARE = "share of the field"
 FEATURES: tuple[Feature, ...] = (
     Feature("grid", "place", "start place; from the pit lane: behind the last of the grid", 20.0),
     Feature("qualifying", "place", "place in qualifying; unknown: the start place", 20.0),
-    Feature("gap", "s", "best qualifying lap behind the fastest of all; unknown: from the place", 2.0),
+    Feature(
+        "gap", "s", "best qualifying lap behind the fastest of all; unknown: from the place", 2.0
+    ),
     Feature("gap_in_race", "s", "gap, less the mean of the race", 0.0),
     Feature("front_row", "0 or 1", "starts first or second", 0.0),
     Feature("size", "cars", "cars that start", 20.0),
@@ -44,7 +46,9 @@ FEATURES: tuple[Feature, ...] = (
     Feature("driver_starts", "races", "races the driver has started", 0.0),
     Feature("driver_wins", "races", "races the driver has won", 0.0),
     Feature("driver_podiums", "races", "races the driver ended among the first three", 0.0),
-    Feature("driver_finish_3", _SHARE, "mean finish, driver's last 3 races (0 = won, 1 = last)", 0.5),
+    Feature(
+        "driver_finish_3", _SHARE, "mean finish, driver's last 3 races (0 = won, 1 = last)", 0.5
+    ),
     Feature("driver_finish_10", _SHARE, "mean finish, driver's last 10 races", 0.5),
     Feature("driver_finish", _SHARE, "mean finish of the driver, half-life 8 races", 0.5),
     Feature("driver_classified", _SHARE, "the same where he finished, half-life 8 races", 0.5),
@@ -52,9 +56,13 @@ FEATURES: tuple[Feature, ...] = (
     Feature("driver_points", "share of the race's points", "mean, driver's last 10 races", 0.0),
     Feature("driver_retired", "share of races", "not classified, driver's last 20 races", 0.2),
     Feature("driver_gap", "%", "mean gap in qualifying, driver's last 5 races", 2.0),
-    Feature("driver_gained", _SHARE, "places gained where he finished, driver's last 10 races", 0.0),
+    Feature(
+        "driver_gained", _SHARE, "places gained where he finished, driver's last 10 races", 0.0
+    ),
     Feature("driver_mate", _SHARE, "finish against the team-mates', driver's last 20 races", 0.0),
-    Feature("driver_mate_grid", _SHARE, "start against the team-mates', driver's last 20 races", 0.0),
+    Feature(
+        "driver_mate_grid", _SHARE, "start against the team-mates', driver's last 20 races", 0.0
+    ),
     Feature("team_finish_3", _SHARE, "mean finish, the team's last 3 races", 0.5),
     Feature("team_finish", _SHARE, "mean finish of the team, half-life 6 races", 0.5),
     Feature("team_classified", _SHARE, "the same where its cars finished, half-life 6 races", 0.5),
@@ -65,7 +73,9 @@ FEATURES: tuple[Feature, ...] = (
     Feature("driver_here", _SHARE, "mean finish, driver's last 5 races on this circuit", 0.5),
     Feature("team_here", _SHARE, "mean finish, the team's last 4 races on this circuit", 0.5),
     Feature("circuit_shuffle", _SHARE, "mean |finish - start|, last 5 races on this circuit", 0.2),
-    Feature("circuit_retired", "share of starts", "not classified, last 5 races on this circuit", 0.2),
+    Feature(
+        "circuit_retired", "share of starts", "not classified, last 5 races on this circuit", 0.2
+    ),
     Feature("driver_standing", "place", "driver's standing before the race", 21.0),
     Feature("driver_total", "share of the leader's", "driver's points before the race", 0.0),
     Feature("team_standing", "place", "the team's standing before the race", 11.0),

@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .inputs import start_places
-
 Array = np.ndarray[Any, np.dtype[Any]]
 
 PRIMARY = "mae"

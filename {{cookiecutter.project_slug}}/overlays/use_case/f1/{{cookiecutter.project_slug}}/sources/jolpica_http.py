@@ -14,8 +14,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.response import BaseHTTPResponse
 from urllib3.util.retry import Retry
 
-from . import jolpica_tables
 from ..errors import UserError
+from . import jolpica_tables
 
 Rounds = dict[int, list[dict[str, Any]]]
 """The API's objects (races, results, standings) by round."""
