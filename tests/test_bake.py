@@ -15,7 +15,7 @@ SUPPORTED = [
     pytest.param({"aws_region": "us-gov-east-1"}, id="other region"),
     pytest.param({"author": 'O\'Neil & "Sons" \\ <x>', "description": "é {x} #"}, id="odd text"),
 ]
-LEFTOVER = re.compile(r"\{\{|\{%|\{#|cookiecutter")
+LEFTOVER = re.compile(r"cookiecutter|\{%")
 
 
 def texts(project: Project) -> dict[str, str]:

@@ -137,10 +137,7 @@ def test_the_grid_tells_as_much_as_in_real_seasons(tables: dict[str, Table]) -> 
 
 
 def test_the_grid_counts_more_where_overtaking_is_hard(tables: dict[str, Table]) -> None:
-    effects = {
-        str(number): line[4]
-        for number, line in enumerate(simulate_f1.read_list(simulate_f1.CIRCUITS), 1)
-    }
+    effects = {str(number): line[4] for number, line in enumerate(simulate_f1.CIRCUITS, 1)}
     effect = {race["raceId"]: effects[race["circuitId"]] for race in tables["races"]}
     error = {
         kind: mean_error(races, [start_places(rows) for rows in races])

@@ -1,0 +1,42 @@
+"""The lock that the first `make setup` writes serves Linux, macOS and Windows."""
+
+import tomllib
+from collections import defaultdict
+
+import pytest
+from conftest import Project
+
+TAGS = {"linux": ("manylinux",), "macos": ("macosx",), "windows": ("win_amd64",)}
+ELSEWHERE = {"linux": {"xgboost"}, "macos": {"xgboost-cpu"}, "windows": {"xgboost-cpu"}}
+
+
+def fits(wheel: str, platform: str, python: str) -> bool:
+    """Whether a wheel installs there, by its file name."""
+    if wheel.endswith("-any.whl"):
+        return True
+    return any(tag in wheel for tag in TAGS[platform]) and any(
+        tag in wheel for tag in (python, "abi3", "-py3-none")
+    )
+
+
+@pytest.mark.parametrize("python", ["cp311", "cp312", "cp313"])
+@pytest.mark.parametrize("platform", list(TAGS))
+def test_every_package_has_a_wheel_for(f1: Project, platform: str, python: str) -> None:
+    lock = tomllib.loads((f1.path / "uv.lock").read_text())
+    wheels = defaultdict(list)
+    for package in lock["package"]:
+        if "virtual" not in package["source"] and "editable" not in package["source"]:
+            urls = [wheel["url"] for wheel in package.get("wheels", [])]
+            wheels[package["name"]] += [url.rsplit("/")[-1] for url in urls]
+    assert len(wheels) > 60
+    lacking = {
+        n for n, names in wheels.items() if not any(fits(w, platform, python) for w in names)
+    }
+    assert lacking == ELSEWHERE[platform]
+
+
+def test_every_dependency_is_bounded_at_both_ends(f1: Project) -> None:
+    meta = tomllib.loads((f1.path / "pyproject.toml").read_text())
+    asked = [*meta["project"]["dependencies"], *sum(meta["dependency-groups"].values(), [])]
+    assert [line for line in asked if ">=" not in line or ",<" not in line] == []
+    assert meta["tool"]["uv"]["exclude-newer"]
