@@ -1,6 +1,7 @@
 """One baked project and one environment for all tests that run it."""
 
 import os
+import resource
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,16 +20,22 @@ class Project:
 
     path: Path
 
-    def make(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def make(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run make in the project, in the environment that all bakes share."""
+        return self.run("make", "--no-print-directory", f"VENV={SHARED_VENV}", *words)
+
+    def run(self, *words: str | Path, kib: int | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a command of that environment in the project; no file may pass `kib` KiB."""
         outer = {"VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT", "MAKEFLAGS", "MAKELEVEL"}
         environment = {key: value for key, value in os.environ.items() if key not in outer}
+        environment["PATH"] = f"{SHARED_VENV / 'bin'}:{environment['PATH']}"
+
+        def limit() -> None:
+            if kib is not None:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (kib * 1024, kib * 1024))
+
         return subprocess.run(
-            ["make", "--no-print-directory", f"VENV={SHARED_VENV}", *words],
-            cwd=self.path,
-            env=environment | variables,
-            capture_output=True,
-            text=True,
+            words, cwd=self.path, env=environment, capture_output=True, text=True, preexec_fn=limit
         )
 
     def fresh(self) -> None:

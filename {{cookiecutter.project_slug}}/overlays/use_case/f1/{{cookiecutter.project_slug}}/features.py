@@ -1,9 +1,4 @@
-"""From raw tables to one row a starter, and to what a release knows of the next race.
-
-A starter is who has a result other than W (withdrew, did not start), F (did not qualify) or
-E (excluded before the start). Who was disqualified (D) or was not classified (N, R) did start.
-Rows of a race come in the order of the grid, so no order tells the outcome.
-"""
+"""From raw tables to one row a starter, and to what a release knows of the next race."""
 
 from typing import Any
 
@@ -11,14 +6,10 @@ import numpy as np
 import pandas as pd
 
 from .history import Array, History, Look
-from .inputs import FEATURES, NAMES, Feature, complete, start_places
+from .inputs import FEATURES, NAMES, Feature, complete
+from .starts import Tables, starters
 
-__all__ = ["FEATURES", "Feature", "build", "lookup"]
-
-Tables = dict[str, pd.DataFrame]
-DID_NOT_START = ("W", "F", "E")
-# A car that qualified but crawled back says nothing about pace: % of the fastest lap.
-SLOWEST_GAP = 7.0
+__all__ = ["FEATURES", "Feature", "Tables", "build", "lookup"]
 
 LOOKS: dict[str, dict[str, Look]] = {
     "driver": {
@@ -33,7 +24,6 @@ LOOKS: dict[str, dict[str, Look]] = {
         "driver_points": Look("points", 10),
         "driver_retired": Look("retired", 20),
         "driver_gap": Look("gap", 5),
-        "driver_gained": Look("gained", 10),
         "driver_mate": Look("mate", 20),
         "driver_mate_grid": Look("mate_place", 20),
     },
@@ -78,9 +68,9 @@ def build(tables: Tables) -> pd.DataFrame:
     Returns:
         One row a starter, by date, race, start place and driver: period (season), group (race),
         date, entity (driver), constructor, circuit, target (finishing place among the starters,
-        1 = won), then FEATURES as float32, none NaN; `round` is among them.
+        1 = won), label (what models learn), then FEATURES as float32, none NaN.
     """
-    starts = _starts(tables)
+    starts = starters(tables)
     race = starts["race"].to_numpy()
     known = _before(starts, tables)
     people = _people(tables).reindex(starts["entity"])
@@ -94,9 +84,9 @@ def build(tables: Tables) -> pd.DataFrame:
         "age": starts["period"].to_numpy() - people["born"].to_numpy(),
         "home": people["country"].to_numpy() == country.to_numpy(),
     }
-    labels = ["period", "group", "date", "entity", "constructor", "circuit", "target"]
+    kept = ["period", "group", "date", "entity", "constructor", "circuit", "target", "label"]
     values = pd.DataFrame(complete(known, race), columns=list(NAMES), index=starts.index)
-    return pd.concat([starts[labels], values], axis=1)
+    return pd.concat([starts[kept], values], axis=1)
 
 
 def lookup(tables: Tables) -> dict[str, Any]:
@@ -104,7 +94,7 @@ def lookup(tables: Tables) -> dict[str, Any]:
 
     Standings hold for the season of the newest race: the next season starts without.
     """
-    starts = _starts(tables)
+    starts = starters(tables)
     newest = starts.iloc[-1]
     known: dict[str, Any] = {
         "as_of": newest["date"].date().isoformat(),
@@ -129,80 +119,6 @@ def lookup(tables: Tables) -> dict[str, Any]:
         for kind in ("driver", "constructor", "circuit")
     }
     return known
-
-
-def _starts(tables: Tables) -> pd.DataFrame:
-    """One row a starter, with what is to be remembered of the start; ordered as `build` says."""
-    results = tables["results"]
-    starts = results[~results["position_text"].isin(DID_NOT_START)]
-    starts = starts.merge(
-        tables["races"][["race_id", "year", "round", "circuit_id", "date"]], on="race_id"
-    )
-    starts = starts.merge(_qualifying(tables), on=["race_id", "driver_id"], how="left")
-    starts = starts.rename(
-        columns={
-            "race_id": "group",
-            "year": "period",
-            "driver_id": "entity",
-            "constructor_id": "constructor",
-            "circuit_id": "circuit",
-        }
-    )
-    calendar = starts[["group", "date", "period", "round"]].drop_duplicates("group")
-    calendar = calendar.sort_values(["date", "period", "round"], kind="stable")
-    order = pd.Series(np.arange(len(calendar)), index=calendar["group"])
-    starts["race"] = starts["group"].map(order)
-    starts["start"] = start_places(starts["grid"].to_numpy(float), starts["race"].to_numpy())
-    starts = starts.sort_values(["race", "start", "entity"], kind="stable", ignore_index=True)
-    return _remembered(starts)
-
-
-def _qualifying(tables: Tables) -> pd.DataFrame:
-    """Place, and the best lap behind the fastest of all, in seconds and in %."""
-    rounds = tables["qualifying"].drop_duplicates(["race_id", "driver_id"])
-    best = rounds[["q1", "q2", "q3"]].min(axis=1)
-    pole = best.groupby(rounds["race_id"]).transform("min")
-    return pd.DataFrame(
-        {
-            "race_id": rounds["race_id"],
-            "driver_id": rounds["driver_id"],
-            "qualifying": rounds["position"].astype(float),
-            "seconds": best - pole,
-            "gap": (100 * (best / pole - 1)).where(lambda gap: gap <= SLOWEST_GAP),
-        }
-    )
-
-
-def _remembered(starts: pd.DataFrame) -> pd.DataFrame:
-    """Add the values of LOOKS; shares of the field run from 0 (first) to 1 (last)."""
-    races = starts.groupby("race", sort=False)
-    last = (races["race"].transform("size") - 1).clip(lower=1)
-    starts["target"] = races["position_order"].rank(method="first")
-    finish = (starts["target"] - 1) / last
-    place = races.cumcount() / last
-    classified = starts["position"].notna()
-    points = races["points"].transform("sum")
-    return starts.assign(
-        start=1.0,
-        win=(starts["target"] == 1).astype(float),
-        podium=(starts["target"] <= 3).astype(float),
-        finish=finish,
-        place=place,
-        classified=finish.where(classified),
-        retired=(~classified).astype(float),
-        points=starts["points"] / points.where(points > 0),
-        gained=(place - finish).where(classified),
-        shuffle=(finish - place).abs(),
-        mate=finish - _mates(starts, finish),
-        mate_place=place - _mates(starts, place),
-    )
-
-
-def _mates(starts: pd.DataFrame, values: pd.Series) -> pd.Series:
-    """Mean over the other cars of the team in the race; NaN without a team-mate."""
-    team = values.groupby([starts["race"], starts["constructor"]], sort=False)
-    others = team.transform("size") - 1
-    return (team.transform("sum") - values) / others.where(others > 0)
 
 
 def _owner(starts: pd.DataFrame, kind: str) -> pd.Series:
@@ -235,24 +151,29 @@ def _before(starts: pd.DataFrame, tables: Tables) -> dict[str, Array]:
 
 
 def _standings(tables: Tables, kind: str) -> pd.DataFrame:
-    """Place and share of the leader's points after each race."""
-    table = tables[f"{kind}_standings"].drop_duplicates(["race_id", f"{kind}_id"])
+    """Place and share of the leader's points after each race, sprints included.
+
+    Points are added up from results: the API's standings tell the newest race alone.
+    """
     place, total = STANDINGS[kind]
-    leader = table.groupby("race_id")["points"].transform("max")
-    return pd.DataFrame(
-        {
-            "race_id": table["race_id"],
-            "owner": table[f"{kind}_id"],
-            place: table["position"].astype(float),
-            total: (table["points"] / leader.where(leader > 0)).fillna(0.0),
-        }
-    )
+    races = tables["races"].set_index("race_id")
+    scored = pd.concat([tables["results"], tables["sprint_results"]])
+    scored = scored[scored["race_id"].isin(tables["results"]["race_id"])]
+    points = scored.groupby(["race_id", f"{kind}_id"])["points"].sum().unstack()
+    points = points.loc[races.loc[points.index].sort_values(["year", "round"]).index]
+    season = races["year"].reindex(points.index)
+    sums = points.groupby(season).cumsum().groupby(season).ffill()
+    leader = sums.max(axis=1)
+    shares = sums.div(leader.where(leader > 0), axis=0).fillna(0.0).where(sums.notna())
+    ranks = sums.rank(axis=1, method="min", ascending=False)
+    table = pd.DataFrame({place: ranks.stack(), total: shares.stack()}).dropna()
+    return table.rename_axis(["race_id", "owner"]).reset_index()
 
 
 def _people(tables: Tables) -> pd.DataFrame:
     """By driver: born (year and share of it) and country; "" where it never held a race."""
     drivers = tables["drivers"].set_index("driver_id")
-    born = drivers["dob"].dt.year + (drivers["dob"].dt.dayofyear - 1) / 366
+    born = drivers["dob"].dt.year + (drivers["dob"].dt.day_of_year - 1) / 366
     country = drivers["nationality"].map(COUNTRIES).fillna("")
     return pd.DataFrame({"born": born, "country": country})
 

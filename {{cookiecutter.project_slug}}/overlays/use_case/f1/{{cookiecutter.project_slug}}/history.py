@@ -80,7 +80,8 @@ class History:
 
     def _total(self, value: str) -> Array:
         running = np.cumsum(np.nan_to_num(self.values[value].to_numpy()))
-        return running - np.append(0.0, running)[self.first]
+        total: Array = running - np.append(0.0, running)[self.first]
+        return total
 
     def _mean(self, look: Look) -> Array:
         """Weighted mean over the span, added up lag by lag so that no other owner's rows matter."""
@@ -92,4 +93,4 @@ class History:
             counts = (self.row - lag >= self.first) & ~np.isnan(value[past])
             total += np.where(counts, share * value[past], 0.0)
             weight += share * counts
-        return np.divide(total, weight, out=np.full(len(value), np.nan), where=weight > 0)
+        return np.where(weight > 0, total / np.where(weight > 0, weight, 1.0), np.nan)

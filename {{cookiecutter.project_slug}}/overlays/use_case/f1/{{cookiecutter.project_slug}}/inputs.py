@@ -1,4 +1,4 @@
-"""What the model sees of one car in one race: the columns, and the code that training and serving share.
+"""What the model sees of one car in one race, and the code that training and serving share.
 
 Needs numpy alone, because the model server carries it.
 """
@@ -32,12 +32,12 @@ class Feature:
 _SHARE = "share of the field"
 FEATURES: tuple[Feature, ...] = (
     Feature("grid", "place", "start place; from the pit lane: behind the last of the grid", 20.0),
+    Feature("grid_log", "log(place)", "logarithm of grid: a place in front is worth more", 3.0),
     Feature("qualifying", "place", "place in qualifying; unknown: the start place", 20.0),
     Feature(
         "gap", "s", "best qualifying lap behind the fastest of all; unknown: from the place", 2.0
     ),
     Feature("gap_in_race", "s", "gap, less the mean of the race", 0.0),
-    Feature("front_row", "0 or 1", "starts first or second", 0.0),
     Feature("size", "cars", "cars that start", 20.0),
     Feature("season", "year", "season", 2020.0),
     Feature("round", "races", "number of the race in its season", 10.0),
@@ -56,9 +56,6 @@ FEATURES: tuple[Feature, ...] = (
     Feature("driver_points", "share of the race's points", "mean, driver's last 10 races", 0.0),
     Feature("driver_retired", "share of races", "not classified, driver's last 20 races", 0.2),
     Feature("driver_gap", "%", "mean gap in qualifying, driver's last 5 races", 2.0),
-    Feature(
-        "driver_gained", _SHARE, "places gained where he finished, driver's last 10 races", 0.0
-    ),
     Feature("driver_mate", _SHARE, "finish against the team-mates', driver's last 20 races", 0.0),
     Feature(
         "driver_mate_grid", _SHARE, "start against the team-mates', driver's last 20 races", 0.0
@@ -118,18 +115,20 @@ def complete(known: Mapping[str, Array], race: Array) -> Array:
     """Features of whole races from what is known before their start.
 
     Args:
-        known: columns of shape [n] (NaN = unknown): grid, qualifying, gap in seconds, season, round,
-            age, home, and every state of a look-up.
+        known: columns of shape [n] (NaN = unknown): grid, qualifying, gap in seconds, season,
+            round, age, home, and every state of a look-up.
         race: shape [n], codes from 0 of the race that a row belongs to.
 
     Returns:
         float32 of shape [n, len(FEATURES)], finite.
     """
-    columns = {name: np.asarray(values, dtype=np.float64) for name, values in known.items()}
+    columns: dict[str, Array] = {
+        name: np.asarray(values, dtype=np.float64) for name, values in known.items()
+    }
     columns["grid"] = start_places(columns["grid"], race)
+    columns["grid_log"] = np.log(columns["grid"])
     columns["qualifying"] = _first(columns["qualifying"], columns["grid"])
     columns["gap"] = _first(columns["gap"], SECONDS_PER_PLACE * (columns["qualifying"] - 1.0))
-    columns["front_row"] = columns["grid"] <= 2.0
     columns["size"] = np.bincount(race)[race]
     for name, stand_in in _STAND_IN.items():
         columns[name] = _first(columns[name], columns[stand_in])

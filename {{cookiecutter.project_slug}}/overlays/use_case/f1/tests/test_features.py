@@ -1,0 +1,183 @@
+"""The feature table: complete, exact on a race counted by hand, and blind to the present."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import seasons
+
+from {{ cookiecutter.project_slug }} import data, features, metrics
+from {{ cookiecutter.project_slug }}.inputs import NAMES
+
+
+@pytest.fixture(scope="module")
+def tables() -> features.Tables:
+    return seasons.make()
+
+
+@pytest.fixture(scope="module")
+def frame(tables: features.Tables) -> pd.DataFrame:
+    return features.build(tables)
+
+
+def test_a_row_for_each_starter_with_every_feature_a_finite_float32(frame: pd.DataFrame) -> None:
+    assert len(frame) == 3 * seasons.RACES * 2 * seasons.TEAMS
+    assert (frame[list(NAMES)].dtypes == np.float32).all()
+    assert np.isfinite(frame[list(NAMES)]).all(axis=None)
+    assert len(set(NAMES)) == len(NAMES)
+
+
+def test_places_in_a_race_are_counted_from_1_without_gaps(frame: pd.DataFrame) -> None:
+    places = frame.groupby("group")["target"].apply(sorted)
+    assert all(each == list(range(1, 11)) for each in places)
+
+
+def test_who_did_not_start_has_no_row_and_makes_no_gap(tables: features.Tables) -> None:
+    results = tables["results"].copy()
+    gone = results["race_id"].eq("r3") & results["position_order"].eq(4)
+    results.loc[gone, "position_text"] = "W"
+    results.loc[gone, "position"] = pd.NA
+    race = features.build(tables | {"results": results}).query("group == 'r3'")
+    assert sorted(race["target"]) == list(range(1, 10))
+    assert results.loc[gone, "driver_id"].item() not in set(race["entity"])
+
+
+def test_a_pit_lane_start_lies_behind_the_grid(tables: features.Tables) -> None:
+    results = tables["results"].copy()
+    pole = results["race_id"].eq("r3") & results["grid"].eq(1)
+    results.loc[pole, "grid"] = 0
+    race = features.build(tables | {"results": results}).query("group == 'r3'")
+    assert race.iloc[-1]["entity"] == results.loc[pole, "driver_id"].item()
+    assert race.iloc[-1]["grid"] == 11
+
+
+def test_the_order_of_rows_tells_the_grid_and_not_the_outcome(frame: pd.DataFrame) -> None:
+    assert frame.groupby("group")["grid"].apply(lambda grid: grid.is_monotonic_increasing).all()
+
+
+def test_form_is_the_mean_over_the_races_before(frame: pd.DataFrame) -> None:
+    driver = frame[frame["entity"] == "d0"].reset_index(drop=True)
+    finish = (driver["target"] - 1) / 9
+    assert driver["driver_finish_3"][3] == pytest.approx(finish[:3].mean())
+    assert driver["driver_finish_3"][9] == pytest.approx(finish[6:9].mean())
+    assert driver["driver_finish_10"][12] == pytest.approx(finish[2:12].mean())
+    weights = 0.5 ** (np.arange(4)[::-1] / 8)
+    assert driver["driver_finish"][4] == pytest.approx(np.average(finish[:4], weights=weights))
+    assert list(driver["driver_starts"]) == list(range(18))
+    assert list(driver["driver_wins"][1:]) == list((driver["target"] == 1).cumsum()[:-1])
+
+
+def test_a_circuit_is_remembered(frame: pd.DataFrame) -> None:
+    driver = frame[(frame["entity"] == "d3") & (frame["circuit"] == "c3")]
+    assert driver["driver_here"].iloc[1] == pytest.approx((driver["target"].iloc[0] - 1) / 9)
+
+
+def test_standings_are_those_before_the_race_and_start_anew(
+    frame: pd.DataFrame, tables: features.Tables
+) -> None:
+    first, third = frame[frame["group"] == "r6"], frame[frame["group"] == "r8"]
+    assert (first["driver_total"] == 0).all()
+    earlier = tables["results"].query("race_id in ['r6', 'r7']")
+    points = earlier.groupby("driver_id")["points"].sum()
+    standing = points.rank(method="min", ascending=False).reindex(third["entity"])
+    assert list(third["driver_standing"]) == list(standing)
+    share = (points / points.max()).reindex(third["entity"]).to_numpy()
+    np.testing.assert_allclose(third["driver_total"], share, rtol=1e-6)
+
+
+def test_a_sprint_counts_for_the_standing_after_its_race(
+    frame: pd.DataFrame, tables: features.Tables
+) -> None:
+    sprint = tables["results"].query("race_id == 'r7'").assign(points=0.0).head(1)
+    scored = sprint.assign(driver_id="d9", constructor_id="t4", points=1000.0)
+    other = features.build(tables | {"sprint_results": scored})
+    until = frame["date"] <= frame.loc[frame["group"] == "r7", "date"].iloc[0]
+    pd.testing.assert_frame_equal(frame[until], other[until])
+    after = other.query("group == 'r8' and entity == 'd9'").iloc[0]
+    assert after["driver_standing"] == 1
+    assert after["team_standing"] == 1
+
+
+def test_a_retirement_is_learned_as_half_of_the_places_lost(
+    frame: pd.DataFrame, tables: features.Tables
+) -> None:
+    results = tables["results"].rename(columns={"race_id": "group", "driver_id": "entity"})
+    joined = frame.merge(results[["group", "entity", "position"]], on=["group", "entity"])
+    retired = joined["position"].isna()
+    assert (joined.loc[~retired, "label"] == joined.loc[~retired, "target"]).all()
+    back = joined[retired & (joined["target"] > joined["grid"])]
+    assert len(back)
+    np.testing.assert_allclose(back["label"], (back["target"] + back["grid"]) / 2)
+
+
+def test_home_and_age_are_those_of_the_driver(frame: pd.DataFrame) -> None:
+    row = frame.query("group == 'r1' and entity == 'd1'").iloc[0]
+    assert row["home"] == 1
+    assert row["age"] == pytest.approx(2001 - 1976 - 35 / 366, abs=0.01)
+
+
+@pytest.mark.parametrize("race", ["r4", "r9", "r13"])
+def test_nothing_of_a_race_reaches_its_own_features(
+    frame: pd.DataFrame, tables: features.Tables, race: str
+) -> None:
+    changed = tables["results"].copy()
+    rows = changed["race_id"] == race
+    turned = changed.loc[rows, "position_order"].to_numpy()[::-1]
+    changed.loc[rows, "position_order"] = turned
+    changed.loc[rows, "position"] = turned
+    changed.loc[rows, "position_text"] = [str(place) for place in turned]
+    changed.loc[rows, "points"] = changed.loc[rows, "points"].to_numpy()[::-1]
+    other = features.build(tables | {"results": changed})
+    until = frame["date"] <= frame.loc[frame["group"] == race, "date"].iloc[0]
+    pd.testing.assert_frame_equal(frame.loc[until, list(NAMES)], other.loc[until, list(NAMES)])
+    assert not frame.loc[~until, list(NAMES)].equals(other.loc[~until, list(NAMES)])
+
+
+def test_a_race_to_come_changes_nothing(frame: pd.DataFrame, tables: features.Tables) -> None:
+    to_come = pd.DataFrame([("next", 2004, 1, "c0", pd.Timestamp("2004-03-01"))],
+                           columns=tables["races"].columns)  # fmt: skip
+    longer = tables | {"races": pd.concat([tables["races"], to_come])}
+    pd.testing.assert_frame_equal(frame, features.build(longer))
+    assert features.lookup(longer) == features.lookup(tables)
+
+
+def test_the_order_of_the_raw_rows_does_not_matter(
+    frame: pd.DataFrame, tables: features.Tables
+) -> None:
+    shuffled = {name: table.sample(frac=1, random_state=3) for name, table in tables.items()}
+    pd.testing.assert_frame_equal(frame, features.build(shuffled))
+
+
+def _read(folder: Path, tmp_path: Path) -> features.Tables:
+    data.collect({"source": "files", "directory": str(folder)}, tmp_path)
+    return data.read(tmp_path)
+
+
+def test_the_starters_are_those_of_the_published_baseline(real_f1: Path, tmp_path: Path) -> None:
+    """The published table ranks two cars from one pit lane in the order in which they finished."""
+    frame = features.build(_read(real_f1, tmp_path)).sort_values(["date", "target"])
+    table = {
+        (2014, 2021): (160, 3.61, 0.618, 0.531, 0.712, 0.761),
+        (2022, 2024): (68, 3.48, 0.622, 0.515, 0.652, 0.769),
+        (2024, 2024): (24, 2.85, 0.733, 0.458, 0.667, 0.838),
+    }
+    for seasons_, (races, *expected) in table.items():
+        part = frame[frame["period"].between(*seasons_)]
+        place = metrics.ranked(part, metrics.baseline(part))
+        scores = metrics.score(part, metrics.baseline(part))
+        top_10 = ((place <= 10) & (part["target"] <= 10)).sum() / races / 10
+        found = [*scores.values(), top_10]
+        assert part["group"].nunique() == races
+        tolerance = [0.005, *[0.00051] * 4]
+        assert (np.abs(np.subtract(found, expected)) <= tolerance).all()
+
+
+def test_75_seasons_are_built_within_a_second(real_f1_1950: Path, tmp_path: Path) -> None:
+    tables = _read(real_f1_1950, tmp_path)
+    features.build(tables)
+    started = time.process_time()
+    frame = features.build(tables)
+    assert time.process_time() - started < 1.0
+    assert len(frame) > 24_000

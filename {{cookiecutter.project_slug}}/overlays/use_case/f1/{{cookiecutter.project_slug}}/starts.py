@@ -1,0 +1,103 @@
+"""Who started which race, and what is to be remembered of the start.
+
+A starter is who has a result other than W (withdrew, did not start), F (did not qualify) or
+E (excluded before the start). Who was disqualified (D) or was not classified (N, R) did start.
+"""
+
+import numpy as np
+import pandas as pd
+
+from .inputs import start_places
+
+Tables = dict[str, pd.DataFrame]
+DID_NOT_START = ("W", "F", "E")
+# A car that crawled round in qualifying says nothing about pace: % of the fastest lap.
+SLOWEST_GAP = 7.0
+
+
+def starters(tables: Tables) -> pd.DataFrame:
+    """One row a starter of each race with results.
+
+    Rows come by race, start place (cars from the pit lane in the order of qualifying) and driver,
+    so no order tells the outcome.
+
+    Returns:
+        Columns group (race), period (season), date, round, circuit, entity (driver), constructor,
+        race (its number in time), grid (0 = pit lane), qualifying (place), seconds (behind the
+        fastest lap of qualifying), target (finishing place among the starters), label (what
+        models learn), and the values that `features.LOOKS` names.
+    """
+    results = tables["results"]
+    starts = results[~results["position_text"].isin(DID_NOT_START)]
+    starts = starts.merge(
+        tables["races"][["race_id", "year", "round", "circuit_id", "date"]], on="race_id"
+    )
+    starts = starts.merge(_qualifying(tables), on=["race_id", "driver_id"], how="left")
+    starts = starts.rename(
+        columns={
+            "race_id": "group",
+            "year": "period",
+            "driver_id": "entity",
+            "constructor_id": "constructor",
+            "circuit_id": "circuit",
+        }
+    )
+    calendar = starts[["group", "date", "period", "round"]].drop_duplicates("group")
+    calendar = calendar.sort_values(["date", "period", "round"], kind="stable")
+    order = pd.Series(np.arange(len(calendar)), index=calendar["group"])
+    starts["race"] = starts["group"].map(order)
+    starts["start"] = start_places(starts["grid"].to_numpy(float), starts["race"].to_numpy())
+    starts = starts.sort_values(
+        ["race", "start", "qualifying", "entity"], kind="stable", ignore_index=True
+    )
+    return _remembered(starts)
+
+
+def _qualifying(tables: Tables) -> pd.DataFrame:
+    """Place, and the best lap behind the fastest of all, in seconds and in %."""
+    rounds = tables["qualifying"].drop_duplicates(["race_id", "driver_id"])
+    best = rounds[["q1", "q2", "q3"]].min(axis=1)
+    pole = best.groupby(rounds["race_id"]).transform("min")
+    return pd.DataFrame(
+        {
+            "race_id": rounds["race_id"],
+            "driver_id": rounds["driver_id"],
+            "qualifying": rounds["position"].astype(float),
+            "seconds": best - pole,
+            "gap": (100 * (best / pole - 1)).where(lambda gap: gap <= SLOWEST_GAP),
+        }
+    )
+
+
+def _remembered(starts: pd.DataFrame) -> pd.DataFrame:
+    """Add the values of LOOKS; shares of the field run from 0 (first) to 1 (last)."""
+    races = starts.groupby("race", sort=False)
+    last = (races["race"].transform("size") - 1).clip(lower=1)
+    starts["target"] = races["position_order"].rank(method="first")
+    finish = (starts["target"] - 1) / last
+    place = races.cumcount() / last
+    classified = starts["position"].notna()
+    points = races["points"].transform("sum")
+    # A retirement says little of pace: learn that such a car would have come half of the way back.
+    lost = (starts["target"] - starts["start"]).clip(lower=0).where(~classified, 0.0)
+    return starts.assign(
+        label=starts["target"] - lost / 2,
+        start=1.0,
+        win=(starts["target"] == 1).astype(float),
+        podium=(starts["target"] <= 3).astype(float),
+        finish=finish,
+        place=place,
+        classified=finish.where(classified),
+        retired=(~classified).astype(float),
+        points=starts["points"] / points.where(points > 0),
+        shuffle=(finish - place).abs(),
+        mate=finish - _mates(starts, finish),
+        mate_place=place - _mates(starts, place),
+    )
+
+
+def _mates(starts: pd.DataFrame, values: pd.Series) -> pd.Series:
+    """Mean over the other cars of the team in the race; NaN without a team-mate."""
+    team = values.groupby([starts["race"], starts["constructor"]], sort=False)
+    others = team.transform("size") - 1
+    return (team.transform("sum") - values) / others.where(others > 0)
