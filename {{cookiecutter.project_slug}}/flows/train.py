@@ -47,10 +47,11 @@ class TrainFlow(FlowSpec):
         """Make the feature table, cut it by time, and keep what is known after the newest race."""
         from {{ cookiecutter.project_slug }}.mlops import preparation, training
 
-        self.frame, self.lookup, self.report = preparation.engineer(
+        frame, self.lookup, self.report = preparation.engineer(
             self.config.store.root, self.snapshot
         )
         print(self.report.table())
+        self.frame = training.recent(frame, self.config.training.periods)
         self.parts = training.split(self.frame, self.config.training)
         self.names = training.candidate_names()
         self.next(self.accept_data)

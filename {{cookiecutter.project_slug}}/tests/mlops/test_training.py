@@ -52,6 +52,14 @@ def test_a_split_cuts_all_rows_by_time_or_says_what_it_needs(
     assert spans["validation"][1] - spans["validation"][0] == validation - 1
 
 
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=9), st.integers(1, 12))
+def test_recent_rows_are_those_of_the_newest_periods(groups: list[int], periods: int) -> None:
+    frame = table(groups)
+    kept = training.recent(frame, periods)
+    assert sorted(kept["period"].unique()) == sorted(frame["period"].unique())[-periods:]
+    assert len(kept) == 3 * sum(groups[-periods:])
+
+
 def test_a_season_under_way_is_judged_with_the_one_before_it() -> None:
     assert training.split(table([20, 20, 20, 9]), OPTIONS).periods["test"] == [2002, 2003]
     assert training.split(table([20, 20, 20, 10]), OPTIONS).periods["test"] == [2003, 2003]

@@ -33,6 +33,7 @@ class Training(Section):
 
     seed: int
     workers: PositiveInt
+    periods: PositiveInt
     validation_periods: PositiveInt
     test_periods: PositiveInt
     smallest_period: PositiveInt

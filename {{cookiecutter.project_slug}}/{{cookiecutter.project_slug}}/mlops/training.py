@@ -37,6 +37,12 @@ class Split:
         }
 
 
+def recent(frame: pd.DataFrame, periods: int) -> pd.DataFrame:
+    """The rows of the newest periods; older ones have fed the features' history and end there."""
+    first = frame["period"].drop_duplicates().nlargest(periods).min()
+    return frame[frame["period"] >= first]
+
+
 def split(frame: pd.DataFrame, options: dict[str, Any]) -> Split:
     """Cut by period; a newest period with few groups is judged with the one before it."""
     groups = frame.groupby("period")["group"].nunique()

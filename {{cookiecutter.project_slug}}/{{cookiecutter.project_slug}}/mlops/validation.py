@@ -65,20 +65,15 @@ class Report:
         return not self.errors
 
     def table(self) -> str:
-        """The report as text: errors, warnings, then what passed."""
-        passed = [r for r in self.results if r["passed"]]
+        """How many checks passed, and those that did not: errors, then warnings."""
+        failed = [*self.errors, *self.warnings]
         lines = [
             f"{len(self.results)} expectations: {len(self.errors)} errors, "
-            f"{len(self.warnings)} warnings, {len(passed)} passed"
+            f"{len(self.warnings)} warnings"
         ]
-        width = max((len(r["view"]) for r in self.results), default=0)
-        for result in (*self.errors, *self.warnings, *passed):
-            verdict = "passed" if result["passed"] else result["severity"]
-            start = f"{verdict:7}  {result['view']:{width}}  "
-            lines.append(f"{start}{result['says']}")
-            if not result["passed"]:
-                found = "; ".join([result["observed"], *result["unexpected"]])
-                lines.append(f"{'':{len(start)}}found: {found}")
+        for result in failed:
+            found = "; ".join([result["observed"], *result["unexpected"]])
+            lines.append(f"{result['severity']}: {result['view']}: {result['says']}, found {found}")
         return "\n".join(lines)
 
 
