@@ -104,7 +104,7 @@ def test_the_served_model_has_seen_all_rows(frame: pd.DataFrame, parts: training
     assert served["signature"]["trained_until"] == str(frame["date"].max().date())
     assert served["signature"]["trained_rows"] == len(frame)
     assert [i["name"] for i in served["signature"]["inputs"]] == training.COLUMNS
-    changed = frame.assign(target=frame["target"].to_numpy()[::-1])
+    changed = frame.assign(label=frame["label"].to_numpy()[::-1])
     assert training.refit(winner, changed, seed=1)["onnx"] != served["onnx"]
 
 

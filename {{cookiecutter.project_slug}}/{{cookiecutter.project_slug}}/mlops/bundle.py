@@ -20,11 +20,15 @@ OPSET = {"": 18, "ai.onnx.ml": 3}
 
 def to_onnx(estimator: Any, inputs: int) -> bytes:
     """An estimator on `inputs` raw float32 columns as an ONNX graph, the same bytes each time."""
-    from skl2onnx import convert_sklearn
+    from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
+    from skl2onnx import convert_sklearn, update_registered_converter
     from skl2onnx.common.data_types import FloatTensorType
+    from skl2onnx.common.shape_calculator import calculate_linear_regressor_output_shapes
+    from xgboost import XGBRanker, XGBRegressor
 
-    if type(estimator).__module__.startswith("xgboost"):
-        _teach_xgboost(type(estimator))
+    for model in (XGBRegressor, XGBRanker):
+        name, shapes = f"XGBoost{model.__name__}", calculate_linear_regressor_output_shapes
+        update_registered_converter(model, name, shapes, convert_xgboost)
     graph = convert_sklearn(
         estimator,
         name="model",
@@ -32,16 +36,6 @@ def to_onnx(estimator: Any, inputs: int) -> bytes:
         target_opset=OPSET,
     )
     return bytes(graph.SerializeToString())
-
-
-def _teach_xgboost(model: type) -> None:
-    from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
-    from skl2onnx import update_registered_converter
-    from skl2onnx.common.shape_calculator import calculate_linear_regressor_output_shapes
-
-    update_registered_converter(
-        model, f"XGBoost{model.__name__}", calculate_linear_regressor_output_shapes, convert_xgboost
-    )
 
 
 def predict(onnx: bytes, features: FloatArray) -> FloatArray:

@@ -40,7 +40,8 @@ class Split:
 def recent(frame: pd.DataFrame, periods: int) -> pd.DataFrame:
     """The rows of the newest periods; older ones have fed the features' history and end there."""
     first = frame["period"].drop_duplicates().nlargest(periods).min()
-    return frame[frame["period"] >= first]
+    newest: pd.DataFrame = frame[frame["period"] >= first]
+    return newest
 
 
 def split(frame: pd.DataFrame, options: dict[str, Any]) -> Split:
