@@ -6,7 +6,7 @@ Run in a generated f1 project: python plain.py SNAPSHOT
 import sys
 from concurrent.futures import ProcessPoolExecutor
 
-from f1_predictor.mlops import config, preparation, selection, training
+from f1_predictor.mlops import config, preparation, selection, training, validation
 
 
 def main(snapshot: str) -> None:
@@ -17,7 +17,8 @@ def main(snapshot: str) -> None:
         raw = pool.submit(preparation.validate, root, snapshot)
         engineered = pool.submit(preparation.engineer, root, snapshot)
         frame, _, report = engineered.result()
-        preparation.accept(raw.result(), report)
+        frame = training.recent(frame, options["periods"])
+        validation.accept(raw.result(), report)
         parts = training.split(frame, options)
         searches = [
             pool.submit(training.search, name, parts.train, parts.validation, options["seed"])

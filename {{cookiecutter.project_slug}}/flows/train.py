@@ -70,7 +70,6 @@ class TrainFlow(FlowSpec):
         """Train every candidate in a task of its own."""
         self.next(self.train_candidate, foreach="names")
 
-    @card
     @catch(var="failure", print_exception=False)
     @step
     def train_candidate(self):

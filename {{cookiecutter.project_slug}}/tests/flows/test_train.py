@@ -55,7 +55,7 @@ def test_every_family_was_tried_beside_the_others(run: Any) -> None:
 def test_heavy_steps_have_a_card(run: Any) -> None:
     from metaflow.cards import get_cards
 
-    for step in ("validate_data", "engineer_features", "train_candidate", "make_bundle"):
+    for step in ("validate_data", "engineer_features", "make_bundle"):
         (shown,) = get_cards(next(iter(run[step])))
         assert "<html" in shown.get()
 
@@ -97,7 +97,7 @@ def compete(project: Path, line: str) -> None:
             "\n\nfrom dataclasses import replace\nfrom time import sleep\n"
             "def _crash(seed, **_): raise RuntimeError('boom')\n"
             "def _sleep(seed, **_): sleep(600)\n"
-            "good = CANDIDATES[0]\n"
+            "good = CANDIDATES[-1]\n"
             "crashing = replace(good, name='crashing', make=_crash)\n"
             "sleeping = replace(good, name='sleeping', make=_sleep)\n"
             f"CANDIDATES = ({line},)\n"

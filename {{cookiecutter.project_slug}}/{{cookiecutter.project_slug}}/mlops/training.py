@@ -66,9 +66,8 @@ def split(frame: pd.DataFrame, options: dict[str, Any]) -> Split:
 
 
 def candidate_names() -> list[str]:
-    """The candidates that compete, the most complex first: none should run alone at the end."""
-    ordered = sorted(candidates.CANDIDATES, key=lambda candidate: -candidate.complexity)
-    return [candidate.name for candidate in ordered]
+    """The candidates that compete, in the order in which they start."""
+    return [candidate.name for candidate in candidates.CANDIDATES]
 
 
 def search(name: str, train: pd.DataFrame, validation: pd.DataFrame, seed: int) -> dict[str, Any]:

@@ -118,21 +118,24 @@ def _blend(seed: int, alpha: float, line: float, **boosted: Any) -> Any:
     )
 
 
+# The slowest first: none should still run when all others are done.
 CANDIDATES: tuple[Candidate, ...] = (
-    Candidate("ridge", 1, settings(alpha=[10, 30, 100, 300, 1000, 3000]), _ridge),
+    Candidate(
+        "blend",
+        7,
+        settings(
+            alpha=[100, 1000], line=[1, 2], n_estimators=[100], max_depth=[3, 4],
+            learning_rate=[0.05],
+        ),
+        _blend,
+    ),
     Candidate(
         "random_forest",
         2,
         settings(
-            n_estimators=[80], max_depth=[9], max_features=[0.2, 0.4], min_samples_leaf=[10, 20, 40]
+            n_estimators=[80], max_depth=[9], max_features=[0.2, 0.4], min_samples_leaf=[20, 40]
         ),
         _random_forest,
-    ),
-    Candidate(
-        "adaboost",
-        3,
-        settings(n_estimators=[30], learning_rate=[0.05, 0.1], max_depth=[6], leaf=[20, 40]),
-        _adaboost,
     ),
     Candidate(
         "gradient_boosting",
@@ -153,6 +156,12 @@ CANDIDATES: tuple[Candidate, ...] = (
         _xgboost,
     ),
     Candidate(
+        "adaboost",
+        3,
+        settings(n_estimators=[30], learning_rate=[0.05, 0.1], max_depth=[6], leaf=[20, 40]),
+        _adaboost,
+    ),
+    Candidate(
         "xgboost_ranker",
         6,
         settings(
@@ -162,15 +171,7 @@ CANDIDATES: tuple[Candidate, ...] = (
         _xgboost_ranker,
         ranks=True,
     ),
-    Candidate(
-        "blend",
-        7,
-        settings(
-            alpha=[100, 1000], line=[1, 2], n_estimators=[100], max_depth=[3, 4],
-            learning_rate=[0.05],
-        ),
-        _blend,
-    ),
+    Candidate("ridge", 1, settings(alpha=[10, 30, 100, 300, 1000, 3000]), _ridge),
 )  # fmt: skip
 
 
