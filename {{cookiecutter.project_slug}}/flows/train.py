@@ -51,9 +51,10 @@ class TrainFlow(FlowSpec):
             self.config.store.root, self.snapshot
         )
         print(self.report.table())
-        self.frame = training.recent(frame, self.config.training.periods)
-        self.parts = training.split(self.frame, self.config.training)
-        self.names = training.candidate_names()
+        if self.report.passed:
+            self.frame = training.recent(frame, self.config.training.periods)
+            self.parts = training.split(self.frame, self.config.training)
+            self.names = training.candidate_names()
         self.next(self.accept_data)
 
     @step

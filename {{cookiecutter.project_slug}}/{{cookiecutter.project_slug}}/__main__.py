@@ -1,4 +1,4 @@
-"""The project's commands, as the Makefile calls them: `python -m f1_predictor <command>`."""
+"""The project's commands, as the Makefile calls them."""
 
 import argparse
 import sys

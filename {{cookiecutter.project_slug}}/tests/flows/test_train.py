@@ -24,6 +24,7 @@ def run(sysroot: Path) -> Iterator[Any]:
         patch.chdir(sysroot)
         (sysroot / ".metaflow").mkdir()
         snapshot = store.make_snapshot("store", config.load("local").data.model_dump())
+        store.make_newest("store", snapshot)
         runner = Runner("flows/train.py", show_output=False, pylint=False)
         with runner.run(snapshot=snapshot, max_workers=2) as running:
             assert running.status == "successful", running.stderr
@@ -126,16 +127,27 @@ def test_when_no_candidate_is_left_the_exit_code_says_so(project: Path) -> None:
     assert not (project / "store" / "runs").exists()
 
 
-def test_a_broken_expectation_stops_the_run_before_anything_is_trained(project: Path) -> None:
-    results = project / "data" / "sample" / "results.csv"
-    lines = results.read_text().splitlines()
-    results.write_text("\n".join([*lines, lines[-1]]) + "\n")
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ("results", "one row for each race_id and driver_id"),
+        ("drivers", "one row for each driver_id"),
+    ],
+)
+def test_a_broken_expectation_stops_the_run_before_anything_is_trained(
+    project: Path, table: str, says: str
+) -> None:
+    file = project / "data" / "sample" / f"{table}.csv"
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([*lines, lines[-1]]) + "\n")
     done = train(project)
     assert done.returncode == 2
-    assert "nothing was trained" in done.stderr.splitlines()[-1]
+    last = done.stderr.splitlines()[-1]
+    assert "nothing was trained" in last and says in last
     assert "Traceback" not in done.stdout + done.stderr
     assert "train_candidate" not in done.stdout
     assert not (project / "store" / "runs").exists()
+    assert store.newest_snapshot(str(project / "store")) is None
 
 
 def flow(project: Path, *words: str) -> str:
@@ -160,10 +172,11 @@ def test_a_step_that_the_flow_does_not_have_is_named(project: Path) -> None:
 def test_a_remote_step_asks_for_what_aws_batch_needs(project: Path) -> None:
     file = project / "config" / "local.toml"
     file.write_text(file.read_text().replace("retries = 1", "retries = 1\nremote = true"))
-    assert "@batch" in flow(project, "run", "--snapshot", "x")
+    told = flow(project, "run", "--snapshot", "x")
+    assert "step train_candidate" in told and "requires --datastore=s3" in told
 
 
-def test_the_code_package_holds_the_package_and_its_configuration(project: Path) -> None:
+def test_the_code_package_holds_the_package(project: Path) -> None:
     listed = flow(project, "package", "list")
     assert "{{ cookiecutter.project_slug }}/mlops/training.py" in listed
     assert "{{ cookiecutter.project_slug }}/features.py" in listed

@@ -67,3 +67,11 @@ def test_the_commit_says_when_files_differ(tmp_path: Path, monkeypatch: pytest.M
     assert clean is not None and len(clean) == 40
     (tmp_path / "file").write_text("2")
     assert bundle.commit() == f"{clean}+"
+    (tmp_path / "file").write_text("1")
+    (tmp_path / "new").write_text("")
+    assert bundle.commit() == f"{clean}+"
+    (tmp_path / "new").unlink()
+    assert bundle.commit() == clean
+    (tmp_path / "inside").mkdir()
+    monkeypatch.chdir(tmp_path / "inside")
+    assert bundle.commit() is None

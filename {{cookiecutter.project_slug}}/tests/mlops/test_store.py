@@ -1,6 +1,7 @@
 """The store holds whole things, written once."""
 
 import errno
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +27,25 @@ def collected(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return content
 
 
+def made(folder: Path) -> str:
+    """A new snapshot, the newest from now on."""
+    snapshot = store.make_snapshot(str(folder), {})
+    store.make_newest(str(folder), snapshot)
+    return snapshot
+
+
 def test_the_same_tables_are_the_same_snapshot(tmp_path: Path, collected: dict[str, str]) -> None:
-    first = store.make_snapshot(str(tmp_path), {})
-    assert store.make_snapshot(str(tmp_path), {}) == first == store.newest_snapshot(str(tmp_path))
+    first = made(tmp_path)
+    assert made(tmp_path) == first == store.newest_snapshot(str(tmp_path))
     assert sorted(p.name for p in (tmp_path / "snapshots").iterdir()) == sorted([first, "newest"])
 
 
 def test_one_changed_byte_is_another_snapshot_and_the_old_one_stays(
     tmp_path: Path, collected: dict[str, str]
 ) -> None:
-    first = store.make_snapshot(str(tmp_path), {})
+    first = made(tmp_path)
     collected["races.csv"] += "2\n"
-    second = store.make_snapshot(str(tmp_path), {})
+    second = made(tmp_path)
     assert second != first
     assert store.newest_snapshot(str(tmp_path)) == second
     assert store.previous_rows(str(tmp_path), second) == {"races": 1}
@@ -48,17 +56,17 @@ def test_one_changed_byte_is_another_snapshot_and_the_old_one_stays(
 def test_going_back_to_earlier_tables_makes_them_the_newest(
     tmp_path: Path, collected: dict[str, str]
 ) -> None:
-    first = store.make_snapshot(str(tmp_path), {})
+    first = made(tmp_path)
     collected["races.csv"] += "2\n"
-    store.make_snapshot(str(tmp_path), {})
+    made(tmp_path)
     collected["races.csv"] = "raceId\n1\n"
-    assert store.make_snapshot(str(tmp_path), {}) == first == store.newest_snapshot(str(tmp_path))
+    assert made(tmp_path) == first == store.newest_snapshot(str(tmp_path))
 
 
 def test_a_full_disk_leaves_nothing_and_is_told_in_a_sentence(
     tmp_path: Path, collected: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = store.make_snapshot(str(tmp_path), {})
+    before = made(tmp_path)
     held = sorted(tmp_path.rglob("*"))
 
     def full(config: Any, folder: Path) -> dict[str, Any]:
@@ -70,6 +78,36 @@ def test_a_full_disk_leaves_nothing_and_is_told_in_a_sentence(
         store.make_snapshot(str(tmp_path), {})
     assert sorted(tmp_path.rglob("*")) == held
     assert store.newest_snapshot(str(tmp_path)) == before
+
+
+def test_a_snapshot_is_not_the_newest_before_it_is_said(
+    tmp_path: Path, collected: dict[str, str]
+) -> None:
+    first = made(tmp_path)
+    collected["races.csv"] += "2\n"
+    second = store.make_snapshot(str(tmp_path), {})
+    assert store.newest_snapshot(str(tmp_path)) == first != second
+
+
+def test_a_previous_snapshot_that_was_deleted_is_not_compared_with(
+    tmp_path: Path, collected: dict[str, str]
+) -> None:
+    first = made(tmp_path)
+    collected["races.csv"] += "2\n"
+    second = made(tmp_path)
+    shutil.rmtree(store.snapshot_folder(str(tmp_path), first))
+    assert store.previous_rows(str(tmp_path), second) is None
+
+
+def test_a_store_that_is_no_folder_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "store").write_text("")
+    with pytest.raises(UserError, match="Not a directory; nothing was kept"):
+        store.make_snapshot(str(tmp_path / "store"), {})
+
+
+def test_json_that_others_could_not_read_is_refused() -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        store.to_json({"a": float("nan")})
 
 
 def test_an_unknown_snapshot_is_an_error(tmp_path: Path) -> None:

@@ -92,7 +92,8 @@ def test_the_test_rows_are_not_seen_before_they_are_judged(parts: training.Split
     """Absurd test targets change the score of the winner, and nothing else about it."""
     winner = training.search("ridge", parts.train, parts.validation, seed=1)
     told = training.judge(winner, parts, seed=1)
-    flipped = parts.test.assign(target=parts.test["target"].to_numpy()[::-1])
+    backwards = {name: parts.test[name].to_numpy()[::-1] for name in ("target", "label")}
+    flipped = parts.test.assign(**backwards)
     other = training.judge(winner, training.Split(parts.train, parts.validation, flipped), seed=1)
     assert other["onnx"] == told["onnx"]
     assert other["score"] > told["score"]

@@ -84,9 +84,16 @@ def write(
 
 def commit() -> str | None:
     """The commit that the code stands at, `+` behind it if files differ; None outside of git."""
-    command = ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"]
+    if _git("rev-parse", "--show-prefix") != "":
+        return None
+    head = _git("rev-parse", "HEAD")
+    return f"{head}+" if head and _git("status", "--porcelain") else head
+
+
+def _git(*words: str) -> str | None:
+    """What git says, stripped; None where it fails or isn't installed."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(["git", *words], capture_output=True, text=True)
     except FileNotFoundError:
         return None
-    return done.stdout.strip() or None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -16,7 +16,8 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 def make_data(options: argparse.Namespace) -> int:
     """Make a snapshot and say what is in it."""
     settings = config.load(options.env)
-    _snapshot(settings, options.source, options.dir)
+    snapshot = _snapshot(settings, options.source, options.dir)
+    store.make_newest(settings.store.root, snapshot)
     print("next: make train")
     return 0
 
@@ -29,6 +30,7 @@ def train(options: argparse.Namespace) -> int:
     if snapshot is None:
         snapshot = _snapshot(settings, "files" if options.dir else None, options.dir)
     run = _run_flow(options.env, settings, snapshot)
+    store.make_newest(root, snapshot)
     evaluation = store.read_json(store.run_folder(root, run) / "evaluation.json")
     print(report.table(evaluation))
     return 0 if evaluation["passed"] else NoCandidateError.exit_code
@@ -42,33 +44,37 @@ def _snapshot(settings: config.Settings, source: str | None, folder: str | None)
     return snapshot
 
 
-def _run_flow(environment: str, settings: config.Settings, snapshot: str) -> str:
+def _run_flow(name: str, settings: config.Settings, snapshot: str) -> str:
+    environment = _environment(settings)
     Path(".metaflow").mkdir(exist_ok=True)  # else cards go to the next such folder above
     with tempfile.TemporaryDirectory() as folder:
         note = Path(folder, "run")
         command = [sys.executable, "flows/train.py", "--no-pylint"]
-        command += ["--config", "config", str(config.file(environment))]
+        command += ["--config", "config", str(config.file(name))]
         command += ["run", "--snapshot", snapshot, "--run-id-file", str(note)]
         command += ["--max-workers", str(settings.training.workers)]
-        code = subprocess.run(command, env=_environment()).returncode
+        code = subprocess.run(command, env=environment).returncode
         run = note.read_text() if note.is_file() else None
     if run is None:
         raise UserError("the training flow did not start: its message stands above")
     if code != 0:
-        raise _why(run)
+        raise _why(run, environment)
     return run
 
 
-def _environment() -> dict[str, str]:
+def _environment(settings: config.Settings) -> dict[str, str]:
     """Runs are kept in this folder; numbers do not depend on how many cores there are."""
-    pinned = dict.fromkeys(THREADS, "1")
-    here = {"METAFLOW_DATASTORE_SYSROOT_LOCAL": str(Path.cwd()), "METAFLOW_USER": "local"}
-    return here | os.environ | pinned
+    here = {
+        "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(Path.cwd()),
+        "METAFLOW_USER": "local",
+        "AWS_DEFAULT_REGION": settings.project.aws_region,
+    }
+    return here | os.environ | dict.fromkeys(THREADS, "1")
 
 
-def _why(run: str) -> Exception:
+def _why(run: str, environment: dict[str, str]) -> Exception:
     """The error that ended a run, in the words of the step that raised it."""
-    os.environ.update(_environment())
+    os.environ.update(environment)
     from metaflow import Run, namespace
 
     namespace(None)

@@ -17,9 +17,10 @@ class Section(BaseModel):
 
 
 class Project(Section):
-    """Names the project wherever its runs are kept."""
+    """Names the project wherever its runs are kept, and the AWS region of remote steps."""
 
     name: str
+    aws_region: str
 
 
 class Store(Section):

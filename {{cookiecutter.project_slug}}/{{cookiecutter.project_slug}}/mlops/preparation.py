@@ -16,8 +16,14 @@ def validate(root: str, snapshot: str) -> validation.Report:
 
 
 def engineer(root: str, snapshot: str) -> tuple[pd.DataFrame, dict[str, Any], validation.Report]:
-    """The feature table, the look-up features, and what the table's expectations found."""
+    """The feature table, the look-up features, and what the table's expectations found.
+
+    Tables that break the code are reported, not raised: their own expectations say it better.
+    """
     tables = data.read(store.snapshot_folder(root, snapshot))
-    frame = features.build(tables)
+    try:
+        frame, lookup = features.build(tables), features.lookup(tables)
+    except Exception as error:
+        return pd.DataFrame(), {}, validation.crashed("features", error)
     report = validation.run(expectations.feature(), expectations.feature_views(frame))
-    return frame, features.lookup(tables), report
+    return frame, lookup, report

@@ -7,7 +7,6 @@ the snapshot made last, `<root>/runs/<run>/` the bundle of a run.
 import hashlib
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,16 +20,13 @@ from ..errors import UserError
 @contextmanager
 def staged(parent: Path) -> Iterator[Path]:
     """An empty folder beside the final ones, gone at the end unless it was moved away."""
-    parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=".staged-", dir=parent))
     try:
-        yield folder
+        parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".staged-", dir=parent) as folder:
+            yield Path(folder)
     except OSError as error:
-        raise UserError(
-            f"could not write to {parent}: {error.strerror}; nothing was kept"
-        ) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        where = error.filename or parent
+        raise UserError(f"could not use {where}: {error.strerror}; nothing was kept") from error
 
 
 def settle(folder: Path, target: Path) -> None:
@@ -41,7 +37,7 @@ def settle(folder: Path, target: Path) -> None:
 
 def to_json(value: Any) -> bytes:
     """Readable JSON, the same bytes for the same value."""
-    return (json.dumps(value, indent=2, sort_keys=True) + "\n").encode()
+    return (json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n").encode()
 
 
 def read_json(path: Path) -> Any:
@@ -73,9 +69,15 @@ def make_snapshot(root: str, config: Mapping[str, Any]) -> str:
             to_json({**about, "created": created, "previous": newest_snapshot(root)})
         )
         settle(folder, parent / snapshot)
+    return snapshot
+
+
+def make_newest(root: str, snapshot: str) -> None:
+    """Let training that names no snapshot take this one."""
+    parent = Path(root, "snapshots")
+    with staged(parent) as stage:
         (stage / "newest").write_text(snapshot)
         os.replace(stage / "newest", parent / "newest")
-    return snapshot
 
 
 def newest_snapshot(root: str) -> str | None:
@@ -95,10 +97,11 @@ def snapshot_folder(root: str, snapshot: str) -> Path:
 def previous_rows(root: str, snapshot: str) -> dict[str, int] | None:
     """Rows per table of the snapshot before this one, if it came from the same source."""
     about = read_json(snapshot_folder(root, snapshot) / "snapshot.json")
-    if about["previous"] is None:
+    before = Path(root, "snapshots", about["previous"] or "", "snapshot.json")
+    if not before.is_file():
         return None
-    before = read_json(snapshot_folder(root, about["previous"]) / "snapshot.json")
-    rows: dict[str, int] | None = before["rows"] if before["source"] == about["source"] else None
+    told = read_json(before)
+    rows: dict[str, int] | None = told["rows"] if told["source"] == about["source"] else None
     return rows
 
 

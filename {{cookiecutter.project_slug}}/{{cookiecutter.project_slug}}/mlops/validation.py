@@ -99,6 +99,13 @@ def run(checks: Iterable[Check], views: "Mapping[str, pd.DataFrame]") -> Report:
     return Report([results[i] for i in range(len(checks))])
 
 
+def crashed(view: str, error: Exception) -> Report:
+    """A report with one error: a table could not be made."""
+    check = {"view": view, "expectation": "made", "severity": "error"}
+    told = _failed(f"{type(error).__name__}: {_first_line(error)}")
+    return Report([{**check, "says": "the table can be made from the raw tables", **told}])
+
+
 def accept(*reports: Report) -> None:
     """UserError with every broken expectation of severity error, if there is one."""
     errors = [result for report in reports for result in report.errors]

@@ -81,7 +81,7 @@ def test_what_is_said_of_a_snapshot(tmp_path: Path) -> None:
     directory = write(tables, tmp_path / "tables")
     (directory / "LICENSE-made-up.txt").write_text("Free")
     (tmp_path / "out").mkdir()
-    said = data.collect({"source": "sample", "directory": str(directory)}, tmp_path / "out")
+    said = data.collect({"source": "files", "directory": str(directory)}, tmp_path / "out")
     assert said["newest"] == "2022-11-15"
     assert said["rows"]["results"] == 216
     assert said["rows"]["races"] == 13

@@ -1,5 +1,6 @@
 """The feature table: complete, exact on a race counted by hand, and blind to the present."""
 
+import json
 import time
 from pathlib import Path
 
@@ -133,6 +134,22 @@ def test_nothing_of_a_race_reaches_its_own_features(
     until = frame["date"] <= frame.loc[frame["group"] == race, "date"].iloc[0]
     pd.testing.assert_frame_equal(frame.loc[until, list(NAMES)], other.loc[until, list(NAMES)])
     assert not frame.loc[~until, list(NAMES)].equals(other.loc[~until, list(NAMES)])
+
+
+def test_dates_and_not_rounds_tell_what_was_before(
+    frame: pd.DataFrame, tables: features.Tables
+) -> None:
+    rounds = tables["races"].set_index("race_id")["round"].copy()
+    rounds[["r7", "r9"]] = rounds[["r9", "r7"]].to_numpy()
+    moved = tables | {"races": tables["races"].assign(round=rounds.to_numpy())}
+    names = ["driver_total", "driver_standing", "team_total", "driver_finish"]
+    pd.testing.assert_frame_equal(features.build(moved)[names], frame[names])
+
+
+def test_a_driver_without_a_birthday_leaves_readable_json(tables: features.Tables) -> None:
+    unknown = tables["drivers"].assign(dob=pd.NaT)
+    known = features.lookup(tables | {"drivers": unknown})
+    assert json.loads(json.dumps(known, allow_nan=False)) == known
 
 
 def test_a_race_to_come_changes_nothing(frame: pd.DataFrame, tables: features.Tables) -> None:

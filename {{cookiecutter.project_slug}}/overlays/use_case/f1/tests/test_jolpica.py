@@ -292,10 +292,19 @@ def test_no_connection_is_a_sentence(tmp_path: Path) -> None:
         jolpica.fetch(settings, AFTER)
 
 
+def test_another_address_has_a_cache_of_its_own(api: Api, tmp_path: Path) -> None:
+    jolpica.fetch(config(api, tmp_path), AFTER)
+    asked = len(api.requests)
+    moved = config(api, tmp_path) | {"url": config(api, tmp_path)["url"].rstrip("/")}
+    jolpica.fetch(moved, AFTER)
+    assert len(api.requests) == 2 * asked
+
+
 def test_a_damaged_answer_in_the_cache_is_fetched_again(api: Api, tmp_path: Path) -> None:
     whole = jolpica.fetch(config(api, tmp_path), AFTER)
     api.requests.clear()
-    (tmp_path / "cache" / "2021" / "qualifying-100.json").write_text('{"MRData": {"lim')
+    (kept,) = (tmp_path / "cache").glob("*/2021/qualifying-100.json")
+    kept.write_text('{"MRData": {"lim')
     assert_same(whole, jolpica.fetch(config(api, tmp_path), AFTER))
     assert api.requests == ["2021/qualifying 100"]
 

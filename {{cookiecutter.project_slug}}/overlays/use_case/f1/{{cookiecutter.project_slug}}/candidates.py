@@ -100,35 +100,8 @@ def _xgboost_ranker(seed: int, **chosen: Any) -> Any:
     )
 
 
-def _blend(seed: int, alpha: float, line: float, **boosted: Any) -> Any:
-    """The mean of a ridge (`line` times) and three kinds of trees: they err in different places."""
-    from sklearn.ensemble import VotingRegressor
-
-    forest = {"n_estimators": 35, "max_depth": 9, "max_features": 0.3, "min_samples_leaf": 20}
-    gradient = {"subsample": 0.5, "max_features": 0.2, "min_samples_leaf": 40}
-    extreme = {"subsample": 0.7, "colsample_bytree": 0.4, "min_child_weight": 60}
-    return VotingRegressor(
-        [
-            ("ridge", _ridge(seed, alpha=alpha)),
-            ("random_forest", _random_forest(seed, **forest)),
-            ("gradient_boosting", _gradient_boosting(seed, **gradient, **boosted)),
-            ("xgboost", _xgboost(seed, **extreme, **boosted)),
-        ],
-        weights=np.array([line, 1.0, 1.0, 1.0]),
-    )
-
-
 # The slowest first: none should still run when all others are done.
 CANDIDATES: tuple[Candidate, ...] = (
-    Candidate(
-        "blend",
-        7,
-        settings(
-            alpha=[100, 1000], line=[1, 2], n_estimators=[100], max_depth=[3, 4],
-            learning_rate=[0.05],
-        ),
-        _blend,
-    ),
     Candidate(
         "random_forest",
         2,
@@ -150,7 +123,7 @@ CANDIDATES: tuple[Candidate, ...] = (
         "xgboost",
         5,
         settings(
-            n_estimators=[80, 120], learning_rate=[0.05], max_depth=[3, 4], subsample=[0.7],
+            n_estimators=[80, 120], learning_rate=[0.05], max_depth=[2, 3, 4], subsample=[0.7],
             colsample_bytree=[0.4], min_child_weight=[30, 60],
         ),
         _xgboost,
@@ -166,7 +139,7 @@ CANDIDATES: tuple[Candidate, ...] = (
         6,
         settings(
             n_estimators=[60, 120], learning_rate=[0.05], max_depth=[2, 3], subsample=[0.7],
-            colsample_bytree=[0.4], min_child_weight=[20],
+            colsample_bytree=[0.4], min_child_weight=[5, 20],
         ),
         _xgboost_ranker,
         ranks=True,

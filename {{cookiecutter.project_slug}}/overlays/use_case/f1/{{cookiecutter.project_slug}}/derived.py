@@ -3,6 +3,8 @@
 The index of a derived frame names its rows as people do ("2021 round 12").
 """
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from .data import Tables
@@ -62,14 +64,27 @@ def views(tables: Tables) -> dict[str, pd.DataFrame]:
     }
 
 
-def feature_views(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The feature table as `features`; `feature_races`, one row per race.
+def feature_views(
+    frame: pd.DataFrame, ranges: Mapping[str, tuple[float, float]]
+) -> dict[str, pd.DataFrame]:
+    """The feature table as `features`, `feature_races` by race and `feature_columns` by feature.
 
-    `misplaced` is the number of a race's rows whose target isn't their rank among its n starters.
+    `misplaced` is the number of a race's rows whose target isn't their rank among its n starters;
+    `null` and `implausible` count a feature's missing values and those outside of its range.
     """
     ranks = frame.groupby("group")["target"].rank(method="first")
     misplaced = frame["target"].ne(ranks).groupby(frame["group"]).sum()
-    return {"features": frame, "feature_races": misplaced.to_frame("misplaced")}
+    values = frame[list(ranges)]
+    bounds = pd.DataFrame(dict(ranges))
+    low, high = bounds.loc[0], bounds.loc[1]
+    columns = pd.DataFrame(
+        {"null": values.isna().sum(), "implausible": ((values < low) | (values > high)).sum()}
+    )
+    return {
+        "features": frame,
+        "feature_races": misplaced.to_frame("misplaced"),
+        "feature_columns": columns,
+    }
 
 
 def _references(tables: Tables) -> pd.DataFrame:

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from . import checks
+import pandas as pd
+
+from . import checks, derived
 from .checks import Check, Severity
-from .derived import COLUMNS, feature_views, views
-from .features import FEATURES
+from .derived import COLUMNS, views
+from .features import FEATURES, Feature
 
 __all__ = ["Check", "feature", "feature_views", "raw", "views"]
 
@@ -109,19 +111,25 @@ def raw(previous_rows: Mapping[str, int] | None = None) -> list[Check]:
 def feature() -> list[Check]:
     """The expectations about `feature_views`."""
     labels = ("period", "group", "date", "entity", "target")
-    found = [
+    return [
         *(checks.not_null("features", label) for label in labels),
         checks.unique("features", ["group", "entity"], "error"),
         checks.always(
             "feature_races", "misplaced", 0, "the targets of n starters are the ranks 1 to n"
         ),
+        checks.always("feature_columns", "null", 0, "every feature has a value in every row"),
+        checks.always("feature_columns", "implausible", 0, "values are plausible for their unit"),
     ]
-    for item in FEATURES:
-        unit = "share" if item.unit.startswith("share") else item.unit
-        low, high = RANGE_OF_UNIT.get(unit, RANGE_OF_ANY)
-        found.append(checks.not_null("features", item.name))
-        found.append(checks.between("features", item.name, low, high))
-    return found
+
+
+def feature_views(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """What the expectations about the feature table look at."""
+    return derived.feature_views(frame, {item.name: _plausible(item) for item in FEATURES})
+
+
+def _plausible(item: Feature) -> tuple[float, float]:
+    unit = "share" if item.unit.startswith("share") else item.unit
+    return RANGE_OF_UNIT.get(unit, RANGE_OF_ANY)
 
 
 def _relations() -> list[Check]:

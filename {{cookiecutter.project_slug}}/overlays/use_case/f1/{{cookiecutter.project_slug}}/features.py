@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .data import Tables
 from .history import Array, History, Look
 from .inputs import FEATURES, NAMES, Feature, complete
-from .starts import Tables, starters
+from .starts import starters
 
 __all__ = ["FEATURES", "Feature", "Tables", "build", "lookup"]
 
@@ -111,9 +112,10 @@ def lookup(tables: Tables) -> dict[str, Any]:
         rows = dict(zip(table["owner"], values, strict=True))
         known[f"{kind}_standing"] = {"columns": list(columns), "rows": rows}
     people = _people(tables)
-    values = zip(people["born"].tolist(), people["country"].tolist(), strict=True)
+    born = people["born"].astype(object).where(people["born"].notna(), None)
+    values = zip(born, people["country"], strict=True)
     known["people"] = dict(zip(people.index, map(list, values), strict=True))
-    known["countries"] = _countries(tables).to_dict()
+    known["countries"] = _countries(tables).dropna().to_dict()
     known["ids"] = {
         kind: dict(zip(tables[f"{kind}s"]["ref"], tables[f"{kind}s"][f"{kind}_id"], strict=True))
         for kind in ("driver", "constructor", "circuit")
@@ -160,7 +162,7 @@ def _standings(tables: Tables, kind: str) -> pd.DataFrame:
     scored = pd.concat([tables["results"], tables["sprint_results"]])
     scored = scored[scored["race_id"].isin(tables["results"]["race_id"])]
     points = scored.groupby(["race_id", f"{kind}_id"])["points"].sum().unstack()
-    points = points.loc[races.loc[points.index].sort_values(["year", "round"]).index]
+    points = points.loc[races.loc[points.index].sort_values(["date", "year", "round"]).index]
     season = races["year"].reindex(points.index)
     sums = points.groupby(season).cumsum().groupby(season).ffill()
     leader = sums.max(axis=1)

@@ -186,7 +186,7 @@ def assemble(
         "grid": _column(entries, "grid"),
         "qualifying": _column(entries, "qualifying_position"),
         "gap": _column(entries, "gap_to_pole"),
-        "age": season - np.array([people.get(name, [np.nan])[0] for name in drivers]),
+        "age": season - np.array([people.get(n, [None])[0] for n in drivers], dtype=np.float64),
         "home": np.array([people.get(name, [0, ""])[1] == country for name in drivers]),
     }
     return complete(known, np.zeros(len(entries), dtype=np.int64)), warnings

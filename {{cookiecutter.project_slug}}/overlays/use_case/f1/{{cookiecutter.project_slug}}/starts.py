@@ -7,9 +7,9 @@ E (excluded before the start). Who was disqualified (D) or was not classified (N
 import numpy as np
 import pandas as pd
 
+from .data import Tables
 from .inputs import start_places
 
-Tables = dict[str, pd.DataFrame]
 DID_NOT_START = ("W", "F", "E")
 # A car that crawled round in qualifying says nothing about pace: % of the fastest lap.
 SLOWEST_GAP = 7.0
@@ -46,9 +46,9 @@ def starters(tables: Tables) -> pd.DataFrame:
     calendar = calendar.sort_values(["date", "period", "round"], kind="stable")
     order = pd.Series(np.arange(len(calendar)), index=calendar["group"])
     starts["race"] = starts["group"].map(order)
-    starts["start"] = start_places(starts["grid"].to_numpy(float), starts["race"].to_numpy())
+    starts["line_up"] = start_places(starts["grid"].to_numpy(float), starts["race"].to_numpy())
     starts = starts.sort_values(
-        ["race", "start", "qualifying", "entity"], kind="stable", ignore_index=True
+        ["race", "line_up", "qualifying", "entity"], kind="stable", ignore_index=True
     )
     return _remembered(starts)
 
@@ -79,7 +79,7 @@ def _remembered(starts: pd.DataFrame) -> pd.DataFrame:
     classified = starts["position"].notna()
     points = races["points"].transform("sum")
     # A retirement says little of pace: learn that such a car would have come half of the way back.
-    lost = (starts["target"] - starts["start"]).clip(lower=0).where(~classified, 0.0)
+    lost = (starts["target"] - starts["line_up"]).clip(lower=0).where(~classified, 0.0)
     return starts.assign(
         label=starts["target"] - lost / 2,
         start=1.0,

@@ -6,6 +6,7 @@ from there. To have a season's later corrections, delete its folder in the cache
 """
 
 import datetime as dt
+import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def fetch(config: Mapping[str, Any], today: dt.date | None = None) -> dict[str, 
     """
     client = Client(
         config["url"],
-        Path(config["cache"]),
+        Path(config["cache"], hashlib.sha256(config["url"].encode()).hexdigest()[:8]),
         config["requests_per_second"],
         config["requests_per_hour"],
     )

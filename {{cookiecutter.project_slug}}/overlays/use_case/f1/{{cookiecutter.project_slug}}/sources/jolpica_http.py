@@ -30,6 +30,8 @@ BACKOFF = 2.0
 """Seconds; doubled with each failure in a row."""
 
 HOUR = 3600
+LONGEST_PAUSE = 900
+"""Seconds between two tries, whatever the API asks for."""
 
 LAYOUT = {
     "races": ("RaceTable", "Races", None),
@@ -86,16 +88,16 @@ class Client:
         self.limiter = Limiter(per_second, per_hour, [t for t in written if now - HOUR < t <= now])
         self._url = url.rstrip("/")
         self._session = requests.Session()
-        adapter = HTTPAdapter(
-            max_retries=_Patience(
-                total=TRIES,
-                connect=CONNECTION_TRIES,
-                backoff_factor=BACKOFF,
-                retry_after_max=HOUR,
-                status_forcelist=[429, 500, 502, 503, 504],
-                raise_on_status=False,
-            )
+        patience = _Patience(
+            total=TRIES,
+            connect=CONNECTION_TRIES,
+            backoff_factor=BACKOFF,
+            retry_after_max=LONGEST_PAUSE,
+            status_forcelist=[429, 500, 502, 503, 504],
+            raise_on_status=False,
         )
+        patience.limiter = self.limiter
+        adapter = HTTPAdapter(max_retries=patience)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
 
@@ -180,7 +182,14 @@ class Client:
 
 
 class _Patience(Retry):
-    """Retries that say why nothing happens."""
+    """Retries that say why nothing happens, and that count towards the limits."""
+
+    limiter: Limiter
+
+    def new(self, **changed: Any) -> "_Patience":
+        following: _Patience = super().new(**changed)
+        following.limiter = self.limiter
+        return following
 
     def sleep(self, response: BaseHTTPResponse | None = None) -> None:
         asked = self.get_retry_after(response) if response else None
@@ -188,6 +197,7 @@ class _Patience(Retry):
         why = f"answers {response.status}" if response else "can't be reached"
         print(f"The API {why}: trying again in {duration(pause)}.", flush=True)
         super().sleep(response)
+        self.limiter.wait()
 
 
 def duration(seconds: float) -> str:
