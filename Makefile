@@ -1,4 +1,4 @@
-# The template's own commands; `make demo` and `make test` need Python 3.11+, make and git, nothing else.
+# The template's own commands; `make demo` and `make test` need Python 3.11 to 3.13, make and git, nothing else.
 PYTHON ?= python3
 VENV ?= .venv
 USE_CASE ?= f1

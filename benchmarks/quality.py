@@ -27,7 +27,8 @@ def main(folder: str, first: int, last: int) -> None:
 
 
 def _season(frame: pd.DataFrame, season: int, options: dict[str, int]) -> pd.DataFrame:
-    split = training.split(frame[frame["period"] <= season], options)
+    known = training.recent(frame[frame["period"] <= season], options["periods"])
+    split = training.split(known, options)
     results = [
         training.search(name, split.train, split.validation, options["seed"])
         for name in training.candidate_names()

@@ -8,15 +8,19 @@ import sys
 ANSWERS = r"""{{ cookiecutter | tojson }}"""
 USE_CASES = ("f1",)
 FOLDERS = {"config", "data", "docs", "flows", "infra", "overlays", "serving", "store", "tests"}
-PACKAGES = {"flask", "metaflow", "numpy", "onnx", "pandas", "pydantic", "sklearn", "xgboost"}
+PACKAGES = {
+    "great_expectations", "hypothesis", "marshmallow", "metaflow", "mypy", "numpy", "onnx",
+    "onnxmltools", "onnxruntime", "pandas", "pydantic", "pytest", "requests", "ruff", "skl2onnx",
+    "sklearn", "uv", "xgboost",
+}  # fmt: skip
 
 
 def slug_problem(slug: str) -> str | None:
     """Why a slug can't name a folder, a Python package and AWS resources, or None."""
-    if not re.fullmatch(r"[a-z][a-z0-9_]{1,29}", slug) or keyword.iskeyword(slug):
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,28}[a-z0-9]", slug) or keyword.iskeyword(slug):
         return (
             f"the project slug {slug!r} is no Python package name: use 2 to 30 lower-case letters, "
-            "digits and underscores, beginning with a letter, as in f1_predictor"
+            "digits and underscores, from a letter to a letter or digit, as in f1_predictor"
         )
     if slug in FOLDERS | PACKAGES | sys.stdlib_module_names:
         return f"the project slug {slug!r} names another folder or package: choose one of your own"

@@ -31,6 +31,8 @@ def test_a_bake_is_clean(answers: dict[str, str], tmp_path: Path) -> None:
     assert project.path.name == slug
     assert not [name for name, text in found.items() if LEFTOVER.search(name + text)]
     assert not [name for name in found if name.startswith("overlays")]
+    others = "workbench_project" if slug == "f1_predictor" else "f1_predictor"
+    assert not [name for name, text in found.items() if others in name + text]
     meta = tomllib.loads(found["pyproject.toml"])["project"]
     assert meta["name"] == slug
     assert meta["authors"][0]["name"] == answers.get("author", "Your Name")
@@ -64,7 +66,7 @@ def test_two_bakes_differ_in_the_name_only(tmp_path: Path) -> None:
 
 def test_a_bake_has_these_rooms(f1: Project) -> None:
     rooms = {p.name for p in f1.path.iterdir() if not p.name.startswith(".")}
-    made_by_use = {"uv.lock", "store", "f1_predictor.egg-info"}
+    made_by_use = {"uv.lock", "store"}
     assert rooms - made_by_use == {
         "LICENSE", "Makefile", "README.md", "config", "data", "f1_predictor", "flows",
         "pyproject.toml", "tests",

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -32,7 +33,8 @@ def test_good_slugs(slug: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "slug", ["", "a", "F1", "1f", "f1-predictor", "a b", "class", "é1", "a" * 31, "../x", "x\n"]
+    "slug",
+    ["", "a", "F1", "1f", "f1-predictor", "a b", "class", "é1", "a" * 31, "../x", "x\n", "ab_"],
 )
 def test_slugs_that_name_no_package(slug: str) -> None:
     assert "no Python package name" in pre.slug_problem(slug)
@@ -61,6 +63,14 @@ def test_good_regions(region: str) -> None:
 @pytest.mark.parametrize("region", ["Ireland", "eu-west", "eu_west_1", ""])
 def test_bad_regions(region: str) -> None:
     assert "as in eu-west-1" in pre.region_problem(region)
+
+
+def test_no_dependency_of_the_project_can_be_its_name() -> None:
+    text = (ROOT / "{{cookiecutter.project_slug}}" / "pyproject.toml").read_text()
+    asked = {name.replace("-", "_") for name in re.findall(r'^    "([a-z0-9-]+)[>]', text, re.M)}
+    stubs = {name for name in asked if name.endswith("_stubs") or name.startswith("types_")}
+    assert len(asked) > 12
+    assert asked - stubs - {"scikit_learn", "xgboost_cpu"} <= pre.PACKAGES
 
 
 def test_laying_an_overlay_replaces_files_and_removes_the_rest(

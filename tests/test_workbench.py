@@ -40,6 +40,14 @@ def test_an_edit_goes_back_to_the_file_that_it_came_from(bench: Path) -> None:
         assert source.read_text() == before + f"# {template}\n"
 
 
+def test_edits_that_were_not_saved_are_not_lost(bench: Path) -> None:
+    (bench / "workbench_project" / "data.py").write_text("")
+    with pytest.raises(SystemExit, match="make save first"):
+        workbench.open_bench("f1")
+    workbench.save_bench("f1")
+    assert workbench.open_bench("f1") == bench
+
+
 def test_new_and_deleted_files_are_followed(bench: Path) -> None:
     project = workbench.ROOT / SLUG
     (bench / "tests" / "flows" / "test_new.py").write_text("import workbench_project\n")

@@ -35,8 +35,10 @@ ANSWERS = {
 
 
 def open_bench(use_case: str) -> Path:
-    """Bake a use case into the workbench; an earlier workbench of it is replaced."""
+    """Bake a use case into the workbench; an earlier one whose edits were saved is replaced."""
     target = BENCH / use_case
+    if target.exists() and any(_edits(use_case)):
+        raise SystemExit(f"{target} has edits: make save first, or remove the folder")
     shutil.rmtree(target, ignore_errors=True)
     baked = Path(
         cookiecutter(
@@ -54,24 +56,30 @@ def open_bench(use_case: str) -> Path:
 
 def save_bench(use_case: str) -> list[Path]:
     """Copy what was edited back; returns the template files that changed."""
+    pending, removed = _edits(use_case)
+    for source, saved in pending.items():
+        source.parent.mkdir(parents=True, exist_ok=True)
+        source.write_bytes(saved)
+    for source in removed:
+        source.unlink()
+    return sorted([*pending, *removed])
+
+
+def _edits(use_case: str) -> tuple[dict[Path, bytes], list[Path]]:
+    """What a save would write, and what it would delete."""
     bench = BENCH / use_case
     pending = {}
     for name in _files(bench):
         source = _origin(name, use_case)
         edited = (bench / name).read_bytes()
-        if source.exists() and _render(source, source.read_bytes(), use_case) == edited:
-            continue
         original = source.read_bytes() if source.exists() else b""
+        if source.exists() and _render(source, original, use_case) == edited:
+            continue
         saved = _unrender(source, original, edited, use_case)
         _refuse_if_lossy(name, source, saved, edited, use_case)
         pending[source] = saved
-    for source, saved in pending.items():
-        source.parent.mkdir(parents=True, exist_ok=True)
-        source.write_bytes(saved)
-    removed = [_origin(name, use_case) for name in _git(bench, "ls-files", "--deleted")]
-    for source in removed:
-        source.unlink(missing_ok=True)
-    return sorted([*pending, *removed])
+    deleted = [_origin(name, use_case) for name in _git(bench, "ls-files", "--deleted")]
+    return pending, [source for source in deleted if source.exists()]
 
 
 def _refuse_if_lossy(name: str, source: Path, saved: bytes, edited: bytes, use_case: str) -> None:
