@@ -22,7 +22,9 @@ class TrainFlow(FlowSpec):
     """Raw tables → validated, features → candidates → winner → bundle."""
 
     config = Config(
-        "config", default="config/local.toml", parser="{{ cookiecutter.project_slug }}.mlops.config.parse"
+        "config",
+        default="config/local.toml",
+        parser="{{ cookiecutter.project_slug }}.mlops.config.parse",
     )
     snapshot = Parameter("snapshot", help="hash of the snapshot to train on", required=True)
 
