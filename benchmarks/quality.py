@@ -7,6 +7,8 @@ it, the one that validates best is refitted on all of them, and its predictions 
 
 import sys
 import tempfile
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pandas as pd
@@ -29,10 +31,11 @@ def main(folder: str, first: int, last: int) -> None:
 def _season(frame: pd.DataFrame, season: int, options: dict[str, int]) -> pd.DataFrame:
     known = training.recent(frame[frame["period"] <= season], options["periods"])
     split = training.split(known, options)
-    results = [
-        training.search(name, split.train, split.validation, options["seed"])
-        for name in training.candidate_names()
-    ]
+    with redirect_stdout(StringIO()):
+        results = [
+            training.search(name, split.train, split.validation, options["seed"])
+            for name in training.candidate_names()
+        ]
     winner = selection.choose(results, {})
     candidate = candidates.by_name(winner["candidate"])
     fitted = candidates.fit(

@@ -48,6 +48,16 @@ def test_edits_that_were_not_saved_are_not_lost(bench: Path) -> None:
     assert workbench.open_bench("f1") == bench
 
 
+def test_a_template_that_moved_on_is_not_overwritten(bench: Path) -> None:
+    makefile = workbench.ROOT / SLUG / "Makefile"
+    makefile.write_text("moved on\n")
+    assert workbench.save_bench("f1") == []
+    assert makefile.read_text() == "moved on\n"
+    (bench / "Makefile").write_text("edited\n")
+    with pytest.raises(SystemExit, match="bring them together by hand"):
+        workbench.save_bench("f1")
+
+
 def test_new_and_deleted_files_are_followed(bench: Path) -> None:
     project = workbench.ROOT / SLUG
     (bench / "tests" / "flows" / "test_new.py").write_text("import workbench_project\n")

@@ -62,6 +62,7 @@ def save_bench(use_case: str) -> list[Path]:
         source.write_bytes(saved)
     for source in removed:
         source.unlink()
+    _git(BENCH / use_case, "add", "--all")
     return sorted([*pending, *removed])
 
 
@@ -71,15 +72,23 @@ def _edits(use_case: str) -> tuple[dict[Path, bytes], list[Path]]:
     pending = {}
     for name in _files(bench):
         source = _origin(name, use_case)
-        edited = (bench / name).read_bytes()
-        original = source.read_bytes() if source.exists() else b""
-        if source.exists() and _render(source, original, use_case) == edited:
+        edited, opened = (bench / name).read_bytes(), _opened(bench, name)
+        if edited == opened:
             continue
+        original = source.read_bytes() if source.exists() else b""
+        if opened is not None and _render(source, original, use_case) != opened:
+            raise SystemExit(f"{name} was edited here and in {source}: bring them together by hand")
         saved = _unrender(source, original, edited, use_case)
         _refuse_if_lossy(name, source, saved, edited, use_case)
         pending[source] = saved
     deleted = [_origin(name, use_case) for name in _git(bench, "ls-files", "--deleted")]
     return pending, [source for source in deleted if source.exists()]
+
+
+def _opened(bench: Path, name: str) -> bytes | None:
+    """A file as the workbench was opened with it; None if it is new."""
+    done = subprocess.run(["git", "show", f":{name}"], cwd=bench, capture_output=True)
+    return done.stdout if done.returncode == 0 else None
 
 
 def _refuse_if_lossy(name: str, source: Path, saved: bytes, edited: bytes, use_case: str) -> None:
