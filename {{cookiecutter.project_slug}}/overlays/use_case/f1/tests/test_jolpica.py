@@ -217,6 +217,16 @@ def test_throttling_is_waited_for_as_long_as_the_api_says(
     assert "answers 429: trying again in 1 s" in capsys.readouterr().out
 
 
+def test_a_retry_counts_towards_the_limits(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[int] = []
+    monkeypatch.setattr(jolpica_http.Limiter, "wait", lambda _: waits.append(1))
+    api.faults += [Fault(500), Fault(502)]
+    jolpica.fetch(config(api, tmp_path), AFTER)
+    assert len(waits) == len(api.requests)
+
+
 def test_throttling_for_ever_ends_with_a_sentence_and_loses_nothing(
     api: Api, tmp_path: Path
 ) -> None:
