@@ -72,7 +72,7 @@ def _environment(settings: config.Settings) -> dict[str, str]:
     return here | os.environ | dict.fromkeys(THREADS, "1")
 
 
-def _why(run: str, environment: dict[str, str]) -> Exception:
+def _why(run: str, environment: dict[str, str]) -> UserError:
     """The error that ended a run, in the words of the step that raised it."""
     os.environ.update(environment)
     from metaflow import Run, namespace
@@ -81,8 +81,12 @@ def _why(run: str, environment: dict[str, str]) -> Exception:
     failed = [task for step in Run(f"TrainFlow/{run}") for task in step if task.exception]
     for task in failed:
         if "exit_code" in task:
-            error = UserError(task.exception.exception)
-            error.exit_code = task["exit_code"].data
-            return error
+            return _ended(task.exception.exception, task["exit_code"].data)
     steps = ", ".join(sorted(task.parent.id for task in failed)) or "no step"
-    return RuntimeError(f"run {run} failed ({steps}): the traceback stands above")
+    return _ended(f"run {run} failed in {steps}: its traceback stands above", 1)
+
+
+def _ended(says: str, exit_code: int) -> UserError:
+    error = UserError(says)
+    error.exit_code = exit_code
+    return error
