@@ -127,6 +127,19 @@ def test_when_no_candidate_is_left_the_exit_code_says_so(project: Path) -> None:
     assert not (project / "store" / "runs").exists()
 
 
+def test_a_step_that_crashes_is_named_after_its_traceback(project: Path) -> None:
+    compete(project, "good")
+    with (project / "{{ cookiecutter.project_slug }}" / "mlops" / "bundle.py").open("a") as file:
+        file.write("\n\ndef write(*_): raise RuntimeError('boom')\n")
+    done = train(project)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith(
+        "failed in make_bundle: its traceback stands above"
+    )
+    assert "RuntimeError: boom" in done.stdout + done.stderr
+    assert not (project / "store" / "runs").exists()
+
+
 @pytest.mark.parametrize(
     ("table", "says"),
     [
