@@ -10,6 +10,7 @@ from pathlib import Path
 from ..errors import NoCandidateError, UserError
 from . import config, report, store
 
+CARDS = Path(".metaflow", "mf.cards", "TrainFlow")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -31,8 +32,10 @@ def train(options: argparse.Namespace) -> int:
         snapshot = _snapshot(settings, "files" if options.dir else None, options.dir)
     run = _run_flow(options.env, settings, snapshot)
     store.make_newest(root, snapshot)
-    evaluation = store.read_json(store.run_folder(root, run) / "evaluation.json")
-    print(report.table(evaluation))
+    folder = store.run_folder(root, run)
+    evaluation = store.read_json(folder / "evaluation.json")
+    shown = CARDS.glob(f"runs/{run}/steps/make_bundle/tasks/*/cards/*.html")
+    print(report.table(evaluation, {"bundle": folder} | {"card": card for card in shown}))
     return 0 if evaluation["passed"] else NoCandidateError.exit_code
 
 

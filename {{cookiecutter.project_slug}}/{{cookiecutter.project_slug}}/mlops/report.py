@@ -1,5 +1,6 @@
 """What people read at the end of a command."""
 
+from pathlib import Path
 from typing import Any
 
 
@@ -16,8 +17,8 @@ def snapshot(name: str, about: dict[str, Any]) -> str:
     )
 
 
-def table(evaluation: dict[str, Any]) -> str:
-    """Candidates, winner, metrics beside the baseline, gates, and whether the winner passed."""
+def table(evaluation: dict[str, Any], places: dict[str, Path]) -> str:
+    """Candidates, winner beside the baseline, gates, where to look, and whether it passed."""
     ranked = sorted(evaluation["candidates"], key=lambda result: result["score"])
     names = list(evaluation["metrics"]["test"])
     lines = [
@@ -35,6 +36,7 @@ def table(evaluation: dict[str, Any]) -> str:
         "",
         *(_gate(gate) for gate in evaluation["gates"]),
         "",
+        *(f"{name:<7} {place}" for name, place in places.items()),
         f"{'passed' if evaluation['passed'] else 'not passed'}: model {evaluation['model_hash']}",
     ]
     return "\n".join(lines)
