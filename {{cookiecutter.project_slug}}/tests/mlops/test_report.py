@@ -30,14 +30,14 @@ def evaluation(**changed: Any) -> dict[str, Any]:
 
 
 def test_candidates_are_listed_best_first_with_what_kept_them_out() -> None:
-    told = report.table(evaluation(), {})
+    told = report.table(evaluation(), [])
     assert told.index("forest") < told.index("* ridge") < told.index("boosting")
     assert "disqualified: it differs" in told
     assert "failed: it crashed" in told
 
 
 def test_the_test_periods_and_a_failed_gate_are_told() -> None:
-    told = report.table(evaluation(), {})
+    told = report.table(evaluation(), [])
     assert "on test 2023-2024" in told
     assert "FAILED  parity: expected <= 1, found 2" in told
     assert told.endswith("not passed: model 0123")
@@ -45,12 +45,12 @@ def test_the_test_periods_and_a_failed_gate_are_told() -> None:
 
 @pytest.mark.parametrize("passed", [True, False])
 def test_the_last_line_tells_whether_it_passed(passed: bool) -> None:
-    last = report.table(evaluation(passed=passed), {"card": Path("a.html")}).splitlines()[-1]
+    last = report.table(evaluation(passed=passed), [("card", Path("a.html"))]).splitlines()[-1]
     assert last.startswith("passed") == passed
 
 
 def test_where_to_look_is_told() -> None:
-    told = report.table(evaluation(), {"bundle": Path("store/runs/7"), "card": Path("a.html")})
+    told = report.table(evaluation(), [("bundle", Path("store/runs/7")), ("card", Path("a.html"))])
     assert "bundle  store/runs/7\ncard    a.html\n" in told
 
 

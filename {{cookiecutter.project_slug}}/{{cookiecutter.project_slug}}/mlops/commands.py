@@ -34,8 +34,8 @@ def train(options: argparse.Namespace) -> int:
     store.make_newest(root, snapshot)
     folder = store.run_folder(root, run)
     evaluation = store.read_json(folder / "evaluation.json")
-    shown = CARDS.glob(f"runs/{run}/steps/make_bundle/tasks/*/cards/*.html")
-    print(report.table(evaluation, {"bundle": folder} | {"card": card for card in shown}))
+    cards = list(CARDS.glob(f"runs/{run}/steps/make_bundle/tasks/*/cards/*.html"))
+    print(report.table(evaluation, [("bundle", folder), *(("card", card) for card in cards)]))
     return 0 if evaluation["passed"] else NoCandidateError.exit_code
 
 

@@ -17,7 +17,7 @@ def snapshot(name: str, about: dict[str, Any]) -> str:
     )
 
 
-def table(evaluation: dict[str, Any], places: dict[str, Path]) -> str:
+def table(evaluation: dict[str, Any], places: list[tuple[str, Path]]) -> str:
     """Candidates, winner beside the baseline, gates, where to look, and whether it passed."""
     ranked = sorted(evaluation["candidates"], key=lambda result: result["score"])
     names = list(evaluation["metrics"]["test"])
@@ -36,7 +36,7 @@ def table(evaluation: dict[str, Any], places: dict[str, Path]) -> str:
         "",
         *(_gate(gate) for gate in evaluation["gates"]),
         "",
-        *(f"{name:<7} {place}" for name, place in places.items()),
+        *(f"{name:<7} {place}" for name, place in places),
         f"{'passed' if evaluation['passed'] else 'not passed'}: model {evaluation['model_hash']}",
     ]
     return "\n".join(lines)
