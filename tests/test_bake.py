@@ -36,6 +36,9 @@ def test_a_bake_is_clean(answers: dict[str, str], tmp_path: Path) -> None:
     meta = tomllib.loads(found["pyproject.toml"])["project"]
     assert meta["name"] == slug
     assert meta["authors"][0]["name"] == answers.get("author", "Your Name")
+    settings = tomllib.loads(found["config/local.toml"])
+    region = answers.get("aws_region", "eu-west-1")
+    assert settings["project"] == {"name": slug, "aws_region": region}
     for name, text in found.items():
         if name.endswith(".py"):
             compile(text, name, "exec")
