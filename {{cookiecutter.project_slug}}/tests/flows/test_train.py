@@ -127,6 +127,26 @@ def test_when_no_candidate_is_left_the_exit_code_says_so(project: Path) -> None:
     assert not (project / "store" / "runs").exists()
 
 
+def test_a_winner_that_fails_a_gate_is_kept_and_the_exit_code_says_so(project: Path) -> None:
+    compete(project, "good")
+    with (project / "{{ cookiecutter.project_slug }}" / "metrics.py").open("a") as file:
+        file.write("\n\ndef baseline(frame): return frame['target'].to_numpy()\n")
+    done = train(project)
+    assert done.returncode == 3
+    assert "FAILED  better than the baseline: expected < 0" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("not passed: model ")
+    (folder,) = (project / "store" / "runs").iterdir()
+    assert store.read_json(folder / "evaluation.json")["passed"] is False
+
+
+def test_code_that_breaks_is_told_with_its_line(project: Path) -> None:
+    with (project / "{{ cookiecutter.project_slug }}" / "features.py").open("a") as file:
+        file.write("\n\ndef build(tables): return tables['nothing']\n")
+    done = train(project)
+    assert done.returncode == 2
+    assert "KeyError: 'nothing' in features.py, line " in done.stderr.splitlines()[-1]
+
+
 def test_a_step_that_crashes_is_named_after_its_traceback(project: Path) -> None:
     compete(project, "good")
     with (project / "{{ cookiecutter.project_slug }}" / "mlops" / "bundle.py").open("a") as file:

@@ -2,12 +2,14 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
 from .. import data
 from ..errors import UserError, nearest
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class Section(BaseModel):
@@ -63,19 +65,14 @@ class Settings(Section):
 
 def parse(text: str) -> dict[str, Any]:
     """The configuration as plain values, defaults filled in; UserError names a wrong key."""
-    try:
-        return Settings.model_validate(tomllib.loads(text)).model_dump(mode="json")
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"the configuration is not valid TOML: {error}") from None
-    except ValidationError as error:
-        raise UserError("; ".join(_sentence(item) for item in error.errors())) from None
+    return _settings(text).model_dump(mode="json")
 
 
 def load(environment: str) -> Settings:
     """The settings of an environment, from `config/<environment>.toml`."""
     path = file(environment)
     try:
-        return Settings.model_validate(parse(path.read_text()))
+        return _settings(path.read_text())
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
 
@@ -83,10 +80,7 @@ def load(environment: str) -> Settings:
 def override(settings: Settings, **chosen: str | None) -> data.Config:
     """The data section with what the command line chose instead."""
     values = settings.data.model_dump() | {k: v for k, v in chosen.items() if v is not None}
-    try:
-        return data.Config.model_validate(values)
-    except ValidationError as error:
-        raise UserError("; ".join(_sentence(item) for item in error.errors())) from None
+    return _checked(data.Config, values)
 
 
 def file(environment: str) -> Path:
@@ -96,6 +90,21 @@ def file(environment: str) -> Path:
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.toml")))
         raise UserError(f"there is no environment {environment!r}: choose one of {known}")
     return path
+
+
+def _settings(text: str) -> Settings:
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"the configuration is not valid TOML: {error}") from None
+    return _checked(Settings, values)
+
+
+def _checked(model: type[Model], values: dict[str, Any]) -> Model:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise UserError("; ".join(_sentence(item) for item in error.errors())) from None
 
 
 def _sentence(error: Any) -> str:
@@ -109,9 +118,8 @@ def _sentence(error: Any) -> str:
 
 
 def _keys(tables: list[Any]) -> list[str]:
-    section: Any = Settings
-    for table in tables:
-        if issubclass(section, StepPolicy) or (section is Settings and table == "steps"):
-            return list(StepPolicy.model_fields)
-        section = section.model_fields[table].annotation
+    section: Any = StepPolicy if tables[:1] == ["steps"] else Settings
+    if section is Settings:
+        for table in tables:
+            section = section.model_fields[table].annotation
     return list(section.model_fields)

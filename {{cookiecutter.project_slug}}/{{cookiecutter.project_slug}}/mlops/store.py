@@ -1,7 +1,7 @@
 """The model store: every snapshot and every trained model, written once and never half.
 
 `<root>/snapshots/<hash>/` holds raw tables and snapshot.json, `<root>/snapshots/newest` the hash of
-the snapshot made last, `<root>/runs/<run>/` the bundle of a run.
+the one that training takes, `<root>/runs/<run>/` the bundle of a run.
 """
 
 import hashlib
@@ -81,7 +81,7 @@ def make_newest(root: str, snapshot: str) -> None:
 
 
 def newest_snapshot(root: str) -> str | None:
-    """The hash of the snapshot made last, or None before the first."""
+    """The hash of the snapshot that training takes, or None before the first."""
     pointer = Path(root, "snapshots", "newest")
     return pointer.read_text() if pointer.is_file() else None
 

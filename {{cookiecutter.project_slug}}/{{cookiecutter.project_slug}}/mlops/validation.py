@@ -3,8 +3,10 @@
 A check that can't be answered counts as failed: its table is missing, or it crashes itself.
 """
 
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import UserError
@@ -100,9 +102,13 @@ def run(checks: Iterable[Check], views: "Mapping[str, pd.DataFrame]") -> Report:
 
 
 def crashed(view: str, error: Exception) -> Report:
-    """A report with one error: a table could not be made."""
+    """A report with one error: a table could not be made, and which line of ours gave up."""
+    package = Path(__file__).parent.parent
+    lines = traceback.extract_tb(error.__traceback__)
+    ours = [line for line in lines if Path(line.filename).parent == package]
+    place = f" in {Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else ""
     check = {"view": view, "expectation": "made", "severity": "error"}
-    told = _failed(f"{type(error).__name__}: {_first_line(error)}")
+    told = _failed(f"{type(error).__name__}: {_first_line(error)}{place}")
     return Report([{**check, "says": "the table can be made from the raw tables", **told}])
 
 

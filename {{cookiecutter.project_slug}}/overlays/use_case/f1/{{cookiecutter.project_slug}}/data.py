@@ -99,6 +99,13 @@ def read(folder: Path) -> Tables:
     return {table: _renamed(frame) for table, frame in ergast.load(folder).items()}
 
 
+def columns() -> dict[str, list[str]]:
+    """The columns of each table, as `read` names them."""
+    from .sources import ergast
+
+    return {table: list(_renamed(ergast.empty(table)).columns) for table in ergast.SCHEMA}
+
+
 def one_row_a_driver(results: "pd.DataFrame", races: "pd.DataFrame") -> "pd.DataFrame":
     """Give each driver one row and each race one winner, in the races in which cars were shared.
 

@@ -7,25 +7,9 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from .data import Tables
+from .data import Tables, columns
 
-COLUMNS: dict[str, list[str]] = {
-    "races": ["race_id", "year", "round", "circuit_id", "name", "date"],
-    "results": [
-        *("race_id", "driver_id", "constructor_id", "grid", "position", "position_text"),
-        *("position_order", "points", "laps", "status_id"),
-    ],
-    "qualifying": ["race_id", "driver_id", "constructor_id", "position", "q1", "q2", "q3"],
-    "sprint_results": [
-        *("race_id", "driver_id", "constructor_id", "grid", "position", "position_order", "points"),
-    ],
-    "driver_standings": ["race_id", "driver_id", "points", "position", "wins"],
-    "constructor_standings": ["race_id", "constructor_id", "points", "position", "wins"],
-    "drivers": ["driver_id", "ref", "code", "name", "dob", "nationality"],
-    "constructors": ["constructor_id", "ref", "name", "nationality"],
-    "circuits": ["circuit_id", "ref", "name", "location", "country"],
-    "status": ["status_id", "status"],
-}
+COLUMNS = columns()
 
 OWNERS = {
     "race_id": "races",
@@ -50,7 +34,7 @@ def views(tables: Tables) -> dict[str, pd.DataFrame]:
     `driver_points`, `driver_points_before_1991`, `constructor_points`: one row per season and
     driver or constructor; `difference` is the points of all races less the final standing's.
     """
-    if any(not set(columns) <= set(tables.get(t, ())) for t, columns in COLUMNS.items()):
+    if any(not set(names) <= set(tables.get(t, ())) for t, names in COLUMNS.items()):
         return dict(tables)
     drivers = _points(tables, "driver")
     modern = drivers["year"] >= ALL_RESULTS_COUNT_FROM
@@ -77,20 +61,20 @@ def feature_views(
     values = frame[list(ranges)]
     bounds = pd.DataFrame(dict(ranges))
     low, high = bounds.loc[0], bounds.loc[1]
-    columns = pd.DataFrame(
+    by_feature = pd.DataFrame(
         {"null": values.isna().sum(), "implausible": ((values < low) | (values > high)).sum()}
     )
     return {
         "features": frame,
         "feature_races": misplaced.to_frame("misplaced"),
-        "feature_columns": columns,
+        "feature_columns": by_feature,
     }
 
 
 def _references(tables: Tables) -> pd.DataFrame:
     parts: list[pd.Series[str]] = []
-    for table, columns in COLUMNS.items():
-        for column in columns:
+    for table, names in COLUMNS.items():
+        for column in names:
             owner = OWNERS.get(column, table)
             if owner != table:
                 used = pd.Series(tables[table][column].dropna().unique(), dtype="str")
