@@ -13,6 +13,7 @@ def main(snapshot: str) -> None:
     """Validate, make features, search every candidate, judge and refit the winner."""
     settings = config.load("local")
     root, options = settings.store.root, settings.training.model_dump()
+    limits = settings.gates.model_dump()
     with ProcessPoolExecutor(options["workers"]) as pool:
         raw = pool.submit(preparation.validate, root, snapshot)
         engineered = pool.submit(preparation.engineer, root, snapshot)
@@ -25,10 +26,11 @@ def main(snapshot: str) -> None:
             for name in training.candidate_names()
         ]
         winner = selection.choose([search.result() for search in searches], {})
-        judged = pool.submit(training.judge, winner, parts, options["seed"])
+        judged = pool.submit(training.judge, winner, parts, options["seed"], limits["slice_rows"])
         served = pool.submit(training.refit, winner, frame, options["seed"])
-        evaluation = selection.evaluate([], {}, winner, judged.result(), served.result())
-    print(evaluation["winner"], evaluation["metrics"]["test"])
+        expectations = validation.summary([*raw.result().results, *report.results])
+        gates = selection.gates(judged.result(), served.result(), expectations, 0, limits)
+    print(winner["candidate"], judged.result()["metrics"], [gate["passed"] for gate in gates])
 
 
 if __name__ == "__main__":

@@ -64,7 +64,9 @@ class TrainFlow(FlowSpec):
         """Stop here if an expectation of severity error is broken."""
         from {{ cookiecutter.project_slug }}.mlops import validation
 
-        validation.accept(*(task.report for task in inputs))
+        reports = [task.report for task in inputs]
+        self.checks = [result for report in reports for result in report.results]
+        validation.accept(*reports)
         self.merge_artifacts(inputs, exclude=["report"])
         self.next(self.compete)
 
@@ -92,30 +94,37 @@ class TrainFlow(FlowSpec):
         self.results = [task.result for task in inputs if not task.failure]
         self.failures = {task.input: task.failure.exception for task in inputs if task.failure}
         self.winner = selection.choose(self.results, self.failures)
-        self.merge_artifacts(inputs, include=["frame", "lookup", "parts"])
+        self.merge_artifacts(inputs, include=["checks", "frame", "lookup", "parts"])
         self.next(self.make_bundle)
 
     @card
     @step
     def make_bundle(self):
         """Judge the winner on the test periods, once; refit it on all rows; keep both."""
-        from {{ cookiecutter.project_slug }}.mlops import bundle, selection, training
+        from {{ cookiecutter.project_slug }}.mlops import bundle, selection, store, training, validation
 
-        seed = self.config.training.seed
-        self.judged = training.judge(self.winner, self.parts, seed)
+        seed, limits = self.config.training.seed, self.config.gates
+        self.judged = training.judge(self.winner, self.parts, seed, limits.slice_rows)
         self.served = training.refit(self.winner, self.frame, seed)
-        self.evaluation = {
+        self.model_hash = bundle.model_hash(self.served["onnx"], self.served["signature"])
+        files = bundle.files(self.served, self.judged, self.lookup)
+        expectations = validation.summary(self.checks)
+        facts = {
             "run": current.run_id,
+            "created": store.now(),
             "snapshot": self.snapshot,
             "commit": bundle.commit(),
+            "model_hash": self.model_hash,
             "periods": self.parts.periods,
-            **selection.evaluate(
-                self.results, self.failures, self.winner, self.judged, self.served
-            ),
+            "expectations": expectations,
         }
-        self.model_hash = bundle.write(
-            self.config.store.root, self.served, self.judged, self.evaluation, self.lookup
+        size = sum(len(content) for content in files.values())
+        gates = selection.gates(self.judged, self.served, expectations, size, limits)
+        self.evaluation = selection.evaluate(
+            facts, self.results, self.failures, self.winner, self.judged, gates
         )
+        files["evaluation.json"] = store.to_json(self.evaluation)
+        store.write_run(self.config.store.root, current.run_id, files)
         self.next(self.end)
 
     @step

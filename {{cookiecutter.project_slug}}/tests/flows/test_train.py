@@ -150,7 +150,7 @@ def test_code_that_breaks_is_told_with_its_line(project: Path) -> None:
 def test_a_step_that_crashes_is_named_after_its_traceback(project: Path) -> None:
     compete(project, "good")
     with (project / "{{ cookiecutter.project_slug }}" / "mlops" / "bundle.py").open("a") as file:
-        file.write("\n\ndef write(*_): raise RuntimeError('boom')\n")
+        file.write("\n\ndef files(*_): raise RuntimeError('boom')\n")
     done = train(project)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].endswith(

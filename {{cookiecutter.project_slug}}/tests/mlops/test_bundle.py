@@ -15,7 +15,7 @@ from {{ cookiecutter.project_slug }}.mlops import bundle, store, training
 @pytest.fixture(scope="module")
 def made(parts: training.Split, frame: pd.DataFrame) -> dict[str, Any]:
     winner = training.search("ridge", parts.train, parts.validation, seed=1)
-    judged, served = training.judge(winner, parts, 1), training.refit(winner, frame, 1)
+    judged, served = training.judge(winner, parts, 1, 60), training.refit(winner, frame, 1)
     return {"judged": judged, "served": served}
 
 
@@ -30,10 +30,9 @@ def test_the_hash_covers_graph_and_signature(made: dict[str, Any]) -> None:
 def test_a_bundle_is_read_with_numpy_and_onnxruntime_alone(
     made: dict[str, Any], parts: training.Split, tmp_path: Path
 ) -> None:
-    evaluation = {"run": "7", "passed": True}
-    hashed = bundle.write(str(tmp_path), made["served"], made["judged"], evaluation, {})
-    folder = store.run_folder(str(tmp_path), "7")
-    assert store.read_json(folder / "evaluation.json")["model_hash"] == hashed
+    files = bundle.files(made["served"], made["judged"], {})
+    folder = store.write_run(str(tmp_path), "7", files)
+    assert store.read_json(folder / "signature.json") == made["served"]["signature"]
     features = parts.test[training.COLUMNS].to_numpy()
     np.save(tmp_path / "features.npy", features)
     code = (

@@ -8,6 +8,7 @@ import pytest
 from {{ cookiecutter.project_slug }}.mlops import report
 
 SCORES = {"mae": 3.0, "spearman": 0.7}
+DIFFERENCE = {"value": -0.25, "low": -0.5, "high": 0.125}
 
 
 def evaluation(**changed: Any) -> dict[str, Any]:
@@ -23,6 +24,7 @@ def evaluation(**changed: Any) -> dict[str, Any]:
         "winner": "ridge",
         "metrics": {"validation": SCORES, "test": SCORES},
         "baseline": {"validation": SCORES, "test": SCORES},
+        "difference": {name: DIFFERENCE for name in SCORES},
         "gates": [gate],
         "passed": False,
         "model_hash": "0123",
@@ -41,6 +43,14 @@ def test_the_test_periods_and_a_failed_gate_are_told() -> None:
     assert "on test 2023-2024" in told
     assert "FAILED  parity: expected <= 1, found 2" in told
     assert told.endswith("not passed: model 0123")
+
+
+def test_the_difference_from_the_baseline_comes_with_its_interval() -> None:
+    told = report.table(evaluation(), [])
+    assert [
+        next(line for line in told.splitlines() if word in line).split()[-1]
+        for word in ("difference", "interval, from", "    to ")
+    ] == ["-0.250", "-0.500", "+0.125"]
 
 
 @pytest.mark.parametrize("passed", [True, False])

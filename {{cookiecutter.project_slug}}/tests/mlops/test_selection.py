@@ -2,22 +2,41 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from {{ cookiecutter.project_slug }}.errors import NoCandidateError
 from {{ cookiecutter.project_slug }}.mlops import selection
 
+GOOD: dict[str, Any] = {
+    "score": 3.0,
+    "baseline_score": 3.5,
+    "parity": 0.0,
+    "slices": [{"by": "circuit", "value": "monza", "rows": 80, "error": 3.9, "baseline": 3.5}],
+}
+LIMITS = {"leakage": 0.5, "slice_margin": 1.0, "bundle_mib": 50.0}
+
 
 def result(name: str, score: float, complexity: int = 1, why: str | None = None) -> dict[str, Any]:
-    return {"candidate": name, "score": score, "complexity": complexity, "disqualified": why}
+    """A candidate whose score is the same in every resample."""
+    held_out = {"resampled": np.full(100, score)}
+    found = {"candidate": name, "score": score, "complexity": complexity, "disqualified": why}
+    return found | {"held_out": held_out}
 
 
-def judged(score: float = 3.0, baseline: float = 3.5, difference: float = 0.0) -> dict[str, Any]:
-    return {"score": score, "baseline_score": baseline, "difference": difference}
+def noisy(name: str, score: float, complexity: int, noise: float) -> dict[str, Any]:
+    """A candidate whose score moves from resample to resample."""
+    values = score + noise * np.random.default_rng(len(name)).normal(size=1000)
+    return result(name, score, complexity) | {"held_out": {"resampled": values}}
 
 
-def failed(gates: list[dict[str, Any]]) -> list[str]:
-    return [gate["gate"] for gate in gates if not gate["passed"]]
+def gates(served: float = 0.0, errors: int = 0, size: int = 1, **judged: Any) -> list[Any]:
+    expectations = {"checked": 90, "errors": errors}
+    return selection.gates(GOOD | judged, {"parity": served}, expectations, size, LIMITS)
+
+
+def failed(shown: list[dict[str, Any]]) -> list[str]:
+    return [gate["gate"] for gate in shown if not gate["passed"]]
 
 
 def test_the_lowest_score_wins() -> None:
@@ -27,6 +46,21 @@ def test_the_lowest_score_wins() -> None:
 def test_of_two_equals_the_simpler_wins() -> None:
     equals = [result("forest", 3.1, complexity=2), result("ridge", 3.1, complexity=1)]
     assert selection.choose(equals, {})["candidate"] == "ridge"
+
+
+def test_what_noise_could_have_made_is_a_tie_and_the_simpler_wins() -> None:
+    rivals = [noisy("forest", 3.10, 2, 0.1), noisy("ridge", 3.15, 1, 0.1)]
+    assert selection.choose(rivals, {})["candidate"] == "ridge"
+
+
+def test_what_noise_could_not_have_made_is_no_tie() -> None:
+    rivals = [noisy("forest", 3.10, 2, 0.01), noisy("ridge", 3.15, 1, 0.01)]
+    assert selection.choose(rivals, {})["candidate"] == "forest"
+
+
+def test_of_two_equally_simple_ones_the_better_wins() -> None:
+    rivals = [noisy("worse", 3.15, 1, 0.1), noisy("better", 3.10, 1, 0.1)]
+    assert selection.choose(rivals, {})["candidate"] == "better"
 
 
 def test_a_disqualified_candidate_does_not_win() -> None:
@@ -42,25 +76,55 @@ def test_when_none_can_be_served_each_reason_is_told() -> None:
     assert "b: it crashed" in str(caught.value)
 
 
-@pytest.mark.parametrize(("difference", "qualified"), [(0.0, True), (1e-4, True), (2e-4, False)])
-def test_parity_disqualifies(difference: float, qualified: bool) -> None:
-    assert (selection.disqualified(difference) is None) == qualified
+@pytest.mark.parametrize(("parity", "qualified"), [(0.0, True), (1e-4, True), (2e-4, False)])
+def test_parity_disqualifies(parity: float, qualified: bool) -> None:
+    assert (selection.disqualified(parity) is None) == qualified
 
 
 def test_a_good_winner_passes_every_gate() -> None:
-    assert failed(selection.gates(judged(), {"difference": 1e-6})) == []
+    assert failed(gates(served=1e-6)) == []
 
 
 @pytest.mark.parametrize(
-    ("judged_", "served", "gate"),
+    ("broken", "gate"),
     [
-        (judged(score=3.5), 0.0, "better than the baseline"),
-        (judged(score=3.6), 0.0, "better than the baseline"),
-        (judged(score=float("nan")), 0.0, "better than the baseline"),
-        (judged(difference=0.3), 0.0, "parity of the judged model"),
-        (judged(), 0.3, "parity of the served model"),
-        (judged(), float("nan"), "parity of the served model"),
+        ({"errors": 1}, "expectations"),
+        ({"score": 3.5}, "better than the baseline"),
+        ({"score": 3.6}, "better than the baseline"),
+        ({"score": 1.7}, "no leakage"),
+        ({"slices": [GOOD["slices"][0] | {"error": 4.6}]}, "worst slice against the baseline"),
+        ({"slices": []}, "worst slice against the baseline"),
+        ({"parity": 0.3}, "parity of the judged model"),
+        ({"served": 0.3}, "parity of the served model"),
+        ({"served": float("nan")}, "parity of the served model"),
+        ({"size": 51 * 2**20}, "bundle size in MiB"),
     ],
 )
-def test_each_gate_can_be_broken(judged_: dict[str, Any], served: float, gate: str) -> None:
-    assert failed(selection.gates(judged_, {"difference": served})) == [gate]
+def test_each_gate_can_be_broken(broken: dict[str, Any], gate: str) -> None:
+    assert failed(gates(**broken)) == [gate]
+
+
+def test_a_score_that_is_no_number_passes_nothing() -> None:
+    assert failed(gates(score=float("nan"))) == ["better than the baseline", "no leakage"]
+
+
+def test_the_worst_slice_is_named() -> None:
+    bad = {"by": "constructor", "value": "minardi", "rows": 70, "error": 5.0, "baseline": 3.5}
+    (shown,) = [g for g in gates(slices=[*GOOD["slices"], bad]) if "slice" in g["gate"]]
+    assert shown["expected"] == "<= 1"
+    assert shown["actual"] == "1.5 (constructor minardi, 70 rows)"
+
+
+def test_what_only_the_machine_needs_is_not_kept() -> None:
+    winner = result("ridge", 3.0) | {
+        name: {} for name in ("settings", "metrics", "intervals", "baseline")
+    }
+    judged = GOOD | {
+        name: {} for name in ("metrics", "intervals", "baseline", "difference", "importance")
+    }
+    told = selection.evaluate(
+        {"run": "7"}, [winner], {}, winner, judged | {"until": "2020-01-01"}, gates()
+    )
+    assert told["run"] == "7" and told["winner"] == "ridge" and told["passed"] is True
+    assert "held_out" not in told["candidates"][0]
+    assert "held_out" in winner

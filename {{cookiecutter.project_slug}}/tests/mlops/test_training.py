@@ -74,6 +74,21 @@ def test_the_search_keeps_the_setting_that_validates_best(parts: training.Split)
     assert result["disqualified"] is None
 
 
+@pytest.mark.parametrize("name", ["gradient_boosting", "xgboost", "adaboost", "xgboost_ranker"])
+def test_a_learning_curve_ends_at_the_score_of_the_whole_model(
+    name: str, parts: training.Split
+) -> None:
+    result = training.search(name, parts.train.tail(600), parts.validation, seed=1)
+    rounds = [done for done, _ in result["curve"]]
+    assert rounds == list(range(5, result["settings"]["n_estimators"] + 1, 5))
+    assert result["curve"][-1][1] == pytest.approx(result["score"])
+    assert len({score for _, score in result["curve"]}) > 3
+
+
+def test_a_family_without_rounds_has_no_curve(parts: training.Split) -> None:
+    assert training.search("ridge", parts.train, parts.validation, seed=1)["curve"] == []
+
+
 @pytest.mark.parametrize("name", training.candidate_names())
 def test_every_candidate_answers_the_same_as_onnx_and_in_the_same_bytes(
     name: str, parts: training.Split
@@ -84,17 +99,17 @@ def test_every_candidate_answers_the_same_as_onnx_and_in_the_same_bytes(
     for _ in range(2):
         fitted = candidates.fit(candidate, candidate.grid[0], train, training.COLUMNS, 1)
         graphs.append(training.export(fitted, parts.test))
-    assert graphs[0]["difference"] <= 1e-4
+    assert graphs[0]["parity"] <= 1e-4
     assert graphs[0]["onnx"] == graphs[1]["onnx"]
 
 
 def test_the_test_rows_are_not_seen_before_they_are_judged(parts: training.Split) -> None:
     """Absurd test targets change the score of the winner, and nothing else about it."""
     winner = training.search("ridge", parts.train, parts.validation, seed=1)
-    told = training.judge(winner, parts, seed=1)
+    told = training.judge(winner, parts, 1, 60)
     backwards = {name: parts.test[name].to_numpy()[::-1] for name in ("target", "label")}
     flipped = parts.test.assign(**backwards)
-    other = training.judge(winner, training.Split(parts.train, parts.validation, flipped), seed=1)
+    other = training.judge(winner, training.Split(parts.train, parts.validation, flipped), 1, 60)
     assert other["onnx"] == told["onnx"]
     assert other["score"] > told["score"]
 
@@ -111,10 +126,32 @@ def test_the_served_model_has_seen_all_rows(frame: pd.DataFrame, parts: training
 
 def test_the_judged_score_is_that_of_the_kept_graph(parts: training.Split) -> None:
     winner = training.search("ridge", parts.train, parts.validation, seed=1)
-    judged = training.judge(winner, parts, seed=1)
+    judged = training.judge(winner, parts, 1, 60)
     answers = bundle.predict(judged["onnx"], parts.test[training.COLUMNS].to_numpy())
     assert metrics.score(parts.test, answers) == pytest.approx(judged["metrics"])
-    assert judged["baseline"] == metrics.score(parts.test, metrics.baseline(parts.test))
+    baseline = metrics.score(parts.test, metrics.baseline(parts.test))
+    assert judged["baseline"] == baseline
+    assert judged["baseline_score"] == baseline[metrics.PRIMARY]
+    for name, value in judged["difference"].items():
+        assert value["value"] == pytest.approx(judged["metrics"][name] - baseline[name])
+
+
+def test_slices_are_of_all_rows_that_the_judged_models_had_not_seen(parts: training.Split) -> None:
+    winner = training.search("ridge", parts.train, parts.validation, seed=1)
+    slices = training.judge(winner, parts, 1, 60)["slices"]
+    seasons = [part for part in slices if part["by"] == "period"]
+    assert [int(part["value"]) for part in seasons] == sorted(parts.held_out["period"].unique())
+    assert sum(part["rows"] for part in seasons) == len(parts.held_out)
+    assert seasons[-1]["error"] == pytest.approx(
+        training.judge(winner, parts, 1, 60)["metrics"][metrics.PRIMARY]
+    )
+    assert all(part["rows"] >= 60 for part in slices)
+    assert {"circuit", "constructor"} <= {part["by"] for part in slices}
+
+
+def test_a_judged_model_says_how_far_it_has_seen(parts: training.Split) -> None:
+    winner = training.search("ridge", parts.train, parts.validation, seed=1)
+    assert training.judge(winner, parts, 1, 60)["until"] == str(parts.past["date"].max().date())
 
 
 def test_predictions_that_are_not_finite_fail_the_candidate(

@@ -61,25 +61,16 @@ def model_hash(onnx: bytes, signature: dict[str, Any]) -> str:
     return hashlib.sha256(onnx + b"\0" + text).hexdigest()[:16]
 
 
-def write(
-    root: str,
-    served: dict[str, Any],
-    judged: dict[str, Any],
-    evaluation: dict[str, Any],
-    lookup: dict[str, Any],
-) -> str:
-    """Keep a run's bundle and the look-up features of its snapshot; returns the model hash."""
-    signature = served["signature"]
-    hashed = model_hash(served["onnx"], signature)
-    files = {
+def files(
+    served: dict[str, Any], judged: dict[str, Any], lookup: dict[str, Any]
+) -> dict[str, bytes]:
+    """A bundle's files but for what is known of them: models, signature, look-up features."""
+    return {
         "model.onnx": served["onnx"],
         "judged.onnx": judged["onnx"],
-        "signature.json": store.to_json(signature),
-        "evaluation.json": store.to_json({**evaluation, "model_hash": hashed}),
+        "signature.json": store.to_json(served["signature"]),
         "lookup.json": store.to_json(lookup),
     }
-    store.write_run(root, evaluation["run"], files)
-    return hashed
 
 
 def commit() -> str | None:

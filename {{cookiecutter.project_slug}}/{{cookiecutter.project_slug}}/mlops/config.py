@@ -4,7 +4,14 @@ import tomllib
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+)
 
 from .. import data
 from ..errors import UserError, nearest
@@ -42,6 +49,15 @@ class Training(Section):
     smallest_period: PositiveInt
 
 
+class Gates(Section):
+    """What a winner must show; units are those of metrics.PRIMARY."""
+
+    slice_rows: PositiveInt
+    slice_margin: NonNegativeFloat
+    leakage: NonNegativeFloat
+    bundle_mib: PositiveFloat
+
+
 class StepPolicy(Section):
     """What a step of the flow may take: attempts, seconds, cores, MiB, and where it runs."""
 
@@ -60,6 +76,7 @@ class Settings(Section):
     data: data.Config
     store: Store
     training: Training
+    gates: Gates
     steps: dict[str, StepPolicy] = {}
 
 

@@ -3,6 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+DIFFERENCE = (
+    ("  difference", "value"),
+    ("    95 % interval, from", "low"),
+    ("    to", "high"),
+)
+
 
 def snapshot(name: str, about: dict[str, Any]) -> str:
     """A few lines on a snapshot: where it came from, its licence, how many rows, how new."""
@@ -33,6 +39,7 @@ def table(evaluation: dict[str, Any], places: list[tuple[str, Path]]) -> str:
         _row(f"{evaluation['winner']} on {_span(evaluation, 'test')}", names),
         _row("  winner as judged", _values(evaluation["metrics"]["test"], names)),
         _row("  baseline", _values(evaluation["baseline"]["test"], names)),
+        *(_row(title, _ends(evaluation["difference"], names, end)) for title, end in DIFFERENCE),
         "",
         *(_gate(gate) for gate in evaluation["gates"]),
         "",
@@ -53,6 +60,10 @@ def _row(title: str, values: list[str], last: str = "") -> str:
 
 def _values(scores: dict[str, float], names: list[str]) -> list[str]:
     return [f"{scores[name]:.3f}" for name in names]
+
+
+def _ends(difference: dict[str, dict[str, float]], names: list[str], end: str) -> list[str]:
+    return [f"{difference[name][end]:+.3f}" for name in names]
 
 
 def _candidate(result: dict[str, Any], winner: str, names: list[str]) -> str:

@@ -1,15 +1,29 @@
-"""Which candidate wins, and what the winner must show before it may be released."""
+"""Which candidate wins, what the winner must show, and how it compares with a champion."""
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..errors import NoCandidateError
+from . import bootstrap
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TOLERANCE = 1e-4
 """How far an ONNX graph's answers may lie from its estimator's."""
 
+Result = dict[str, Any]
 
-def choose(results: list[dict[str, Any]], failures: dict[str, str]) -> dict[str, Any]:
-    """The best candidate on validation; ties go to the simpler one.
+
+def choose(results: list[Result], failures: dict[str, str]) -> Result:
+    """The simplest candidate that validation can't tell from the best one.
+
+    Two can't be told apart if the 95 % interval of their scores' paired difference reaches 0; the
+    one-standard-error rule of Breiman et al., Classification and Regression Trees, 1984, is the
+    same idea.
 
     Raises NoCandidateError, with each reason, when all failed or were disqualified.
     """
@@ -18,51 +32,170 @@ def choose(results: list[dict[str, Any]], failures: dict[str, str]) -> dict[str,
         reasons = failures | {r["candidate"]: r["disqualified"] for r in results}
         told = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
         raise NoCandidateError(f"no candidate can be served: {told}")
-    return min(qualified, key=lambda result: (result["score"], result["complexity"]))
+    best = min(qualified, key=lambda result: result["score"])
+    tied = [result for result in qualified if not _worse(result, best)]
+    return min(tied, key=lambda result: (result["complexity"], result["score"]))
 
 
-def gates(judged: dict[str, Any], served: dict[str, Any]) -> list[dict[str, Any]]:
-    """Each gate with what it expects and what was found; all must pass for a release."""
+def _worse(result: Result, best: Result) -> bool:
+    difference = result["held_out"]["resampled"] - best["held_out"]["resampled"]
+    return bootstrap.interval(difference)[0] > 0
+
+
+def gates(
+    judged: Result, served: Result, expectations: Result, size: int, limits: Result
+) -> list[Result]:
+    """Each gate with what it expects and what was found; all must pass for a release.
+
+    Args:
+        judged: what `training.judge` measured.
+        served: what `training.refit` made.
+        expectations: how many were `checked` and how many `errors` there were.
+        size: bytes of the bundle.
+        limits: the `[gates]` of the configuration.
+    """
+    floor = limits["leakage"] * judged["baseline_score"]
     return [
+        _gate("expectations", expectations["errors"], "<=", 0),
         _gate("better than the baseline", judged["score"], "<", judged["baseline_score"]),
-        _gate("parity of the judged model", judged["difference"], "<=", TOLERANCE),
-        _gate("parity of the served model", served["difference"], "<=", TOLERANCE),
+        _gate("no leakage", judged["score"], ">=", floor),
+        _slices(judged["slices"], limits["slice_margin"]),
+        _gate("parity of the judged model", judged["parity"], "<=", TOLERANCE),
+        _gate("parity of the served model", served["parity"], "<=", TOLERANCE),
+        _gate("bundle size in MiB", size / 2**20, "<=", limits["bundle_mib"]),
     ]
 
 
-def _gate(name: str, actual: float, sign: str, limit: float) -> dict[str, Any]:
-    passed = actual < limit or (sign == "<=" and actual == limit)
+SIGNS: dict[str, Callable[[float, float], bool]] = {
+    "<": lambda actual, limit: actual < limit,
+    "<=": lambda actual, limit: actual <= limit,
+    ">=": lambda actual, limit: actual >= limit,
+}
+
+
+def _gate(name: str, actual: float, sign: str, limit: float, of: str = "") -> Result:
     return {
         "gate": name,
         "expected": f"{sign} {limit:.4g}",
-        "actual": f"{actual:.4g}",
-        "passed": passed,
+        "actual": f"{actual:.4g}{of}",
+        "passed": SIGNS[sign](actual, limit),
     }
 
 
-def disqualified(difference: float) -> str | None:
+def _slices(slices: list[Result], margin: float) -> Result:
+    """No slice may be worse than the baseline by more than the margin; the worst one is named."""
+    name = "worst slice against the baseline"
+    if not slices:
+        return _gate(name, float("nan"), "<=", margin, " (no slice has enough rows)")
+    worst = max(slices, key=lambda part: part["error"] - part["baseline"])
+    of = f" ({worst['by']} {worst['value']}, {worst['rows']} rows)"
+    return _gate(name, worst["error"] - worst["baseline"], "<=", margin, of)
+
+
+def disqualified(parity: float) -> str | None:
     """Why a candidate can't be served, or None: its graph must answer as its estimator does."""
-    if difference <= TOLERANCE:
+    if parity <= TOLERANCE:
         return None
-    return f"its ONNX graph differs from the estimator by {difference:.1e} on validation rows"
+    return f"its ONNX graph differs from the estimator by {parity:.1e} on validation rows"
 
 
 def evaluate(
-    results: list[dict[str, Any]],
+    facts: Result,
+    results: list[Result],
     failures: dict[str, str],
-    winner: dict[str, Any],
-    judged: dict[str, Any],
-    served: dict[str, Any],
-) -> dict[str, Any]:
-    """What is known of the winner and its competitors, as the bundle keeps it."""
-    shown = gates(judged, served)
+    winner: Result,
+    judged: Result,
+    shown: list[Result],
+) -> Result:
+    """What is known of the winner and its competitors, as plain values for the bundle.
+
+    Args:
+        facts: what is known of the run itself.
+        results: what `training.search` found for each candidate.
+        failures: why the other candidates have no result.
+        winner: one of the results.
+        judged: what `training.judge` measured.
+        shown: the gates.
+    """
+    public = [{k: v for k, v in result.items() if k != "held_out"} for result in results]
     return {
-        "candidates": results,
+        **facts,
+        "candidates": public,
         "failures": failures,
         "winner": winner["candidate"],
         "settings": winner["settings"],
         "metrics": {"validation": winner["metrics"], "test": judged["metrics"]},
+        "intervals": {"validation": winner["intervals"], "test": judged["intervals"]},
         "baseline": {"validation": winner["baseline"], "test": judged["baseline"]},
+        "judged_until": judged["until"],
+        **{name: judged[name] for name in ("difference", "slices", "importance")},
         "gates": shown,
         "passed": all(gate["passed"] for gate in shown),
     }
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A model as judged, ready to be compared.
+
+    Attributes:
+        inputs: the columns that it reads, in order.
+        output: what it answers, as its signature says.
+        until: date of the newest row that it has seen, as yyyy-mm-dd.
+        predict: answers of shape [n] to features of shape [n, inputs].
+    """
+
+    inputs: list[str]
+    output: dict[str, str]
+    until: str
+    predict: Callable[[Any], Any]
+
+
+def compare(frame: "pd.DataFrame", challenger: Judged, champion: Judged, margin: float) -> Result:
+    """Whether a challenger is worse than the champion on rows that neither has seen.
+
+    Inferior means: worse beyond noise (the paired difference of PRIMARY has its lower 95 % bound
+    above 0), and by more than the margin for all that these rows can tell (its upper 95 % bound
+    lies past it).
+
+    Args:
+        frame: a feature table.
+        challenger: the model that wants to be released.
+        champion: the model that is served.
+        margin: how much worse the challenger may be, in units of PRIMARY.
+
+    Returns:
+        `outcome`: "inferior", "not inferior" or "not comparable"; `says`: why, as a sentence; and
+        if they were compared, `difference` (value and both bounds, low and high) and the number
+        of `groups`.
+    """
+    from .. import metrics
+    from . import evaluation
+
+    missing = [name for name in champion.inputs if name not in frame]
+    if missing:
+        return _not_comparable(f"the champion needs {', '.join(missing)}, which no longer exist")
+    if champion.output != challenger.output:
+        return _not_comparable(f"the champion answers {champion.output}, not {challenger.output}")
+    unseen = frame[frame["date"] > max(challenger.until, champion.until)]
+    groups = unseen["group"].nunique()
+    if groups < 2:
+        return _not_comparable("there are not two groups of rows that neither has seen")
+    ours, theirs = (
+        np.asarray(model.predict(unseen[model.inputs].to_numpy(dtype=np.float32)))
+        for model in (challenger, champion)
+    )
+    found = evaluation.difference(unseen, ours, theirs, coverage=0.9)[metrics.PRIMARY]
+    inferior = found["low"] > 0 and found["high"] > margin
+    interval = f"{found['value']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]"
+    return {
+        "outcome": "inferior" if inferior else "not inferior",
+        "says": f"{metrics.PRIMARY} {interval} against the champion on {groups} groups, "
+        f"margin {margin:g}",
+        "difference": found,
+        "groups": groups,
+    }
+
+
+def _not_comparable(why: str) -> Result:
+    return {"outcome": "not comparable", "says": why}

@@ -45,6 +45,11 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_text())
 
 
+def now() -> str:
+    """The time in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
 def content_hash(folder: Path) -> str:
     """The first 16 hex digits of a SHA-256 over the names and contents of a folder's files."""
     digest = hashlib.sha256()
@@ -64,9 +69,8 @@ def make_snapshot(root: str, config: Mapping[str, Any]) -> str:
         folder.mkdir()
         about = data.collect(config, folder)
         snapshot = content_hash(folder)
-        created = datetime.now(UTC).isoformat(timespec="seconds")
         (folder / "snapshot.json").write_bytes(
-            to_json({**about, "created": created, "previous": newest_snapshot(root)})
+            to_json({**about, "created": now(), "previous": newest_snapshot(root)})
         )
         settle(folder, parent / snapshot)
     return snapshot

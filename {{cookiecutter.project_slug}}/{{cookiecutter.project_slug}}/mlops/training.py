@@ -9,8 +9,9 @@ import pandas as pd
 
 from .. import candidates, features, metrics
 from ..errors import UserError
-from . import bundle, selection
+from . import bundle, evaluation, selection
 
+CURVE_EVERY = 5
 COLUMNS = [feature.name for feature in features.FEATURES]
 
 
@@ -26,6 +27,11 @@ class Split:
     def past(self) -> pd.DataFrame:
         """All that a judged model may have seen."""
         return pd.concat([self.train, self.validation])
+
+    @property
+    def held_out(self) -> pd.DataFrame:
+        """The rows that models are judged on: validation, then test."""
+        return pd.concat([self.validation, self.test])
 
     @property
     def periods(self) -> dict[str, list[int]]:
@@ -74,19 +80,25 @@ def search(name: str, train: pd.DataFrame, validation: pd.DataFrame, seed: int) 
     """Fit each setting of a candidate on train and keep the best on validation.
 
     A candidate whose ONNX graph does not answer as the estimator does is disqualified.
+
+    Returns:
+        Plain values for people, and under `held_out` what the choice of a winner and its judgement
+        need: the best setting's `predicted`, shape [len(validation)], and the resamples of PRIMARY.
     """
     candidate = candidates.by_name(name)
     trials, best, fitted = [], None, None
     for settings in candidate.grid:
         started = time.perf_counter()
         model = candidates.fit(candidate, settings, train, COLUMNS, seed)
-        scores = _scored(validation, candidates.predict(model, validation, COLUMNS))
+        scores = evaluation.score(validation, candidates.predict(model, validation, COLUMNS))
         seconds = round(time.perf_counter() - started, 3)
         trial = {"settings": settings, **scores, "seconds": seconds}
         trials.append(trial)
         if best is None or trial["score"] < best["score"]:
             best, fitted = trial, model
     assert best is not None, f"{name} has an empty grid"
+    predicted = candidates.predict(fitted, validation, COLUMNS)
+    resampled = evaluation.resample(validation, predicted)
     told = f"{name}: {len(trials)} fits, best {metrics.PRIMARY} {best['score']:.3f}"
     print(f"{told} on validation with {best['settings']}")
     return {
@@ -94,9 +106,18 @@ def search(name: str, train: pd.DataFrame, validation: pd.DataFrame, seed: int) 
         "complexity": candidate.complexity,
         "trials": trials,
         **best,
+        "intervals": evaluation.intervals(resampled),
+        "curve": _curve(fitted, validation),
         "baseline": metrics.score(validation, metrics.baseline(validation)),
-        "disqualified": selection.disqualified(export(fitted, validation)["difference"]),
+        "disqualified": selection.disqualified(export(fitted, validation)["parity"]),
+        "held_out": {"predicted": predicted, "resampled": resampled[metrics.PRIMARY]},
     }
+
+
+def _curve(fitted: Any, frame: pd.DataFrame) -> list[tuple[int, float]]:
+    """Boosting rounds and PRIMARY after them; empty for a family that has no rounds."""
+    rounds = candidates.rounds(fitted, frame, COLUMNS, CURVE_EVERY)
+    return [(done, metrics.score(frame, answer)[metrics.PRIMARY]) for done, answer in rounds]
 
 
 def export(fitted: Any, frame: pd.DataFrame) -> dict[str, Any]:
@@ -105,28 +126,34 @@ def export(fitted: Any, frame: pd.DataFrame) -> dict[str, Any]:
     expected = candidates.predict(fitted, frame, COLUMNS)
     return {
         "onnx": graph,
-        "difference": bundle.difference(graph, frame[COLUMNS].to_numpy(), expected),
+        "parity": bundle.difference(graph, frame[COLUMNS].to_numpy(), expected),
     }
 
 
-def judge(winner: dict[str, Any], parts: Split, seed: int) -> dict[str, Any]:
-    """Fit the winner's settings on the past and score it on the test rows, beside the baseline."""
+def judge(winner: dict[str, Any], parts: Split, seed: int, slice_rows: int) -> dict[str, Any]:
+    """Fit the winner's settings on the past and measure it on the test rows, beside the baseline.
+
+    Slices need more rows than one period has: they are of all held-out rows, each predicted by a
+    model that had not seen it.
+    """
     fitted = _fit(winner, parts.past, seed)
-    baseline = _scored(parts.test, metrics.baseline(parts.test))
+    exported = export(fitted, parts.test)
+    predicted = candidates.predict(fitted, parts.test, COLUMNS)
+    baseline = metrics.baseline(parts.test)
+    beaten = evaluation.score(parts.test, baseline)
+    held_out = np.concatenate([winner["held_out"]["predicted"], predicted])
     return {
-        **export(fitted, parts.test),
-        **_scored(parts.test, candidates.predict(fitted, parts.test, COLUMNS)),
-        "baseline": baseline["metrics"],
-        "baseline_score": baseline["score"],
+        **exported,
+        **evaluation.score(parts.test, predicted),
+        "until": str(parts.past["date"].max().date()),
+        "intervals": evaluation.intervals(evaluation.resample(parts.test, predicted)),
+        "baseline": beaten["metrics"],
+        "baseline_score": beaten["score"],
+        "difference": evaluation.difference(parts.test, predicted, baseline),
+        "slices": evaluation.slices(parts.held_out, held_out, slice_rows),
+        "importance": evaluation.importance(exported["onnx"], parts.test, COLUMNS, seed),
+        "predicted": metrics.as_target(parts.test, predicted),
     }
-
-
-def _scored(frame: pd.DataFrame, predicted: Any) -> dict[str, Any]:
-    """All metrics, and the one that decides as `score` (lower is better)."""
-    if not np.isfinite(predicted).all():
-        raise ValueError("predictions that are not finite numbers can't be ranked")
-    scores = metrics.score(frame, predicted)
-    return {"metrics": scores, "score": scores[metrics.PRIMARY]}
 
 
 def refit(winner: dict[str, Any], frame: pd.DataFrame, seed: int) -> dict[str, Any]:

@@ -112,6 +112,13 @@ def crashed(view: str, error: Exception) -> Report:
     return Report([{**check, "says": "the table can be made from the raw tables", **told}])
 
 
+def summary(results: list[Result]) -> dict[str, Any]:
+    """How many checks there were, how many errors, and each warning as a sentence."""
+    report = Report(results)
+    warnings = [f"{r['view']}: {r['says']} (found {r['observed']})" for r in report.warnings]
+    return {"checked": len(results), "errors": len(report.errors), "warnings": warnings}
+
+
 def accept(*reports: Report) -> None:
     """UserError with every broken expectation of severity error, if there is one."""
     errors = [result for report in reports for result in report.errors]

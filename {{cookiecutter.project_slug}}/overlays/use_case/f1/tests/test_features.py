@@ -71,7 +71,7 @@ def test_form_is_the_mean_over_the_races_before(frame: pd.DataFrame) -> None:
 
 
 def test_a_circuit_is_remembered(frame: pd.DataFrame) -> None:
-    driver = frame[(frame["entity"] == "d3") & (frame["circuit"] == "c3")]
+    driver = frame[(frame["entity"] == "d3") & (frame["circuit"] == "circuit_3")]
     assert driver["driver_here"].iloc[1] == pytest.approx((driver["target"].iloc[0] - 1) / 9)
 
 
@@ -182,7 +182,7 @@ def test_the_starters_are_those_of_the_published_baseline(real_f1: Path, tmp_pat
     }
     for seasons_, (races, *expected) in table.items():
         part = frame[frame["period"].between(*seasons_)]
-        place = metrics.ranked(part, metrics.baseline(part))
+        place = metrics.as_target(part, metrics.baseline(part))
         scores = metrics.score(part, metrics.baseline(part))
         top_10 = ((place <= 10) & (part["target"] <= 10)).sum() / races / 10
         found = [*scores.values(), top_10]

@@ -36,7 +36,7 @@ def test_mae_weighs_starters_and_the_rest_weighs_races() -> None:
 
 def test_equal_predictions_keep_the_order_of_the_table() -> None:
     frame = _races([2, 1, 3])
-    assert list(metrics.ranked(frame, np.array([5.0, 5.0, 1.0]))) == [2, 3, 1]
+    assert list(metrics.as_target(frame, np.array([5.0, 5.0, 1.0]))) == [2, 3, 1]
 
 
 def test_the_baseline_is_the_grid() -> None:

@@ -4,7 +4,7 @@ Each predicts a finishing place or a score in its stead (lower is better); only 
 race counts. Trees see the raw float32 columns: scaled ones would differ from their ONNX.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -178,6 +178,19 @@ def fit(
 def predict(fitted: Any, frame: pd.DataFrame, columns: Sequence[str]) -> Array:
     """Predictions of shape [len(frame)]; lower = better finish."""
     return np.asarray(fitted.predict(_matrix(frame, columns)), dtype=np.float64)
+
+
+def rounds(
+    fitted: Any, frame: pd.DataFrame, columns: Sequence[str], every: int
+) -> Iterator[tuple[int, Array]]:
+    """Predictions after every few rounds of boosting; nothing for families that don't boost."""
+    rows = _matrix(frame, columns)
+    if hasattr(fitted, "staged_predict"):
+        stages = enumerate(fitted.staged_predict(rows), start=1)
+        yield from ((done, answer) for done, answer in stages if done % every == 0)
+    elif hasattr(fitted, "get_booster"):
+        for done in range(every, fitted.get_booster().num_boosted_rounds() + 1, every):
+            yield done, fitted.predict(rows, iteration_range=(0, done))
 
 
 def _matrix(frame: pd.DataFrame, columns: Sequence[str]) -> Array:

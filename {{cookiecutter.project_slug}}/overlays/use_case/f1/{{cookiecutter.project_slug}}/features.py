@@ -68,8 +68,8 @@ def build(tables: Tables) -> pd.DataFrame:
 
     Returns:
         One row a starter, by date, race, start place and driver: period (season), group (race),
-        date, entity (driver), constructor, circuit, target (finishing place among the starters,
-        1 = won), label (what models learn), then FEATURES as float32, none NaN.
+        date, entity (driver), constructor and circuit by name, target (finishing place among the
+        starters, 1 = won), label (what models learn), then FEATURES as float32, none NaN.
     """
     starts = starters(tables)
     race = starts["race"].to_numpy()
@@ -86,8 +86,12 @@ def build(tables: Tables) -> pd.DataFrame:
         "home": people["country"].to_numpy() == country.to_numpy(),
     }
     kept = ["period", "group", "date", "entity", "constructor", "circuit", "target", "label"]
+    names = {
+        kind: starts[kind].map(tables[f"{kind}s"].set_index(f"{kind}_id")["ref"])
+        for kind in ("constructor", "circuit")
+    }
     values = pd.DataFrame(complete(known, race), columns=list(NAMES), index=starts.index)
-    return pd.concat([starts[kept], values], axis=1)
+    return pd.concat([starts[kept].assign(**names), values], axis=1)
 
 
 def lookup(tables: Tables) -> dict[str, Any]:

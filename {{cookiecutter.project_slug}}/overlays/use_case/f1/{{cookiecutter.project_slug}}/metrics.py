@@ -15,6 +15,10 @@ PRIMARY = "mae"
 """Mean absolute error of the ranked positions, in places; lower is better."""
 
 
+SLICES = ("period", "circuit", "constructor")
+"""The columns whose values the error is looked at one by one."""
+
+
 def score(frame: pd.DataFrame, predicted: Array) -> dict[str, float]:
     """The metrics of a prediction.
 
@@ -26,9 +30,28 @@ def score(frame: pd.DataFrame, predicted: Array) -> dict[str, float]:
         `mae` (places), `spearman` (mean of the races' rank correlations), `winner` (share of races
         whose winner is named), `podium` (share of the predicted first three that end there).
     """
+    once = np.ones((1, frame["group"].nunique()))
+    return {name: float(value[0]) for name, value in resampled(frame, predicted, once).items()}
+
+
+def resampled(frame: pd.DataFrame, predicted: Array, counts: Array) -> dict[str, Array]:
+    """Each metric as if races had been drawn with replacement.
+
+    Args:
+        frame: a feature table.
+        predicted: shape [len(frame)], lower = better finish.
+        counts: how often each race was drawn, shape [draws, races], in the order of the table.
+
+    Returns:
+        Each metric of `score`, shape [draws].
+    """
     races = per_group(frame, predicted)
-    means = {name: float(races[name].mean()) for name in ("spearman", "winner", "podium")}
-    return {"mae": float(np.average(races["mae"], weights=races["size"]))} | means
+    weight = pd.DataFrame(1.0, races.index, races.columns).assign(mae=races["size"])
+    return {
+        name: (counts @ (races[name] * weight[name]).to_numpy())
+        / (counts @ weight[name].to_numpy())
+        for name in ("mae", "spearman", "winner", "podium")
+    }
 
 
 def per_group(frame: pd.DataFrame, predicted: Array) -> pd.DataFrame:
@@ -38,7 +61,7 @@ def per_group(frame: pd.DataFrame, predicted: Array) -> pd.DataFrame:
         One row a race (index `group`): mae, spearman, winner, podium and size (starters). `score`
         is the mean over races, for mae weighted by size.
     """
-    place = ranked(frame, predicted)
+    place = as_target(frame, predicted)
     actual = frame["target"].to_numpy(dtype=np.float64)
     rows = pd.DataFrame(
         {
@@ -64,7 +87,13 @@ def per_group(frame: pd.DataFrame, predicted: Array) -> pd.DataFrame:
     )
 
 
-def ranked(frame: pd.DataFrame, predicted: Array) -> Array:
+def loss(frame: pd.DataFrame, predicted: Array) -> Array:
+    """The error of each row, shape [len(frame)]; the mean over all rows is PRIMARY."""
+    errors: Array = np.abs(as_target(frame, predicted) - frame["target"].to_numpy())
+    return errors
+
+
+def as_target(frame: pd.DataFrame, predicted: Array) -> Array:
     """Predicted places of shape [len(frame)]: 1 for the lowest prediction of each race."""
     predictions = pd.Series(np.asarray(predicted, dtype=np.float64))
     groups = predictions.groupby(frame["group"].to_numpy())

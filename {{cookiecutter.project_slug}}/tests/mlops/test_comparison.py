@@ -1,0 +1,148 @@
+"""Challenger against champion, on pairs whose right outcome is known."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from {{ cookiecutter.project_slug }} import metrics
+from {{ cookiecutter.project_slug }}.mlops import selection
+
+RACES, STARTERS, SEASONS = 22, 20, 500
+MARGIN = 0.25
+OUTPUT = {"name": "finish", "unit": "place"}
+
+
+def model(column: str, **changed: Any) -> selection.Judged:
+    """A model whose answers are a column of the table."""
+    facts: dict[str, Any] = {"inputs": [column], "output": OUTPUT, "until": "2023-12-31"}
+    return selection.Judged(**(facts | changed), predict=lambda rows: rows[:, 0])
+
+
+def season(rng: np.random.Generator, extra: float) -> pd.DataFrame:
+    """Races of a made-up season and two models' answers.
+
+    Both know the cars' pace, err alike for most of it and apart for the rest, as two families
+    trained on the same rows do: their errors are about 3.1 places, and apart by 0.2 places (one
+    standard deviation) from race to race. `extra` is what the challenger errs more.
+    """
+    rows = RACES * STARTERS
+    pace = rng.normal(size=rows)
+    group = np.repeat(np.arange(RACES), STARTERS)
+    seen = pace + 0.3 * rng.normal(size=rows)
+    frame = pd.DataFrame(
+        {
+            "group": group.astype(str),
+            "date": pd.Timestamp("2024-03-01") + pd.to_timedelta(7 * group, unit="D"),
+            "target": pd.Series(pace + 0.7 * rng.normal(size=rows))
+            .groupby(group)
+            .rank()
+            .to_numpy(),
+            "champion": seen + 0.08 * rng.normal(size=rows),
+            "challenger": seen + np.hypot(0.08, extra) * rng.normal(size=rows),
+        }
+    )
+    return frame
+
+
+def worse_by(extra: float) -> float:
+    """How much worse that makes the challenger on average, from many seasons."""
+    rng = np.random.default_rng(99)
+    means = []
+    for _ in range(300):
+        frame = season(rng, extra)
+        means.append(
+            metrics.loss(frame, frame["challenger"].to_numpy()).mean()
+            - metrics.loss(frame, frame["champion"].to_numpy()).mean()
+        )
+    return float(np.mean(means))
+
+
+def outcomes(extra: float) -> list[str]:
+    rng = np.random.default_rng(1)
+    pairs = (season(rng, extra) for _ in range(SEASONS))
+    return [
+        selection.compare(frame, model("challenger"), model("champion"), MARGIN)["outcome"]
+        for frame in pairs
+    ]
+
+
+def test_of_two_equal_models_the_challenger_is_seldom_called_inferior() -> None:
+    assert outcomes(extra=0.0).count("inferior") <= 0.05 * SEASONS
+
+
+EXTRA = 0.377
+
+
+def test_a_model_worse_by_the_margin_and_a_fifth_is_caught() -> None:
+    assert worse_by(EXTRA) == pytest.approx(1.2 * MARGIN, rel=0.05)
+    assert outcomes(EXTRA).count("inferior") >= 0.8 * SEASONS
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    return season(np.random.default_rng(5), extra=0.0)
+
+
+def test_a_clearly_worse_challenger_is_inferior_and_a_better_one_is_not(
+    frame: pd.DataFrame,
+) -> None:
+    worse = frame.assign(challenger=-frame["champion"])
+    told = selection.compare(worse, model("challenger"), model("champion"), MARGIN)
+    assert told["outcome"] == "inferior"
+    assert told["difference"]["low"] > MARGIN
+    told = selection.compare(worse, model("champion"), model("challenger"), MARGIN)
+    assert told["outcome"] == "not inferior"
+
+
+def test_worse_for_sure_but_within_the_margin_is_not_inferior(frame: pd.DataFrame) -> None:
+    """The two best-ranked cars of each race change places: a little worse, and always."""
+    order = frame.groupby("group")["target"].rank()
+    swapped = order.replace({1: 2, 2: 1})
+    told = selection.compare(
+        frame.assign(champion=order, challenger=swapped),
+        model("challenger"),
+        model("champion"),
+        MARGIN,
+    )
+    assert told["difference"]["low"] > 0
+    assert told["outcome"] == "not inferior"
+
+
+def test_the_same_model_is_not_inferior_to_itself(frame: pd.DataFrame) -> None:
+    told = selection.compare(frame, model("champion"), model("champion"), margin=0.0)
+    assert told["outcome"] == "not inferior"
+    assert told["difference"] == {"value": 0, "low": 0, "high": 0}
+
+
+def test_only_rows_that_neither_has_seen_count(frame: pd.DataFrame) -> None:
+    """What the challenger gets wrong before the later cut-off does not matter."""
+    cut = "2024-06-01"
+    early = frame["date"] <= cut
+    spoilt = frame.assign(challenger=frame["champion"].where(~early, -frame["champion"]))
+    for challenger, champion in (("2023-12-31", cut), (cut, "2023-12-31")):
+        told = selection.compare(
+            spoilt,
+            model("challenger", until=challenger),
+            model("champion", until=champion),
+            MARGIN,
+        )
+        assert told["outcome"] == "not inferior"
+        assert told["groups"] == frame.loc[~early, "group"].nunique()
+
+
+@pytest.mark.parametrize(
+    ("champion", "says"),
+    [
+        (model("gone"), "needs gone, which no longer exist"),
+        (model("champion", output={"name": "points", "unit": "1"}), "the champion answers"),
+        (model("champion", until="2024-12-31"), "not two groups"),
+    ],
+)
+def test_what_can_not_be_compared_is_said(
+    frame: pd.DataFrame, champion: selection.Judged, says: str
+) -> None:
+    told = selection.compare(frame, model("challenger"), champion, MARGIN)
+    assert told["outcome"] == "not comparable"
+    assert says in told["says"]

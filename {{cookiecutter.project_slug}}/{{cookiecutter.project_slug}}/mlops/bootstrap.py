@@ -1,0 +1,34 @@
+"""How far another draw of the same kind of groups (races, days) could have moved a metric.
+
+The bootstrap over groups: Efron & Tibshirani, An Introduction to the Bootstrap, 1993, chapters 8
+and 13. Groups are drawn whole, because the rows of a group depend on each other.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+RESAMPLES = 10_000
+SEED = 0
+
+
+@lru_cache(maxsize=4)
+def counts(groups: int) -> Array:
+    """How often each group is drawn, shape [RESAMPLES, groups].
+
+    The same for the same number of groups: models measured on the same rows meet the same draws, so
+    the differences of their metrics are paired.
+    """
+    drawn = np.random.default_rng(SEED).multinomial(groups, [1 / groups] * groups, RESAMPLES)
+    drawn = drawn.astype(np.float64)
+    drawn.flags.writeable = False  # callers share it
+    return drawn
+
+
+def interval(values: Array, coverage: float = 0.95) -> list[float]:
+    """The percentile interval of a metric's resamples: its low and its high end."""
+    tail = (1 - coverage) / 2
+    return [float(end) for end in np.quantile(values, [tail, 1 - tail])]

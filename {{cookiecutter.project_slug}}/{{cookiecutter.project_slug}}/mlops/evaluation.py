@@ -1,0 +1,85 @@
+"""What a model's answers on held-out rows show: metrics, intervals, slices, importance."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .. import metrics
+from . import bootstrap, bundle
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+SHUFFLES = 3
+
+
+def score(frame: pd.DataFrame, predicted: Array) -> dict[str, Any]:
+    """All metrics, and the one that decides as `score` (lower is better)."""
+    if not np.isfinite(predicted).all():
+        raise ValueError("predictions that are not finite numbers can't be ranked")
+    scores = metrics.score(frame, predicted)
+    return {"metrics": scores, "score": scores[metrics.PRIMARY]}
+
+
+def resample(frame: pd.DataFrame, predicted: Array) -> dict[str, Array]:
+    """Each metric of a prediction in every resample of the groups, shape [RESAMPLES]."""
+    return metrics.resampled(frame, predicted, bootstrap.counts(frame["group"].nunique()))
+
+
+def intervals(resampled: dict[str, Array]) -> dict[str, list[float]]:
+    """The 95 % interval of each metric."""
+    return {name: bootstrap.interval(values) for name, values in resampled.items()}
+
+
+def difference(
+    frame: pd.DataFrame, predicted: Array, other: Array, coverage: float = 0.95
+) -> dict[str, dict[str, float]]:
+    """Each metric of a prediction minus that of another on the same rows, with its interval."""
+    here, there = metrics.score(frame, predicted), metrics.score(frame, other)
+    ours, theirs = resample(frame, predicted), resample(frame, other)
+    shown = {}
+    for name in here:
+        low, high = bootstrap.interval(ours[name] - theirs[name], coverage)
+        shown[name] = {"value": here[name] - there[name], "low": low, "high": high}
+    return shown
+
+
+def slices(frame: pd.DataFrame, predicted: Array, least: int) -> list[dict[str, Any]]:
+    """The mean error of each slice of at least that many rows, beside the baseline's."""
+    rows = frame[list(metrics.SLICES)].assign(
+        rows=1,
+        error=metrics.loss(frame, predicted),
+        baseline=metrics.loss(frame, metrics.baseline(frame)),
+    )
+    shown = []
+    for by in metrics.SLICES:
+        means = rows.groupby(by, observed=True).agg(
+            rows=("rows", "size"), error=("error", "mean"), baseline=("baseline", "mean")
+        )
+        enough = means[means["rows"] >= least]
+        shown += [
+            {"by": by, "value": str(value), "rows": int(rows), "error": error, "baseline": baseline}
+            for value, rows, error, baseline in enough.itertuples()
+        ]
+    return shown
+
+
+def importance(
+    onnx: bytes, frame: pd.DataFrame, columns: list[str], seed: int
+) -> list[dict[str, Any]]:
+    """How much worse PRIMARY gets when a column's values change rows; the greatest rise first.
+
+    Permutation importance: Breiman, Random Forests, Machine Learning 45, 2001.
+    """
+    rows = frame[columns].to_numpy(dtype=np.float32)
+    shuffled = np.tile(rows, (len(columns) * SHUFFLES, 1, 1))
+    rng = np.random.default_rng(seed)
+    for copy, values in enumerate(shuffled):
+        column = copy // SHUFFLES
+        values[:, column] = rng.permutation(values[:, column])
+    answers = bundle.predict(onnx, shuffled.reshape(-1, len(columns))).reshape(-1, len(rows))
+    scores = [metrics.score(frame, answer)[metrics.PRIMARY] for answer in answers]
+    rises = np.reshape(scores, (-1, SHUFFLES)).mean(axis=1)
+    rises -= metrics.score(frame, bundle.predict(onnx, rows))[metrics.PRIMARY]
+    ranked = sorted(zip(columns, rises.tolist(), strict=True), key=lambda pair: -pair[1])
+    return [{"feature": name, "rise": rise} for name, rise in ranked]
