@@ -43,6 +43,14 @@ def test_train_on_the_sample_twice_gives_the_same_model(f1: Project) -> None:
     assert first["model_hash"] == second["model_hash"]
     assert first["run"] != second["run"]
     assert f"passed: model {second['model_hash']}" in done.stdout
+    listed = f1.make("runs").stdout.splitlines()
+    assert [line.split()[0] for line in listed[1:3]] == [second["run"], first["run"]]
+    assert all(line.endswith(first["model_hash"]) for line in listed[1:3])
+    report = f1.make("card", f"RUN={first['run']}").stdout.splitlines()[0]
+    assert (f1.path / report).read_text().startswith("<!DOCTYPE html>")
+    told = f1.make("reproduce")
+    assert told.returncode == 2
+    assert "made outside of git" in told.stderr
 
 
 @pytest.mark.parametrize("variable", ["F1_DATA", "F1_DATA_1950"])

@@ -4,7 +4,6 @@ from metaflow import (
     Config,
     FlowSpec,
     Parameter,
-    card,
     catch,
     config_expr,
     current,
@@ -33,7 +32,6 @@ class TrainFlow(FlowSpec):
         """Check the raw tables and make the features side by side."""
         self.next(self.validate_data, self.engineer_features)
 
-    @card
     @step
     def validate_data(self):
         """Hold the raw tables against their expectations."""
@@ -43,15 +41,14 @@ class TrainFlow(FlowSpec):
         print(self.report.table())
         self.next(self.accept_data)
 
-    @card
     @step
     def engineer_features(self):
         """Make the feature table, cut it by time, and keep what is known after the newest race."""
         from {{ cookiecutter.project_slug }}.mlops import preparation, training
 
-        frame, self.lookup, self.report = preparation.engineer(
-            self.config.store.root, self.snapshot
-        )
+        root = self.config.store.root
+        frame, self.lookup, self.report = preparation.engineer(root, self.snapshot)
+        self.drift = preparation.drifted(root, self.snapshot, frame)
         print(self.report.table())
         if self.report.passed:
             self.frame = training.recent(frame, self.config.training.periods)
@@ -62,12 +59,15 @@ class TrainFlow(FlowSpec):
     @step
     def accept_data(self, inputs):
         """Stop here if an expectation of severity error is broken."""
-        from {{ cookiecutter.project_slug }}.mlops import validation
+        from {{ cookiecutter.project_slug }}.mlops import cards, running, store, validation
 
+        self.merge_artifacts(inputs, exclude=["report"])
         reports = [task.report for task in inputs]
         self.checks = [result for report in reports for result in report.results]
+        about, rows = store.about(self.config.store.root, self.snapshot)
+        self.data_part = cards.data(about, self.checks, rows, self.drift)
+        running.attach(cards.page(f"Data of run {current.run_id}", self.data_part))
         validation.accept(*reports)
-        self.merge_artifacts(inputs, exclude=["report"])
         self.next(self.compete)
 
     @step
@@ -89,19 +89,32 @@ class TrainFlow(FlowSpec):
     @step
     def select_winner(self, inputs):
         """Keep the best candidate that can be served."""
-        from {{ cookiecutter.project_slug }}.mlops import selection
+        from {{ cookiecutter.project_slug }} import metrics
+        from {{ cookiecutter.project_slug }}.mlops import cards, running, selection
 
-        self.results = [task.result for task in inputs if not task.failure]
-        self.failures = {task.input: task.failure.exception for task in inputs if task.failure}
-        self.winner = selection.choose(self.results, self.failures)
-        self.merge_artifacts(inputs, include=["checks", "frame", "lookup", "parts"])
+        results = [task.result for task in inputs if not task.failure]
+        failures = {task.input: task.failure.exception for task in inputs if task.failure}
+        self.winner = selection.choose(results, failures)
+        self.merge_artifacts(inputs, include=["checks", "data_part", "frame", "lookup", "parts"])
+        self.competition = selection.competition(results, failures, self.winner)
+        self.competition["periods"] = self.parts.periods
+        self.candidates_part = cards.candidates(self.competition, metrics.PRIMARY)
+        running.attach(cards.page(f"Candidates of run {current.run_id}", self.candidates_part))
         self.next(self.make_bundle)
 
-    @card
     @step
     def make_bundle(self):
         """Judge the winner on the test periods, once; refit it on all rows; keep both."""
-        from {{ cookiecutter.project_slug }}.mlops import bundle, selection, store, training, validation
+        from {{ cookiecutter.project_slug }} import metrics
+        from {{ cookiecutter.project_slug }}.mlops import (
+            bundle,
+            cards,
+            running,
+            selection,
+            store,
+            training,
+            validation,
+        )
 
         seed, limits = self.config.training.seed, self.config.gates
         self.judged = training.judge(self.winner, self.parts, seed, limits.slice_rows)
@@ -115,21 +128,32 @@ class TrainFlow(FlowSpec):
             "snapshot": self.snapshot,
             "commit": bundle.commit(),
             "model_hash": self.model_hash,
-            "periods": self.parts.periods,
             "expectations": expectations,
+            **self.competition,
         }
         size = sum(len(content) for content in files.values())
         gates = selection.gates(self.judged, self.served, expectations, size, limits)
-        self.evaluation = selection.evaluate(
-            facts, self.results, self.failures, self.winner, self.judged, gates
+        self.evaluation = selection.evaluate(facts, self.winner, self.judged, gates)
+        target, predicted = self.parts.test["target"], self.judged["predicted"]
+        page = cards.page(
+            f"{self.config.project.name}: run {current.run_id}",
+            cards.winner(self.evaluation, metrics.PRIMARY, target, predicted),
+            self.candidates_part,
+            self.data_part,
+            cards.run(running.steps()),
         )
+        running.attach(page)
         files["evaluation.json"] = store.to_json(self.evaluation)
+        files["report.html"] = page.encode()
         store.write_run(self.config.store.root, current.run_id, files)
         self.next(self.end)
 
     @step
     def end(self):
-        """The bundle is in the store."""
+        """Tell Comet, if the configuration says so; the bundle is in the store already."""
+        from {{ cookiecutter.project_slug }}.mlops import tracking
+
+        tracking.track(self.config, self.evaluation["run"])
 
 
 if __name__ == "__main__":

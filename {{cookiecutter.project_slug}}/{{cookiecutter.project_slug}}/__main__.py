@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from .errors import UserError
-from .mlops import commands
+from .mlops import commands, reproduction, runs
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -15,6 +15,9 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -28,6 +31,18 @@ def _parser() -> argparse.ArgumentParser:
     train = commands_.add_parser("train", help="train on the newest snapshot, or on a folder")
     train.add_argument("--dir", help="make a snapshot of this folder first")
     train.set_defaults(command=commands.train)
+    table = commands_.add_parser("runs", help="list all runs with their metrics")
+    table.set_defaults(command=runs.show)
+    for name, command, says in (
+        ("resume", commands.resume, "go on where the newest run, or that one, failed"),
+        ("reproduce", reproduction.reproduce, "train a run again from its commit and its data"),
+        ("card", runs.card, "open the report of the newest run, or of that one"),
+    ):
+        parser_ = commands_.add_parser(name, help=says)
+        parser_.add_argument("--run", help="the run's id, as `runs` lists it")
+        parser_.set_defaults(command=command)
+    upload = commands_.add_parser("tracking-upload", help="send waiting experiments to Comet")
+    upload.set_defaults(command=commands.tracking_upload)
     return parser
 
 

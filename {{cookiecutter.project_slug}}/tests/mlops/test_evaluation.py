@@ -25,7 +25,7 @@ def test_resamples_are_of_whole_groups() -> None:
     """A metric of one group each can only take values that sums of those groups allow."""
     frame = pd.DataFrame({"group": ["a"] * 3 + ["b"] * 3, "target": [1.0, 2, 3, 1, 2, 3]})
     perfect_then_reversed = np.array([1.0, 2, 3, 3, 2, 1])
-    found = evaluation.resample(frame, perfect_then_reversed)["mae"]
+    found = evaluation.resample(frame, perfect_then_reversed)[metrics.PRIMARY]
     assert set(np.round(found, 6)) == {0.0, round(2 / 3, 6), round(4 / 3, 6)}
     assert (found == 0).mean() == pytest.approx(0.25, abs=0.02)
 
@@ -55,7 +55,7 @@ def test_a_difference_is_paired(parts: training.Split) -> None:
     same = evaluation.difference(frame, baseline, baseline)
     assert all(part == {"value": 0, "low": 0, "high": 0} for part in same.values())
     truth = frame["target"].to_numpy()
-    better = evaluation.difference(frame, truth, baseline)["mae"]
+    better = evaluation.difference(frame, truth, baseline)[metrics.PRIMARY]
     assert better["low"] <= better["value"] <= better["high"] < 0
 
 

@@ -21,6 +21,7 @@ def evaluation(**changed: Any) -> dict[str, Any]:
         "periods": {"validation": [2022, 2022], "test": [2023, 2024]},
         "candidates": [ridge | {"disqualified": None}, forest | {"disqualified": "it differs"}],
         "failures": {"boosting": "it crashed"},
+        "tied": ["ridge"],
         "winner": "ridge",
         "metrics": {"validation": SCORES, "test": SCORES},
         "baseline": {"validation": SCORES, "test": SCORES},

@@ -116,15 +116,19 @@ def test_the_worst_slice_is_named() -> None:
 
 
 def test_what_only_the_machine_needs_is_not_kept() -> None:
-    winner = result("ridge", 3.0) | {
-        name: {} for name in ("settings", "metrics", "intervals", "baseline")
-    }
-    judged = GOOD | {
-        name: {} for name in ("metrics", "intervals", "baseline", "difference", "importance")
-    }
-    told = selection.evaluate(
-        {"run": "7"}, [winner], {}, winner, judged | {"until": "2020-01-01"}, gates()
-    )
-    assert told["run"] == "7" and told["winner"] == "ridge" and told["passed"] is True
-    assert "held_out" not in told["candidates"][0]
+    winner = result("ridge", 3.0) | {"settings": {"alpha": 1}}
+    told = selection.competition([winner, result("forest", 2.0)], {"b": "it crashed"}, winner)
+    assert told["winner"] == "ridge" and told["tied"] == ["forest"]
+    assert told["failures"] == {"b": "it crashed"}
+    assert all("held_out" not in each for each in told["candidates"])
     assert "held_out" in winner
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_all_gates_must_pass(passed: bool) -> None:
+    known = {name: {} for name in ("metrics", "intervals", "baseline", "difference", "importance")}
+    judged = GOOD | known | {"until": "2020-01-01"}
+    shown = gates(size=1 if passed else 2**30)
+    told = selection.evaluate({"run": "7"}, known, judged, shown)
+    assert told["run"] == "7" and told["judged_until"] == "2020-01-01"
+    assert told["passed"] is passed

@@ -89,6 +89,24 @@ def test_a_snapshot_is_not_the_newest_before_it_is_said(
     assert store.newest_snapshot(str(tmp_path)) == first != second
 
 
+def test_what_a_resumed_run_took_becomes_the_newest_unless_another_did_since(
+    tmp_path: Path, collected: dict[str, str]
+) -> None:
+    root = str(tmp_path)
+    made(tmp_path)
+    collected["races.csv"] += "2\n"
+    second = store.make_snapshot(root, {})
+    store.make_newest_after(root, second)
+    assert store.newest_snapshot(root) == second
+    collected["races.csv"] += "3\n"
+    third = made(tmp_path)
+    store.make_newest_after(root, second)
+    assert store.newest_snapshot(root) == third
+    shutil.rmtree(store.snapshot_folder(root, second))
+    store.make_newest_after(root, second)
+    assert store.newest_snapshot(root) == third
+
+
 def test_a_previous_snapshot_that_was_deleted_is_not_compared_with(
     tmp_path: Path, collected: dict[str, str]
 ) -> None:

@@ -49,6 +49,12 @@ class Training(Section):
     smallest_period: PositiveInt
 
 
+class Tracking(Section):
+    """Whether a run is told to Comet; Comet finds its key and workspace by itself."""
+
+    comet: bool
+
+
 class Gates(Section):
     """What a winner must show; units are those of metrics.PRIMARY."""
 
@@ -77,6 +83,7 @@ class Settings(Section):
     store: Store
     training: Training
     gates: Gates
+    tracking: Tracking
     steps: dict[str, StepPolicy] = {}
 
 
@@ -92,6 +99,11 @@ def load(environment: str) -> Settings:
         return _settings(path.read_text())
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
+
+
+def check(values: dict[str, Any]) -> Settings:
+    """The settings in values that `parse` made, by this version of the project or an older one."""
+    return _checked(Settings, values)
 
 
 def override(settings: Settings, **chosen: str | None) -> data.Config:
@@ -114,7 +126,7 @@ def _settings(text: str) -> Settings:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"the configuration is not valid TOML: {error}") from None
-    return _checked(Settings, values)
+    return check(values)
 
 
 def _checked(model: type[Model], values: dict[str, Any]) -> Model:

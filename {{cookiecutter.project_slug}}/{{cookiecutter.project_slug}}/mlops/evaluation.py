@@ -11,6 +11,7 @@ from . import bootstrap, bundle
 Array = np.ndarray[Any, np.dtype[Any]]
 
 SHUFFLES = 3
+DIGITS = 9  # what lies behind is the noise of adding up
 
 
 def score(frame: pd.DataFrame, predicted: Array) -> dict[str, Any]:
@@ -40,7 +41,8 @@ def difference(
     shown = {}
     for name in here:
         low, high = bootstrap.interval(ours[name] - theirs[name], coverage)
-        shown[name] = {"value": here[name] - there[name], "low": low, "high": high}
+        ends = {"value": here[name] - there[name], "low": low, "high": high}
+        shown[name] = {end: round(value, DIGITS) for end, value in ends.items()}
     return shown
 
 
@@ -81,5 +83,7 @@ def importance(
     scores = [metrics.score(frame, answer)[metrics.PRIMARY] for answer in answers]
     rises = np.reshape(scores, (-1, SHUFFLES)).mean(axis=1)
     rises -= metrics.score(frame, bundle.predict(onnx, rows))[metrics.PRIMARY]
-    ranked = sorted(zip(columns, rises.tolist(), strict=True), key=lambda pair: -pair[1])
+    ranked = sorted(
+        zip(columns, rises.round(DIGITS).tolist(), strict=True), key=lambda pair: -pair[1]
+    )
     return [{"feature": name, "rise": rise} for name, rise in ranked]

@@ -1,5 +1,9 @@
 """The project's policy on steps, from the configuration: attempts, time, resources, and where."""
 
+import os
+import signal
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,11 +34,30 @@ class policy(FlowMutator):  # type: ignore[misc]  # noqa: N801 - a decorator's n
 @user_step_decorator  # type: ignore[untyped-decorator]
 def one_sentence(step_name: str, flow: Any, inputs: Any) -> Iterator[None]:
     """End a step that met a UserError without a traceback, and keep the error's exit code."""
+    runner = os.getppid()
+    threading.Thread(target=_watch, args=[runner], daemon=True).start()
     try:
         yield
     except UserError as error:
         flow.exit_code = error.exit_code
         raise MetaflowException(str(error)) from None
+    finally:
+        _end_without(runner)
+
+
+def _watch(runner: int) -> None:
+    while True:
+        _end_without(runner)
+        time.sleep(0.2)
+
+
+def _end_without(runner: int) -> None:
+    """End a task whose runner was killed: its output has no reader any more.
+
+    Else its next print breaks, and @catch keeps that as the candidate's failure in a run to resume.
+    """
+    if os.getppid() != runner:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def decorators(options: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

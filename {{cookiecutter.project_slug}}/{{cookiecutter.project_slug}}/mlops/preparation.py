@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from .. import data, expectations, features
-from . import store, validation
+from . import drift, store, validation
 
 
 def validate(root: str, snapshot: str) -> validation.Report:
@@ -27,3 +27,15 @@ def engineer(root: str, snapshot: str) -> tuple[pd.DataFrame, dict[str, Any], va
         return pd.DataFrame(), {}, validation.crashed("features", error)
     report = validation.run(expectations.feature(), expectations.feature_views(frame))
     return frame, lookup, report
+
+
+def drifted(root: str, snapshot: str, frame: pd.DataFrame) -> list[dict[str, Any]] | None:
+    """How far each feature moved since the previous snapshot; None if there is none to compare."""
+    before = store.previous(root, snapshot)
+    if before is None or frame.empty:
+        return None
+    try:
+        earlier = features.build(data.read(store.snapshot_folder(root, before)))
+    except Exception:  # it may have been broken: this one need not suffer for it
+        return None
+    return drift.table(earlier, frame, [feature.name for feature in features.FEATURES])

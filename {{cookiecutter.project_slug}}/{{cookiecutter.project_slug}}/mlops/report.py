@@ -1,5 +1,6 @@
 """What people read at the end of a command."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ def table(evaluation: dict[str, Any], places: list[tuple[str, Path]]) -> str:
         *(_candidate(result, evaluation["winner"], names) for result in ranked),
         *(f"  {name:<34} failed: {why}" for name, why in evaluation["failures"].items()),
         _row("  baseline", _values(evaluation["baseline"]["validation"], names)),
+        f"* the simplest of the {len(evaluation['tied'])} that these rows can't tell apart",
         "",
         _row(f"{evaluation['winner']} on {_span(evaluation, 'test')}", names),
         _row("  winner as judged", _values(evaluation["metrics"]["test"], names)),
@@ -47,6 +49,42 @@ def table(evaluation: dict[str, Any], places: list[tuple[str, Path]]) -> str:
         f"{'passed' if evaluation['passed'] else 'not passed'}: model {evaluation['model_hash']}",
     ]
     return "\n".join(lines)
+
+
+def runs(evaluations: list[dict[str, Any]], primary: str) -> str:
+    """A line for each run; `-` stands for what an older evaluation does not hold."""
+    columns: dict[str, Callable[[dict[str, Any]], str]] = {
+        "run": lambda each: each["run"],
+        "created (UTC)": lambda each: each["created"][:16].replace("T", " "),
+        "data": lambda each: each["snapshot"],
+        "winner": lambda each: each["winner"],
+        f"{primary} on test": lambda each: f"{each['metrics']['test'][primary]:.3f}",
+        "95 %": lambda each: "{:.3f} to {:.3f}".format(*each["intervals"]["test"][primary]),
+        "baseline": lambda each: f"{each['baseline']['test'][primary]:.3f}",
+        "gates": _verdict,
+        "commit": lambda each: _short(each["commit"]),
+        "model": lambda each: each["model_hash"],
+    }
+    rows = [list(columns), *([_cell(show, e) for show in columns.values()] for e in evaluations)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    return "\n".join(lines)
+
+
+def _cell(show: Callable[[dict[str, Any]], str], evaluation: dict[str, Any]) -> str:
+    try:
+        return show(evaluation)
+    except (KeyError, TypeError):
+        return "-"
+
+
+def _verdict(evaluation: dict[str, Any]) -> str:
+    broken = [gate["gate"] for gate in evaluation["gates"] if not gate["passed"]]
+    return f"failed: {', '.join(broken)}" if broken else "passed"
+
+
+def _short(commit: str) -> str:
+    return commit[:7] + commit[40:]
 
 
 def _span(evaluation: dict[str, Any], part: str) -> str:

@@ -21,23 +21,29 @@ Result = dict[str, Any]
 def choose(results: list[Result], failures: dict[str, str]) -> Result:
     """The simplest candidate that validation can't tell from the best one.
 
-    Two can't be told apart if the 95 % interval of their scores' paired difference reaches 0; the
-    one-standard-error rule of Breiman et al., Classification and Regression Trees, 1984, is the
-    same idea.
-
     Raises NoCandidateError, with each reason, when all failed or were disqualified.
     """
-    qualified = [result for result in results if result["disqualified"] is None]
-    if not qualified:
+    rivals = tied(results)
+    if not rivals:
         reasons = failures | {r["candidate"]: r["disqualified"] for r in results}
         told = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
         raise NoCandidateError(f"no candidate can be served: {told}")
-    best = min(qualified, key=lambda result: result["score"])
-    tied = [result for result in qualified if not _worse(result, best)]
-    return min(tied, key=lambda result: (result["complexity"], result["score"]))
+    return min(rivals, key=lambda result: (result["complexity"], result["score"]))
 
 
-def _worse(result: Result, best: Result) -> bool:
+def tied(results: list[Result]) -> list[Result]:
+    """The best of the candidates that can be served, and those that can't be told from it.
+
+    Two can't be told apart if the 95 % interval of their scores' paired difference reaches 0; the
+    one-standard-error rule of Breiman et al., Classification and Regression Trees, 1984, is the
+    same idea.
+    """
+    qualified = [result for result in results if result["disqualified"] is None]
+    best = min(qualified, key=lambda result: result["score"], default=None)
+    return [result for result in qualified if not _worse(result, best)]
+
+
+def _worse(result: Result, best: Any) -> bool:
     difference = result["held_out"]["resampled"] - best["held_out"]["resampled"]
     return bootstrap.interval(difference)[0] > 0
 
@@ -99,31 +105,28 @@ def disqualified(parity: float) -> str | None:
     return f"its ONNX graph differs from the estimator by {parity:.1e} on validation rows"
 
 
-def evaluate(
-    facts: Result,
-    results: list[Result],
-    failures: dict[str, str],
-    winner: Result,
-    judged: Result,
-    shown: list[Result],
-) -> Result:
-    """What is known of the winner and its competitors, as plain values for the bundle.
+def competition(results: list[Result], failures: dict[str, str], winner: Result) -> Result:
+    """How all candidates did, as plain values for people."""
+    return {
+        "candidates": [{k: v for k, v in one.items() if k != "held_out"} for one in results],
+        "failures": failures,
+        "tied": [result["candidate"] for result in tied(results)],
+        "winner": winner["candidate"],
+        "settings": winner["settings"],
+    }
+
+
+def evaluate(facts: Result, winner: Result, judged: Result, shown: list[Result]) -> Result:
+    """All that is known of a run, as plain values for the bundle.
 
     Args:
-        facts: what is known of the run itself.
-        results: what `training.search` found for each candidate.
-        failures: why the other candidates have no result.
-        winner: one of the results.
+        facts: what is known of the run itself, and its `competition`.
+        winner: what `training.search` found for the winner.
         judged: what `training.judge` measured.
         shown: the gates.
     """
-    public = [{k: v for k, v in result.items() if k != "held_out"} for result in results]
     return {
         **facts,
-        "candidates": public,
-        "failures": failures,
-        "winner": winner["candidate"],
-        "settings": winner["settings"],
         "metrics": {"validation": winner["metrics"], "test": judged["metrics"]},
         "intervals": {"validation": winner["intervals"], "test": judged["intervals"]},
         "baseline": {"validation": winner["baseline"], "test": judged["baseline"]},

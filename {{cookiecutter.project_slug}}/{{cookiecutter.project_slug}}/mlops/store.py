@@ -84,6 +84,13 @@ def make_newest(root: str, snapshot: str) -> None:
         os.replace(stage / "newest", parent / "newest")
 
 
+def make_newest_after(root: str, snapshot: str) -> None:
+    """Make a snapshot the newest unless another one became it since this one was made."""
+    about = Path(root, "snapshots", snapshot, "snapshot.json")
+    if about.is_file() and read_json(about)["previous"] == newest_snapshot(root):
+        make_newest(root, snapshot)
+
+
 def newest_snapshot(root: str) -> str | None:
     """The hash of the snapshot that training takes, or None before the first."""
     pointer = Path(root, "snapshots", "newest")
@@ -98,14 +105,26 @@ def snapshot_folder(root: str, snapshot: str) -> Path:
     return folder
 
 
+def about(root: str, snapshot: str) -> tuple[dict[str, Any], dict[str, int] | None]:
+    """What is known of a snapshot, and `previous_rows`."""
+    known: dict[str, Any] = read_json(snapshot_folder(root, snapshot) / "snapshot.json")
+    return known, previous_rows(root, snapshot)
+
+
+def previous(root: str, snapshot: str) -> str | None:
+    """The snapshot that was the newest before this one, if it came from the same source."""
+    known = read_json(snapshot_folder(root, snapshot) / "snapshot.json")
+    before: str = known["previous"] or ""
+    file = Path(root, "snapshots", before, "snapshot.json")
+    return before if file.is_file() and read_json(file)["source"] == known["source"] else None
+
+
 def previous_rows(root: str, snapshot: str) -> dict[str, int] | None:
-    """Rows per table of the snapshot before this one, if it came from the same source."""
-    about = read_json(snapshot_folder(root, snapshot) / "snapshot.json")
-    before = Path(root, "snapshots", about["previous"] or "", "snapshot.json")
-    if not before.is_file():
+    """Rows per table of the previous snapshot."""
+    before = previous(root, snapshot)
+    if before is None:
         return None
-    told = read_json(before)
-    rows: dict[str, int] | None = told["rows"] if told["source"] == about["source"] else None
+    rows: dict[str, int] = read_json(snapshot_folder(root, before) / "snapshot.json")["rows"]
     return rows
 
 

@@ -1,0 +1,325 @@
+"""The reports: complete, escaped, small, and without a word to any other host."""
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import numpy as np
+import pytest
+
+from {{ cookiecutter.project_slug }}.mlops import cards, plots, svg
+
+HOSTILE = "<script>alert('$x$ \" & http-equiv')</script>"
+LIMIT = 200_000
+
+
+class Tree(HTMLParser):
+    """The elements, ids and visible text of a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(str(html))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.ids += [value for key, value in attrs if key == "id" and value]
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def candidate(name: str, score: float, **more: Any) -> dict[str, Any]:
+    """A candidate of a use case whose metrics are loss and gain."""
+    return {
+        "candidate": name,
+        "complexity": 1,
+        "settings": {"depth": 2},
+        "metrics": {"gain": 7000.0, "loss": score},
+        "intervals": {"gain": [6500.0, 7500.0], "loss": [score - 0.1, score + 0.1]},
+        "score": score,
+        "baseline": {"gain": 5000.0, "loss": 0.9},
+        "trials": [{"score": score + i / 10, "seconds": 0.2} for i in range(3)],
+        "curve": [],
+        "disqualified": None,
+        **more,
+    }
+
+
+@pytest.fixture
+def evaluation() -> dict[str, Any]:
+    """An evaluation with everything in it."""
+    interval = {"gain": [6500.0, 7500.0], "loss": [0.4, 0.6]}
+    scores = {"gain": 7000.0, "loss": 0.5}
+    baseline = {"gain": 5000.0, "loss": 0.9}
+    return {
+        "run": "17",
+        "created": "2026-11-21T01:00:00+00:00",
+        "snapshot": "0123456789abcdef",
+        "commit": None,
+        "periods": {"test": [9, 9], "train": [1, 6], "validation": [7, 8]},
+        "judged_until": "2023-11-26",
+        "candidates": [
+            candidate("plain", 0.52),
+            candidate("forest", 0.5, curve=[[1, 0.8], [2, 0.6], [3, 0.65]]),
+            candidate("odd", 0.4, disqualified="its graph differs"),
+        ],
+        "failures": {"slow": "timed out after 600 seconds"},
+        "tied": ["forest"],
+        "winner": "forest",
+        "settings": {"depth": 2},
+        "metrics": {"validation": scores, "test": scores},
+        "intervals": {"validation": interval, "test": interval},
+        "baseline": {"validation": baseline, "test": baseline},
+        "difference": {
+            "gain": {"value": 2000.0, "low": -100.0, "high": 4000.0},
+            "loss": {"value": -0.4, "low": -0.5, "high": -0.3},
+        },
+        "slices": [
+            {"by": "period", "value": "9", "rows": 1200, "error": 0.5, "baseline": 0.9},
+            {"by": "place", "value": "north", "rows": 600, "error": 0.4, "baseline": 0.9},
+            {"by": "place", "value": "south", "rows": 600, "error": 0.95, "baseline": 0.9},
+        ],
+        "importance": [{"feature": f"column_{i}", "rise": 0.2 - i / 100} for i in range(30)],
+        "gates": [
+            {"gate": "beats it", "expected": "< 0.9", "actual": "0.5", "passed": True},
+            {"gate": "small", "expected": "<= 9", "actual": "4", "passed": True},
+        ],
+        "passed": True,
+    }
+
+
+ABOUT = {
+    "source": "sample",
+    "licence": "CC0",
+    "newest": "2026-11-01",
+    "created": "2026-11-21T01:00:00+00:00",
+    "rows": {"orders": 1200, "people": 30},
+}
+ACTUAL = np.arange(100) % 20
+
+
+def result(says: str, passed: bool = True, severity: str = "error") -> dict[str, Any]:
+    return {
+        "view": "orders",
+        "expectation": "ExpectIt",
+        "severity": severity,
+        "says": says,
+        "passed": passed,
+        "observed": "3 of 1,200 rows",
+        "unexpected": [] if passed else ["row 7: -1"],
+    }
+
+
+def step(name: str, tasks: int | None = 1, seconds: float | None = 0.4) -> dict[str, Any]:
+    return {"name": name, "doc": f"{name} it", "next": [], "tasks": tasks, "seconds": seconds}
+
+
+def text(fragment: cards.Fragment) -> str:
+    """What a reader sees, spaces joined."""
+    return re.sub(r"\s+", " ", Tree(fragment.html).text)
+
+
+def report(evaluation: dict[str, Any]) -> str:
+    """A whole page of everything."""
+    moved = {"feature": "age", "psi": 0.4, "level": "large", "before": 1.0, "now": None}
+    return cards.page(
+        "A report",
+        cards.winner(evaluation, "loss", ACTUAL, ACTUAL[::-1]),
+        cards.candidates(evaluation, "loss"),
+        cards.data(ABOUT, [result("holds"), result("breaks", passed=False)], {}, [moved]),
+        cards.run([step("start"), [[step("a")], [step("b")]], step("end", None, None)]),
+    )
+
+
+def test_a_page_asks_no_other_host_and_runs_no_script(evaluation: dict[str, Any]) -> None:
+    html = report(evaluation)
+    assert not re.search(r"https?:|url\((?!#)|@import|\ssrc=|href=\"[^#]", html)
+    assert not {"script", "link", "img", "iframe", "object"} & set(Tree(html).tags)
+
+
+def test_a_page_is_small_well_formed_and_its_ids_are_unique(evaluation: dict[str, Any]) -> None:
+    html = report(evaluation)
+    tree = Tree(html)
+    assert len(html.encode()) < LIMIT
+    assert tree.open == []
+    assert len(tree.ids) == len(set(tree.ids))
+    assert set(re.findall(r"(?:href=\"#|url\(#)([^\")]+)", html)) <= set(tree.ids)
+
+
+def test_the_same_values_make_the_same_page(evaluation: dict[str, Any]) -> None:
+    assert report(evaluation) == report(evaluation)
+
+
+def test_plots_take_their_colours_from_the_page_and_say_what_they_show(
+    evaluation: dict[str, Any],
+) -> None:
+    html = report(evaluation)
+    assert not any(stand_in in html for stand_in in svg.VARIABLES)
+    assert html.count("<svg") == html.count('role="img" aria-label="') == 4
+    assert "the baseline has 0.9" in html
+
+
+def hostile(value: Any) -> Any:
+    """The same value with hostile text in place of each text."""
+    if isinstance(value, dict):
+        return {key: hostile(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [hostile(part) for part in value]
+    return HOSTILE if isinstance(value, str) else value
+
+
+def test_text_from_outside_is_escaped_everywhere(evaluation: dict[str, Any]) -> None:
+    broken = hostile(evaluation) | {"failures": {HOSTILE: HOSTILE}}
+    about = hostile(ABOUT) | {"rows": {HOSTILE: 3}}
+    results = hostile([result("x"), result("x", passed=False)])
+    drifted = {"feature": HOSTILE, "psi": 0.4, "level": "large", "before": 1.0, "now": 2.0}
+    html = cards.page(
+        HOSTILE,
+        cards.winner(broken, "loss", ACTUAL, ACTUAL),
+        cards.candidates(broken, "loss"),
+        cards.data(about, results, None, [drifted]),
+        cards.run([hostile(step("start"))]),
+    )
+    tree = Tree(html)
+    assert "script" not in tree.tags
+    assert tree.open == []
+    assert tree.text.count(HOSTILE) > 30
+    assert HOSTILE in Tree(plots.curves({HOSTILE: [[1, 0.5]]}, "loss")).text
+
+
+def test_the_verdict_comes_first_and_says_why(evaluation: dict[str, Any]) -> None:
+    says = text(cards.winner(evaluation, "loss", ACTUAL, ACTUAL)).strip()
+    assert says.startswith("Passed: forest may be released")
+    assert "loss 0.500 on the test rows, the baseline has 0.900." in says
+    assert "chance" not in says.split("Gates")[0]
+
+    evaluation["gates"][1]["passed"] = evaluation["passed"] = False
+    evaluation["difference"]["loss"]["high"] = 0.1
+    says = text(cards.winner(evaluation, "loss", ACTUAL, ACTUAL)).strip()
+    assert says.startswith("Not passed: forest stays out")
+    assert "Failed: small (expected <= 9, found 4)." in says
+    assert "interval of the difference includes zero" in says
+
+
+def test_each_gate_is_marked_by_a_word(evaluation: dict[str, Any]) -> None:
+    evaluation["gates"][1]["passed"] = evaluation["passed"] = False
+    says = text(cards.winner(evaluation, "loss", ACTUAL, ACTUAL))
+    assert "beats it< 0.90.5✓ passed" in says
+    assert "small<= 94✗ failed" in says
+
+
+def test_the_winner_shows_metrics_slices_and_the_most_important_features(
+    evaluation: dict[str, Any],
+) -> None:
+    says = text(cards.winner(evaluation, "loss", ACTUAL, ACTUAL))
+    assert "loss0.5000.400 to 0.6000.900 -0.400-0.500 to -0.300" in says
+    assert "gain7,0006,500 to 7,5005,000 +2,000-100.000 to +4,000" in says
+    assert "period: nowhere worse than the baseline" in says
+    assert "place: worse than the baseline in 1 of 2" in says
+    assert "south6000.9500.900+0.050 worse" in says
+    assert "column_14+0.060" in says
+    assert "column_15" not in says
+
+
+def test_every_candidate_and_failure_appears_with_its_reason(evaluation: dict[str, Any]) -> None:
+    says = text(cards.candidates(evaluation, "loss"))
+    assert "forest winner" in says
+    assert "odd is disqualified: its graph differs" in says
+    assert "slow failed: timed out after 600 seconds" in says
+    assert "plain0.5200.420 to 0.6207,0006,500 to 7,50030.6" in says
+    assert "Learning curves" in says
+
+
+@pytest.mark.parametrize("empty", ["difference", "slices", "importance"])
+def test_a_winner_of_which_less_is_known_is_shown(evaluation: dict[str, Any], empty: str) -> None:
+    evaluation[empty] = type(evaluation[empty])()
+    assert "Passed" in text(cards.winner(evaluation, "loss", ACTUAL, ACTUAL))
+
+
+def test_one_candidate_with_equal_trials_and_no_curve_is_drawn(evaluation: dict[str, Any]) -> None:
+    only = candidate("only", 0.9, trials=[{"score": 0.9, "seconds": 0.1}] * 3)
+    only["intervals"]["loss"] = [0.9, 0.9]
+    evaluation |= {"candidates": [only], "failures": {}}
+    says = text(cards.candidates(evaluation, "loss"))
+    assert "baseline 0.9" in says
+    assert "Learning curves" not in says
+    assert "Out of the race" not in says
+
+
+def test_candidates_that_all_failed_are_listed(evaluation: dict[str, Any]) -> None:
+    evaluation |= {"candidates": [], "winner": None}
+    assert "slow failed: timed out" in text(cards.candidates(evaluation, "loss"))
+
+
+def test_a_wild_trial_does_not_squeeze_the_others() -> None:
+    row = {"name": "wild", "won": True, "scores": [0.5, 0.6, 1e6], "best": 0.5}
+    plot = plots.candidates([{**row, "low": 0.4, "high": 0.6}], 0.9, "loss")
+    assert max(map(float, re.findall(r"\d+\.?\d*", Tree(plot).text))) < 2
+
+
+def test_the_data_fragment_shows_broken_expectations_first() -> None:
+    results = [
+        result("holds"),
+        result("only warns", passed=False, severity="warning"),
+        result("breaks", passed=False),
+    ]
+    says = text(cards.data(ABOUT, results, {"orders": 1000}, []))
+    assert says.strip().startswith("1 of 3 expectations hold1 broken of severity error")
+    assert says.index("breaks") < says.index("only warns") < says.index("holds")
+    assert "row 7: -1" in says
+    assert "orders1,2001,000+200" in says
+    assert "people30nonenew" in says
+
+
+def test_data_without_an_earlier_snapshot_says_so() -> None:
+    says = text(cards.data(ABOUT, [result("holds")], None, None))
+    assert "1 of 1 expectations hold" in says
+    assert "no earlier snapshot of this source to compare with" in says
+    assert "no drift to show" in says
+
+
+def test_drift_lists_what_moved_and_folds_the_rest() -> None:
+    rows = [
+        {"feature": "age", "psi": 0.4, "level": "large", "before": 30.0, "now": 40.0},
+        {"feature": "size", "psi": 0.01, "level": "stable", "before": 1.0, "now": 1.0},
+    ]
+    says = text(cards.data(ABOUT, [], ABOUT["rows"], rows))
+    assert "Moved: 1 of 2 features" in says
+    assert "age0.400large30.00040.000" in says
+    assert says.index("1 stable features") < says.index("size0.010stable")
+
+
+def test_the_flow_is_drawn_with_its_branches_and_fan_outs() -> None:
+    many = [step("many", 6, 27.3)]
+    fragment = cards.run(
+        [step("start"), [[step("a")], [step("b")]], [many], step("end", None, None)]
+    )
+    says = text(fragment)
+    assert "many6 tasks, 27.3 smany it" in says
+    assert "endnot ended yet" in says
+    assert fragment.html.count("sides fork") == 1
+    assert fragment.html.count("box many") == 1
+
+
+@pytest.mark.parametrize(
+    ("actual", "predicted"),
+    [([3.0], [3.0]), ([0, 1, 0, 1], [0.1, 0.9, 0.2, 0.4]), (range(1000), [0.5] * 1000)],
+    ids=["one row", "classes and shares", "a constant prediction"],
+)
+def test_any_predictions_can_be_held_against_what_came(actual: Any, predicted: Any) -> None:
+    plot = plots.agreement(list(actual), list(predicted))
+    assert f"for {len(list(actual))} rows" in plot
+    assert 'style="fill: var(--accent)' in plot

@@ -1,0 +1,70 @@
+"""The trained models in the store: which there are, how good they are, and their reports."""
+
+import argparse
+import json
+import os
+import sys
+import webbrowser
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ..errors import UserError, nearest
+from . import config, report, store
+
+NONE = "no runs yet: `make train` makes one"
+
+
+def show(options: argparse.Namespace) -> int:
+    """Print all runs, the newest first."""
+    from ..metrics import PRIMARY
+
+    found = kept(config.load(options.env).store.root)
+    print(report.runs(list(found.values()), PRIMARY) if found else NONE)
+    return 0
+
+
+def card(options: argparse.Namespace) -> int:
+    """Open a run's report in the browser, or say where it lies."""
+    root = config.load(options.env).store.root
+    run = pick(options.run, kept(root))
+    page = store.run_folder(root, run) / "report.html"
+    if not page.is_file():
+        raise UserError(f"run {run} has no report: `make train` makes a run that has one")
+    os.environ.pop("TERM", None)  # a text browser, which would take over the terminal, asks for it
+    shown = _display() and webbrowser.open(page.resolve().as_uri())
+    print(page if shown else f"{page}\nno browser can show it from here: open it in yours")
+    return 0
+
+
+def kept(root: str) -> dict[str, dict[str, Any]]:
+    """The evaluations in the store by run, the newest first; files of others are left alone."""
+    found = [_evaluation(path) for path in Path(root, "runs").glob("*/evaluation.json")]
+    ours = [evaluation for evaluation in found if evaluation is not None]
+    ours.sort(key=lambda each: (each.get("created", ""), each["run"]), reverse=True)
+    return {evaluation["run"]: evaluation for evaluation in ours}
+
+
+def pick(run: str | None, newest_first: Iterable[str]) -> str:
+    """The run that was asked for, or the newest; UserError if there is no such run."""
+    known = list(newest_first)
+    if not known:
+        raise UserError(NONE)
+    if run is None:
+        return known[0]
+    if run not in known:
+        raise UserError(f"there is no run {run!r}: {nearest(run, known)}")
+    return run
+
+
+def _evaluation(path: Path) -> dict[str, Any] | None:
+    try:
+        evaluation = store.read_json(path)
+    except (OSError, json.JSONDecodeError, UnicodeDecodeError):
+        return None
+    ours = isinstance(evaluation, dict) and evaluation.get("run") == path.parent.name
+    return evaluation if ours else None
+
+
+def _display() -> bool:
+    return sys.platform == "darwin" or bool({"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys())
