@@ -22,6 +22,7 @@ def main() -> None:
         print(f"make train on the sample: {timed(['make', 'train'], project):.1f} s")
         if "F1_DATA_1950" in os.environ:
             script(project, "features.py", os.environ["F1_DATA_1950"])
+            script(project, "quality.py", os.environ["F1_DATA_1950"], "2022", "2024")
         if "F1_DATA" in os.environ:
             overhead(project, os.environ["F1_DATA"])
             script(project, "quality.py", os.environ["F1_DATA"], "2022", "2024")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import NoCandidateError
-from . import bootstrap
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,9 +33,9 @@ def choose(results: list[Result], failures: dict[str, str]) -> Result:
 def tied(results: list[Result]) -> list[Result]:
     """The best of the candidates that can be served, and those that can't be told from it.
 
-    Two can't be told apart if the 95 % interval of their scores' paired difference reaches 0; the
-    one-standard-error rule of Breiman et al., Classification and Regression Trees, 1984, is the
-    same idea.
+    Two can't be told apart if their scores differ by at most one standard error of the difference
+    on the same resamples: the one-standard-error rule of Breiman et al., Classification and
+    Regression Trees, 1984, with a paired error.
     """
     qualified = [result for result in results if result["disqualified"] is None]
     best = min(qualified, key=lambda result: result["score"], default=None)
@@ -44,8 +43,8 @@ def tied(results: list[Result]) -> list[Result]:
 
 
 def _worse(result: Result, best: Any) -> bool:
-    difference = result["held_out"]["resampled"] - best["held_out"]["resampled"]
-    return bootstrap.interval(difference)[0] > 0
+    error = np.std(result["held_out"]["resampled"] - best["held_out"]["resampled"])
+    return bool(result["score"] - best["score"] > error)
 
 
 def gates(
