@@ -9,9 +9,9 @@ ANSWERS = r"""{{ cookiecutter | tojson }}"""
 USE_CASES = ("f1",)
 FOLDERS = {"config", "data", "docs", "flows", "infra", "overlays", "serving", "store", "tests"}
 PACKAGES = {
-    "great_expectations", "hypothesis", "marshmallow", "metaflow", "mypy", "numpy", "onnx",
-    "onnxmltools", "onnxruntime", "pandas", "pydantic", "pytest", "requests", "ruff", "skl2onnx",
-    "sklearn", "uv", "xgboost",
+    "comet_ml", "great_expectations", "hypothesis", "jinja2", "markupsafe", "marshmallow",
+    "matplotlib", "metaflow", "mypy", "numpy", "onnx", "onnxmltools", "onnxruntime", "pandas",
+    "pydantic", "pytest", "requests", "ruff", "skl2onnx", "sklearn", "uv", "xgboost",
 }  # fmt: skip
 
 
