@@ -50,7 +50,7 @@ def test_train_on_the_sample_twice_gives_the_same_model(f1: Project) -> None:
     assert (f1.path / report).read_text().startswith("<!DOCTYPE html>")
     told = f1.make("reproduce")
     assert told.returncode == 2
-    assert "made outside of git" in told.stderr
+    assert "made outside of a git repository" in told.stderr
 
 
 @pytest.mark.parametrize("variable", ["F1_DATA", "F1_DATA_1950"])

@@ -94,12 +94,12 @@ class TrainFlow(FlowSpec):
 
         results = [task.result for task in inputs if not task.failure]
         failures = {task.input: task.failure.exception for task in inputs if task.failure}
-        self.winner = selection.choose(results, failures)
+        self.competition = selection.competition(results, failures)
         self.merge_artifacts(inputs, include=["checks", "data_part", "frame", "lookup", "parts"])
-        self.competition = selection.competition(results, failures, self.winner)
         self.competition["periods"] = self.parts.periods
         self.candidates_part = cards.candidates(self.competition, metrics.PRIMARY)
         running.attach(cards.page(f"Candidates of run {current.run_id}", self.candidates_part))
+        self.winner = selection.choose(results, failures)
         self.next(self.make_bundle)
 
     @step

@@ -69,6 +69,7 @@ def evaluation() -> dict[str, Any]:
         "created": "2026-11-21T01:00:00+00:00",
         "snapshot": "0123456789abcdef",
         "commit": None,
+        "model_hash": "fedcba9876543210",
         "periods": {"test": [9, 9], "train": [1, 6], "validation": [7, 8]},
         "judged_until": "2023-11-26",
         "candidates": [
@@ -124,7 +125,7 @@ def result(says: str, passed: bool = True, severity: str = "error") -> dict[str,
 
 
 def step(name: str, tasks: int | None = 1, seconds: float | None = 0.4) -> dict[str, Any]:
-    return {"name": name, "doc": f"{name} it", "next": [], "tasks": tasks, "seconds": seconds}
+    return {"name": name, "doc": f"{name} it", "tasks": tasks, "seconds": seconds}
 
 
 def text(fragment: cards.Fragment) -> str:
@@ -139,7 +140,12 @@ def report(evaluation: dict[str, Any]) -> str:
         "A report",
         cards.winner(evaluation, "loss", ACTUAL, ACTUAL[::-1]),
         cards.candidates(evaluation, "loss"),
-        cards.data(ABOUT, [result("holds"), result("breaks", passed=False)], {}, [moved]),
+        cards.data(
+            ABOUT,
+            [result("holds"), result("breaks", passed=False)],
+            {},
+            {"rows": 200, "features": [moved]},
+        ),
         cards.run([step("start"), [[step("a")], [step("b")]], step("end", None, None)]),
     )
 
@@ -190,7 +196,7 @@ def test_text_from_outside_is_escaped_everywhere(evaluation: dict[str, Any]) -> 
         HOSTILE,
         cards.winner(broken, "loss", ACTUAL, ACTUAL),
         cards.candidates(broken, "loss"),
-        cards.data(about, results, None, [drifted]),
+        cards.data(about, results, None, {"rows": 200, "features": [drifted]}),
         cards.run([hostile(step("start"))]),
     )
     tree = Tree(html)
@@ -243,7 +249,7 @@ def test_every_candidate_and_failure_appears_with_its_reason(evaluation: dict[st
     assert "Learning curves" in says
 
 
-@pytest.mark.parametrize("empty", ["difference", "slices", "importance"])
+@pytest.mark.parametrize("empty", ["slices", "importance"])
 def test_a_winner_of_which_less_is_known_is_shown(evaluation: dict[str, Any], empty: str) -> None:
     evaluation[empty] = type(evaluation[empty])()
     assert "Passed" in text(cards.winner(evaluation, "loss", ACTUAL, ACTUAL))
@@ -276,7 +282,7 @@ def test_the_data_fragment_shows_broken_expectations_first() -> None:
         result("only warns", passed=False, severity="warning"),
         result("breaks", passed=False),
     ]
-    says = text(cards.data(ABOUT, results, {"orders": 1000}, []))
+    says = text(cards.data(ABOUT, results, {"orders": 1000}, None))
     assert says.strip().startswith("1 of 3 expectations hold1 broken of severity error")
     assert says.index("breaks") < says.index("only warns") < says.index("holds")
     assert "row 7: -1" in says
@@ -296,8 +302,8 @@ def test_drift_lists_what_moved_and_folds_the_rest() -> None:
         {"feature": "age", "psi": 0.4, "level": "large", "before": 30.0, "now": 40.0},
         {"feature": "size", "psi": 0.01, "level": "stable", "before": 1.0, "now": 1.0},
     ]
-    says = text(cards.data(ABOUT, [], ABOUT["rows"], rows))
-    assert "Moved: 1 of 2 features" in says
+    says = text(cards.data(ABOUT, [], ABOUT["rows"], {"rows": 240, "features": rows}))
+    assert "The newest 240 rows against all of the last snapshot: 1 of 2 features moved" in says
     assert "age0.400large30.00040.000" in says
     assert says.index("1 stable features") < says.index("size0.010stable")
 

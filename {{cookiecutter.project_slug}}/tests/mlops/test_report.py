@@ -21,7 +21,7 @@ def evaluation(**changed: Any) -> dict[str, Any]:
         "periods": {"validation": [2022, 2022], "test": [2023, 2024]},
         "candidates": [ridge | {"disqualified": None}, forest | {"disqualified": "it differs"}],
         "failures": {"boosting": "it crashed"},
-        "tied": ["ridge"],
+        "tied": ["ridge", "boosting"],
         "winner": "ridge",
         "metrics": {"validation": SCORES, "test": SCORES},
         "baseline": {"validation": SCORES, "test": SCORES},
@@ -44,6 +44,12 @@ def test_the_test_periods_and_a_failed_gate_are_told() -> None:
     assert "on test 2023-2024" in told
     assert "FAILED  parity: expected <= 1, found 2" in told
     assert told.endswith("not passed: model 0123")
+
+
+def test_it_is_told_why_the_winner_won() -> None:
+    assert "* the simplest of the 2 that are within one standard" in report.table(evaluation(), [])
+    alone = report.table(evaluation(tied=["ridge"]), [])
+    assert "* better than the others by more than one standard error" in alone
 
 
 def test_the_difference_from_the_baseline_comes_with_its_interval() -> None:

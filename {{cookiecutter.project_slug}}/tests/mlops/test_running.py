@@ -86,7 +86,6 @@ def test_the_steps_are_laid_out_with_their_tasks_and_times(join: Any) -> None:
     assert [step["name"] for step in left] == ["left"]
     split, ((many,),), gather = right
     assert (split["name"], split["doc"]) == ("right", "The other.")
-    assert start["next"] == ["left", "right"]
     assert (start["tasks"], many["tasks"], gather["tasks"]) == (1, 3, 1)
     assert many["seconds"] >= 0
     assert many["doc"] == ""

@@ -77,6 +77,29 @@ def test_the_table_has_a_line_for_each_run_the_newest_first(
     assert head.index("winner") == second.index("ridge") == third.index("ridge")
 
 
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        {"created": None},
+        {"created": 5},
+        {"winner": None},
+        {"gates": []},
+        {"metrics": {"test": {PRIMARY: "abc"}}},
+        {"intervals": 7},
+    ],
+    ids=str,
+)
+def test_a_damaged_evaluation_is_a_line_with_dashes_and_the_others_are_shown(
+    folder: Path, capsys: pytest.CaptureFixture[str], damaged: dict[str, Any]
+) -> None:
+    keep(folder, "1")
+    keep(folder, "2", **damaged)
+    assert runs.show(options()) == 0
+    _, *lines = capsys.readouterr().out.splitlines()
+    assert sorted(line[0] for line in lines) == ["1", "2"]
+    assert "-" in columns(next(line for line in lines if line[0] == "2"))
+
+
 def test_what_an_older_evaluation_lacks_is_a_dash(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -160,7 +183,7 @@ def test_a_run_without_a_report_is_told(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("commit", "says"),
     [
-        (None, "run 1 was made outside of git: only committed code can be reproduced"),
+        (None, "run 1 was made outside of a git repository of the project's own"),
         ("0" * 40 + "+", "with uncommitted edits on 0{40}: only committed code can be reproduced"),
         ("0" * 40, "the repository has commit 0{40} of run 1 no more"),
     ],

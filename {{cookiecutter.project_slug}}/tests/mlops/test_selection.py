@@ -58,6 +58,23 @@ def test_what_noise_could_not_have_made_is_no_tie() -> None:
     assert selection.choose(rivals, {})["candidate"] == "forest"
 
 
+@pytest.mark.parametrize(("behind", "winner"), [(0.9, "ridge"), (1.1, "forest")])
+def test_a_tie_is_one_standard_error_of_the_paired_difference(behind: float, winner: str) -> None:
+    """What moves both alike, however far, does not count."""
+    rng = np.random.default_rng(1)
+    shared, own = rng.normal(size=5000), 0.01 * rng.normal(size=5000)
+    own -= own.mean()
+    forest = result("forest", 3.0, 2) | {"held_out": {"resampled": 3.0 + shared}}
+    score = 3.0 + behind * float(own.std())
+    ridge = result("ridge", score, 1) | {"held_out": {"resampled": score + shared + own}}
+    assert selection.choose([forest, ridge], {})["candidate"] == winner
+
+
+def test_without_a_winner_the_competition_is_told_all_the_same() -> None:
+    told = selection.competition([result("a", 1.0, why="its graph differs")], {"b": "it crashed"})
+    assert told["winner"] is None and told["tied"] == []
+
+
 def test_of_two_equally_simple_ones_the_better_wins() -> None:
     rivals = [noisy("worse", 3.15, 1, 0.1), noisy("better", 3.10, 1, 0.1)]
     assert selection.choose(rivals, {})["candidate"] == "better"
@@ -116,9 +133,10 @@ def test_the_worst_slice_is_named() -> None:
 
 
 def test_what_only_the_machine_needs_is_not_kept() -> None:
-    winner = result("ridge", 3.0) | {"settings": {"alpha": 1}}
-    told = selection.competition([winner, result("forest", 2.0)], {"b": "it crashed"}, winner)
-    assert told["winner"] == "ridge" and told["tied"] == ["forest"]
+    winner = result("forest", 2.0) | {"settings": {"depth": 1}}
+    told = selection.competition([result("ridge", 3.0), winner], {"b": "it crashed"})
+    assert told["winner"] == "forest" and told["tied"] == ["forest"]
+    assert told["settings"] == {"depth": 1}
     assert told["failures"] == {"b": "it crashed"}
     assert all("held_out" not in each for each in told["candidates"])
     assert "held_out" in winner

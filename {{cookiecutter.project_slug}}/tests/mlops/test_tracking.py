@@ -23,7 +23,13 @@ from {{ cookiecutter.project_slug }}.mlops.config import Settings, Store
 KEY = "Zk3pQ9vXtW7nB2sL"
 RUN = "1795000000000000"
 NAMES = ["adaboost", "boosted", "ridge", "svr"]
-MODEL = {"model.onnx": b"\x08graph" * 999, "signature.json": b'{"inputs": []}\n'}
+HOST = "a-host-of-mine"
+MODEL = {
+    "model.onnx": b"\x08graph" * 999,
+    "judged.onnx": b"\x08judged" * 99,
+    "signature.json": b'{"inputs": []}\n',
+    "lookup.json": b'{"as_of": "2024-12-08"}\n',
+}
 
 
 @pytest.fixture(autouse=True)
@@ -212,6 +218,7 @@ def test_an_archive_holds_what_was_logged_and_nothing_else(
     server: Comet, config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("A_SECRET", "of-the-environment")
+    monkeypatch.setattr(socket, "gethostname", lambda: HOST)
     server.api_key = "another"
     tracking.track(config, RUN)
     kinds, contents = set(), b""
@@ -225,7 +232,7 @@ def test_an_archive_holds_what_was_logged_and_nothing_else(
         allowed = {"offline_experiment", "Name", "run", "status", "reason", "gate size"}
         assert others <= allowed
     assert kinds == {"parameter_msg", "metric_msg", "log_other", "file_upload"}
-    for private in (KEY, "of-the-environment", socket.gethostname(), sys.executable, str(tmp_path)):
+    for private in (KEY, "of-the-environment", HOST, sys.executable, str(tmp_path)):
         assert private.encode() not in contents
 
 

@@ -103,6 +103,18 @@ def test_every_candidate_answers_the_same_as_onnx_and_in_the_same_bytes(
     assert graphs[0]["onnx"] == graphs[1]["onnx"]
 
 
+def test_the_judged_model_is_fitted_on_all_of_the_past(
+    parts: training.Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    winner = training.search("ridge", parts.train, parts.validation, seed=1)
+    fitted, fit = [], candidates.fit
+    monkeypatch.setattr(
+        candidates, "fit", lambda *given: [fitted.append(len(given[2])), fit(*given)][1]
+    )
+    training.judge(winner, parts, 1, 60)
+    assert fitted == [len(parts.train) + len(parts.validation)]
+
+
 def test_the_test_rows_are_not_seen_before_they_are_judged(parts: training.Split) -> None:
     """Absurd test targets change the score of the winner, and nothing else about it."""
     winner = training.search("ridge", parts.train, parts.validation, seed=1)

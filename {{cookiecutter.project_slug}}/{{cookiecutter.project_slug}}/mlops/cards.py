@@ -35,7 +35,7 @@ def data(
     about: Mapping[str, Any],
     results: Sequence[Mapping[str, Any]],
     rows_before: Mapping[str, int] | None,
-    drift: Sequence[Mapping[str, Any]] | None,
+    drift: Mapping[str, Any] | None,
 ) -> Fragment:
     """What a snapshot holds, which expectations it breaks, and how far it has drifted.
 
@@ -43,14 +43,14 @@ def data(
         about: the snapshot's snapshot.json.
         results: of all checks, as `validation.Report` keeps them.
         rows_before: rows per table of the snapshot before, None if there is none of this source.
-        drift: what `drift.table` returned, None if there is none of this source.
+        drift: what `preparation.drifted` returned.
     """
     failed = [result for result in results if not result["passed"]]
     failed.sort(key=lambda result: result["severity"] == "warning")
     errors = sum(result["severity"] != "warning" for result in failed)
     held = [result for result in results if result["passed"]]
     tables = [_table(name, now, rows_before or {}) for name, now in about["rows"].items()]
-    moved = [row for row in drift or () if row["level"] != "stable"]
+    moved = [row for row in drift["features"] if row["level"] != "stable"] if drift else []
     earlier = rows_before is not None
     html = render("data", about, failed, held, errors, tables, earlier, drift, moved)
     return Fragment("data", "Data", html)
@@ -92,7 +92,7 @@ def winner(
     """Whether the winner passed, how good it is beside the baseline, and where it is weak.
 
     Args:
-        evaluation: what evaluation.json holds; `model_hash` may still be missing.
+        evaluation: what evaluation.json holds.
         primary: the metric that decides, lower is better.
         actual: shape [n], of the test rows.
         predicted: shape [n], in the same unit.
@@ -100,14 +100,13 @@ def winner(
     top = evaluation["importance"][:MOST_FEATURES]
     most = max([0, *(row["rise"] for row in top)]) or 1
     names = _names(evaluation["metrics"]["test"], primary)
-    difference = {n: evaluation["difference"][n] for n in names if n in evaluation["difference"]}
     html = render(
         "winner",
-        {"model_hash": None, **evaluation},
+        evaluation,
         primary,
         *_verdict(evaluation, primary),
         names,
-        plots.differences(difference) if difference else "",
+        plots.differences({name: evaluation["difference"][name] for name in names}),
         plots.agreement(actual, predicted),
         [{**row, "width": round(100 * max(row["rise"], 0) / most, 1)} for row in top],
         _slices(evaluation["slices"]),
@@ -160,8 +159,8 @@ def _verdict(evaluation: Mapping[str, Any], primary: str) -> tuple[str, str]:
     """The outcome in a few words, and the reason in a sentence or two."""
     ours, theirs = (evaluation[k]["test"][primary] for k in ("metrics", "baseline"))
     scores = f"{primary} {number(ours)} on the test rows, the baseline has {number(theirs)}."
-    difference = evaluation["difference"].get(primary)
-    if difference and difference["low"] <= 0 <= difference["high"]:
+    difference = evaluation["difference"][primary]
+    if difference["low"] <= 0 <= difference["high"]:
         scores += " The 95 % interval of the difference includes zero: it may be chance."
     if evaluation["passed"]:
         return f"Passed: {evaluation['winner']} may be released", scores

@@ -20,7 +20,7 @@ from . import store
 PATIENCE = 5.0
 """Seconds that Comet's host has to answer."""
 
-MODEL = ("model.onnx", "signature.json", "evaluation.json")
+MODEL = ("model.onnx", "judged.onnx", "signature.json", "evaluation.json", "lookup.json")
 
 ENVIRONMENT = {
     "COMET_DISABLE_AUTO_LOGGING": "1",  # else its import patches scikit-learn and XGBoost
@@ -87,7 +87,8 @@ def obstacle() -> str | None:
 
     def ask() -> None:
         with suppress(Exception):  # whatever it is, there is no answer
-            answers.append(requests.get(f"{address()}health/ping", timeout=PATIENCE))
+            answer = requests.get(f"{address()}health/ping", timeout=PATIENCE)
+            answers.extend([answer] if answer.ok else [])
 
     thread = threading.Thread(target=ask, daemon=True)  # a name look-up knows no timeout
     thread.start()

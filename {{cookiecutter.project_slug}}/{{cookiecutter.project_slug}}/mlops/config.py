@@ -7,7 +7,9 @@ from typing import Any, TypeVar
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Field,
     NonNegativeFloat,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     ValidationError,
@@ -22,7 +24,7 @@ Model = TypeVar("Model", bound=BaseModel)
 class Section(BaseModel):
     """A table of the configuration file; a key it does not know is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Project(Section):
@@ -60,14 +62,14 @@ class Gates(Section):
 
     slice_rows: PositiveInt
     slice_margin: NonNegativeFloat
-    leakage: NonNegativeFloat
+    leakage: float = Field(ge=0, lt=1)
     bundle_mib: PositiveFloat
 
 
 class StepPolicy(Section):
     """What a step of the flow may take: attempts, seconds, cores, MiB, and where it runs."""
 
-    retries: int = 0
+    retries: NonNegativeInt = 0
     timeout_seconds: PositiveInt | None = None
     cpu: PositiveInt | None = None
     memory: PositiveInt | None = None

@@ -16,8 +16,6 @@ DIGITS = 9  # what lies behind is the noise of adding up
 
 def score(frame: pd.DataFrame, predicted: Array) -> dict[str, Any]:
     """All metrics, and the one that decides as `score` (lower is better)."""
-    if not np.isfinite(predicted).all():
-        raise ValueError("predictions that are not finite numbers can't be ranked")
     scores = metrics.score(frame, predicted)
     return {"metrics": scores, "score": scores[metrics.PRIMARY]}
 
@@ -74,16 +72,15 @@ def importance(
     Permutation importance: Breiman, Random Forests, Machine Learning 45, 2001.
     """
     rows = frame[columns].to_numpy(dtype=np.float32)
-    shuffled = np.tile(rows, (len(columns) * SHUFFLES, 1, 1))
     rng = np.random.default_rng(seed)
-    for copy, values in enumerate(shuffled):
-        column = copy // SHUFFLES
-        values[:, column] = rng.permutation(values[:, column])
-    answers = bundle.predict(onnx, shuffled.reshape(-1, len(columns))).reshape(-1, len(rows))
-    scores = [metrics.score(frame, answer)[metrics.PRIMARY] for answer in answers]
-    rises = np.reshape(scores, (-1, SHUFFLES)).mean(axis=1)
-    rises -= metrics.score(frame, bundle.predict(onnx, rows))[metrics.PRIMARY]
-    ranked = sorted(
-        zip(columns, rises.round(DIGITS).tolist(), strict=True), key=lambda pair: -pair[1]
-    )
+    whole = metrics.score(frame, bundle.predict(onnx, rows))[metrics.PRIMARY]
+    rises = {}
+    for column, name in enumerate(columns):
+        shuffled = np.tile(rows, (SHUFFLES, 1, 1))
+        for values in shuffled:
+            values[:, column] = rng.permutation(values[:, column])
+        answers = bundle.predict(onnx, shuffled.reshape(-1, len(columns)))
+        scores = [metrics.score(frame, a)[metrics.PRIMARY] for a in answers.reshape(SHUFFLES, -1)]
+        rises[name] = round(float(np.mean(scores)) - whole, DIGITS)
+    ranked = sorted(rises.items(), key=lambda pair: -pair[1])
     return [{"feature": name, "rise": rise} for name, rise in ranked]

@@ -7,6 +7,9 @@ import pandas as pd
 from .. import data, expectations, features
 from . import drift, store, validation
 
+ENOUGH = 200
+"""By chance alone, so many rows of ten bins have a stability index of about .05."""
+
 
 def validate(root: str, snapshot: str) -> validation.Report:
     """Hold a snapshot's raw tables against their expectations."""
@@ -29,8 +32,15 @@ def engineer(root: str, snapshot: str) -> tuple[pd.DataFrame, dict[str, Any], va
     return frame, lookup, report
 
 
-def drifted(root: str, snapshot: str, frame: pd.DataFrame) -> list[dict[str, Any]] | None:
-    """How far each feature moved since the previous snapshot; None if there is none to compare."""
+def drifted(root: str, snapshot: str, frame: pd.DataFrame) -> dict[str, Any] | None:
+    """How far each feature of the rows that are new since the previous snapshot moved.
+
+    A few rows always look as if they had drifted, so at least the newest ENOUGH count as new.
+
+    Returns:
+        `rows`, how many count as new, and `features`, their `drift.table` against the previous
+        snapshot; None if there is none to compare with.
+    """
     before = store.previous(root, snapshot)
     if before is None or frame.empty:
         return None
@@ -38,4 +48,6 @@ def drifted(root: str, snapshot: str, frame: pd.DataFrame) -> list[dict[str, Any
         earlier = features.build(data.read(store.snapshot_folder(root, before)))
     except Exception:  # it may have been broken: this one need not suffer for it
         return None
-    return drift.table(earlier, frame, [feature.name for feature in features.FEATURES])
+    new = frame.tail(max(ENOUGH, (frame["date"] > earlier["date"].max()).sum()))
+    names = [feature.name for feature in features.FEATURES]
+    return {"rows": len(new), "features": drift.table(earlier, new, names)}

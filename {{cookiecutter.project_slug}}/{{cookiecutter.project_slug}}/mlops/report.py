@@ -36,7 +36,7 @@ def table(evaluation: dict[str, Any], places: list[tuple[str, Path]]) -> str:
         *(_candidate(result, evaluation["winner"], names) for result in ranked),
         *(f"  {name:<34} failed: {why}" for name, why in evaluation["failures"].items()),
         _row("  baseline", _values(evaluation["baseline"]["validation"], names)),
-        f"* the simplest of the {len(evaluation['tied'])} that these rows can't tell apart",
+        f"* {_why(evaluation['tied'])}",
         "",
         _row(f"{evaluation['winner']} on {_span(evaluation, 'test')}", names),
         _row("  winner as judged", _values(evaluation["metrics"]["test"], names)),
@@ -49,6 +49,12 @@ def table(evaluation: dict[str, Any], places: list[tuple[str, Path]]) -> str:
         f"{'passed' if evaluation['passed'] else 'not passed'}: model {evaluation['model_hash']}",
     ]
     return "\n".join(lines)
+
+
+def _why(tied: list[str]) -> str:
+    if len(tied) == 1:
+        return "better than the others by more than one standard error"
+    return f"the simplest of the {len(tied)} that are within one standard error of the best"
 
 
 def runs(evaluations: list[dict[str, Any]], primary: str) -> str:
@@ -73,14 +79,16 @@ def runs(evaluations: list[dict[str, Any]], primary: str) -> str:
 
 def _cell(show: Callable[[dict[str, Any]], str], evaluation: dict[str, Any]) -> str:
     try:
-        return show(evaluation)
-    except (KeyError, TypeError):
+        return show(evaluation) or "-"
+    except (KeyError, TypeError, ValueError):
         return "-"
 
 
 def _verdict(evaluation: dict[str, Any]) -> str:
     broken = [gate["gate"] for gate in evaluation["gates"] if not gate["passed"]]
-    return f"failed: {', '.join(broken)}" if broken else "passed"
+    if broken:
+        return f"failed: {', '.join(broken)}"
+    return "passed" if evaluation["gates"] else ""
 
 
 def _short(commit: str) -> str:

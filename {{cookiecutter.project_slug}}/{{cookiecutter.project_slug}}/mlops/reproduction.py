@@ -57,10 +57,11 @@ def _run(evaluation: dict[str, Any]) -> str:
 
 def _commit(evaluation: dict[str, Any]) -> str:
     """The commit to go back to; UserError if there is none that holds the run's code."""
-    commit: str | None = evaluation["commit"]
+    commit: str | None = evaluation.get("commit")
     if commit is None:
         raise UserError(
-            f"{_run(evaluation)} was made outside of git: only committed code can be reproduced"
+            f"{_run(evaluation)} was made outside of a git repository of the project's own: "
+            "only committed code can be reproduced"
         )
     if commit.endswith("+"):
         raise UserError(

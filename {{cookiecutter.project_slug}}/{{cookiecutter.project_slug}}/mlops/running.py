@@ -28,7 +28,7 @@ def steps() -> Structure:
 
     Returns:
         Steps and lists of branches, each of these such a list again. A step has `name`, `doc`,
-        `next` (names), `tasks` and `seconds` (first start to last end). Those are None where
+        `tasks` and `seconds` (first start to last end). Those are None where
         nothing has ended or where this machine can't see the tasks of others.
     """
     from metaflow import current, namespace
@@ -62,4 +62,4 @@ def _step(name: str, told: Step, times: list[tuple[datetime, datetime | None]]) 
     seconds = (max(ends) - min(start for start, _ in times)).total_seconds() if ended else None
     doc = (told["doc"] or "").strip().split("\n")[0]
     tasks = len(times) if ended else None
-    return {"name": name, "doc": doc, "next": told["next"], "tasks": tasks, "seconds": seconds}
+    return {"name": name, "doc": doc, "tasks": tasks, "seconds": seconds}

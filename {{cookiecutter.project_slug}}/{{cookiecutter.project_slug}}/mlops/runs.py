@@ -41,7 +41,7 @@ def kept(root: str) -> dict[str, dict[str, Any]]:
     """The evaluations in the store by run, the newest first; files of others are left alone."""
     found = [_evaluation(path) for path in Path(root, "runs").glob("*/evaluation.json")]
     ours = [evaluation for evaluation in found if evaluation is not None]
-    ours.sort(key=lambda each: (each.get("created", ""), each["run"]), reverse=True)
+    ours.sort(key=lambda each: (str(each.get("created") or ""), each["run"]), reverse=True)
     return {evaluation["run"]: evaluation for evaluation in ours}
 
 

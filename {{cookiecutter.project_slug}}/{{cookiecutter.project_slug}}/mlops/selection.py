@@ -11,6 +11,9 @@ from ..errors import NoCandidateError
 if TYPE_CHECKING:
     import pandas as pd
 
+LEAST_GROUPS = 10
+"""With fewer groups of rows that neither model has seen, a comparison would be a guess."""
+
 TOLERANCE = 1e-4
 """How far an ONNX graph's answers may lie from its estimator's."""
 
@@ -22,12 +25,16 @@ def choose(results: list[Result], failures: dict[str, str]) -> Result:
 
     Raises NoCandidateError, with each reason, when all failed or were disqualified.
     """
-    rivals = tied(results)
-    if not rivals:
+    winner = _simplest(results)
+    if winner is None:
         reasons = failures | {r["candidate"]: r["disqualified"] for r in results}
         told = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
         raise NoCandidateError(f"no candidate can be served: {told}")
-    return min(rivals, key=lambda result: (result["complexity"], result["score"]))
+    return winner
+
+
+def _simplest(results: list[Result]) -> Result | None:
+    return min(tied(results), key=lambda one: (one["complexity"], one["score"]), default=None)
 
 
 def tied(results: list[Result]) -> list[Result]:
@@ -104,8 +111,9 @@ def disqualified(parity: float) -> str | None:
     return f"its ONNX graph differs from the estimator by {parity:.1e} on validation rows"
 
 
-def competition(results: list[Result], failures: dict[str, str], winner: Result) -> Result:
-    """How all candidates did, as plain values for people."""
+def competition(results: list[Result], failures: dict[str, str]) -> Result:
+    """How all candidates did, as plain values for people; without a winner `winner` is None."""
+    winner = _simplest(results) or {"candidate": None, "settings": {}}
     return {
         "candidates": [{k: v for k, v in one.items() if k != "held_out"} for one in results],
         "failures": failures,
@@ -168,7 +176,7 @@ def compare(frame: "pd.DataFrame", challenger: Judged, champion: Judged, margin:
 
     Returns:
         `outcome`: "inferior", "not inferior" or "not comparable"; `says`: why, as a sentence; and
-        if they were compared, `difference` (value and both bounds, low and high) and the number
+        if both had answers, `difference` (value and both bounds, low and high) and the number
         of `groups`.
     """
     from .. import metrics
@@ -181,12 +189,16 @@ def compare(frame: "pd.DataFrame", challenger: Judged, champion: Judged, margin:
         return _not_comparable(f"the champion answers {champion.output}, not {challenger.output}")
     unseen = frame[frame["date"] > max(challenger.until, champion.until)]
     groups = unseen["group"].nunique()
-    if groups < 2:
-        return _not_comparable("there are not two groups of rows that neither has seen")
+    if groups < LEAST_GROUPS:
+        return _not_comparable(f"{groups} groups that neither has seen, {LEAST_GROUPS} are needed")
     ours, theirs = (
         np.asarray(model.predict(unseen[model.inputs].to_numpy(dtype=np.float32)))
         for model in (challenger, champion)
     )
+    if not np.isfinite(theirs).all():
+        return _not_comparable("the champion's answers are not finite numbers")
+    if not np.isfinite(ours).all():
+        return {"outcome": "inferior", "says": "its answers are not finite numbers"}
     found = evaluation.difference(unseen, ours, theirs, coverage=0.9)[metrics.PRIMARY]
     inferior = found["low"] > 0 and found["high"] > margin
     interval = f"{found['value']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]"

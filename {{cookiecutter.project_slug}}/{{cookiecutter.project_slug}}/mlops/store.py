@@ -112,11 +112,19 @@ def about(root: str, snapshot: str) -> tuple[dict[str, Any], dict[str, int] | No
 
 
 def previous(root: str, snapshot: str) -> str | None:
-    """The snapshot that was the newest before this one, if it came from the same source."""
+    """The last snapshot before this one that came from the same source."""
+    source, before = _source_and_previous(root, snapshot)
+    while before and Path(root, "snapshots", before, "snapshot.json").is_file():
+        its_source, its_previous = _source_and_previous(root, before)
+        if its_source == source:
+            return before
+        before = its_previous
+    return None
+
+
+def _source_and_previous(root: str, snapshot: str) -> tuple[str, str | None]:
     known = read_json(snapshot_folder(root, snapshot) / "snapshot.json")
-    before: str = known["previous"] or ""
-    file = Path(root, "snapshots", before, "snapshot.json")
-    return before if file.is_file() and read_json(file)["source"] == known["source"] else None
+    return known["source"], known["previous"]
 
 
 def previous_rows(root: str, snapshot: str) -> dict[str, int] | None:

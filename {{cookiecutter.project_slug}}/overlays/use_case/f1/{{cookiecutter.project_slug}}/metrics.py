@@ -94,8 +94,14 @@ def loss(frame: pd.DataFrame, predicted: Array) -> Array:
 
 
 def as_target(frame: pd.DataFrame, predicted: Array) -> Array:
-    """Predicted places of shape [len(frame)]: 1 for the lowest prediction of each race."""
+    """Predicted places of shape [len(frame)]: 1 for the lowest prediction of each race.
+
+    Raises:
+        ValueError: a prediction is not a finite number.
+    """
     predictions = pd.Series(np.asarray(predicted, dtype=np.float64))
+    if not np.isfinite(predictions).all():
+        raise ValueError("predictions that are not finite numbers can't be ranked")
     groups = predictions.groupby(frame["group"].to_numpy())
     return groups.rank(method="first").to_numpy()
 
