@@ -51,7 +51,7 @@ def compete(project: Path, line: str) -> None:
         )
     file = project / "config" / "local.toml"
     text = file.read_text().replace("retries = 1", "retries = 0")
-    file.write_text(text.replace("timeout_seconds = 600", "timeout_seconds = 10"))
+    file.write_text(text.replace("timeout_seconds = 600", "timeout_seconds = 25"))
 
 
 def trust(project: Path) -> None:
