@@ -21,10 +21,19 @@ $(VENV)/.ready: pyproject.toml
 	@$(UV) sync --quiet --python $(PYTHON)
 	@touch $@
 
+DEMO = $(MAKE) --no-print-directory -C demo/f1_predictor VENV=.venv PYTHON=$(abspath $(VENV)/bin/python)
+
 .PHONY: demo
-demo: $(VENV)/.ready ## generate a project in demo/ and train it on the sample
+demo: $(VENV)/.ready ## generate a project in demo/, train it on the sample and serve it: [PORT=8000]
 	@cookiecutter . --no-input --overwrite-if-exists --output-dir demo
-	@$(MAKE) --no-print-directory -C demo/f1_predictor train VENV=.venv PYTHON=$(abspath $(VENV)/bin/python)
+	@$(DEMO) stop
+	@$(DEMO) train
+	@$(DEMO) deploy
+	@$(DEMO) serve BACKGROUND=1
+	@$(DEMO) predict
+	@for report in demo/f1_predictor/store/runs/*/report.html; do :; done; echo "report  $$report"
+	@echo "page    http://127.0.0.1:$(or $(PORT),8000)"
+	@echo "stop    make -C demo/f1_predictor stop"
 
 .PHONY: test
 test: $(VENV)/.ready ## run all tests: the template's, and those of a generated project

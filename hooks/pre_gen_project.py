@@ -7,11 +7,19 @@ import sys
 
 ANSWERS = r"""{{ cookiecutter | tojson }}"""
 USE_CASES = ("f1",)
-FOLDERS = {"config", "data", "docs", "flows", "infra", "overlays", "serving", "store", "tests"}
+FOLDERS = {
+    "config", "data", "docs", "endpoint", "flows", "infra", "overlays", "serving", "store", "tests",
+}  # fmt: skip
+MODULES = {
+    "app", "asking", "capture", "errors", "handler", "incoming", "model", "openapi", "server",
+    "settings",
+}  # fmt: skip
 PACKAGES = {
-    "comet_ml", "great_expectations", "hypothesis", "jinja2", "markupsafe", "marshmallow",
-    "matplotlib", "metaflow", "mypy", "numpy", "onnx", "onnxmltools", "onnxruntime", "pandas",
-    "pydantic", "pytest", "requests", "ruff", "skl2onnx", "sklearn", "uv", "xgboost",
+    "awslambdaric", "boto3", "comet_ml", "fastjsonschema", "flask", "flask_cors",
+    "great_expectations", "gunicorn", "hypothesis", "jinja2", "markupsafe", "marshmallow",
+    "matplotlib", "metaflow", "mypy", "numpy", "onnx", "onnxmltools", "onnxruntime",
+    "openapi_spec_validator", "pandas", "pydantic", "pytest", "requests", "ruff", "schemathesis",
+    "selenium", "serverless_wsgi", "skl2onnx", "sklearn", "uv", "xgboost",
 }  # fmt: skip
 
 
@@ -22,7 +30,7 @@ def slug_problem(slug: str) -> str | None:
             f"the project slug {slug!r} is no Python package name: use 2 to 30 lower-case letters, "
             "digits and underscores, from a letter to a letter or digit, as in f1_predictor"
         )
-    if slug in FOLDERS | PACKAGES | sys.stdlib_module_names:
+    if slug in FOLDERS | MODULES | PACKAGES | sys.stdlib_module_names:
         return f"the project slug {slug!r} names another folder or package: choose one of your own"
     return None
 

@@ -71,8 +71,8 @@ def test_two_bakes_differ_in_the_name_only(tmp_path: Path) -> None:
 
 def test_a_bake_has_these_rooms(f1: Project) -> None:
     rooms = {p.name for p in f1.path.iterdir() if not p.name.startswith(".")}
-    made_by_use = {"uv.lock", "store"}
+    made_by_use = {"uv.lock", "store", "endpoint"}
     assert rooms - made_by_use == {
         "LICENSE", "Makefile", "README.md", "config", "data", "docs", "f1_predictor", "flows",
-        "pyproject.toml", "tests",
+        "pyproject.toml", "serving", "tests",
     }  # fmt: skip

@@ -1,10 +1,13 @@
 """The README's first command, in a fresh clone, on a machine without uv."""
 
+import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
+from urllib.request import urlopen
 
 from conftest import ROOT
 
@@ -15,7 +18,8 @@ def without_uv(folder: Path) -> dict[str, str]:
     base = Path(sys.base_prefix, "bin", "python3")
     for name, tool in {**tools, "python3": str(base)}.items():
         assert tool is not None
-        (folder / name).symlink_to(tool)
+        if not (folder / name).exists():
+            (folder / name).symlink_to(tool)
     outer = {"VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT", "MAKEFLAGS", "MAKELEVEL"}
     kept = {key: value for key, value in os.environ.items() if key not in outer}
     return kept | {"PATH": str(folder)}
@@ -25,14 +29,27 @@ def test_demo_in_a_fresh_clone(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
-    done = subprocess.run(
-        ["make", "demo"],
-        cwd=clone,
-        env=without_uv(tmp_path / "bin"),
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.splitlines()[-1].startswith("passed: model ")
-    (run,) = (clone / "demo" / "f1_predictor" / "store" / "runs").iterdir()
-    assert (run / "model.onnx").is_file()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    project = clone / "demo" / "f1_predictor"
+
+    def make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+        environment = without_uv(tmp_path / "bin")
+        return subprocess.run(
+            ["make", *words], cwd=folder, env=environment, capture_output=True, text=True
+        )
+
+    try:
+        done = make(clone, "demo", f"PORT={port}")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "released: model " in done.stdout
+        assert f"serving http://127.0.0.1:{port} in the background" in done.stdout
+        with urlopen(f"http://127.0.0.1:{port}/model") as answer:
+            served = json.load(answer)
+        (run,) = (project / "store" / "runs").iterdir()
+        assert served["run"] == run.name
+        assert f"model of run {run.name}, features as of " in done.stdout
+    finally:
+        stopped = make(project, "stop", "VENV=.venv")
+    assert stopped.stdout.startswith("stopped process ")

@@ -65,6 +65,13 @@ def test_bad_regions(region: str) -> None:
     assert "as in eu-west-1" in pre.region_problem(region)
 
 
+def test_no_module_of_the_servers_can_be_its_name() -> None:
+    served = (ROOT / "{{cookiecutter.project_slug}}" / "serving").glob("*/*.py")
+    modules = {file.stem for file in served}
+    assert len(modules) > 8
+    assert modules <= pre.MODULES | pre.FOLDERS
+
+
 def test_no_dependency_of_the_project_can_be_its_name() -> None:
     text = (ROOT / "{{cookiecutter.project_slug}}" / "pyproject.toml").read_text()
     asked = {name.replace("-", "_") for name in re.findall(r'^    "([a-z0-9-]+)[>]', text, re.M)}

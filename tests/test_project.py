@@ -45,7 +45,7 @@ def test_train_on_the_sample_twice_gives_the_same_model(f1: Project) -> None:
     assert f"passed: model {second['model_hash']}" in done.stdout
     listed = f1.make("runs").stdout.splitlines()
     assert [line.split()[0] for line in listed[1:3]] == [second["run"], first["run"]]
-    assert all(line.endswith(first["model_hash"]) for line in listed[1:3])
+    assert all(first["model_hash"] in line for line in listed[1:3])
     report = f1.make("card", f"RUN={first['run']}").stdout.splitlines()[0]
     assert (f1.path / report).read_text().startswith("<!DOCTYPE html>")
     told = f1.make("reproduce")

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from .errors import UserError
-from .mlops import commands, reproduction, runs
+from .mlops import commands, deployment, reproduction, runs
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,10 +37,27 @@ def _parser() -> argparse.ArgumentParser:
         ("resume", commands.resume, "go on where the newest run, or that one, failed"),
         ("reproduce", reproduction.reproduce, "train a run again from its commit and its data"),
         ("card", runs.card, "open the report of the newest run, or of that one"),
+        ("deploy", deployment.deploy, "release the newest run that passes, or that one"),
     ):
         parser_ = commands_.add_parser(name, help=says)
         parser_.add_argument("--run", help="the run's id, as `runs` lists it")
         parser_.set_defaults(command=command)
+    commands_.choices["deploy"].add_argument(
+        "--allow-schema-change",
+        action="store_true",
+        help="release it even if it can't be compared with what is served",
+    )
+    for name, command, says in (
+        ("rollback", deployment.roll_back, "serve the release before the current one"),
+        ("status", deployment.status, "print what is served, as JSON"),
+        ("stop", deployment.stop, "end what serves in the background"),
+        ("predict", deployment.predict, "ask for one prediction"),
+    ):
+        commands_.add_parser(name, help=says).set_defaults(command=command)
+    serve = commands_.add_parser("serve", help="API, page and model server on this machine")
+    serve.add_argument("--port", type=int, help="where to listen, instead of the configured port")
+    serve.add_argument("--background", action="store_true", help="leave it running")
+    serve.set_defaults(command=deployment.serve)
     upload = commands_.add_parser("tracking-upload", help="send waiting experiments to Comet")
     upload.set_defaults(command=commands.tracking_upload)
     return parser

@@ -15,7 +15,26 @@ class NoCandidateError(UserError):
     exit_code = 3
 
 
+class ReleaseError(UserError):
+    """A gate or check of a release broke; what was served before is served still."""
+
+    exit_code = 4
+
+
 def nearest(name: str, known: list[str]) -> str:
     """The end of a sentence about a wrong name: the nearest right one, or all of them."""
     close = get_close_matches(name, known, n=1)
     return f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(sorted(known))}"
+
+
+class RequestError(Exception):
+    """A request that can't be answered.
+
+    Attributes:
+        field: the place in the request, as in `grid[3].driver`.
+        message: what is wrong with it.
+    """
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field} {message}")
+        self.field, self.message = field, message

@@ -73,6 +73,7 @@ def test_the_table_has_a_line_for_each_run_the_newest_first(
         "passed",
         "0123456+",
         "4c1a2f6b44594feb",
+        "-",
     ]
     assert head.index("winner") == second.index("ridge") == third.index("ridge")
 
@@ -109,7 +110,7 @@ def test_what_an_older_evaluation_lacks_is_a_dash(
     _, newer, older = capsys.readouterr().out.splitlines()
     assert newer[0] == "1"
     assert columns(older)[:2] == ["9", "-"]
-    assert columns(older)[4:] == ["3.095", "-", "3.869", "passed", "-", "4c1a2f6b44594feb"]
+    assert columns(older)[4:] == ["3.095", "-", "3.869", "passed", "-", "4c1a2f6b44594feb", "-"]
 
 
 def test_what_is_not_a_run_is_left_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

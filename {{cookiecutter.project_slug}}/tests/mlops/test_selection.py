@@ -144,7 +144,8 @@ def test_what_only_the_machine_needs_is_not_kept() -> None:
 
 @pytest.mark.parametrize("passed", [True, False])
 def test_all_gates_must_pass(passed: bool) -> None:
-    known = {name: {} for name in ("metrics", "intervals", "baseline", "difference", "importance")}
+    names = ("metrics", "intervals", "baseline", "difference", "spread", "importance")
+    known = {name: {} for name in names}
     judged = GOOD | known | {"until": "2020-01-01"}
     shown = gates(size=1 if passed else 2**30)
     told = selection.evaluate({"run": "7"}, known, judged, shown)

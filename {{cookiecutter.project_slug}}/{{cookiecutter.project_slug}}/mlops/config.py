@@ -66,6 +66,30 @@ class Gates(Section):
     bundle_mib: PositiveFloat
 
 
+class Release(Section):
+    """What a release must show, and how many stay on the endpoint; margin in units of PRIMARY."""
+
+    margin: NonNegativeFloat
+    latency_ms: PositiveFloat
+    keep: int = Field(ge=2)  # the one that is served, and the one to go back to
+
+
+class Serve(Section):
+    """Where `make serve` listens on this machine."""
+
+    port: int = Field(ge=1, le=65535)
+
+
+class Api(Section):
+    """How the API behaves: who may call from other pages, and what is kept of each answer."""
+
+    cors_origins: list[str]
+    capture: str
+    capture_share: float = Field(ge=0, le=1)
+    capture_redact: list[str]
+    model_timeout_seconds: float = Field(gt=0, le=12)
+
+
 class StepPolicy(Section):
     """What a step of the flow may take: attempts, seconds, cores, MiB, and where it runs."""
 
@@ -86,6 +110,9 @@ class Settings(Section):
     training: Training
     gates: Gates
     tracking: Tracking
+    release: Release
+    serve: Serve
+    api: Api
     steps: dict[str, StepPolicy] = {}
 
 

@@ -43,7 +43,7 @@ def table(evaluation: dict[str, Any], places: list[tuple[str, Path]]) -> str:
         _row("  baseline", _values(evaluation["baseline"]["test"], names)),
         *(_row(title, _ends(evaluation["difference"], names, end)) for title, end in DIFFERENCE),
         "",
-        *(_gate(gate) for gate in evaluation["gates"]),
+        *map(gate, evaluation["gates"]),
         "",
         *(f"{name:<7} {place}" for name, place in places),
         f"{'passed' if evaluation['passed'] else 'not passed'}: model {evaluation['model_hash']}",
@@ -70,11 +70,18 @@ def runs(evaluations: list[dict[str, Any]], primary: str) -> str:
         "gates": _verdict,
         "commit": lambda each: _short(each["commit"]),
         "model": lambda each: each["model_hash"],
+        "release": lambda each: each["release"],
     }
     rows = [list(columns), *([_cell(show, e) for show in columns.values()] for e in evaluations)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
     return "\n".join(lines)
+
+
+def gate(shown: dict[str, Any]) -> str:
+    """A gate in one line."""
+    word = "passed" if shown["passed"] else "FAILED"
+    return f"{word}  {shown['gate']}: expected {shown['expected']}, found {shown['actual']}"
 
 
 def _cell(show: Callable[[dict[str, Any]], str], evaluation: dict[str, Any]) -> str:
@@ -121,8 +128,3 @@ def _candidate(result: dict[str, Any], winner: str, names: list[str]) -> str:
     )
     why = result["disqualified"]
     return row if why is None else f"{row}  disqualified: {why}"
-
-
-def _gate(gate: dict[str, Any]) -> str:
-    word = "passed" if gate["passed"] else "FAILED"
-    return f"{word}  {gate['gate']}: expected {gate['expected']}, found {gate['actual']}"

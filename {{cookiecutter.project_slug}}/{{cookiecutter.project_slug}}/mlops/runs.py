@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import UserError, nearest
 from . import config, report, store
+from .targets import local
 
 NONE = "no runs yet: `make train` makes one"
 
@@ -20,7 +21,9 @@ def show(options: argparse.Namespace) -> int:
     from ..metrics import PRIMARY
 
     found = kept(config.load(options.env).store.root)
-    print(report.runs(list(found.values()), PRIMARY) if found else NONE)
+    released = local.Endpoint().current() or {}
+    shown = [each | {"release": _released(run, released)} for run, each in found.items()]
+    print(report.runs(shown, PRIMARY) if found else NONE)
     return 0
 
 
@@ -55,6 +58,12 @@ def pick(run: str | None, newest_first: Iterable[str]) -> str:
     if run not in known:
         raise UserError(f"there is no run {run!r}: {nearest(run, known)}")
     return run
+
+
+def _released(run: str, release: dict[str, Any]) -> str:
+    """What of a run is served: its model, its look-up features, both or nothing."""
+    parts = {"run": "model", "features_run": "features"}
+    return " and ".join(says for part, says in parts.items() if release.get(part) == run)
 
 
 def _evaluation(path: Path) -> dict[str, Any] | None:

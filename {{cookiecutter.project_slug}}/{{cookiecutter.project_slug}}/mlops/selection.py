@@ -138,7 +138,7 @@ def evaluate(facts: Result, winner: Result, judged: Result, shown: list[Result])
         "intervals": {"validation": winner["intervals"], "test": judged["intervals"]},
         "baseline": {"validation": winner["baseline"], "test": judged["baseline"]},
         "judged_until": judged["until"],
-        **{name: judged[name] for name in ("difference", "slices", "importance")},
+        **{name: judged[name] for name in ("difference", "slices", "spread", "importance")},
         "gates": shown,
         "passed": all(gate["passed"] for gate in shown),
     }

@@ -133,8 +133,8 @@ def export(fitted: Any, frame: pd.DataFrame) -> dict[str, Any]:
 def judge(winner: dict[str, Any], parts: Split, seed: int, slice_rows: int) -> dict[str, Any]:
     """Fit the winner's settings on the past and measure it on the test rows, beside the baseline.
 
-    Slices need more rows than one period has: they are of all held-out rows, each predicted by a
-    model that had not seen it.
+    Slices and the spread need more rows than one period has: they are of all held-out rows, each
+    predicted by a model that had not seen it.
     """
     fitted = _fit(winner, parts.past, seed)
     exported = export(fitted, parts.test)
@@ -150,6 +150,7 @@ def judge(winner: dict[str, Any], parts: Split, seed: int, slice_rows: int) -> d
         "baseline": beaten["metrics"],
         "baseline_score": beaten["score"],
         "difference": evaluation.difference(parts.test, predicted, baseline),
+        "spread": metrics.spread(parts.held_out, held_out),
         "slices": evaluation.slices(parts.held_out, held_out, slice_rows),
         "importance": evaluation.importance(exported["onnx"], parts.test, COLUMNS, seed),
         "predicted": metrics.as_target(parts.test, predicted),

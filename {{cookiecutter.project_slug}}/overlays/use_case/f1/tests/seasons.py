@@ -58,7 +58,9 @@ def make(seasons: int = 3, seed: int = 0) -> Tables:
                 )
             )
     tables = {
-        "races": pd.DataFrame(races, columns=["race_id", "year", "round", "circuit_id", "date"]),
+        "races": pd.DataFrame(races, columns=[
+            "race_id", "year", "round", "circuit_id", "date"]).assign(
+            name=lambda races: "Race " + races["round"].astype(str)),
         "results": pd.DataFrame(results, columns=[
             "race_id", "driver_id", "constructor_id", "grid", "position", "position_text",
             "position_order", "points", "laps", "status_id"]).astype({"position": "Int64"}),
@@ -66,13 +68,16 @@ def make(seasons: int = 3, seed: int = 0) -> Tables:
             "race_id", "driver_id", "constructor_id", "position", "q1", "q2", "q3"]),
         "drivers": pd.DataFrame({
             "driver_id": [f"d{n}" for n in drivers], "ref": [f"driver_{n}" for n in drivers],
+            "name": [f"Driver {n}" for n in drivers],
             "dob": [pd.Timestamp(1975 + n, 1 + n, 5) for n in range(2 * TEAMS)],
             "nationality": ["British", "Italian"] * TEAMS}),
         "constructors": pd.DataFrame({
             "constructor_id": [f"t{n}" for n in range(TEAMS)],
-            "ref": [f"team_{n}" for n in range(TEAMS)]}),
+            "ref": [f"team_{n}" for n in range(TEAMS)],
+            "name": [f"Team {n}" for n in range(TEAMS)]}),
         "circuits": pd.DataFrame({
             "circuit_id": [f"c{n}" for n in range(4)], "ref": [f"circuit_{n}" for n in range(4)],
+            "name": [f"Circuit {n}" for n in range(4)],
             "country": ["UK", "Italy", "Spain", "France"]}),
     }  # fmt: skip
     sprints = ["race_id", "driver_id", "constructor_id", "grid", "position", "points"]

@@ -153,7 +153,7 @@ def test_a_driver_without_a_birthday_leaves_readable_json(tables: features.Table
 
 
 def test_a_race_to_come_changes_nothing(frame: pd.DataFrame, tables: features.Tables) -> None:
-    to_come = pd.DataFrame([("next", 2004, 1, "c0", pd.Timestamp("2004-03-01"))],
+    to_come = pd.DataFrame([("next", 2004, 1, "c0", pd.Timestamp("2004-03-01"), "Next")],
                            columns=tables["races"].columns)  # fmt: skip
     longer = tables | {"races": pd.concat([tables["races"], to_come])}
     pd.testing.assert_frame_equal(frame, features.build(longer))

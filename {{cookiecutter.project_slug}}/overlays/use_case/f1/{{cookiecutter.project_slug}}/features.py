@@ -8,7 +8,7 @@ import pandas as pd
 from .data import Tables
 from .history import Array, History, Look
 from .inputs import FEATURES, NAMES, Feature, complete
-from .starts import starters
+from .starts import grids, starters
 
 __all__ = ["FEATURES", "Feature", "Tables", "build", "lookup"]
 
@@ -124,6 +124,11 @@ def lookup(tables: Tables) -> dict[str, Any]:
         kind: dict(zip(tables[f"{kind}s"]["ref"], tables[f"{kind}s"][f"{kind}_id"], strict=True))
         for kind in ("driver", "constructor", "circuit")
     }
+    known["names"] = {
+        kind: dict(zip(tables[f"{kind}s"]["ref"], tables[f"{kind}s"]["name"], strict=True))
+        for kind in known["ids"]
+    }
+    known["races"] = grids(tables, starts)
     return known
 
 

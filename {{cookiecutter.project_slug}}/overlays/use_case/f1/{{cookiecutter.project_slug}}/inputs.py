@@ -86,7 +86,9 @@ FEATURES: tuple[Feature, ...] = (
     Feature("team_gap_in_race", "%", "team_gap, less the mean of the race", 0.0),
 )
 NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
+_DEFAULTS = np.array([feature.default for feature in FEATURES])
 SECONDS_PER_PLACE = 0.13
+_IN_RACE = {name: name.removesuffix("_in_race") for name in NAMES if name.endswith("_in_race")}
 _STAND_IN = {
     "driver_finish_3": "team_finish_3",
     "driver_finish_10": "team_finish",
@@ -132,12 +134,10 @@ def complete(known: Mapping[str, Array], race: Array) -> Array:
     columns["size"] = np.bincount(race)[race]
     for name, stand_in in _STAND_IN.items():
         columns[name] = _first(columns[name], columns[stand_in])
-    for name in NAMES:
-        if name.endswith("_in_race"):
-            columns[name] = _in_race(columns[name.removesuffix("_in_race")], race)
-    return np.column_stack(
-        [_first(columns[each.name], each.default).astype(np.float32) for each in FEATURES]
-    )
+    of_race = np.array([columns[name] for name in _IN_RACE.values()])
+    columns |= dict(zip(_IN_RACE, of_race - _means(of_race, race), strict=True))
+    table = np.array([columns[name] for name in NAMES]).T
+    return _first(table, _DEFAULTS).astype(np.float32, order="C")
 
 
 def assemble(
@@ -208,8 +208,12 @@ def _first(values: Array, otherwise: Array | float) -> Array:
     return np.where(np.isnan(values), otherwise, values)
 
 
-def _in_race(values: Array, race: Array) -> Array:
+def _means(values: Array, race: Array) -> Array:
+    """Mean over its race of each value that is known, shape [columns, n]."""
+    races = race.max(initial=-1) + 1
+    cells = (np.arange(len(values))[:, None] * races + race).ravel()
     seen = ~np.isnan(values)
-    count = np.bincount(race, weights=seen)
-    total = np.bincount(race, weights=np.where(seen, values, 0.0))
-    return values - (total / np.maximum(count, 1.0))[race]
+    count = np.bincount(cells, seen.ravel())
+    total = np.bincount(cells, np.where(seen, values, 0.0).ravel())
+    means: Array = (total / np.maximum(count, 1.0))[cells].reshape(values.shape)
+    return means

@@ -14,6 +14,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 PRIMARY = "mae"
 """Mean absolute error of the ranked positions, in places; lower is better."""
 
+PODIUM = 3
 
 SLICES = ("period", "circuit", "constructor")
 """The columns whose values the error is looked at one by one."""
@@ -69,7 +70,7 @@ def per_group(frame: pd.DataFrame, predicted: Array) -> pd.DataFrame:
             "mae": np.abs(place - actual),
             "squares": (place - actual) ** 2,
             "winner": (place == 1) & (actual == 1),
-            "podium": (place <= 3) & (actual <= 3),
+            "podium": (place <= PODIUM) & (actual <= PODIUM),
             "size": 1,
         }
     )
@@ -81,7 +82,7 @@ def per_group(frame: pd.DataFrame, predicted: Array) -> pd.DataFrame:
             # Spearman's formula for ranks without ties.
             "spearman": 1 - 6 * races["squares"] / np.maximum(size * (size**2 - 1), 1),
             "winner": races["winner"].astype(float),
-            "podium": races["podium"] / np.minimum(size, 3),
+            "podium": races["podium"] / np.minimum(size, PODIUM),
             "size": size,
         }
     )
@@ -91,6 +92,41 @@ def loss(frame: pd.DataFrame, predicted: Array) -> Array:
     """The error of each row, shape [len(frame)]; the mean over all rows is PRIMARY."""
     errors: Array = np.abs(as_target(frame, predicted) - frame["target"].to_numpy())
     return errors
+
+
+def spread(frame: pd.DataFrame, predicted: Array) -> dict[str, list[float]]:
+    """Where cars ended that were predicted at a place.
+
+    Args:
+        frame: rows that the model has not seen.
+        predicted: shape [len(frame)], lower = better finish.
+
+    Returns:
+        By predicted place, as a share of the field (`share`, ascending: 0 = first, 1 = last): `low`
+        and `high`, shares between which at least 80 % of the cars ended; `podium` and `win`, shares
+        of the cars, none of them quite 0 or 1.
+    """
+    size = frame.groupby("group")["group"].transform("size").to_numpy()
+    last = np.maximum(size - 1, 1)
+    target = frame["target"].to_numpy(dtype=np.float64)
+    steps = int(np.median(last))
+    step = np.rint((as_target(frame, predicted) - 1) / last * steps) / steps
+    rows = pd.DataFrame(
+        {"ended": (target - 1) / last, "podium": target <= PODIUM, "win": target == 1}
+    )
+    by_step = rows.groupby(step)
+    ended, count = by_step["ended"], by_step.size()
+    table = pd.DataFrame(
+        {
+            "low": ended.quantile(0.1, interpolation="lower"),
+            "high": ended.quantile(0.9, interpolation="higher"),
+            # Krichevsky and Trofimov's half a count: what was not seen yet is not impossible.
+            "podium": (by_step["podium"].sum() + 0.5) / (count + 1),
+            "win": (by_step["win"].sum() + 0.5) / (count + 1),
+        }
+    )
+    table = table.rename_axis("share").reset_index().round(6)
+    return {str(name): column.tolist() for name, column in table.items()}
 
 
 def as_target(frame: pd.DataFrame, predicted: Array) -> Array:

@@ -4,6 +4,8 @@ A starter is who has a result other than W (withdrew, did not start), F (did not
 E (excluded before the start). Who was disqualified (D) or was not classified (N, R) did start.
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -13,6 +15,7 @@ from .inputs import start_places
 DID_NOT_START = ("W", "F", "E")
 # A car that crawled round in qualifying says nothing about pace: % of the fastest lap.
 SLOWEST_GAP = 7.0
+ENTRY = ("entity", "constructor", "grid", "qualifying", "seconds")
 
 
 def starters(tables: Tables) -> pd.DataFrame:
@@ -51,6 +54,51 @@ def starters(tables: Tables) -> pd.DataFrame:
         ["race", "line_up", "qualifying", "entity"], kind="stable", ignore_index=True
     )
     return _remembered(starts)
+
+
+def grids(tables: Tables, starts: pd.DataFrame) -> list[dict[str, Any]]:
+    """The races of the newest season with their grids, in time, as people and requests name them.
+
+    Args:
+        tables: what `data.read` returned.
+        starts: what `starters` returned of them.
+
+    Returns:
+        For each race `name`, `date` and `request`: season, round, circuit and grid.
+    """
+    refs = {
+        kind: tables[f"{kind}s"].set_index(f"{kind}_id")["ref"]
+        for kind in ("driver", "constructor", "circuit")
+    }
+    names = tables["races"].set_index("race_id")["name"]
+    newest = starts[starts["period"] == starts["period"].iloc[-1]]
+    return [
+        {
+            "name": names[group],
+            "date": race["date"].iloc[0].date().isoformat(),
+            "request": {
+                "season": int(race["period"].iloc[0]),
+                "round": int(race["round"].iloc[0]),
+                "circuit": refs["circuit"][race["circuit"].iloc[0]],
+                "grid": [
+                    _entry(refs["driver"][driver], refs["constructor"][team], *where)
+                    for driver, team, *where in race[list(ENTRY)].itertuples(index=False)
+                ],
+            },
+        }
+        for group, race in newest.groupby("group", sort=False)
+    ]
+
+
+def _entry(
+    driver: str, constructor: str, grid: int, qualifying: float, seconds: float
+) -> dict[str, Any]:
+    entry = {"driver": driver, "constructor": constructor, "grid": int(grid)}
+    if not np.isnan(qualifying):
+        entry["qualifying_position"] = int(qualifying)
+    if not np.isnan(seconds):
+        entry["gap_to_pole"] = round(float(seconds), 3)
+    return entry
 
 
 def _qualifying(tables: Tables) -> pd.DataFrame:

@@ -1,0 +1,268 @@
+"""The model server against the same server with another answer, both in one run.
+
+Run in a generated project after `make train`: python serving.py. The release's model is XGBoost
+with 200 trees. "constant" answers without reading the question; "pickle" unpickles the estimator
+and predicts from a DataFrame; "usual" does so with a pipeline that also one-hot encodes the text
+columns and scales the numbers, as most projects do.
+"""
+
+import http.client
+import json
+import os
+import pickle
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+PACKAGE = next(Path().glob("*/mlops")).parent.name
+HEADERS = {"Content-Type": "application/json"}
+ROUNDS, ASKS = 5, 1500
+MANY = 100_000
+CONNECTIONS = 4
+
+# What a side adds to the end of a module of the server.
+SIDES = {
+    "onnx": {},
+    "constant": {
+        "asking.py": """
+def question(mimetype, body):
+    return {"describe": True}
+""",
+        "model.py": """
+class Release(Release):
+    def __init__(self, folder):
+        super().__init__(folder)
+        example = self.description["example"].items()
+        row = {key: each[:1] if isinstance(each, list) else each for key, each in example}
+        self.description = self.answers([row], explain=False)
+""",
+    },
+    "pickle": {
+        "model.py": """
+import pickle
+import pandas
+class Release(Release):
+    def __init__(self, folder):
+        self.estimator = pickle.loads((folder / "pickle").read_bytes())
+        super().__init__(folder)
+    def _ask(self, features):
+        frame = pandas.DataFrame(features, columns=list(service.NAMES))
+        return np.asarray(self.estimator.predict(frame), dtype=np.float64)
+"""
+    },
+    "usual": {
+        "model.py": """
+import pickle
+import pandas
+class Release(Release):
+    def __init__(self, folder):
+        self.estimator = pickle.loads((folder / "usual").read_bytes())
+        super().__init__(folder)
+    def _ask(self, features):
+        frame = pandas.DataFrame(features, columns=list(service.NAMES))
+        frame = frame.assign(entity="one", constructor="two", circuit="three")
+        return np.asarray(self.estimator.predict(frame), dtype=np.float64)
+"""
+    },
+}
+TEXTS = ["entity", "constructor", "circuit"]
+
+
+def main() -> None:
+    """Print each number beside the wanted one."""
+    with tempfile.TemporaryDirectory() as folder:
+        release = Path(folder, "release")
+        body = make(release)
+        with server(release, "onnx") as ours, server(release, "constant") as constant:
+            print(f"start to first answer: {ours.seconds:.2f} s (wanted: at most 2)")
+            medians: dict[str, list[float]] = {"onnx": [], "constant": []}
+            for _ in range(ROUNDS):
+                for name, side in (("onnx", ours), ("constant", constant)):
+                    medians[name].append(side.median(body))
+            onnx, same = (statistics.median(medians[name]) for name in ("onnx", "constant"))
+            print(f"one row: {onnx * 1e6:.0f} us, constant {same * 1e6:.0f} us: ", end="")
+            print(f"{onnx / same:.2f} times (wanted: at most 1.7)")
+        for other in ("pickle", "usual"):
+            with server(release, "onnx") as ours, server(release, other) as unpickled:
+                ours.load(body, ASKS)
+                unpickled.load(body, 200)
+                rates = [(ours.load(body, 4 * ASKS), unpickled.load(body, ASKS)) for _ in range(3)]
+                rate, slow = (statistics.median(each) for each in zip(*rates, strict=True))
+                print(f"requests a second of a core: {rate:.0f}, {other} {slow:.0f}: ", end="")
+                print(f"{rate / slow:.1f} times (wanted: at least 8)", flush=True)
+        with server(release, "onnx") as ours:
+            ours.load(body, 5000)
+            before = ours.memory()
+            ours.load(body, MANY)
+            print(f"memory over {MANY:,} requests: {before / 2**20:.1f} MiB, ", end="")
+            print(f"{100 * (ours.memory() / before - 1):+.1f} % (wanted: within 5)")
+    print(f"installed: {installed():.0f} MB (wanted: at most 160)")
+
+
+def make(release: Path) -> bytes:
+    """A release of the sample in a folder, with the pickled estimator; returns a one-row body."""
+    sys.path.insert(0, str(Path.cwd()))
+    from importlib import import_module
+
+    from sklearn.base import clone
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+    from xgboost import XGBRegressor
+
+    bundle, config, preparation, store, training = (
+        import_module(f"{PACKAGE}.mlops.{name}")
+        for name in ("bundle", "config", "preparation", "store", "training")
+    )
+    service = import_module(f"{PACKAGE}.service")
+    trained = max(path for path in Path("store/runs").iterdir() if path.name.isdigit())
+    lookup = (trained / "lookup.json").read_bytes()
+    root = tempfile.mkdtemp(dir=release.parent)
+    snapshot = store.make_snapshot(root, config.load("local").data.model_dump())
+    frame, _, _ = preparation.engineer(root, snapshot)
+    trees = XGBRegressor(n_estimators=200, max_depth=6, n_jobs=1, random_state=1)
+    model = make_pipeline(SimpleImputer(), trees)
+    model.fit(frame[training.COLUMNS], frame["target"])
+    encoded = ColumnTransformer(
+        [
+            ("texts", OneHotEncoder(handle_unknown="ignore"), TEXTS),
+            ("numbers", make_pipeline(SimpleImputer(), StandardScaler()), training.COLUMNS),
+        ]
+    )
+    usual = make_pipeline(encoded, clone(trees)).fit(frame, frame["target"])
+    graph = bundle.to_onnx(model, len(training.COLUMNS))
+    signature = json.loads((trained / "signature.json").read_text())
+    facts = {
+        "run": trained.name,
+        "model_hash": bundle.model_hash(graph, signature),
+        "lookup_hash": sha256(lookup).hexdigest()[:16],
+        "features_as_of": json.loads(lookup)["as_of"],
+    }
+    facts["release"] = f"{facts['model_hash']}-{facts['lookup_hash']}"
+    files = {
+        "model.onnx": graph,
+        "judged.onnx": graph,
+        "pickle": pickle.dumps(model),
+        "usual": pickle.dumps(usual),
+        "release.json": json.dumps(facts).encode(),
+        **{
+            name: (trained / name).read_bytes()
+            for name in ("signature.json", "evaluation.json", "lookup.json")
+        },
+    }
+    release.mkdir()
+    for name, content in files.items():
+        (release / name).write_bytes(content)
+    example = service.example(json.loads(lookup)).items()
+    row = {key: each[:1] if isinstance(each, list) else each for key, each in example}
+    return json.dumps({"requests": [row]}).encode()
+
+
+class Server:
+    """A server that runs."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", port: int, seconds: float) -> None:
+        self.process, self.port, self.seconds = process, port, seconds
+
+    def ask(self, client: http.client.HTTPConnection, body: bytes) -> None:
+        """One request over a kept connection."""
+        client.request("POST", "/invocations", body, HEADERS)
+        answer = client.getresponse()
+        answer.read()
+        assert answer.status == 200
+
+    def median(self, body: bytes) -> float:
+        """Seconds of a request over one kept-alive connection."""
+        client = http.client.HTTPConnection("127.0.0.1", self.port)
+        taken = []
+        for _ in range(ASKS):
+            started = time.perf_counter()
+            self.ask(client, body)
+            taken.append(time.perf_counter() - started)
+        client.close()
+        return statistics.median(taken)
+
+    def load(self, body: bytes, asks: int) -> float:
+        """Requests for a second of processor time, asked over a few connections."""
+
+        def ask() -> None:
+            client = http.client.HTTPConnection("127.0.0.1", self.port)
+            for _ in range(asks // CONNECTIONS):
+                self.ask(client, body)
+            client.close()
+
+        before = self.processor()
+        threads = [threading.Thread(target=ask) for _ in range(CONNECTIONS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return asks / (self.processor() - before)
+
+    def workers(self) -> list[str]:
+        """The processes that answer."""
+        parent = self.process.pid
+        return Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+
+    def processor(self) -> float:
+        """Seconds of processor time of all workers."""
+        stats = [Path(f"/proc/{pid}/stat").read_text().split() for pid in self.workers()]
+        return sum(int(stat[13]) + int(stat[14]) for stat in stats) / os.sysconf("SC_CLK_TCK")
+
+    def memory(self) -> int:
+        """Bytes of all workers that stand in memory."""
+        pages = [Path(f"/proc/{pid}/statm").read_text().split()[1] for pid in self.workers()]
+        return sum(map(int, pages)) * os.sysconf("SC_PAGE_SIZE")
+
+
+@contextmanager
+def server(release: Path, side: str) -> Iterator[Server]:
+    """One side, from its first answer on."""
+    code = Path(tempfile.mkdtemp(dir=release.parent)) / "model"
+    shutil.copytree("serving/model", code)
+    for name, more in SIDES[side].items():
+        (code / name).write_text((code / name).read_text() + more)
+    log = code.parent / "log"
+    words = [str(code / "server.py"), "serve", "--folder", str(release), "--port", "0"]
+    started = time.perf_counter()
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, *words], stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        while not (found := re.search(r"Listening at: \S+:(\d+)", log.read_text())):
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.01)
+        port = int(found[1])
+        client = http.client.HTTPConnection("127.0.0.1", port)
+        client.request("POST", "/invocations", b'{"describe": true}', HEADERS)
+        assert client.getresponse().status == 200, log.read_text()
+        yield Server(process, port, time.perf_counter() - started)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def installed() -> float:
+    """Megabytes of an environment with what the server needs, without Python itself."""
+    with tempfile.TemporaryDirectory() as folder:
+        uv = Path(sys.executable).with_name("uv")
+        words = ["pip", "install", "--quiet", "--target", folder]
+        requirements = ["--requirement", "serving/model/requirements.txt"]
+        subprocess.run([uv, *words, *requirements], check=True)
+        files = [path for path in Path(folder).rglob("*") if path.is_file()]
+        return sum(path.stat().st_size for path in files) / 1e6
+
+
+if __name__ == "__main__":
+    main()

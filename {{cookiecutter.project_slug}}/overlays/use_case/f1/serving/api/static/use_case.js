@@ -1,0 +1,256 @@
+// Formula 1: choose a race, reorder its grid, see the order in which the model expects them.
+import { element, predict, trouble } from "./shared.js";
+
+export const title = "Who finishes where?";
+export const subtitle = "Choose a race, move the cars on the grid, and see how the model expects it to end.";
+export const baseline = "Baseline: everybody finishes where they start.";
+export const metrics = {
+  mae: { name: "Mean error, places", lower: true },
+  spearman: { name: "Rank correlation in a race" },
+  podium: { name: "Podium named right, share" },
+  winner: { name: "Winner named right, share" },
+};
+
+const WAIT = 250; // ms without another move before the model is asked
+// What people call a feature; those that share a name are shown as one.
+const TOPICS = [
+  [/^grid/, "start place"],
+  [/^(qualifying|gap)/, "qualifying"],
+  [/^driver_(finish|classified)/, "the driver's recent finishes"],
+  [/^driver_(grid|gap)/, "the driver's recent qualifying"],
+  [/^driver_mate/, "the driver against the team-mates"],
+  [/^driver_(points|standing|total)/, "the driver's points"],
+  [/^driver_(starts|wins|podiums)|^age/, "the driver's experience"],
+  [/^driver_retired/, "the driver's retirements"],
+  [/^driver_here/, "the driver on this circuit"],
+  [/^team_(finish|classified)/, "the team's recent finishes"],
+  [/^team_(grid|gap)/, "the team's recent qualifying"],
+  [/^team_(points|standing|total)/, "the team's points"],
+  [/^team_retired/, "the team's retirements"],
+  [/^team_here/, "the team on this circuit"],
+  [/^circuit/, "the circuit"],
+];
+const topic = ({ feature, description }) => TOPICS.find(([names]) => names.test(feature))?.[1] ?? description;
+const sentence = (text) => text[0].toUpperCase() + text.slice(1);
+const percent = (share) => (share > 0 && share < 0.005 ? "< 1 %" : `${Math.round(share * 100)} %`);
+const place = (grid) => (grid ? `P${grid}` : "pit lane");
+
+let names; // of drivers, constructors and circuits, by id
+let inputs; // what the signature says of each feature
+let races;
+let race; // what is asked, but for its grid
+let slots; // the start places, in front first; 0 = pit lane
+let original; // the cars as they are known to start
+let cars; // the cars as they stand on the page
+let asked; // stops the question before
+let parts; // elements that change
+
+/** Fill the part of the page that is this use case's own. */
+export function start(root, data) {
+  const byId = (list) => new Map(list.map(({ id, name }) => [id, name]));
+  names = { driver: byId(data.page.drivers), constructor: byId(data.page.constructors), circuit: byId(data.page.circuits) };
+  inputs = data.inputs;
+  races = [...data.page.races].reverse();
+  parts = {
+    race: element("select", { id: "race", onchange: choose }, ...raceOptions()),
+    circuit: element("select", { id: "circuit", onchange: choose }, ...circuitOptions(data.page.circuits)),
+    circuitLabel: element("label", {}, "Circuit"),
+    keep: element("input", { type: "checkbox", id: "keep", checked: true, onchange: ask }),
+    keepLabel: element("label", { class: "tick" }),
+    reset: element("button", { type: "button", id: "reset", onclick: choose }, "Undo all moves"),
+    grid: element("ol", { id: "grid", class: "cars" }),
+    said: element("p", { class: "unseen", "aria-live": "polite" }),
+    result: element("ol", { id: "result", class: "cars", "aria-live": "off" }),
+    warnings: element("div", { id: "warnings" }),
+    podium: element("a", { id: "podium", href: "#finish" }),
+  };
+  parts.circuitLabel.append(parts.circuit);
+  parts.keepLabel.append(parts.keep, "Moved cars keep their qualifying result, as after a penalty");
+  root.append(
+    element("section", { class: "choice", "aria-label": "Race" },
+      element("label", {}, "Race", parts.race), parts.circuitLabel),
+    element("div", { class: "sides" },
+      element("section", { "aria-labelledby": "grid-title" },
+        element("div", { class: "head" }, element("h2", { id: "grid-title" }, "Starting grid"), parts.reset),
+        element("p", { class: "muted small" }, "Drag a car by its handle, use its arrows, or the arrow keys on the handle."),
+        parts.grid, parts.keepLabel, parts.said, parts.podium),
+      element("section", { id: "finish", "aria-labelledby": "finish-title" },
+        element("h2", { id: "finish-title" }, "Predicted finish"),
+        parts.warnings, legend(), parts.result)),
+  );
+  choose();
+}
+
+function raceOptions() {
+  const known = races.map((each, index) => {
+    const { season, round } = each.request;
+    return element("option", { value: index }, `${each.name} · ${season}, round ${round}`);
+  });
+  return [...known, element("option", { value: "next" }, "The next race: the newest cars, on a circuit of your choice")];
+}
+
+function circuitOptions(circuits) {
+  const last = races[0].request.circuit;
+  return circuits.map(({ id, name }) => element("option", { value: id, selected: id === last }, name));
+}
+
+function legend() {
+  return element("p", { class: "muted small" },
+    "The bar spans the places in which 8 of 10 cars predicted there have ended in races that the judged model never saw; the dot is the prediction. Open a car to see what moved it most.");
+}
+
+function choose() {
+  const next = parts.race.value === "next";
+  const { grid, ...rest } = races[next ? 0 : Number(parts.race.value)].request;
+  race = next ? { ...rest, round: rest.round + 1, circuit: parts.circuit.value } : rest;
+  parts.circuitLabel.hidden = !next;
+  const behind = (car) => car.grid || Infinity;
+  // What qualifying showed belongs to the race that was; a race to come has none yet.
+  original = grid
+    .map(({ driver, constructor, grid: start, ...shown }) => ({ driver, constructor, grid: start, shown: next ? {} : shown }))
+    .sort((one, other) => behind(one) - behind(other));
+  slots = original.map((car) => car.grid);
+  cars = [...original];
+  parts.keepLabel.hidden = next;
+  drawGrid();
+  ask();
+}
+
+function drawGrid() {
+  const rows = cars.map((car, index) => {
+    const name = names.driver.get(car.driver) ?? car.driver;
+    const step = (by, sign, where) =>
+      element("button", {
+        type: "button", class: "step", "aria-label": `Move ${name} ${where}`,
+        disabled: !cars[index + by], onclick: () => move(index, index + by, where), "data-is": where,
+      }, sign);
+    const handle = element("button", {
+      type: "button", class: "handle", "aria-label": `${name}, start ${place(slots[index])}: arrow keys move`,
+      "data-is": "handle", onpointerdown: drag, onkeydown: (event) => press(event, index),
+    }, "⠿");
+    return element("li", { "data-driver": car.driver, class: car.grid === slots[index] ? "" : "moved" },
+      element("span", { class: "place" }, place(slots[index])),
+      handle,
+      element("span", { class: "who" }, element("b", {}, name), element("small", {}, names.constructor.get(car.constructor) ?? car.constructor)),
+      step(-1, "▲", "forward"), step(1, "▼", "back"));
+  });
+  parts.grid.replaceChildren(...rows);
+  parts.reset.disabled = cars.every((car, index) => car === original[index]);
+}
+
+function press(event, index) {
+  const to = { ArrowUp: index - 1, ArrowDown: index + 1, Home: 0, End: cars.length - 1 }[event.key];
+  if (to === undefined) return;
+  event.preventDefault();
+  move(index, to, "handle");
+}
+
+/** Move a car and keep the focus on the button that did it, or on the handle where that one ends. */
+function move(from, to, button) {
+  if (to < 0 || to >= cars.length || from === to) return;
+  const [car] = cars.splice(from, 1);
+  cars.splice(to, 0, car);
+  drawGrid();
+  const row = parts.grid.children[to];
+  (row.querySelector(`[data-is="${button}"]:enabled`) ?? row.querySelector(".handle")).focus();
+  parts.said.textContent = `${names.driver.get(car.driver) ?? car.driver} starts from ${place(slots[to])}`;
+  ask();
+}
+
+function drag(event) {
+  if (event.button) return;
+  event.preventDefault();
+  const handle = event.currentTarget;
+  const row = handle.closest("li");
+  const from = [...parts.grid.children].indexOf(row);
+  handle.setPointerCapture(event.pointerId);
+  row.classList.add("dragged");
+  handle.onpointermove = ({ clientY }) => {
+    if (clientY < 60) scrollBy(0, -12);
+    if (clientY > innerHeight - 90) scrollBy(0, 12);
+    const others = [...parts.grid.children].filter((each) => each !== row);
+    const below = others.find((each) => {
+      const box = each.getBoundingClientRect();
+      return clientY < box.top + box.height / 2;
+    });
+    if (row.nextElementSibling !== (below ?? null)) parts.grid.insertBefore(row, below ?? null);
+  };
+  handle.onpointerup = handle.onpointercancel = ({ type }) => {
+    handle.onpointermove = handle.onpointerup = handle.onpointercancel = null;
+    const to = [...parts.grid.children].indexOf(row);
+    if (type === "pointerup" && to !== from) move(from, to, "handle");
+    else drawGrid();
+  };
+}
+
+function request() {
+  const changed = cars.some((car, index) => car.grid !== slots[index]);
+  const keeps = !changed || parts.keep.checked;
+  const grid = cars.map(({ driver, constructor, shown }, index) => ({ driver, constructor, grid: slots[index], ...(keeps && shown) }));
+  return { ...race, grid, explain: true };
+}
+
+async function ask() {
+  asked?.abort();
+  const { signal } = (asked = new AbortController());
+  parts.result.setAttribute("aria-busy", "true");
+  try {
+    await new Promise((resolve) => setTimeout(resolve, WAIT));
+    if (signal.aborted) return;
+    const answer = await predict(request(), signal);
+    trouble("");
+    drawResult(answer);
+  } catch (error) {
+    if (signal.aborted) return;
+    trouble(error.message);
+  }
+  parts.result.removeAttribute("aria-busy");
+}
+
+function drawResult({ predictions, warnings }) {
+  const size = predictions.length;
+  const across = (finish) => `${size > 1 ? ((finish - 1) / (size - 1)) * 100 : 50}%`;
+  const open = new Set([...parts.result.querySelectorAll("details[open]")].map((each) => each.dataset.driver));
+  const starts = new Map([...predictions].sort((a, b) => (a.grid || 99) - (b.grid || 99)).map((each, index) => [each.driver, index + 1]));
+  const rows = predictions.map((each) => {
+    const name = names.driver.get(each.driver) ?? each.driver;
+    const team = names.constructor.get(each.constructor) ?? each.constructor;
+    const gained = starts.get(each.driver) - each.position;
+    const change = gained ? `${gained > 0 ? "▲" : "▼"} ${Math.abs(gained)}` : "";
+    const band = element("span", { class: "band", role: "img", "aria-label": `probably between ${each.low} and ${each.high}` },
+      element("span", { class: "range" }), element("span", { class: "dot" }));
+    band.children[0].style.left = across(each.low);
+    band.children[0].style.right = `calc(100% - ${across(each.high)})`;
+    band.children[1].style.left = across(each.position);
+    return element("li", {},
+      element("details", { "data-driver": each.driver, open: open.has(each.driver) || (!parts.result.children.length && each.position === 1) },
+        element("summary", {},
+          element("span", { class: "place" }, String(each.position)),
+          element("span", { class: "who" }, element("b", {}, name),
+            element("small", {}, `${team} · `, element("span", { class: "wide" }, "from "), `${place(each.grid)} `, element("span", { class: `gain ${gained > 0 ? "good" : "bad"}` }, change))),
+          element("span", { class: "sure" }, band, element("small", {}, `${each.low} to ${each.high}`)),
+          element("span", { class: "share" }, element("b", {}, percent(each.podium)), element("small", {}, "podium"))),
+        why(each)));
+  });
+  parts.result.replaceChildren(...rows);
+  parts.warnings.replaceChildren(...warnings.map((text) => element("p", { class: "note" }, sentence(text))));
+  const last = predictions.slice(0, 3).map(({ driver }) => (names.driver.get(driver) ?? driver).replace(/^\S+\s/, ""));
+  parts.podium.textContent = last.map((name, index) => `${index + 1} ${name}`).join(" · ");
+}
+
+function why({ reasons, win }) {
+  const topics = Map.groupBy(reasons ?? [], topic);
+  const rows = [...topics].map(([name, members]) => {
+    const [{ places }] = members; // the strongest
+    const told = members.find(({ feature }) => !/_(log|in_race)$/.test(feature)) ?? members[0];
+    return element("li", {},
+      element("span", { class: places < 0 ? "good" : "bad" }, `${places < 0 ? "▲" : "▼"} ${Math.abs(places).toFixed(1)}`),
+      element("span", {}, sentence(name),
+        element("small", {}, `${told.description}: ${told.value} (${inputs[told.feature]?.unit ?? ""})`)));
+  });
+  const says = rows.length
+    ? "Places forward (▲) or back (▼), against a car that is average on this grid in that respect:"
+    : "Nothing sets this car apart from the average of this grid.";
+  return element("div", { class: "why" },
+    element("p", {}, `${percent(win)} to win. ${says}`), element("ul", {}, ...rows));
+}

@@ -1,0 +1,39 @@
+"""The API in front of a stub of the model server."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "serving" / "api"))
+
+from flask.testing import FlaskClient
+from model_stub import Model, serving
+
+from app import create
+from settings import read
+
+
+@pytest.fixture
+def model() -> Iterator[Model]:
+    """A model server on loopback."""
+    with serving() as stub:
+        yield stub
+
+
+@pytest.fixture
+def make(model: Model) -> Callable[..., FlaskClient]:
+    """Makes a client of the API in front of that model, by environment variables."""
+
+    def client(**variables: str) -> FlaskClient:
+        known = {"ENDPOINT_NAME": "f1", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model.url}
+        return create(read(known | variables)).test_client()
+
+    return client
+
+
+@pytest.fixture
+def api(make: Callable[..., FlaskClient]) -> FlaskClient:
+    """A client of the API as configured by default."""
+    return make()

@@ -1,0 +1,153 @@
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from model_stub import EXAMPLE, Model
+
+import app
+from capture import WAITING, Capture, File, capture
+from settings import Settings
+
+Json = dict[str, Any]
+Make = Callable[..., FlaskClient]
+API = Path(app.__file__).parent
+
+
+def wait_for(condition: Any) -> None:
+    end = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def lines(path: Path) -> list[Json]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def test_an_answer_is_kept_with_request_run_time_and_id(make: Make, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "capture.jsonl"
+    api = make(CAPTURE=str(path))
+    answer = api.post("/predict", json=EXAMPLE, headers={"X-Request-Id": "one"})
+    api.post("/predict", json={})
+    wait_for(lambda: len(lines(path)) == 1)
+    (record,) = lines(path)
+    assert record["request"] == EXAMPLE
+    assert record["id"] == "one"
+    assert record["time"].startswith("20") and record["ms"] > 0
+    assert {key: record[key] for key in ("model", "predictions", "warnings")} == answer.json
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_share_is_kept_and_names_are_redacted() -> None:
+    random.seed(4)
+    kept: list[bytes] = []
+    some = Capture(kept.append, 0.25, frozenset({"driver"}), at_once=True)
+    for _ in range(1000):
+        some.put({"request": {"grid": [{"driver": "x", "grid": 1}]}})
+    assert 200 < len(kept) < 300
+    assert json.loads(kept[0]) == {"request": {"grid": [{"driver": "redacted", "grid": 1}]}}
+    none = Capture(kept.append, 0.0, frozenset(), at_once=True)
+    before = len(kept)
+    none.put({})
+    assert len(kept) == before
+
+
+def test_off_keeps_nothing() -> None:
+    assert capture(Settings("f1", capture="off")) is None
+
+
+def test_a_full_disk_does_not_matter(make: Make, capfd: pytest.CaptureFixture[str]) -> None:
+    if not os.path.exists("/dev/full"):
+        pytest.skip("there is no /dev/full, whose disk is always full")
+    api = make(CAPTURE="/dev/full")
+    for _ in range(3):
+        assert api.post("/predict", json=EXAMPLE).status_code == 200
+    wait_for(lambda: "not kept" in capfd.readouterr().err)
+
+
+def test_a_folder_that_may_not_be_written_does_not_matter(make: Make, tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    api = make(CAPTURE=str(blocked / "capture.jsonl"))
+    assert api.post("/predict", json=EXAMPLE).status_code == 200
+
+
+def test_a_line_after_one_that_was_cut_off_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "capture.jsonl"
+    sink = File(str(path))
+    write = os.write
+    monkeypatch.setattr("os.write", lambda file, data: write(file, data[:5]))
+    with pytest.raises(OSError, match="no space"):
+        sink(b'{"a": 1}\n')
+    monkeypatch.undo()
+    sink(b'{"b": 2}\n')
+    assert path.read_text().splitlines()[-1] == '{"b": 2}'
+
+
+def test_a_sink_that_hangs_slows_nothing_and_fills_no_memory() -> None:
+    free = threading.Event()
+
+    def sink(line: bytes) -> None:
+        free.wait(10)
+
+    stuck = Capture(sink, 1.0, frozenset(), at_once=False)
+    began = time.monotonic()
+    for _ in range(WAITING + 100):
+        stuck.put({})
+    assert time.monotonic() - began < 2.0
+    assert 90 <= stuck.lost <= 100
+    free.set()
+
+
+def test_what_waits_is_written_when_the_process_ends(tmp_path: Path) -> None:
+    path = tmp_path / "capture.jsonl"
+    code = f"""
+from capture import Capture, File
+kept = Capture(File({str(path)!r}), 1.0, frozenset(), at_once=False)
+for number in range(500):
+    kept.put(dict(number=number))
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=API, check=True, timeout=30)
+    assert [line["number"] for line in lines(path)] == list(range(500))
+
+
+def test_a_closed_pipe_does_not_matter(model: Model) -> None:
+    code = f"""
+import sys
+from app import create
+from settings import read
+api = create(read(dict(
+    ENDPOINT_NAME="f1", CAPTURE="stdout", AWS_LAMBDA_FUNCTION_NAME="f",
+    AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME={model.url!r},
+))).test_client()
+sys.stdin.readline()
+print([api.post("/predict", json={EXAMPLE!r}).status_code for _ in range(3)], file=sys.stderr)
+"""
+    words = [sys.executable, "-c", code]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, cwd=API, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        _, errors = process.communicate(b"\n", timeout=30)
+    assert b"[200, 200, 200]" in errors
+    assert b"Broken pipe" in errors
+
+
+def test_stdout_gets_one_line_a_request_before_the_answer_on_lambda(
+    make: Make, capfd: pytest.CaptureFixture[str]
+) -> None:
+    api = make(CAPTURE="stdout", AWS_LAMBDA_FUNCTION_NAME="f")
+    api.post("/predict", json=EXAMPLE)
+    (line,) = capfd.readouterr().out.splitlines()
+    assert json.loads(line)["request"] == EXAMPLE

@@ -1,0 +1,160 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from lambda_runtime import run
+from model_stub import EXAMPLE, Model
+
+import app
+
+Json = dict[str, Any]
+API = Path(app.__file__).parent
+HOST = "abc.execute-api.eu-west-1.amazonaws.com"
+
+
+def rest(method: str, path: str, body: Any = None, query: Json | None = None) -> Json:
+    """What a REST API sends for stage `prod`: null for everything that is absent."""
+    headers = {"Host": HOST, "Content-Type": "application/json"} if body else {"Host": HOST}
+    return {
+        "resource": "/{proxy+}",
+        "path": path,
+        "httpMethod": method,
+        "headers": headers,
+        "multiValueHeaders": {key: [value] for key, value in headers.items()},
+        "queryStringParameters": query,
+        "multiValueQueryStringParameters": query and {k: [v] for k, v in query.items()},
+        "pathParameters": None,
+        "stageVariables": None,
+        "requestContext": {
+            "stage": "prod",
+            "path": f"/prod{path}",
+            "httpMethod": method,
+            "authorizer": None,
+            "identity": {"sourceIp": None, "userAgent": None, "apiKey": None},
+        },
+        "body": body and json.dumps(body),
+        "isBase64Encoded": False,
+    }
+
+
+def http(method: str, path: str, body: Any = None, stage: str = "$default") -> Json:
+    """What an HTTP API sends; a stage with a name stands before the path."""
+    prefix = "" if stage == "$default" else f"/{stage}"
+    return {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": prefix + path,
+        "rawQueryString": "",
+        "cookies": None,
+        "headers": {"host": HOST, "content-type": "application/json"},
+        "queryStringParameters": None,
+        "requestContext": {
+            "authorizer": None,
+            "http": {"method": method, "path": prefix + path, "sourceIp": "127.0.0.1"},
+            "stage": stage,
+        },
+        "body": body and json.dumps(body),
+        "isBase64Encoded": False,
+    }
+
+
+def bare(method: str, path: str) -> Json:
+    """The test button of API Gateway's console: hardly anything is there."""
+    empty = {"headers": None, "multiValueHeaders": None, "queryStringParameters": None}
+    context = {"stage": "test-invoke-stage", "identity": None, "authorizer": None}
+    return rest(method, path) | empty | {"requestContext": context}
+
+
+def environment(model: Model, **variables: str) -> dict[str, str]:
+    known = {"ENDPOINT_NAME": "f1", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model.url}
+    return known | variables
+
+
+def test_events_of_both_kinds_are_answered_under_the_runtime_client(model: Model) -> None:
+    events = [
+        rest("POST", "/predict", EXAMPLE),
+        http("POST", "/predict", EXAMPLE),
+        http("POST", "/predict", EXAMPLE, stage="prod"),
+        rest("GET", "/predict", query={"season": "2026", "round": "3"}),
+        rest("GET", "/health"),
+        bare("GET", "/health"),
+        rest("GET", "/"),
+        http("GET", "/", stage="prod"),
+        rest("GET", "/static/page.js"),
+        rest("POST", "/predict"),
+        http("POST", "/predict", {"season": 1}),
+        rest("GET", "/nothing"),
+    ]
+    answers, printed = run(API, "handler.handler", events, **environment(model, CAPTURE="stdout"))
+    statuses = [answer.get("statusCode", answer) for answer in answers]
+    assert statuses == [200, 200, 200, 200, 200, 200, 200, 200, 200, 415, 422, 404], printed
+    bodies = [answer["body"] for answer in answers]
+    assert bodies[0] == bodies[1] == bodies[2] == bodies[3]
+    assert json.loads(bodies[0])["predictions"]
+    assert "<!doctype html>" in bodies[6]
+    captured = [line for line in printed.splitlines() if line.startswith('{"time"')]
+    assert len(captured) == 4
+    assert "Traceback" not in printed
+    assert all(answer["isBase64Encoded"] is False for answer in answers)
+
+
+def test_a_warm_function_follows_a_model_switch(model: Model) -> None:
+    def switched() -> Json:
+        model.release = "bbbb-2222"
+        return rest("POST", "/predict", EXAMPLE)
+
+    events = [rest("GET", "/model"), rest("POST", "/predict", EXAMPLE), switched]
+    answers, printed = run(
+        API, "handler.handler", [*events, rest("GET", "/model")], **environment(model)
+    )
+    bodies = [json.loads(answer["body"]) for answer in answers]
+    assert bodies[0]["release"] == bodies[1]["model"]["release"] == "aaaa-1111", printed
+    assert bodies[2]["model"]["release"] == bodies[3]["release"] == "bbbb-2222"
+    assert model.count("describe") == 2
+
+
+def test_a_function_that_is_not_configured_says_so(model: Model) -> None:
+    (answer,), _ = run(API, "handler.handler", [rest("GET", "/health")])
+    assert "ENDPOINT_NAME" in answer["errorMessage"]
+
+
+def test_it_answers_without_any_compiled_module_of_its_dependencies(model: Model) -> None:
+    """The zip is the same on every machine and CPU; Python's own modules are Lambda's."""
+    code = f"""
+import sys, time
+from importlib.machinery import ExtensionFileLoader, PathFinder
+
+class Refuse:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        spec = PathFinder.find_spec(name, path, target)
+        if spec and isinstance(spec.loader, ExtensionFileLoader) and "site-packages" in spec.origin:
+            raise ImportError(name + " is compiled")
+
+sys.meta_path.insert(0, Refuse)
+began = time.perf_counter()
+import handler
+print(time.perf_counter() - began)
+answer = handler.handler({rest("POST", "/predict", EXAMPLE)!r}, None)
+assert answer["statusCode"] == 200, answer
+loaded = [name for name in sys.modules if name.split(".")[0] in ("numpy", "pandas", "rpds")]
+assert not loaded, loaded
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=API,
+        env=os.environ | environment(model),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 5.0
+
+
+def test_a_warming_event_is_no_request(model: Model) -> None:
+    event = {"source": "aws.events"}
+    (answer,), printed = run(API, "handler.handler", [event], **environment(model))
+    assert answer == {}, printed

@@ -1,0 +1,110 @@
+"""The API as a process, over sockets."""
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from model_stub import EXAMPLE, Model
+
+import app
+
+JSON = {"Content-Type": "application/json"}
+BODY = json.dumps(EXAMPLE).encode()
+MEGABYTES = b" " * 6 * 2**20
+
+
+@pytest.fixture
+def port(model: Model) -> Iterator[int]:
+    """Where gunicorn serves the API."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.set_inheritable(True)
+        words = [sys.executable, "-m", "gunicorn", "--pythonpath", str(Path(app.__file__).parent)]
+        words += ["--worker-class", "gthread", "--threads", "8", "app:create()"]
+        variables = {"ENDPOINT_NAME": "f1", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model.url}
+        bound = ["--bind", f"fd://{listener.fileno()}"]
+        process = subprocess.Popen(
+            words + bound,
+            env=os.environ | variables,
+            pass_fds=[listener.fileno()],
+            stderr=subprocess.DEVNULL,
+        )
+        number: int = listener.getsockname()[1]
+        try:
+            _wait(number)
+            yield number
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def _wait(port: int) -> None:
+    for _ in range(200):
+        try:
+            if ask(port, "GET", "/health")[0] == 200:
+                return
+        except OSError:
+            time.sleep(0.05)
+    pytest.fail("gunicorn did not come up")
+
+
+def ask(port: int, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, str]:
+    """Status and text of an answer, on a connection of its own."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request(method, path, body or None, JSON | headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def test_a_body_that_is_refused_unread_still_gets_its_answer(port: int) -> None:
+    for headers in ({}, {"Connection": "close"}):
+        assert ask(port, "POST", "/predict", MEGABYTES, **headers)[0] == 413
+        assert ask(port, "POST", "/nothing", MEGABYTES, **headers)[0] == 404
+        assert (
+            ask(port, "POST", "/predict", MEGABYTES, **headers | {"Content-Type": "x/y"})[0] == 415
+        )
+
+
+def test_a_body_of_unknown_length_is_limited_too(port: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    for chunks, status in (([BODY[:9], BODY[9:]], 200), ([MEGABYTES], 413)):
+        connection.request("POST", "/predict", iter(chunks), JSON, encode_chunked=True)
+        answer = connection.getresponse()
+        assert answer.status == status, answer.read()
+        answer.read()
+    connection.close()
+
+
+def test_no_request_is_lost_while_the_model_switches(port: int, model: Model) -> None:
+    seen: list[tuple[int, str]] = []
+
+    def work() -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        for _ in range(40):
+            connection.request("POST", "/predict", BODY, JSON)
+            answer = connection.getresponse()
+            seen.append((answer.status, json.loads(answer.read())["model"]["release"]))
+        connection.close()
+
+    workers = [threading.Thread(target=work) for _ in range(16)]
+    for worker in workers:
+        worker.start()
+    while len(seen) < 200:
+        time.sleep(0.01)
+    model.release = "bbbb-2222"
+    for worker in workers:
+        worker.join()
+    assert len(seen) == 640
+    assert set(seen) == {(200, "aaaa-1111"), (200, "bbbb-2222")}
+    assert json.loads(ask(port, "GET", "/model")[1])["release"] == "bbbb-2222"

@@ -1,0 +1,42 @@
+"""A bundle of the sample, made once, and the model server as a process."""
+
+import pytest
+from model_servers import Files, Server, running, write
+
+from {{ cookiecutter.project_slug }} import candidates
+from {{ cookiecutter.project_slug }}.mlops import bundle, config, preparation, selection, store, training
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """The files of a release: the simplest candidate on the sample."""
+    settings = config.load("local")
+    root = str(tmp_path_factory.mktemp("store"))
+    snapshot = store.make_snapshot(root, settings.data.model_dump())
+    frame, lookup, _ = preparation.engineer(root, snapshot)
+    parts = training.split(frame, settings.training.model_dump())
+    name = min(candidates.CANDIDATES, key=lambda candidate: candidate.complexity).name
+    winner = training.search(name, parts.train, parts.validation, seed=1)
+    judged = training.judge(winner, parts, 1, 60)
+    served = training.refit(winner, frame, 1)
+    facts = {
+        "run": "1",
+        "created": store.now(),
+        "snapshot": snapshot,
+        "periods": parts.periods,
+        "winner": name,
+    }
+    evaluation = selection.evaluate(facts, winner, judged, [])
+    return {
+        **bundle.files(served, judged, lookup),
+        "evaluation.json": store.to_json(evaluation),
+    }
+
+
+@pytest.fixture(scope="session")
+def server(files: Files, tmp_path_factory: pytest.TempPathFactory) -> "Server":
+    """A server on one release, for tests that leave it as it is."""
+    folder = tmp_path_factory.mktemp("served") / "release"
+    write(folder, files)
+    with running(folder) as started:
+        yield started

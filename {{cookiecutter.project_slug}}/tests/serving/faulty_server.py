@@ -1,0 +1,51 @@
+"""The model server with the fault that a release's look-up features name.
+
+`where` lists "beside" (a release's own folder), "endpoint" (a folder with a pointer) or both.
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+REAL = Path(os.environ["REAL_SERVER"])
+sys.path.insert(0, str(REAL.parent))
+
+from flask import Response, request  # noqa: E402
+
+from server import create  # noqa: E402
+
+
+def broken():
+    """The server's application, with the fault."""
+    app, folder = create(), Path(os.environ["MODEL_FOLDER"])
+
+    @app.after_request
+    def fail(response: Response) -> Response:
+        where = "endpoint" if (folder / "current").is_file() else "beside"
+        held = folder
+        if where == "endpoint":
+            held = folder / "releases" / (folder / "current").read_text()
+        fault = json.loads((held / "lookup.json").read_text())["fault"]
+        if request.path == "/ping" or where not in fault.get("where", []):
+            return response
+        if fault["how"] == "crashes":
+            os._exit(1)
+        if fault["how"] == "is slow":
+            time.sleep(0.3)
+        if fault["how"] == "is wrong":
+            text = response.get_data(as_text=True)
+            response.set_data(text.replace('"score": ', '"score": 1'))
+        return response
+
+    return app
+
+
+if __name__ == "__main__":
+    _, _, _, folder, _, port = sys.argv
+    os.environ["MODEL_FOLDER"] = os.path.abspath(folder)
+    here = Path(__file__).resolve()
+    words = ["-m", "gunicorn", f"--bind=127.0.0.1:{port}", f"--chdir={here.parent}"]
+    words += ["--worker-class=gthread", "--threads=4", "--no-control-socket"]
+    os.execv(sys.executable, [sys.executable, *words, f"{here.stem}:broken()"])

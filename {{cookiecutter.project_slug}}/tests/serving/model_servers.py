@@ -1,0 +1,118 @@
+"""Releases to serve, and the model server as a process of its own."""
+
+import hashlib
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from {{ cookiecutter.project_slug }}.mlops import bundle
+
+ROOT = Path(__file__).resolve().parents[2]
+JSON = "application/json"
+Files = dict[str, bytes]
+
+
+def write(folder: Path, files: Files) -> str:
+    """A release's folder whose hashes are those of its files; returns its id."""
+    signature = json.loads(files["signature.json"])
+    model = bundle.model_hash(files["model.onnx"], signature)
+    lookup = hashlib.sha256(files["lookup.json"]).hexdigest()[:16]
+    facts = {
+        "release": f"{model}-{lookup}",
+        "run": "1",
+        "model_hash": model,
+        "features_run": "1",
+        "lookup_hash": lookup,
+        "features_as_of": json.loads(files["lookup.json"])["as_of"],
+        "snapshot": "0" * 16,
+    }
+    folder.mkdir(parents=True)
+    for name, content in {**files, "release.json": json.dumps(facts).encode()}.items():
+        (folder / name).write_bytes(content)
+    return facts["release"]
+
+
+def point(endpoint: Path, release: str) -> None:
+    """Let an endpoint's pointer name a release, at once."""
+    (endpoint / "new").write_text(release)
+    os.replace(endpoint / "new", endpoint / "current")
+
+
+def place(endpoint: Path, files: Files, as_of: str) -> str:
+    """A release of an endpoint that differs in its look-up features; returns its id."""
+    lookup = json.dumps({**json.loads(files["lookup.json"]), "as_of": as_of}).encode()
+    stage = endpoint / "releases" / as_of
+    release = write(stage, {**files, "lookup.json": lookup})
+    stage.rename(stage.with_name(release))
+    return release
+
+
+class Server:
+    """A model server that runs."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+        self.process, self.port, self._log = process, port, log
+
+    def ask(self, question: Any, **headers: str) -> tuple[int, Any]:
+        """Status and JSON of the answer to a JSON question."""
+        return self.send(json.dumps(question).encode(), **headers)[:2]
+
+    def send(self, body: Any, kind: str = JSON, path: str = "/invocations", **headers: str) -> Any:
+        """Status, JSON and headers of the answer to some bytes."""
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        client.request("POST", path, body, {"Content-Type": kind, **names})
+        answer = client.getresponse()
+        content = json.loads(answer.read())
+        client.close()
+        return answer.status, content, answer.headers
+
+    def ping(self) -> int:
+        """Status of the answer to a ping; 0 if nobody listens."""
+        try:
+            client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+            client.request("GET", "/ping")
+            return client.getresponse().status
+        except OSError:
+            return 0
+
+    def log(self) -> str:
+        """What it said so far."""
+        return self._log.read_text()
+
+
+@contextmanager
+def running(folder: Path, ready: int = 200) -> Iterator[Server]:
+    """The model server on a folder, from when a ping has that status to SIGTERM."""
+    log = folder.parent / "server.log"
+    command = [sys.executable, "serving/model/server.py", "serve", "--folder", str(folder)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, "--port", "0"], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        server = Server(process, _port(process, log), log)
+        while server.ping() != ready:
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.02)
+        yield server
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+
+
+def _port(process: "subprocess.Popen[bytes]", log: Path) -> int:
+    while process.poll() is None:
+        if found := re.search(r"Listening at: http://127\.0\.0\.1:(\d+)", log.read_text()):
+            return int(found[1])
+        time.sleep(0.02)
+    raise AssertionError(log.read_text())

@@ -1,0 +1,438 @@
+"""`make deploy`, `serve` and what goes with them, over the real servers and real processes."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import bundles
+import numpy as np
+import onnx
+import pytest
+import requests
+from bundles import BETTER, GRID, WRONG, Runs
+from onnx import TensorProto, helper
+
+from {{ cookiecutter.project_slug }}.mlops import servers, serving, training
+from {{ cookiecutter.project_slug }}.mlops.targets import local
+
+ROOT = Path.cwd()
+FAULTY = Path(__file__).with_name("faulty_server.py")
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    return bundles.empty(tmp_path_factory.mktemp("sample") / "store")
+
+
+class Project:
+    """A project's folder, and its commands as processes."""
+
+    def __init__(self, folder: Path, runs: Runs) -> None:
+        self.folder, self.runs = folder, runs
+
+    def start(self, *words: str, code: str = "") -> subprocess.Popen[str]:
+        command = ["-c", code] if code else ["-m", "{{ cookiecutter.project_slug }}", *words]
+        return subprocess.Popen(
+            [sys.executable, *command],
+            cwd=self.folder,
+            env=os.environ | {"REAL_SERVER": str(ROOT / "serving" / "model" / "server.py")},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, *words: str, code: str = "") -> tuple[int, str]:
+        """Exit code and output."""
+        process = self.start(*words, code=code)
+        output, _ = process.communicate(timeout=120)
+        return process.returncode, output
+
+    def do(self, *words: str) -> str:
+        """The output of a command that must succeed."""
+        code, output = self.run(*words)
+        assert code == 0, output
+        return output
+
+    def status(self) -> dict[str, Any]:
+        return json.loads(self.do("status"))
+
+    @property
+    def endpoint(self) -> local.Endpoint:
+        return local.Endpoint(self.folder / "endpoint")
+
+    def served(self) -> tuple[str, str]:
+        """The runs of the model and of the features that are served."""
+        release = self.endpoint.current()
+        assert release is not None
+        return release["run"], release["features_run"]
+
+    def server(self) -> Any:
+        """What serves this folder, or None."""
+        return serving.running(self.folder / "endpoint")
+
+    def configure(self, old: str, new: str) -> None:
+        file = self.folder / "config" / "local.toml"
+        file.write_text(file.read_text().replace(old, new))
+
+
+@pytest.fixture(scope="module")
+def first(sample: Runs, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project's folder whose run 1 is released."""
+    folder = tmp_path_factory.mktemp("first")
+    shutil.copytree(ROOT / "config", folder / "config")
+    (folder / "serving").symlink_to(ROOT / "serving")
+    shutil.copytree(Path(sample.root, "snapshots"), folder / "store" / "snapshots")
+    project = Project(folder, replace(sample, root=str(folder / "store")))
+    project.runs.keep("1", GRID)
+    output = project.do("deploy").splitlines()
+    assert output[-2].startswith("released: model ") and output[-1] == "next: make serve"
+    return folder
+
+
+@pytest.fixture
+def project(first: Path, sample: Runs, tmp_path: Path) -> Iterator[Project]:
+    """A copy of that folder."""
+    shutil.copytree(first, tmp_path, symlinks=True, dirs_exist_ok=True)
+    project = Project(tmp_path, replace(sample, root=str(tmp_path / "store")))
+    yield project
+    serving.stop(tmp_path / "endpoint")
+
+
+@pytest.fixture
+def faulty(project: Project) -> Project:
+    """The same with the server that can be told to fail."""
+    (project.folder / "serving").unlink()
+    (project.folder / "serving" / "model").mkdir(parents=True)
+    shutil.copy(FAULTY, project.folder / "serving" / "model" / "faulty.py")
+    (project.folder / "serving" / "model" / "server.py").symlink_to("faulty.py")
+    (project.folder / "serving" / "api").symlink_to(ROOT / "serving" / "api")
+    return project
+
+
+@pytest.fixture
+def fresh(faulty: Project) -> Project:
+    """The same before its first release."""
+    shutil.rmtree(faulty.folder / "endpoint")
+    return faulty
+
+
+def free_port() -> str:
+    return str(servers.free_port())
+
+
+def eventually(holds: Callable[[], bool]) -> bool:
+    for _ in range(300):
+        if holds():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_from_a_run_to_an_answer_and_back(project: Project) -> None:
+    assert project.do("deploy").startswith("kept: run 1 is the same")
+    status = project.status()
+    assert status["environment"] == "local"
+    assert status["release"] == project.endpoint.current()
+    assert (status["previous"], status["server"]) == (None, None)
+    table = project.do("predict").splitlines()
+    assert table[1].split()[:3] == ["position", "driver", "constructor"]
+    assert table[-1].startswith("model of run 1, features as of ")
+
+    project.runs.keep("2", BETTER)
+    assert "released: model " in project.do("deploy")
+    assert project.served() == ("2", "2")
+    assert project.status()["previous"] == status["release"]["release"]
+    head, newer, older = project.do("runs").splitlines()
+    assert head.endswith("release") and newer.endswith("model and features")
+    assert older.split()[0] == "1" and not older.endswith("features")
+    assert project.do("rollback").splitlines()[-2].startswith("rolled back: model ")
+    assert project.served() == ("1", "1")
+    code, output = project.run("rollback")
+    assert code == 2 and "no earlier release to go back to" in output
+
+
+def test_a_release_that_answers_wrongly_or_late_is_walked_past(project: Project) -> None:
+    project.runs.keep("2", GRID, as_of="2030-01-01")
+    project.runs.keep("3", WRONG, judged_until="2030-01-01")
+    project.runs.keep("4", GRID, onnx=slow())
+    shutil.rmtree(project.folder / "endpoint")
+    output = project.do("deploy")
+    assert "run 4 failed: before the switch it failed: milliseconds of all" in output, output
+    assert "run 3 failed: before the switch it failed: a car moved back" in output, output
+    assert project.served() == ("2", "2")
+
+
+def slow() -> bytes:
+    """A graph that answers as GRID does, but multiplies two large matrices meanwhile."""
+    size, inputs = 4000, len(training.COLUMNS)
+    weights = np.eye(inputs, dtype=np.float32)[:, :1]
+    zero = np.zeros(1, dtype=np.float32)
+    constants = {
+        "weights": weights,
+        "large": np.array([size, size]),
+        "zero": zero,
+        "first": np.array([0]),
+    }
+    nodes = [
+        helper.make_node("MatMul", ["features", "weights"], ["answer"]),
+        helper.make_node("Gather", ["answer", "first"], ["one"]),
+        helper.make_node("Expand", ["one", "large"], ["matrix"]),
+        helper.make_node("MatMul", ["matrix", "matrix"], ["product"]),
+        helper.make_node("ReduceMax", ["product"], ["most"], keepdims=0),
+        helper.make_node("Mul", ["most", "zero"], ["nothing"]),
+        helper.make_node("Add", ["answer", "nothing"], ["variable"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "slow",
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, inputs])],
+        [helper.make_tensor_value_info("variable", TensorProto.FLOAT, [None, 1])],
+        [onnx.numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    opset = [helper.make_opsetid("", 18)]
+    return helper.make_model(graph, opset_imports=opset, ir_version=9).SerializeToString()
+
+
+@pytest.mark.parametrize("where", ["beside", "endpoint"])
+@pytest.mark.parametrize("how", ["is wrong", "is slow", "crashes"])
+def test_a_server_that_fails_leaves_the_old_release(faulty: Project, where: str, how: str) -> None:
+    faulty.runs.keep("2", GRID, as_of="2030-01-01", fault={"where": [where], "how": how})
+    code, output = faulty.run("deploy")
+    assert code == 4, output
+    when = "before" if where == "beside" else "after"
+    assert f"failed: run 2 failed: {when} the switch" in output
+    assert faulty.served() == ("1", "1")
+
+
+def test_a_running_server_goes_back_as_well_and_answers_all_the_time(faulty: Project) -> None:
+    faulty.do("serve", "--background", "--port", free_port())
+    fault = {"where": ["endpoint"], "how": "is slow"}
+    faulty.runs.keep("2", GRID, as_of="2030-01-01", fault=fault)
+    before = faulty.status()["server"]
+    deploying = faulty.start("deploy")
+    statuses = []
+    while deploying.poll() is None:
+        statuses.append(requests.get(before["url"] + "/health", timeout=10).status_code)
+        time.sleep(0.02)
+    assert deploying.returncode == 4, deploying.communicate()[0]
+    assert set(statuses) == {200}
+    assert faulty.status()["server"] == before
+
+
+DYING = """
+import os, signal
+from {{ cookiecutter.project_slug }}.__main__ import main
+from {{ cookiecutter.project_slug }}.mlops.targets import local
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def writing(self, name, content):
+    if (name, "before") == {point!r}: die()
+    write(self, name, content)
+    if (name, "after") == {point!r}: die()
+
+write = local.Endpoint._write
+local.Endpoint._write = writing
+if {point!r}[1] == "method":
+    setattr(local.Endpoint, {point!r}[0], die)
+main(["deploy"])
+"""
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        ("beside", "method"),
+        ("update", "method"),
+        ("current", "before"),
+        ("current", "after"),
+        ("asked", "method"),
+        ("history.json", "before"),
+        ("history.json", "after"),
+    ],
+    ids="-".join,
+)
+def test_a_deployment_killed_at_any_point_succeeds_when_repeated(
+    project: Project, point: tuple[str, str]
+) -> None:
+    first = project.endpoint.folder().name
+    project.runs.keep("2", GRID, as_of="2030-01-01")
+    code, output = project.run(code=DYING.format(point=point))
+    assert code == -signal.SIGKILL, output
+    assert project.endpoint.current() is not None
+    assert project.do("deploy").splitlines()[-2].startswith("kept: run 2 is the same")
+    assert project.served() == ("1", "2")
+    previous = project.endpoint.previous()
+    assert previous is not None and previous.name == first
+    assert len(list(previous.parent.iterdir())) == 2
+    assert [event["event"] for event in project.endpoint.history()] == ["released"] * 2
+
+
+def test_a_first_deployment_that_was_killed_succeeds_when_repeated(fresh: Project) -> None:
+    fresh.run(code=DYING.format(point=("asked", "method")))
+    assert fresh.do("deploy").splitlines()[-2].startswith("released")
+
+
+def test_an_ended_deployment_goes_back_and_leaves_no_process(fresh: Project) -> None:
+    fresh.runs.keep("2", GRID, fault={"where": ["endpoint"], "how": "is slow"})
+    fresh.configure("latency_ms = 250", "latency_ms = 1000")
+    deploying = fresh.start("deploy")
+    assert eventually(lambda: fresh.endpoint.current() is not None)
+    deploying.send_signal(signal.SIGTERM)
+    deploying.communicate(timeout=20)
+    assert deploying.returncode == 130
+    assert fresh.endpoint.current() is None
+    assert not using(fresh.folder)
+
+
+def using(folder: Path) -> list[str]:
+    """The processes whose working folder or arguments lie in a folder."""
+    found = []
+    for process in Path("/proc").iterdir():
+        try:
+            words = (process / "cmdline").read_text()
+            where = (process / "cwd").readlink()
+        except OSError:
+            continue
+        if process.name != str(os.getpid()) and (str(folder) in words or where == folder):
+            found.append(words)
+    return found
+
+
+def test_two_deployments_at_once_exclude_each_other(project: Project) -> None:
+    project.runs.keep("2", GRID, as_of="2030-01-01")
+    with project.endpoint.alone():
+        code, output = project.run("deploy")
+        assert code == 2 and "another deployment goes on" in output
+        assert project.run("rollback")[0] == 2
+    both = [project.start("deploy"), project.start("deploy")]
+    outputs = [process.communicate()[0] for process in both]
+    assert {process.returncode for process in both} <= {0, 2}, outputs
+    assert project.served() == ("1", "2")
+    assert len(project.endpoint.history()) == 2
+
+
+def test_old_releases_go_but_never_the_one_to_go_back_to(project: Project) -> None:
+    project.configure("keep = 5", "keep = 2")
+    for run in ("2", "3"):
+        project.runs.keep(run, GRID, as_of=f"203{run}-01-01")
+        project.do("deploy")
+    releases = project.folder / "endpoint" / "releases"
+    assert set(releases.iterdir()) == {project.endpoint.previous(), project.endpoint.folder()}
+    project.do("rollback")
+    assert project.served() == ("1", "2")
+    code, output = project.run("rollback")
+    assert code == 2 and "no earlier release" in output
+
+
+def test_nothing_is_served_before_the_first_release(fresh: Project) -> None:
+    for command in ("serve", "predict"):
+        code, output = fresh.run(command)
+        assert code == 2 and "nothing is released yet: `make deploy`" in output
+    assert "nothing is running" in fresh.do("stop")
+    assert fresh.status()["release"] is None
+
+
+def test_a_server_in_the_background_follows_the_release(project: Project) -> None:
+    port = free_port()
+    for _ in range(2):
+        output = project.do("serve", "--background", "--port", port)
+        assert f"serving http://127.0.0.1:{port}" in output
+    code, output = project.run("serve", "--port", free_port())
+    assert code == 2 and f"served already at http://127.0.0.1:{port}" in output
+    project.runs.keep("2", GRID, as_of="2030-01-01")
+    assert project.do("deploy").splitlines()[-1] == f"serving http://127.0.0.1:{port}"
+    server = project.status()["server"]
+    assert server["release"] == project.endpoint.folder().name
+    assert "features as of 2030-01-01" in project.do("predict")
+    project.do("rollback")
+    assert "features as of 2030-01-01" not in project.do("predict")
+    assert f"stopped process {server['pid']}" in project.do("stop")
+    assert not listening(server)
+    assert project.status()["server"] is None
+    captured = (project.folder / "store" / "captured.jsonl").read_text().splitlines()
+    assert len(captured) == 2
+
+
+def listening(server: dict[str, Any]) -> bool:
+    """Whether the API or the model server still listens."""
+    ports = [int(server[name].rpartition(":")[2]) for name in ("url", "model_url")]
+    for port in ports:
+        with closing(socket.socket()) as client:
+            if client.connect_ex((servers.HOST, port)) == 0:
+                return True
+    return False
+
+
+def test_a_port_in_use_is_said(project: Project) -> None:
+    with closing(socket.create_server((servers.HOST, 0))) as taken:
+        port = taken.getsockname()[1]
+        for words in ([], ["--background"]):
+            code, output = project.run("serve", "--port", str(port), *words)
+            assert code == 2
+            assert f"error: port {port}: address already in use; choose another" in output
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_however_serving_ends_both_servers_end_and_it_can_start_again(
+    project: Project, ending: signal.Signals
+) -> None:
+    port = free_port()
+    foreground = project.start("serve", "--port", port)
+    assert eventually(lambda: project.server() is not None)
+    server = project.server()
+    foreground.send_signal(ending)
+    foreground.communicate(timeout=20)
+    assert foreground.returncode == (-ending if ending == signal.SIGKILL else 0)
+    assert project.server() is None
+    assert eventually(lambda: not listening(server))
+    project.do("serve", "--background", "--port", port)
+
+
+def test_a_stale_record_ends_nobody(project: Project) -> None:
+    record = {"pid": os.getpid(), "url": "http://127.0.0.1:1", "model_url": "http://127.0.0.1:1"}
+    (project.folder / "endpoint" / "serving.json").write_text(json.dumps(record))
+    (project.folder / "endpoint" / ".serving").touch()
+    assert "nothing is running" in project.do("stop")
+
+
+@pytest.mark.parametrize("name", ["model_url", "url"])
+def test_when_one_server_is_killed_serving_ends_and_can_start_again(
+    project: Project, name: str
+) -> None:
+    port = free_port()
+    project.do("serve", "--background", "--port", port)
+    server = project.server()
+    os.kill(listener(server["pid"], server[name]), signal.SIGKILL)
+    assert eventually(lambda: project.server() is None)
+    assert not listening(server)
+    log = project.folder / "endpoint" / "serve.log"
+    assert eventually(lambda: "ended: `make serve` starts it again" in log.read_text())
+    project.do("serve", "--background", "--port", port)
+
+
+def listener(pid: int, url: str) -> int:
+    """The gunicorn master, a grandchild of a process, that listens at an address."""
+    port = url.rpartition(":")[2]
+    for tether in children(pid):
+        for process in children(tether):
+            words = Path(f"/proc/{process}/cmdline").read_text()
+            environment = Path(f"/proc/{process}/environ").read_text()
+            if (":" + port in words) or ("ENDPOINT_NAME" not in environment and "fd://" in words):
+                return process
+    raise AssertionError(f"nobody listens at {url}")
+
+
+def children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -1,0 +1,103 @@
+"""What is released: a model and the look-up features of a snapshot, of one run or of two."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from ..errors import ReleaseError
+from . import bundle, selection, store
+
+MODEL = ("model.onnx", "judged.onnx", "signature.json", "evaluation.json")
+Release = dict[str, Any]
+"""What `release.json` holds: the pair's id, and the hash and the run of both its parts."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """Look-up features, the run that made them and the snapshot that they know."""
+
+    lookup: bytes
+    run: str
+    snapshot: str
+
+    @classmethod
+    def of(cls, folder: Path, run: str, snapshot: str) -> "Features":
+        """Those that lie in a folder."""
+        return cls((folder / "lookup.json").read_bytes(), run, snapshot)
+
+    @property
+    def as_of(self) -> str:
+        """Date of the newest event that they know."""
+        return str(json.loads(self.lookup)["as_of"])
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A run's files, whole and fitting each other."""
+
+    folder: Path
+    signature: dict[str, Any]
+    evaluation: dict[str, Any]
+
+    @property
+    def model_hash(self) -> str:
+        """The hash of model and signature."""
+        return str(self.evaluation["model_hash"])
+
+    def judged(self) -> selection.Judged:
+        """Its model as judged."""
+        onnx = (self.folder / "judged.onnx").read_bytes()
+        return selection.Judged(
+            inputs=[each["name"] for each in self.signature["inputs"]],
+            output=self.signature["output"],
+            until=self.evaluation["judged_until"],
+            predict=lambda rows: bundle.predict(onnx, rows),
+        )
+
+
+def read(folder: Path) -> Bundle:
+    """A bundle; ReleaseError says what is missing or doesn't fit."""
+    missing = [name for name in (*MODEL, "lookup.json") if not (folder / name).is_file()]
+    if missing:
+        raise ReleaseError(f"{folder} lacks {', '.join(missing)}")
+    try:
+        signature, evaluation = (store.read_json(folder / name) for name in MODEL[2:])
+        store.read_json(folder / "lookup.json")
+        found = bundle.model_hash((folder / "model.onnx").read_bytes(), signature)
+        wanted = evaluation["model_hash"]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ReleaseError(f"{folder} can't be read: {error}") from None
+    if found != wanted:
+        raise ReleaseError(f"{folder} holds model {found}, its evaluation is of {wanted}")
+    if "judged_until" not in evaluation:
+        raise ReleaseError(f"{folder} is of before models could be compared: train again")
+    return Bundle(folder, signature, evaluation)
+
+
+def write(folder: Path, model: Bundle, features: Features) -> None:
+    """Put a release together in an empty folder."""
+    for name in MODEL:
+        shutil.copyfile(model.folder / name, folder / name)
+    (folder / "lookup.json").write_bytes(features.lookup)
+    lookup_hash = sha256(features.lookup).hexdigest()[:16]
+    release = {
+        "release": f"{model.model_hash}-{lookup_hash}",
+        "run": model.evaluation["run"],
+        "model_hash": model.model_hash,
+        "features_run": features.run,
+        "lookup_hash": lookup_hash,
+        "features_as_of": features.as_of,
+        "snapshot": features.snapshot,
+    }
+    (folder / "release.json").write_bytes(store.to_json(release))
+
+
+def told(release: Release) -> str:
+    """A release in words."""
+    return (
+        f"model {release['model_hash']} of run {release['run']} with features as of "
+        f"{release['features_as_of']} of run {release['features_run']}"
+    )

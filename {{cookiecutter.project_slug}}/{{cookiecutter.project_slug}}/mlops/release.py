@@ -1,0 +1,205 @@
+"""A release: which run, against which champion, by which steps, and which of three outcomes.
+
+Released: it passed and is not inferior. Kept: the champion's model stays, for the challenger is
+inferior or the same. Failed: a gate or check broke, and what was served before is served still.
+"""
+
+import tempfile
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ..errors import ReleaseError, UserError
+from . import behaviour, config, pairs, runs, selection, servers, store
+
+TRIED = 5
+"""How many runs a deployment tries, the newest first, before it gives up."""
+
+
+class Target(Protocol):
+    """Where releases are served; what it serves is the champion.
+
+    An update is final once it is confirmed. Until then `undo` takes it back, which `alone` does
+    with what a killed deployment left.
+    """
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep other deployments out; UserError if one goes on."""
+
+    def current(self) -> pairs.Release | None:
+        """The release that is served, or None before the first."""
+
+    def folder(self) -> Path:
+        """The files of the current release."""
+
+    def previous(self) -> Path | None:
+        """The files of the release to go back to, or None."""
+
+    def beside(self, folder: Path) -> AbstractContextManager[servers.Ask]:
+        """The same server on a release that is not served yet."""
+
+    def update(self, folder: Path) -> None:
+        """Serve the release in a folder, which is copied."""
+
+    def asked(self) -> AbstractContextManager[servers.Ask]:
+        """What is served now."""
+
+    def confirm(self, back: bool = False) -> None:
+        """Make the update final; `back` says that it was one to the previous release."""
+
+    def undo(self) -> None:
+        """Serve what was confirmed last."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a deployment ended (released, kept, failed) or a way back (rolled back), and why."""
+
+    name: str
+    says: str
+
+    @property
+    def exit_code(self) -> int:
+        """That of the command."""
+        return ReleaseError.exit_code if self.name == "failed" else 0
+
+
+class NotComparableError(ReleaseError):
+    """Nobody can say which model is better: that asks for a person, not for an earlier run."""
+
+
+def deploy(
+    target: Target,
+    root: str,
+    rules: config.Release,
+    run: str | None = None,
+    allow_schema_change: bool = False,
+) -> Outcome:
+    """Release the newest run that passes, or that run; earlier ones are tried if checks break.
+
+    Args:
+        target: where to.
+        root: the model store.
+        rules: the `[release]` of the configuration.
+        run: the one run to try.
+        allow_schema_change: release it even if it can't be compared with the champion.
+    """
+    broken: list[str] = []
+    with target.alone():
+        for tried in _challengers(root, run, broken):
+            try:
+                outcome = _try(target, root, tried, rules, allow_schema_change)
+            except ReleaseError as error:
+                broken.append(f"run {tried} failed: {error}")
+                print(broken[-1], flush=True)
+                if isinstance(error, NotComparableError):
+                    break
+            else:
+                if outcome.name == "released" or not broken:
+                    return outcome
+                broken.append(outcome.says)
+                break
+    return Outcome("failed", "; ".join(broken))
+
+
+def roll_back(target: Target, rules: config.Release) -> Outcome:
+    """Serve the release before the current one again, by the same steps."""
+    with target.alone():
+        folder = target.previous()
+        if folder is None:
+            raise UserError("there is no earlier release to go back to")
+        try:
+            return Outcome("rolled back", _switch(target, folder, rules, back=True))
+        except ReleaseError as error:
+            return Outcome("failed", str(error))
+
+
+def _challengers(root: str, run: str | None, broken: list[str]) -> list[str]:
+    """The runs to try, the newest first; if there are none, why is added to what is broken."""
+    known = runs.kept(root)
+    chosen = runs.pick(run, known)
+    wanted = known if run is None else [chosen]
+    passing = [each for each in wanted if known[each].get("passed")]
+    if not passing:
+        gates = [gate["gate"] for gate in known[chosen].get("gates", []) if not gate["passed"]]
+        newest = "no run passed its gates; the newest, " if run is None else ""
+        broken.append(f"{newest}run {chosen}, failed: {', '.join(gates) or 'its gates'}")
+    return passing[:TRIED]
+
+
+def _try(
+    target: Target, root: str, run: str, rules: config.Release, allow_schema_change: bool
+) -> Outcome:
+    challenger = pairs.read(store.run_folder(root, run))
+    features = pairs.Features.of(challenger.folder, run, challenger.evaluation["snapshot"])
+    current = target.current()
+    if current is None:
+        return Outcome("released", _release(target, challenger, features, rules))
+    compared = _compare(root, challenger, target.folder(), rules.margin)
+    why = f"run {run} is {compared['outcome']}: {compared['says']}"
+    if compared["outcome"] == "not comparable" and not allow_schema_change:
+        raise NotComparableError(f"{why}; `make deploy ALLOW_SCHEMA_CHANGE=1` releases it")
+    if compared["outcome"] not in ("inferior", "the same"):
+        print(why, flush=True)
+        return Outcome("released", _release(target, challenger, features, rules))
+    champion = pairs.read(target.folder())
+    served = pairs.Features.of(champion.folder, current["features_run"], current["snapshot"])
+    if not _newer(root, features, served):
+        return Outcome("kept", why)
+    if challenger.signature["inputs"] != champion.signature["inputs"]:
+        return Outcome("kept", f"{why}; the champion does not take its newer features")
+    told = _release(target, champion, features, rules)
+    return Outcome("kept", f"{why}; its newer features are served: {told}")
+
+
+def _compare(root: str, challenger: pairs.Bundle, served: Path, margin: float) -> selection.Result:
+    """The outcome of `selection.compare`, or "the same", and why."""
+    from . import preparation
+
+    try:
+        champion = pairs.read(served)
+    except ReleaseError as error:
+        return {"outcome": "not comparable", "says": str(error)}
+    if challenger.model_hash == champion.model_hash:
+        return {"outcome": "the same", "says": f"model {champion.model_hash} is served"}
+    snapshot = challenger.evaluation["snapshot"]
+    try:
+        frame, _, report = preparation.engineer(root, snapshot)
+    except UserError as error:
+        return {"outcome": "not comparable", "says": str(error)}
+    if not report.passed or set(challenger.judged().inputs) - set(frame):
+        raise ReleaseError(f"features.py no longer makes its features of snapshot {snapshot}")
+    return selection.compare(frame, challenger.judged(), champion.judged(), margin)
+
+
+def _newer(root: str, features: pairs.Features, served: pairs.Features) -> bool:
+    """Whether features tell more than those that are served: of a newer event, or corrected."""
+    known = runs.kept(root)
+    ours, theirs = (
+        (each.as_of, known.get(each.run, {}).get("created", "")) for each in (features, served)
+    )
+    return features.lookup != served.lookup and ours > theirs
+
+
+def _release(
+    target: Target, model: pairs.Bundle, features: pairs.Features, rules: config.Release
+) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        pairs.write(Path(folder), model, features)
+        return _switch(target, Path(folder), rules)
+
+
+def _switch(target: Target, folder: Path, rules: config.Release, back: bool = False) -> str:
+    """Ask it beside what is served; switch; ask again; go back if an answer is wrong or late."""
+    with target.beside(folder) as ask:
+        behaviour.check("before the switch", ask, folder, rules.latency_ms)
+    try:
+        target.update(folder)
+        with target.asked() as ask:
+            behaviour.check("after the switch", ask, folder, rules.latency_ms)
+        target.confirm(back)
+    except BaseException:
+        target.undo()
+        raise
+    return pairs.told(store.read_json(folder / "release.json"))

@@ -1,0 +1,149 @@
+"""The endpoint of this machine: a folder whose pointer `current` the model server follows.
+
+`releases/<id>/` holds a release, `history.json` what was confirmed. A pointer that differs from
+the history was left by a deployment that was killed.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from ...errors import ReleaseError, UserError
+from .. import servers, serving, store
+
+FOLDER = Path("endpoint")
+FOLLOW_SECONDS = 10.0
+
+
+class Endpoint:
+    """A target of releases."""
+
+    def __init__(self, folder: Path = FOLDER, keep: int = 2) -> None:
+        """An endpoint in a folder that keeps so many releases, the served one among them."""
+        self._folder, self._keep = folder, keep
+        self._releases = folder / "releases"
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other deployments out, and undo what a killed one left."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with (self._folder / ".deploying").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                says = "another deployment goes on in this folder: wait for its end"
+                raise UserError(says) from None
+            self.undo()
+            yield
+
+    def current(self) -> dict[str, Any] | None:
+        """release.json of what is served, or None before the first release."""
+        if self._pointed() is None:
+            return None
+        try:
+            release: dict[str, Any] = store.read_json(self.folder() / "release.json")
+        except (OSError, ValueError) as error:
+            raise UserError(f"what {self._folder} serves can't be read: {error}") from None
+        return release
+
+    def folder(self) -> Path:
+        """The files of what is served."""
+        return self._releases / str(self._pointed())
+
+    def previous(self) -> Path | None:
+        """The files of the release that was served before this one, or None."""
+        before = [self._releases / release for release in self._served()[:-1]]
+        return before[-1] if before and before[-1].is_dir() else None
+
+    def history(self) -> list[dict[str, Any]]:
+        """What was confirmed: `at`, `event` (released, rolled back), `release`; oldest first."""
+        file = self._folder / "history.json"
+        try:
+            events: list[dict[str, Any]] = store.read_json(file) if file.exists() else []
+        except json.JSONDecodeError as error:
+            raise UserError(f"{file} is no JSON: {error}") from None
+        return events
+
+    def beside(self, folder: Path) -> AbstractContextManager[servers.Ask]:
+        """The model server on a release that is not served yet."""
+        return _asked_alone(folder)
+
+    def update(self, folder: Path) -> None:
+        """Copy a release and point at it."""
+        release = store.read_json(folder / "release.json")["release"]
+        target = self._releases / release
+        with store.staged(self._releases) as stage:
+            shutil.copytree(folder, stage / "release")
+            if target.exists() and store.content_hash(target) != store.content_hash(folder):
+                shutil.rmtree(target)
+            store.settle(stage / "release", target)
+        self._write("current", release.encode())
+
+    @contextmanager
+    def asked(self) -> Iterator[servers.Ask]:
+        """The server that runs here, once it has followed the pointer; else one for the moment."""
+        running = serving.running(self._folder)
+        if running is None:
+            with _asked_alone(self._folder) as ask:
+                yield ask
+            return
+        with servers.asking(running["model_url"]) as ask:
+            end = time.monotonic() + FOLLOW_SECONDS
+            while (found := ask({"describe": True})["release"]["release"]) != self._pointed():
+                if time.monotonic() > end:
+                    says = f"the server that runs still serves {found}; its log says why"
+                    raise ReleaseError(says)
+                time.sleep(0.1)
+            yield ask
+
+    def confirm(self, back: bool = False) -> None:
+        """Write it down, and remove the releases that nobody will go back to."""
+        event = {
+            "at": store.now(),
+            "event": "rolled back" if back else "released",
+            "release": self._pointed(),
+        }
+        self._write("history.json", store.to_json([*self.history(), event]))
+        kept = self._served()[-self._keep :]
+        for folder in self._releases.iterdir():
+            if folder.name not in kept:
+                shutil.rmtree(folder)
+
+    def undo(self) -> None:
+        """Point at what was confirmed last."""
+        served = self._served()
+        if not served:
+            (self._folder / "current").unlink(missing_ok=True)
+        elif self._pointed() != served[-1]:
+            self._write("current", served[-1].encode())
+
+    def _pointed(self) -> str | None:
+        pointer = self._folder / "current"
+        return pointer.read_text().strip() if pointer.is_file() else None
+
+    def _served(self) -> list[str]:
+        """The releases up to the current one; one that was rolled back is not among them."""
+        served: list[str] = []
+        for event in self.history():
+            if event["event"] == "rolled back":
+                served.pop()
+            else:
+                served.append(event["release"])
+        return served
+
+    def _write(self, name: str, content: bytes) -> None:
+        with store.staged(self._folder) as stage:
+            (stage / name).write_bytes(content)
+            os.replace(stage / name, self._folder / name)
+
+
+@contextmanager
+def _asked_alone(folder: Path) -> Iterator[servers.Ask]:
+    with servers.model(folder) as server, servers.asking(server.url) as ask:
+        yield ask
