@@ -19,9 +19,10 @@ from typing import Any
 from flask import Flask, Response, abort, g, request
 from werkzeug.exceptions import HTTPException
 
+from {{ cookiecutter.project_slug }}.errors import RequestError
+
 from asking import RefusedError, question
 from model import Served
-from {{ cookiecutter.project_slug }}.errors import RequestError
 
 LIMIT = 4 * 2**20  # bytes of a body; a serverless endpoint takes no more
 DRAINED = 4 * LIMIT

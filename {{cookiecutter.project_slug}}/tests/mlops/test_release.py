@@ -13,7 +13,15 @@ from bundles import BETTER, GRID, WORSE, WRONG, Runs
 
 from {{ cookiecutter.project_slug }} import service
 from {{ cookiecutter.project_slug }}.errors import ReleaseError, UserError
-from {{ cookiecutter.project_slug }}.mlops import behaviour, bundle, config, pairs, preparation, release, store
+from {{ cookiecutter.project_slug }}.mlops import (
+    behaviour,
+    bundle,
+    config,
+    pairs,
+    preparation,
+    release,
+    store,
+)
 from {{ cookiecutter.project_slug }}.mlops.validation import Report
 
 RULES = config.Release(margin=0.25, latency_ms=100.0, keep=2)

@@ -4,7 +4,14 @@ import pytest
 from model_servers import Files, Server, running, write
 
 from {{ cookiecutter.project_slug }} import candidates
-from {{ cookiecutter.project_slug }}.mlops import bundle, config, preparation, selection, store, training
+from {{ cookiecutter.project_slug }}.mlops import (
+    bundle,
+    config,
+    preparation,
+    selection,
+    store,
+    training,
+)
 
 
 @pytest.fixture(scope="session")
