@@ -64,7 +64,8 @@ class TrainFlow(FlowSpec):
         self.merge_artifacts(inputs, exclude=["report"])
         reports = [task.report for task in inputs]
         self.checks = [result for report in reports for result in report.results]
-        about, rows = store.about(self.config.store.root, self.snapshot)
+        root = self.config.store.root
+        about, rows = store.about(root, self.snapshot), store.previous_rows(root, self.snapshot)
         self.data_part = cards.data(about, self.checks, rows, self.drift)
         running.attach(cards.page(f"Data of run {current.run_id}", self.data_part))
         validation.accept(*reports)

@@ -57,6 +57,5 @@ def _tell(root: str, run: str) -> int:
 def _snapshot(settings: config.Settings, source: str | None, folder: str | None) -> str:
     chosen = config.override(settings, source=source, directory=folder)
     snapshot = store.make_snapshot(settings.store.root, chosen.model_dump())
-    about = store.read_json(store.snapshot_folder(settings.store.root, snapshot) / "snapshot.json")
-    print(report.snapshot(snapshot, about))
+    print(report.snapshot(snapshot, store.about(settings.store.root, snapshot)))
     return snapshot

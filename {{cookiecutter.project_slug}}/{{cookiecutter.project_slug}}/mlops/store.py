@@ -86,8 +86,8 @@ def make_newest(root: str, snapshot: str) -> None:
 
 def make_newest_after(root: str, snapshot: str) -> None:
     """Make a snapshot the newest unless another one became it since this one was made."""
-    about = Path(root, "snapshots", snapshot, "snapshot.json")
-    if about.is_file() and read_json(about)["previous"] == newest_snapshot(root):
+    file = Path(root, "snapshots", snapshot, "snapshot.json")
+    if file.is_file() and read_json(file)["previous"] == newest_snapshot(root):
         make_newest(root, snapshot)
 
 
@@ -105,35 +105,28 @@ def snapshot_folder(root: str, snapshot: str) -> Path:
     return folder
 
 
-def about(root: str, snapshot: str) -> tuple[dict[str, Any], dict[str, int] | None]:
-    """What is known of a snapshot, and `previous_rows`."""
+def about(root: str, snapshot: str) -> dict[str, Any]:
+    """What is known of a snapshot: its snapshot.json."""
     known: dict[str, Any] = read_json(snapshot_folder(root, snapshot) / "snapshot.json")
-    return known, previous_rows(root, snapshot)
+    return known
 
 
 def previous(root: str, snapshot: str) -> str | None:
     """The last snapshot before this one that came from the same source."""
-    source, before = _source_and_previous(root, snapshot)
+    known = about(root, snapshot)
+    before: str | None = known["previous"]
     while before and Path(root, "snapshots", before, "snapshot.json").is_file():
-        its_source, its_previous = _source_and_previous(root, before)
-        if its_source == source:
+        earlier = about(root, before)
+        if earlier["source"] == known["source"]:
             return before
-        before = its_previous
+        before = earlier["previous"]
     return None
-
-
-def _source_and_previous(root: str, snapshot: str) -> tuple[str, str | None]:
-    known = read_json(snapshot_folder(root, snapshot) / "snapshot.json")
-    return known["source"], known["previous"]
 
 
 def previous_rows(root: str, snapshot: str) -> dict[str, int] | None:
     """Rows per table of the previous snapshot."""
     before = previous(root, snapshot)
-    if before is None:
-        return None
-    rows: dict[str, int] = read_json(snapshot_folder(root, before) / "snapshot.json")["rows"]
-    return rows
+    return about(root, before)["rows"] if before else None
 
 
 def write_run(root: str, run: str, files: dict[str, bytes]) -> Path:
