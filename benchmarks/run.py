@@ -20,12 +20,25 @@ def main() -> None:
         project = Path(folder, "f1_predictor")
         print(f"make setup, warm cache: {timed(['make', 'setup'], project):.1f} s")
         print(f"make train on the sample: {timed(['make', 'train'], project):.1f} s")
+        script(project, "serving.py")
+        served(project)
         if "F1_DATA_1950" in os.environ:
             script(project, "features.py", os.environ["F1_DATA_1950"])
             script(project, "quality.py", os.environ["F1_DATA_1950"], "2022", "2024")
         if "F1_DATA" in os.environ:
             overhead(project, os.environ["F1_DATA"])
             script(project, "quality.py", os.environ["F1_DATA"], "2022", "2024")
+
+
+def served(project: Path) -> None:
+    """The API and the model server behind it, under load."""
+    port = "8790"
+    timed(["make", "deploy"], project)
+    timed(["make", "serve", "BACKGROUND=1", f"PORT={port}"], project)
+    try:
+        script(project, "api_load.py", f"http://127.0.0.1:{port}")
+    finally:
+        timed(["make", "stop"], project)
 
 
 def overhead(project: Path, folder: str) -> None:
