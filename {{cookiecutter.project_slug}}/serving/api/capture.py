@@ -1,6 +1,7 @@
 """Keep what was asked and answered; an answer never waits for it and never fails by it."""
 
 import atexit
+import fcntl
 import json
 import os
 import queue
@@ -9,6 +10,8 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from io import FileIO
+from itertools import pairwise
 from typing import Any
 
 from settings import Settings
@@ -16,6 +19,8 @@ from settings import Settings
 Json = dict[str, Any]
 Sink = Callable[[bytes], None]
 WAITING = 1000  # records; more are dropped, so that a slow disk can't fill the memory
+LARGEST = 64 * 2**20  # bytes of a file before the next one is begun
+ASIDE = 15  # full files that are kept beside it
 LAST_SECONDS = 2.0  # to write what waits when the process ends
 
 
@@ -81,7 +86,10 @@ class Capture:
 
 
 class File:
-    """Appends whole lines to a file, also beside other processes."""
+    """Appends whole lines to a file, also beside other processes, as logging's handlers don't.
+
+    A full one is put aside as `<path>.1`, the one before as `.2` and so on; the oldest is dropped.
+    """
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -89,16 +97,33 @@ class File:
 
     def __call__(self, line: bytes) -> None:
         """Append a line; after one that was cut off, on a line of its own."""
-        data = b"\n" + line if self._torn else line
         os.makedirs(os.path.dirname(self._path) or ".", exist_ok=True)
-        file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            written = os.write(file, data)
-        finally:
-            os.close(file)
-        self._torn = written < len(data)
+        with self._opened() as file:
+            if os.fstat(file.fileno()).st_size >= LARGEST:
+                self._put_aside(file)
+        data = b"\n" + line if self._torn else line
+        with self._opened() as file:
+            self._torn = os.write(file.fileno(), data) < len(data)
         if self._torn:
             raise OSError(f"no space left for {self._path}")
+
+    def _opened(self) -> FileIO:
+        return open(self._path, "ab", buffering=0, opener=_private)
+
+    def _put_aside(self, full: FileIO) -> None:
+        """Move the full file and those before it on by one, unless another process does."""
+        with suppress(BlockingIOError, FileNotFoundError):
+            fcntl.flock(full, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not os.path.samestat(os.fstat(full.fileno()), os.lstat(self._path)):
+                return
+            names = [self._path, *(f"{self._path}.{number}" for number in range(1, ASIDE + 1))]
+            for name, later in reversed(list(pairwise(names))):
+                with suppress(FileNotFoundError):
+                    os.replace(name, later)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def to_stdout(line: bytes) -> None:

@@ -15,7 +15,8 @@ class Settings:
         timeout: seconds that the model may take for one try; there are two, and API Gateway waits
             for 29 s.
         cors_origins: pages of these origins may call; "*" for all.
-        capture: `off`, `stdout`, or the file that answered requests are appended to.
+        capture: `off`, `stdout`, or the file that answered requests are appended to; of them the
+            newest GiB is kept.
         capture_share: share of them that is kept, 0 to 1.
         capture_redact: names whose values are not kept, at any depth.
         api_key: what /predict asks for; "": nothing, or API Gateway does.

@@ -7,17 +7,17 @@ import pandas as pd
 import pytest
 
 from {{ cookiecutter.project_slug }} import metrics
-from {{ cookiecutter.project_slug }}.mlops import selection
+from {{ cookiecutter.project_slug }}.mlops import comparison
 
 RACES, STARTERS, SEASONS = 22, 20, 500
 MARGIN = 0.25
 OUTPUT = {"name": "finish", "unit": "place"}
 
 
-def model(column: str, **changed: Any) -> selection.Judged:
+def model(column: str, **changed: Any) -> comparison.Judged:
     """A model whose answers are a column of the table."""
     facts: dict[str, Any] = {"inputs": [column], "output": OUTPUT, "until": "2023-12-31"}
-    return selection.Judged(**(facts | changed), predict=lambda rows: rows[:, 0])
+    return comparison.Judged(**(facts | changed), predict=lambda rows: rows[:, 0])
 
 
 def season(rng: np.random.Generator, extra: float) -> pd.DataFrame:
@@ -63,7 +63,7 @@ def outcomes(extra: float, margin: float = MARGIN) -> list[str]:
     rng = np.random.default_rng(1)
     pairs = (season(rng, extra) for _ in range(SEASONS))
     return [
-        selection.compare(frame, model("challenger"), model("champion"), margin)["outcome"]
+        comparison.compare(frame, model("challenger"), model("champion"), margin)["outcome"]
         for frame in pairs
     ]
 
@@ -94,10 +94,10 @@ def test_a_clearly_worse_challenger_is_inferior_and_a_better_one_is_not(
     frame: pd.DataFrame,
 ) -> None:
     worse = frame.assign(challenger=-frame["champion"])
-    told = selection.compare(worse, model("challenger"), model("champion"), MARGIN)
+    told = comparison.compare(worse, model("challenger"), model("champion"), MARGIN)
     assert told["outcome"] == "inferior"
     assert told["difference"]["low"] > MARGIN
-    told = selection.compare(worse, model("champion"), model("challenger"), MARGIN)
+    told = comparison.compare(worse, model("champion"), model("challenger"), MARGIN)
     assert told["outcome"] == "not inferior"
 
 
@@ -105,7 +105,7 @@ def test_worse_for_sure_but_within_the_margin_is_not_inferior(frame: pd.DataFram
     """The two best-ranked cars of each race change places: a little worse, and always."""
     order = frame.groupby("group")["target"].rank()
     swapped = order.replace({1: 2, 2: 1})
-    told = selection.compare(
+    told = comparison.compare(
         frame.assign(champion=order, challenger=swapped),
         model("challenger"),
         model("champion"),
@@ -120,7 +120,7 @@ def test_perhaps_worse_by_more_than_the_margin_is_not_inferior_while_it_may_be_n
 ) -> None:
     """One race goes wrong, the others are as good as the champion's: that is no evidence."""
     last = frame["group"] == frame["group"].iloc[-1]
-    told = selection.compare(
+    told = comparison.compare(
         frame.assign(challenger=frame["champion"].where(~last, -frame["champion"])),
         model("challenger"),
         model("champion"),
@@ -133,21 +133,21 @@ def test_perhaps_worse_by_more_than_the_margin_is_not_inferior_while_it_may_be_n
 
 def test_answers_that_are_not_finite_are_inferior_or_not_comparable(frame: pd.DataFrame) -> None:
     broken = frame.assign(challenger=np.nan)
-    told = selection.compare(broken, model("challenger"), model("champion"), MARGIN)
+    told = comparison.compare(broken, model("challenger"), model("champion"), MARGIN)
     assert told["outcome"] == "inferior"
-    told = selection.compare(broken, model("champion"), model("challenger"), MARGIN)
+    told = comparison.compare(broken, model("champion"), model("challenger"), MARGIN)
     assert told["outcome"] == "not comparable"
 
 
 @pytest.mark.parametrize(("races", "outcome"), [(9, "not comparable"), (10, "not inferior")])
 def test_few_races_tell_too_little(frame: pd.DataFrame, races: int, outcome: str) -> None:
     few = frame[frame["group"].astype(int) < races]
-    told = selection.compare(few, model("champion"), model("champion"), MARGIN)
+    told = comparison.compare(few, model("champion"), model("champion"), MARGIN)
     assert told["outcome"] == outcome
 
 
 def test_the_same_model_is_not_inferior_to_itself(frame: pd.DataFrame) -> None:
-    told = selection.compare(frame, model("champion"), model("champion"), margin=0.0)
+    told = comparison.compare(frame, model("champion"), model("champion"), margin=0.0)
     assert told["outcome"] == "not inferior"
     assert told["difference"] == {"value": 0, "low": 0, "high": 0}
 
@@ -159,7 +159,7 @@ def test_only_rows_that_neither_has_seen_count(frame: pd.DataFrame) -> None:
     early = frame["date"] <= cut
     spoilt = frame.assign(challenger=frame["champion"].where(~early, -frame["champion"]))
     for challenger, champion in (("2023-12-31", cut), (cut, "2023-12-31")):
-        told = selection.compare(
+        told = comparison.compare(
             spoilt,
             model("challenger", until=challenger),
             model("champion", until=champion),
@@ -178,8 +178,8 @@ def test_only_rows_that_neither_has_seen_count(frame: pd.DataFrame) -> None:
     ],
 )
 def test_what_can_not_be_compared_is_said(
-    frame: pd.DataFrame, champion: selection.Judged, says: str
+    frame: pd.DataFrame, champion: comparison.Judged, says: str
 ) -> None:
-    told = selection.compare(frame, model("challenger"), champion, MARGIN)
+    told = comparison.compare(frame, model("challenger"), champion, MARGIN)
     assert told["outcome"] == "not comparable"
     assert says in told["says"]

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from {{ cookiecutter.project_slug }}.errors import UserError
-from {{ cookiecutter.project_slug }}.mlops import validation
+from {{ cookiecutter.project_slug }}.mlops import gx, validation
 
 FRAME = pd.DataFrame(
     {
@@ -35,7 +35,7 @@ SOUND = Check("table", gxe.ExpectColumnToExist(column="key"))
 TOO_BIG = Check("table", gxe.ExpectColumnValuesToBeBetween(column="value", max_value=9))
 
 
-def only(check: Check, frame: pd.DataFrame = FRAME) -> validation.Result:
+def only(check: Check, frame: pd.DataFrame = FRAME) -> gx.Result:
     [result] = validation.run([check], {"table": frame}).results
     return result
 
@@ -98,7 +98,7 @@ def test_there_are_few_examples() -> None:
     frame = pd.DataFrame({"value": range(10, 2000)})
     result = only(TOO_BIG, frame)
     assert result["observed"] == "1,990 of 1,990 rows"
-    assert len(result["unexpected"]) == validation.EXAMPLES
+    assert len(result["unexpected"]) == gx.EXAMPLES
 
 
 def test_a_crash_fails_its_check_alone() -> None:
@@ -122,7 +122,7 @@ def test_a_missing_view_fails_its_checks() -> None:
 
 
 def test_a_missing_answer_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(validation, "_evaluate", lambda *_: {})
+    monkeypatch.setattr(gx, "evaluate", lambda *_: {})
     assert not validation.run([SOUND], {"table": FRAME}).passed
 
 

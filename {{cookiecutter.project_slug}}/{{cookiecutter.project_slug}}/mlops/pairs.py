@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ReleaseError
-from . import bundle, selection, store
+from . import bundle, store
 
 MODEL = ("model.onnx", "judged.onnx", "signature.json", "evaluation.json")
 Release = dict[str, Any]
@@ -46,16 +46,6 @@ class Bundle:
     def model_hash(self) -> str:
         """The hash of model and signature."""
         return str(self.evaluation["model_hash"])
-
-    def judged(self) -> selection.Judged:
-        """Its model as judged."""
-        onnx = (self.folder / "judged.onnx").read_bytes()
-        return selection.Judged(
-            inputs=[each["name"] for each in self.signature["inputs"]],
-            output=self.signature["output"],
-            until=self.evaluation["judged_until"],
-            predict=lambda rows: bundle.predict(onnx, rows),
-        )
 
 
 def read(folder: Path) -> Bundle:

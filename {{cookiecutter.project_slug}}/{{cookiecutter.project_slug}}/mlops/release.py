@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import ReleaseError, UserError
-from . import behaviour, config, pairs, runs, selection, servers, store
+from . import behaviour, comparison, config, pairs, runs, servers, store
 
 TRIED = 5
 """How many runs a deployment tries, the newest first, before it gives up."""
@@ -136,7 +136,7 @@ def _try(
     current = target.current()
     if current is None:
         return Outcome("released", _release(target, challenger, features, rules))
-    compared = _compare(root, challenger, target.folder(), rules.margin)
+    compared = comparison.against(root, challenger, target.folder(), rules.margin)
     why = f"run {run} is {compared['outcome']}: {compared['says']}"
     if compared["outcome"] == "not comparable" and not allow_schema_change:
         raise NotComparableError(f"{why}; `make deploy ALLOW_SCHEMA_CHANGE=1` releases it")
@@ -151,26 +151,6 @@ def _try(
         return Outcome("kept", f"{why}; the champion does not take its newer features")
     told = _release(target, champion, features, rules)
     return Outcome("kept", f"{why}; its newer features are served: {told}")
-
-
-def _compare(root: str, challenger: pairs.Bundle, served: Path, margin: float) -> selection.Result:
-    """The outcome of `selection.compare`, or "the same", and why."""
-    from . import preparation
-
-    try:
-        champion = pairs.read(served)
-    except ReleaseError as error:
-        return {"outcome": "not comparable", "says": str(error)}
-    if challenger.model_hash == champion.model_hash:
-        return {"outcome": "the same", "says": f"model {champion.model_hash} is served"}
-    snapshot = challenger.evaluation["snapshot"]
-    try:
-        frame, _, report = preparation.engineer(root, snapshot)
-    except UserError as error:
-        return {"outcome": "not comparable", "says": str(error)}
-    if not report.passed or set(challenger.judged().inputs) - set(frame):
-        raise ReleaseError(f"features.py no longer makes its features of snapshot {snapshot}")
-    return selection.compare(frame, challenger.judged(), champion.judged(), margin)
 
 
 def _newer(root: str, features: pairs.Features, served: pairs.Features) -> bool:

@@ -4,19 +4,17 @@ A check that can't be answered counts as failed: its table is missing, or it cra
 """
 
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import UserError
+from . import gx
+from .gx import Result
 
 if TYPE_CHECKING:
     import pandas as pd
-
-EXAMPLES = 3
-
-Result = dict[str, Any]
 
 
 class Check(Protocol):
@@ -89,15 +87,16 @@ def run(checks: Iterable[Check], views: "Mapping[str, pd.DataFrame]") -> Report:
     """
     checks = list(checks)
     results: dict[int, Result] = {}
-    source = _source()
+    source = gx.source()
     for view in dict.fromkeys(check.view for check in checks):
         numbered = {i: check for i, check in enumerate(checks) if check.view == view}
         if view not in views:
-            outcomes = {i: _failed("there is no such table") for i in numbered}
+            outcomes = {i: gx.failed("there is no such table") for i in numbered}
         else:
-            outcomes = _evaluate(source, view, views[view], numbered)
+            expectations = {i: check.expectation for i, check in numbered.items()}
+            outcomes = gx.evaluate(source, view, views[view], expectations)
         for i, check in numbered.items():
-            results[i] = _described(check) | outcomes.get(i, _failed("the check gave no answer"))
+            results[i] = _described(check) | outcomes.get(i, gx.failed("the check gave no answer"))
     return Report([results[i] for i in range(len(checks))])
 
 
@@ -108,7 +107,7 @@ def crashed(view: str, error: Exception) -> Report:
     ours = [line for line in lines if Path(line.filename).parent == package]
     place = f" in {Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else ""
     check = {"view": view, "expectation": "made", "severity": "error"}
-    told = _failed(f"{type(error).__name__}: {_first_line(error)}{place}")
+    told = gx.failed(f"{type(error).__name__}: {gx.first_line(error)}{place}")
     return Report([{**check, "says": "the table can be made from the raw tables", **told}])
 
 
@@ -127,52 +126,6 @@ def accept(*reports: Report) -> None:
         raise UserError(f"the data fails {len(errors)} expectations, nothing was trained: {told}")
 
 
-def _source() -> Any:
-    """A data source for data frames, in a context that lives in memory and sends nothing."""
-    import great_expectations as gx
-    from great_expectations.data_context.types.base import (
-        DataContextConfig,
-        InMemoryStoreBackendDefaults,
-        ProgressBarsConfig,
-    )
-
-    config = DataContextConfig(
-        store_backend_defaults=InMemoryStoreBackendDefaults(),
-        analytics_enabled=False,
-        progress_bars=ProgressBarsConfig(globally=False, metric_calculations=False),
-    )
-    context = gx.get_context(mode="ephemeral", project_config=config)
-    return context.data_sources.add_pandas("views")
-
-
-def _evaluate(
-    source: Any, view: str, frame: "pd.DataFrame", checks: Mapping[int, Check]
-) -> dict[int, Result]:
-    """The outcomes of one view's checks, which share its metrics."""
-    import great_expectations as gx
-
-    try:
-        expectations = [
-            check.expectation.copy(update={"meta": {"check": i}}) for i, check in checks.items()
-        ]
-        context = source.data_context
-        batch = source.add_dataframe_asset(view).add_batch_definition_whole_dataframe("all")
-        suite = context.suites.add(gx.ExpectationSuite(name=view, expectations=expectations))
-        definition = context.validation_definitions.add(
-            gx.ValidationDefinition(name=view, data=batch, suite=suite)
-        )
-        answer = definition.run(
-            batch_parameters={"dataframe": frame.rename_axis(index=None)},
-            result_format={"result_format": "SUMMARY", "partial_unexpected_count": EXAMPLES},
-        )
-        return {
-            result.expectation_config.meta["check"]: _outcome(result, frame)
-            for result in answer.results
-        }
-    except Exception as error:  # whatever breaks a check, its data is not known to be good
-        return {i: _failed(f"the check crashed: {_first_line(error)}") for i in checks}
-
-
 def _described(check: Check) -> Result:
     return {
         "view": check.view,
@@ -180,56 +133,3 @@ def _described(check: Check) -> Result:
         "severity": check.severity,
         "says": check.says,
     }
-
-
-def _failed(observed: str) -> Result:
-    return {"passed": False, "observed": observed, "unexpected": []}
-
-
-def _outcome(result: Any, frame: "pd.DataFrame") -> Result:
-    crash = _crash(result.exception_info or {})
-    if crash:
-        return _failed(f"the check crashed: {crash}")
-    return {
-        "passed": result.success is True,
-        "observed": _observed(result.result),
-        "unexpected": [] if result.success else _unexpected(result.result, frame),
-    }
-
-
-def _crash(information: Mapping[str, Any]) -> str:
-    """The message of an exception; one for the check, or one for each metric of it."""
-    one = [information] if "raised_exception" in information else information.values()
-    messages = [i["exception_message"] for i in one if i["raised_exception"]]
-    return _first_line(messages[0]) if messages else ""
-
-
-def _first_line(error: object) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
-def _observed(values: Mapping[str, Any]) -> str:
-    if "unexpected_count" in values:
-        return f"{values['unexpected_count']:,} of {values['element_count']:,} rows"
-    mismatched = values.get("details", {}).get("mismatched")
-    if mismatched:
-        return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in mismatched.items())
-    return str(values.get("observed_value", ""))
-
-
-def _unexpected(values: Mapping[str, Any], frame: "pd.DataFrame") -> list[str]:
-    found: Sequence[Any] = values.get("partial_unexpected_list", [])
-    rows: Sequence[Any] = values.get("partial_unexpected_index_list") or []
-    counted = frame.index.dtype.kind == "i"
-    labels = [f"row {row + 1}" if counted else str(row) for row in rows]
-    return [f"{label}: {_value(value)}" for label, value in zip(labels, found, strict=True)]
-
-
-def _value(value: Any) -> str:
-    import pandas as pd
-
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_value(part)}" for key, part in value.items())
-    if pd.isna(value):
-        return "null"
-    return f"{value:g}" if isinstance(value, float) else str(value)

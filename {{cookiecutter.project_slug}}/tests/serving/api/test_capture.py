@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from model_stub import EXAMPLE, Model
 
 import app
-from capture import WAITING, Capture, File, capture
+from capture import ASIDE, WAITING, Capture, File, capture
 from settings import Settings
 
 Json = dict[str, Any]
@@ -93,6 +93,84 @@ def test_a_line_after_one_that_was_cut_off_is_whole(
     monkeypatch.undo()
     sink(b'{"b": 2}\n')
     assert path.read_text().splitlines()[-1] == '{"b": 2}'
+
+
+def together(path: Path) -> list[Json]:
+    """All lines that are kept, the oldest first."""
+    aside = sorted(path.parent.glob(f"{path.name}.*"), key=lambda each: -int(each.suffix[1:]))
+    return [line for each in (*aside, path) for line in lines(each)]
+
+
+def test_full_files_are_put_aside_and_only_the_oldest_is_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("capture.LARGEST", 100)
+    path = tmp_path / "capture.jsonl"
+    kept = Capture(File(str(path)), 1.0, frozenset(), at_once=True)
+    for number in range(1000):
+        kept.put({"number": number})
+        found = [line["number"] for line in together(path)]
+        assert found == list(range(found[0], number + 1))
+    assert kept.lost == 0
+    names = {path.name, *(f"{path.name}.{number}" for number in range(1, ASIDE + 1))}
+    assert {each.name for each in tmp_path.iterdir()} == names
+    sizes = [each.stat().st_size for each in tmp_path.iterdir() if each != path]
+    assert all(100 <= size < 120 for size in sizes)
+    assert {each.stat().st_mode & 0o077 for each in tmp_path.iterdir()} == {0}
+
+
+def test_processes_that_put_a_file_aside_together_lose_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "capture.jsonl"
+    code = f"""
+import sys, capture
+capture.LARGEST, capture.ASIDE = 1000, 200
+kept = capture.Capture(capture.File({str(path)!r}), 1.0, frozenset(), at_once=True)
+sys.stdin.readline()
+for number in range(500):
+    kept.put(dict(process=int(sys.argv[1]), number=number))
+sys.exit(kept.lost)
+"""
+    started = [
+        subprocess.Popen([sys.executable, "-c", code, name], cwd=API, stdin=subprocess.PIPE)
+        for name in "1234"
+    ]
+    for process in started:
+        assert process.stdin is not None
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+    for process in started:
+        process.communicate(timeout=30)
+    assert [process.returncode for process in started] == [0, 0, 0, 0]
+    found = [(line["process"], line["number"]) for line in together(path)]
+    assert sorted(found) == [(process, n) for process in range(1, 5) for n in range(500)]
+    assert len(list(tmp_path.iterdir())) < 80
+
+
+def test_a_full_file_that_can_not_be_put_aside_grows_no_more_and_does_not_matter(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("capture.LARGEST", 1)
+    monkeypatch.setattr("capture.ASIDE", 1)
+    path = tmp_path / "capture.jsonl"
+    (tmp_path / "capture.jsonl.1").mkdir()
+    path.write_text("{}\n")
+    api = make(CAPTURE=str(path))
+    assert api.post("/predict", json=EXAMPLE).status_code == 200
+    wait_for(lambda: "1 not kept" in capfd.readouterr().err)
+    assert path.read_text() == "{}\n"
+
+
+def test_what_is_no_file_of_its_own_is_not_put_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("capture.LARGEST", 1)
+    link = tmp_path / "stderr"
+    link.symlink_to(tmp_path / "log")
+    sink = File(str(link))
+    sink(b"1\n")
+    sink(b"2\n")
+    assert link.is_symlink() and link.read_text() == "1\n2\n"
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_a_sink_that_hangs_slows_nothing_and_fills_no_memory() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from {{ cookiecutter.project_slug }} import data, derived, expectations, features
-from {{ cookiecutter.project_slug }}.mlops import validation
+from {{ cookiecutter.project_slug }}.mlops import gx, validation
 
 SAMPLE = Path(__file__).parents[1] / "data" / "sample"
 
@@ -29,7 +29,7 @@ def examine(tables: data.Tables, rows: dict[str, int] | None = None) -> validati
     return validation.run(expectations.raw(rows), expectations.views(tables))
 
 
-def told(results: list[validation.Result]) -> set[tuple[str, str]]:
+def told(results: list[gx.Result]) -> set[tuple[str, str]]:
     return {(result["view"], result["says"]) for result in results}
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from {{ cookiecutter.project_slug }} import features, metrics, service
 from {{ cookiecutter.project_slug }}.errors import RequestError
+from {{ cookiecutter.project_slug }}.inputs import NAMES, Array
 
 TABLES = seasons.make()
 LOOKUP = json.loads(json.dumps(features.lookup(TABLES)))
@@ -23,9 +24,9 @@ RACE = service.example(LOOKUP)
 VALID = fastjsonschema.compile(service.SCHEMA)
 
 
-def _by_grid(values: service.Array) -> service.Array:
+def _by_grid(values: Array) -> Array:
     """A model that believes the grid, and the driver's form a little."""
-    form = values[:, service.NAMES.index("driver_finish")]
+    form = values[:, NAMES.index("driver_finish")]
     return values[:, 0].astype(np.float64) + form
 
 
@@ -190,11 +191,11 @@ def test_a_good_model_passes_the_invariants() -> None:
     assert [(name, says) for name, ok, says in service.invariants(_ask, LOOKUP) if not ok] == []
 
 
-def _last_row_first(values: service.Array) -> service.Array:
+def _last_row_first(values: Array) -> Array:
     return _by_grid(values) - 30.0 * (np.arange(len(values)) == len(values) - 1)
 
 
-def _backwards(values: service.Array) -> service.Array:
+def _backwards(values: Array) -> Array:
     return -values[:, 0].astype(np.float64)
 
 
@@ -209,9 +210,21 @@ def test_a_bad_model_breaks_its_invariant(model: Any, broken: str) -> None:
 
 def test_a_model_that_hides_its_guesses_breaks_an_invariant() -> None:
     found = service.invariants(lambda all_: [{**a, "warnings": []} for a in _ask(all_)], LOOKUP)
-    assert [name for name, ok, _ in found if not ok] == [
-        "unknown names are answered with a warning"
+    assert [(name, says) for name, ok, says in found if not ok] == [
+        ("unknown names are answered with a warning", "0 of 3 named, 10 of 10 cars answered")
     ]
+
+
+def test_a_model_that_leaves_a_stranger_out_breaks_an_invariant() -> None:
+    def shy(requests: list[Any]) -> list[Any]:
+        answers = _ask(requests)
+        for answer in answers:
+            if any("unknown" in warning for warning in answer["warnings"]):
+                answer["predictions"].pop()
+        return answers
+
+    found = service.invariants(shy, LOOKUP)
+    assert [says for _, ok, says in found if not ok] == ["3 of 3 named, 9 of 10 cars answered"]
 
 
 def test_an_answer_that_depends_on_its_batch_breaks_an_invariant() -> None:

@@ -1,0 +1,115 @@
+"""A race on its way into the model: what the look-up features say of it, and its inputs."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..errors import RequestError
+from ..inputs import Array, assemble
+from .schema import KNOWN, Request
+
+Lookup = Mapping[str, Any]
+RACE = ("season", "round", "circuit")
+
+
+def check(request: Request, lookup: Lookup) -> None:
+    """Refuse what SCHEMA can't: a driver who stands twice, two cars on one place.
+
+    Raises:
+        RequestError: names the field.
+    """
+    ids = lookup["ids"]["driver"]
+    drivers: dict[str, int] = {}
+    places: dict[int, int] = {}
+    for row, entry in enumerate(request["grid"]):
+        first = drivers.setdefault(ids.get(entry["driver"], entry["driver"]), row)
+        if first != row:
+            raise RequestError(f"grid[{row}].driver", f"is the driver of grid[{first}] too")
+        first = places.setdefault(int(entry["grid"]), row) if entry["grid"] else row
+        if first != row:
+            raise RequestError(f"grid[{row}].grid", f"is the place of grid[{first}] too")
+
+
+def example(lookup: Lookup) -> Request:
+    """A valid request: the newest race whose grid is known."""
+    request: Request = lookup["races"][-1]["request"]
+    return request
+
+
+def known(lookup: Lookup, asked: Mapping[str, Any]) -> Request:
+    """The request of a race whose grid the look-up features know.
+
+    Args:
+        lookup: what `features.lookup` returned.
+        asked: `season` and `round`, as numbers or as text.
+
+    Raises:
+        RequestError: the question is wrong, or names `grid`, which only the asker can know.
+    """
+    for name in asked:
+        if name not in KNOWN["required"]:
+            raise RequestError(name[:80], "is not known; known are season, round")
+    season, number = (_whole(name, asked.get(name)) for name in KNOWN["required"])
+    for race in lookup["races"]:
+        request: Request = race["request"]
+        if (request["season"], request["round"]) == (season, number):
+            return request
+    raise RequestError(
+        "grid", f"of season {season}, round {number} is not known: POST the race with its grid"
+    )
+
+
+def from_csv(rows: Sequence[Mapping[str, str]]) -> list[Request]:
+    """Requests from the rows of a CSV file: neighbours with the same race are one request.
+
+    Columns are season, round, circuit, and those of an entry of `grid`; an empty cell is a value
+    that isn't known. What is no number stays text, for SCHEMA to refuse.
+    """
+    requests: list[Request] = []
+    for row in rows:
+        cells = {name: _number(cell, name) for name, cell in row.items() if cell != ""}
+        race = {name: cells.pop(name) for name in RACE if name in cells}
+        if not requests or {name: requests[-1].get(name) for name in race} != race:
+            requests.append({**race, "grid": []})
+        requests[-1]["grid"].append(cells)
+    return requests
+
+
+def features(request: Request, lookup: Lookup) -> tuple[Array, list[str]]:
+    """The model's inputs, float32 of shape [entries, len(NAMES)], and what had to be guessed."""
+    values, warnings = assemble(request, request["grid"], lookup)
+    race, newest = (request["season"], request["round"]), (lookup["season"], lookup["round"])
+    as_of = f"the features are as of {lookup['as_of']}"
+    if race <= newest:
+        warnings.append(f"{as_of}: they know how this race and later ones ended")
+    elif race not in ((newest[0], newest[1] + 1), (newest[0] + 1, 1)):
+        warnings.append(f"{as_of}: the races between then and this one are not in them")
+    return values, warnings
+
+
+def page(lookup: Lookup) -> dict[str, Any]:
+    """What the page offers: names to choose from, and races with their grids, newest last."""
+    choices = {
+        kind + "s": [{"id": ref, "name": name} for ref, name in sorted(names.items())]
+        for kind, names in lookup["names"].items()
+    }
+    return {**choices, "races": lookup["races"]}
+
+
+def _number(cell: str, name: str) -> Any:
+    if name in ("circuit", "driver", "constructor"):
+        return cell
+    try:
+        value = float(cell)
+    except ValueError:
+        return cell
+    if not math.isfinite(value):
+        return cell
+    return int(value) if value.is_integer() else value
+
+
+def _whole(name: str, value: Any) -> int:
+    number = _number(str(value), name)
+    if not isinstance(number, int):
+        raise RequestError(name, "must be a whole number")
+    return number
