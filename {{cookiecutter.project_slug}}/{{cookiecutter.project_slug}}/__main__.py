@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     ):
         commands_.add_parser(name, help=says).set_defaults(command=command)
     serve = commands_.add_parser("serve", help="API, page and model server on this machine")
-    serve.add_argument("--port", type=int, help="where to listen, instead of the configured port")
+    serve.add_argument("--port", help="where to listen, instead of the configured port")
     serve.add_argument("--background", action="store_true", help="leave it running")
     serve.set_defaults(command=deployment.serve)
     upload = commands_.add_parser("tracking-upload", help="send waiting experiments to Comet")

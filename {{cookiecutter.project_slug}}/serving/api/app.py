@@ -1,6 +1,7 @@
 """The API: checks a request, asks the model, keeps what was answered; and the page for people.
 
-Under gunicorn: `gunicorn --pythonpath serving/api "app:create()"`; on Lambda: `handler.py`.
+Under gunicorn (`mlops/serving.py` starts it): `--pythonpath serving/api "app:create()"`; on Lambda:
+`handler.py`.
 """
 
 import base64
@@ -70,7 +71,7 @@ def create(settings: configuration.Settings | None = None) -> Flask:
 
     @app.after_request
     def end(response: Response) -> Response:
-        incoming.drain(request)
+        incoming.drain(request, response)
         response.headers["X-Request-Id"] = g.id
         response.headers.extend(HEADERS)
         if response.status_code in {429, 503}:
@@ -127,7 +128,10 @@ def create(settings: configuration.Settings | None = None) -> Flask:
 
     @app.errorhandler(HTTPException)
     def refuse_http(error: HTTPException) -> Response:
-        told = HTTP.get(error.code or 503) or ApiError(error.code or 503, "refused", error.name)
+        code = error.code or 500
+        told = HTTP.get(code) or ApiError(code, "refused", error.name)
+        if code >= 500:
+            told = unavailable("the answer could not be made; try again in some seconds")
         response = jsonify(told.body())
         response.status_code = told.status
         if isinstance(error, MethodNotAllowed):

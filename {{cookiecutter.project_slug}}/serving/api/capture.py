@@ -30,7 +30,9 @@ class Capture:
     def __init__(self, sink: Sink, share: float, redact: frozenset[str], at_once: bool) -> None:
         """Write in a thread of its own, or `at_once` where a process sleeps between requests."""
         self.lost = 0
-        self._sink, self._share, self._redact = sink, share, redact
+        self._sink, self._share = sink, share
+        # Warnings quote values.
+        self._redact = redact | {"warnings"} if redact else redact
         self._waiting: queue.Queue[Json | None] | None = None if at_once else queue.Queue(WAITING)
         self._lock = threading.Lock()
         self._writer: threading.Thread | None = None

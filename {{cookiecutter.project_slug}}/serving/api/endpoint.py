@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
+import botocore.session
 import fastjsonschema
 from botocore import UNSIGNED
 from botocore.config import Config
@@ -57,7 +58,10 @@ class Endpoint:
             signature_version=UNSIGNED if here else None,
             proxies={} if here else None,
         )
-        self._client = boto3.client(
+        # Nor does a profile of AWS matter to them.
+        unread = {"profile": (None, None, None, None)} if here else None
+        session = boto3.Session(botocore_session=botocore.session.Session(unread))
+        self._client = session.client(
             "sagemaker-runtime",
             region_name=settings.region,
             endpoint_url=settings.model_url or None,

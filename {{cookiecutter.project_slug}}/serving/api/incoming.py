@@ -2,10 +2,12 @@
 
 import json
 import math
+import socket
+from contextlib import suppress
 from typing import Any
 
 from fastjsonschema import JsonSchemaValueException
-from flask import Request, abort
+from flask import Request, Response, abort
 
 from endpoint import Endpoint
 from errors import ApiError
@@ -13,6 +15,8 @@ from errors import ApiError
 Json = dict[str, Any]
 LIMIT = 4 * 2**20  # bytes; a SageMaker endpoint takes no more
 DRAINED = 32 * 2**20  # bytes
+LONGEST = 80  # characters of a stranger's field name that are repeated
+DIGITS = 400  # of a whole number; the largest float has 309
 FRESH = 5.0  # seconds within which a description is not asked again
 
 
@@ -26,7 +30,12 @@ def body(request: Request) -> Any:
     if len(data) > LIMIT:
         abort(413)
     try:
-        return json.loads(data.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite)
+        return json.loads(
+            data.decode("utf-8"),
+            parse_constant=_no_constant,
+            parse_float=_finite,
+            parse_int=_whole,
+        )
     except UnicodeDecodeError:
         raise _no_json("the body is not UTF-8") from None
     except RecursionError:
@@ -35,12 +44,25 @@ def body(request: Request) -> Any:
         raise _no_json(f"the body is not valid JSON: {error}") from None
 
 
-def drain(request: Request) -> None:
-    """Take in what is left of a body: a client that is still sending can't read its answer."""
+def drain(request: Request, response: Response) -> None:
+    """Take in what is left of a body: a client that is still sending can't read its answer.
+
+    If that can't be read, nobody knows where a next request begins: the answer is the last one.
+    """
     if request.environ.get("wsgi.input_terminated"):  # else a read may wait for ever
         left = DRAINED
-        while left > 0 and (chunk := request.environ["wsgi.input"].read(2**16)):
-            left -= len(chunk)
+        try:
+            while left > 0 and (chunk := request.environ["wsgi.input"].read(2**16)):
+                left -= len(chunk)
+        except Exception:  # gunicorn's errors have no narrower base
+            connection = request.environ.get("gunicorn.socket")
+            response.call_on_close(lambda: _hang_up(connection))
+
+
+def _hang_up(connection: socket.socket | None) -> None:
+    if connection is not None:
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
 
 
 def check(request: Any, endpoint: Endpoint) -> None:
@@ -67,29 +89,40 @@ def _no_json_type(message: str, header: str) -> ApiError:
 
 
 def _wrong(error: JsonSchemaValueException) -> ApiError:
+    field, says = _told(error)
+    return ApiError(422, "invalid", f"{field or 'the request'} {says}"[:500], field[:200] or None)
+
+
+def _told(error: JsonSchemaValueException) -> tuple[str, str]:
+    """The field that is wrong, missing or too much, and what is wrong with it.
+
+    The model server's sentences are the same, but neither can import the other.
+    """
     name = error.name or ""
     field = name.removeprefix("data").removeprefix(".")
-    missing = _odd_one(error)
-    if missing:
-        field = f"{field}.{missing}" if field else missing
-        says = f"{field} is missing" if error.rule == "required" else f"{field} is not known"
-    else:
-        says = error.message.removeprefix(name).strip()
-        says = f"{field or 'the request'} {says}"
-    return ApiError(422, "invalid", says[:500], field[:200] or None)
-
-
-def _odd_one(error: JsonSchemaValueException) -> str:
-    """The property that is missing, or that the schema does not know."""
     if error.rule == "required":
-        return next(str(name) for name in error.definition["required"] if name not in error.value)
-    if error.rule == "additionalProperties" and isinstance(error.value, dict):
-        return next(str(name) for name in error.value if name not in error.definition["properties"])
-    return ""
+        missing = next(each for each in error.definition["required"] if each not in error.value)
+        return _joined(field, missing), "is missing"
+    if error.rule == "additionalProperties":
+        known = error.definition["properties"]
+        extra = next(each for each in error.value if each not in known)
+        says = f"is not known; known are {', '.join(known)}"
+        return _joined(field, extra[:LONGEST] or "''"), says
+    return field, error.message.removeprefix(name).strip()
+
+
+def _joined(field: str, name: str) -> str:
+    return f"{field}.{name}" if field else name
 
 
 def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is no JSON number")
+
+
+def _whole(text: str) -> int:
+    if len(text) > DIGITS:
+        raise ValueError(f"{text[:20]} is the beginning of too large a number")
+    return int(text)
 
 
 def _finite(text: str) -> float:

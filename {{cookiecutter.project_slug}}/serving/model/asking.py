@@ -12,6 +12,7 @@ from {{ cookiecutter.project_slug }} import service
 from {{ cookiecutter.project_slug }}.errors import RequestError
 
 MOST = 1000  # requests in one body
+DIGITS = 400  # of a whole number; the largest float has 309
 LONGEST = 80  # characters of a stranger's field name that are repeated
 
 Json = dict[str, Any]
@@ -44,11 +45,17 @@ def question(mimetype: str, body: bytes) -> Json:
 
 
 def _json(text: str) -> Any:
-    return json.loads(text, parse_constant=_no_constant)
+    return json.loads(text, parse_constant=_no_constant, parse_int=_whole)
 
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON number")
+
+
+def _whole(text: str) -> int:
+    if len(text) > DIGITS:
+        raise ValueError(f"{text[:20]} is the beginning of too large a number")
+    return int(text)
 
 
 def _csv(text: str) -> Json:
@@ -91,9 +98,8 @@ def _told(error: fastjsonschema.JsonSchemaValueException) -> tuple[str, str]:
     if error.rule == "additionalProperties":
         known = error.definition["properties"]
         extra = next(name for name in error.value if name not in known)
-        return _joined(
-            field, extra[:LONGEST] or "''"
-        ), f"is not known; known are {', '.join(known)}"
+        says = f"is not known; known are {', '.join(known)}"
+        return _joined(field, extra[:LONGEST] or "''"), says
     return field or "body", error.message.removeprefix(error.name).strip()
 
 

@@ -19,6 +19,7 @@ GRAPHS = ("model.onnx", "judged.onnx")
 EVALUATION = ("created", "metrics", "baseline", "intervals", "difference", "passed", "winner",
               "periods", "importance")  # fmt: skip
 MODEL = ("run", "release", "model_hash", "features_as_of")
+MOST_EXPLAINED = 2000  # rows in one body: each is asked again for each of its features
 
 Json = dict[str, Any]
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -72,9 +73,17 @@ class Release:
         """The answers to requests that fit the schema, all asked in one batch.
 
         Raises:
-            RequestError: one of them can't be answered.
+            RequestError: one of them can't be answered, or they are too many to be explained.
         """
-        prepared = [self._features(number, request) for number, request in enumerate(requests)]
+        prepared, rows = [], 0
+        for number, request in enumerate(requests):
+            prepared.append(self._features(number, request))
+            rows += len(prepared[-1][0])
+            if explain and rows > MOST_EXPLAINED:
+                says = (
+                    f"have more than {MOST_EXPLAINED:,} rows, the most that are explained at once"
+                )
+                raise RequestError("requests", says)
         asked = [features for features, _ in prepared]
         ends = np.cumsum([len(features) for features in asked])[:-1]
         results = []

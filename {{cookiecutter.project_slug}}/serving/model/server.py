@@ -9,8 +9,8 @@ import logging
 import os
 import re
 import socket
-import struct
 import sys
+import threading
 import time
 import uuid
 from pathlib import Path
@@ -27,8 +27,7 @@ from model import Served
 LIMIT = 4 * 2**20  # bytes of a body; a serverless endpoint takes no more
 DRAINED = 4 * LIMIT
 MOST_WORKERS = 4  # one a core; some 80 MB each
-PATIENCE = 5  # seconds that a sender may pause
-THREADS = 4  # enough for /ping beside a long batch; more only fight for the interpreter
+TOGETHER = 4  # batches that are answered at once; more only fight for the interpreter
 ID_HEADERS = ("X-Request-Id", "X-Amzn-SageMaker-Custom-Attributes")
 CODES = {
     400: "bad_request",
@@ -48,6 +47,7 @@ def create() -> Flask:
         Path(os.environ["MODEL_FOLDER"]), lambda says: log.info(json.dumps({"message": says}))
     )
     app = Flask(__name__, static_folder=None)
+    turn = threading.BoundedSemaphore(TOGETHER)
     # A body without a length is cut there, not refused: one byte more tells that it was too long.
     app.config["MAX_CONTENT_LENGTH"] = LIMIT + 1
 
@@ -76,7 +76,8 @@ def create() -> Flask:
         if "known" in asked:
             return _json(release.known(asked["known"]))
         g.facts["requests"] = len(asked["requests"])
-        return _json(release.answers(asked["requests"], asked.get("explain", False)))
+        with turn:
+            return _json(release.answers(asked["requests"], asked.get("explain", False)))
 
     @app.errorhandler(RequestError)
     def wrong(error: RequestError) -> Response:
@@ -167,19 +168,14 @@ def serve(folder: str, host: str, port: int) -> None:
         listener.bind((host, port))
     except OSError as error:
         sys.exit(f"can't listen on {host}, port {port}: {error.strerror}")
-    # Accepted connections inherit it: who stops in the middle of a request frees its thread.
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", PATIENCE, 0))
     listener.set_inheritable(True)
     os.environ["MODEL_FOLDER"] = os.path.abspath(folder)
+    here = Path(__file__).resolve().parent
     words = [
+        f"--config={here / 'gunicorn_settings.py'}",
         f"--bind=fd://{listener.fileno()}",
-        f"--chdir={Path(__file__).resolve().parent}",
-        "--worker-class=gthread",  # the default class knows no kept-alive connections
+        f"--chdir={here}",
         f"--workers={_workers(Path(folder))}",
-        f"--threads={THREADS}",
-        "--keep-alive=75",
-        f"--graceful-timeout={4 * PATIENCE}",
-        "--no-control-socket",
         "server:create()",
     ]
     os.execv(sys.executable, [sys.executable, "-m", "gunicorn", *words])

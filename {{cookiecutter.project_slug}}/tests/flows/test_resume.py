@@ -91,7 +91,7 @@ def test_a_run_killed_in_each_step_ends_with_its_own_data_settings_and_model(mor
         store.make_newest(root, "a later one")
     done = command(mortal, "resume")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.splitlines()[-1] == f"passed: model {model}"
+    assert done.stdout.splitlines()[-2:] == [f"passed: model {model}", "next: make deploy"]
     assert set(models(mortal).values()) == {model}
     assert store.newest_snapshot(root) == "a later one"
     settings.write_text(told)

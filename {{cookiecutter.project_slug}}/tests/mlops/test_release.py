@@ -313,12 +313,15 @@ def test_an_unknown_run_and_an_empty_store_are_said(target: Fake, runs: Runs) ->
     [
         ("model.onnx", None, "lacks model.onnx"),
         ("judged.onnx", None, "lacks judged.onnx"),
+        ("judged.onnx", b"cut", "can't be read"),
         ("signature.json", None, "lacks signature.json"),
         ("lookup.json", None, "lacks lookup.json"),
         ("model.onnx", b"cut", "holds model "),
         ("signature.json", b"{", "can't be read"),
         ("signature.json", b"{}", "its evaluation is of "),
         ("lookup.json", b"{", "can't be read"),
+        ("lookup.json", b"5", "can't be read"),
+        ("lookup.json", b"{}", "can't be read"),
     ],
 )
 def test_a_damaged_bundle_is_refused(
@@ -361,6 +364,46 @@ def test_a_damaged_champion_can_not_be_compared(target: Fake, runs: Runs) -> Non
     (target.folder() / "model.onnx").write_bytes(b"")
     assert "not comparable" in deploy(target, runs).says
     assert deploy(target, runs, allow=True).name == "released"
+
+
+def test_a_damaged_newest_run_is_walked_past(target: Fake, runs: Runs) -> None:
+    runs.keep("1", GRID)
+    (runs.keep("2", BETTER) / "judged.onnx").write_bytes(b"cut")
+    (runs.keep("3", BETTER) / "lookup.json").write_bytes(b"5")
+    assert deploy(target, runs).name == "released"
+    assert served(target) == ("1", "1")
+
+
+def test_an_unreadable_champion_is_named_with_the_ways_out(
+    target: Fake, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs.keep("1", GRID)
+    deploy(target, runs)
+    runs.keep("2", BETTER)
+    deploy(target, runs)
+
+    def broken() -> None:
+        raise UserError("what is served can't be read")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(target, "current", broken)
+        outcome = deploy(target, runs)
+        assert (outcome.name, outcome.exit_code) == ("failed", 4)
+        for says in ("what is served can't be read", "make rollback", "ALLOW_SCHEMA_CHANGE=1"):
+            assert says in outcome.says
+        assert deploy(target, runs, allow=True).name == "released"
+    assert served(target) == ("2", "2")
+
+
+def test_what_can_not_be_read_is_named_as_left_out(
+    target: Fake, runs: Runs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs.keep("1", GRID)
+    (runs.keep("2", BETTER) / "evaluation.json").write_text("{")
+    assert deploy(target, runs).name == "released"
+    assert "left out: 2: evaluation.json can't be read" in capsys.readouterr().out
+    with pytest.raises(UserError, match=r"evaluation\.json of run 2 can't be read"):
+        deploy(target, runs, run="2")
 
 
 def test_a_word_for_a_new_schema_lets_no_inferior_model_in(target: Fake, runs: Runs) -> None:

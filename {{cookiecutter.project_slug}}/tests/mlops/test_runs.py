@@ -121,7 +121,22 @@ def test_what_is_not_a_run_is_left_alone(folder: Path, capsys: pytest.CaptureFix
         (folder / "runs" / name / "evaluation.json").write_text(text, errors="surrogateescape")
     (folder / "runs" / "e").mkdir()
     runs.show(options())
-    assert len(capsys.readouterr().out.splitlines()) == 2
+    _, one, left_out = capsys.readouterr().out.splitlines()
+    assert one.startswith("1 ") and left_out.startswith("left out: a, b, c, d: evaluation.json ")
+    for command in (runs.card, reproduction.reproduce):
+        with pytest.raises(UserError, match=r"evaluation\.json of run a can't be read"):
+            command(options("a"))
+
+
+def test_a_broken_endpoint_is_told_below_the_runs(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep(folder, "1")
+    Path("endpoint").mkdir()
+    Path("endpoint", "current").write_text("gone")
+    assert runs.show(options()) == 0
+    _, one, says = capsys.readouterr().out.splitlines()
+    assert one.startswith("1 ") and "what is served can't be read: endpoint/releases/gone" in says
 
 
 def test_without_a_run_it_is_said_how_to_make_one(

@@ -115,6 +115,8 @@ def faulty(project: Project) -> Project:
     (project.folder / "serving" / "model").mkdir(parents=True)
     shutil.copy(FAULTY, project.folder / "serving" / "model" / "faulty.py")
     (project.folder / "serving" / "model" / "server.py").symlink_to("faulty.py")
+    settings = Path("serving", "model", "gunicorn_settings.py")
+    (project.folder / settings).symlink_to(ROOT / settings)
     (project.folder / "serving" / "api").symlink_to(ROOT / "serving" / "api")
     return project
 
@@ -346,11 +348,13 @@ def test_nothing_is_served_before_the_first_release(fresh: Project) -> None:
 
 def test_a_server_in_the_background_follows_the_release(project: Project) -> None:
     port = free_port()
-    for _ in range(2):
-        output = project.do("serve", "--background", "--port", port)
+    for words in (["--port", port], ["--port", port], []):
+        output = project.do("serve", "--background", *words)
         assert f"serving http://127.0.0.1:{port}" in output
-    code, output = project.run("serve", "--port", free_port())
-    assert code == 2 and f"served already at http://127.0.0.1:{port}" in output
+    for words in ([], ["--background"]):
+        code, output = project.run("serve", "--port", free_port(), *words)
+        assert code == 2 and f"served already at http://127.0.0.1:{port}" in output
+        assert "`make stop` ends that" in output
     project.runs.keep("2", GRID, as_of="2030-01-01")
     assert project.do("deploy").splitlines()[-1] == f"serving http://127.0.0.1:{port}"
     server = project.status()["server"]
@@ -382,6 +386,67 @@ def test_a_port_in_use_is_said(project: Project) -> None:
             code, output = project.run("serve", "--port", str(port), *words)
             assert code == 2
             assert f"error: port {port}: address already in use; choose another" in output
+
+
+@pytest.mark.parametrize("port", ["abc", "0", "65536", "-1", "\u00b2"])
+def test_what_is_no_port_is_said(project: Project, port: str) -> None:
+    code, output = project.run("serve", f"--port={port}")
+    assert code == 2
+    assert output == f"error: the port must be a number from 1 to 65535, found {port!r}\n"
+
+
+def test_only_what_matters_is_said_in_the_foreground(project: Project) -> None:
+    serving_ = project.start("serve", "--port", free_port())
+    assert eventually(lambda: project.server() is not None)
+    serving_.send_signal(signal.SIGINT)
+    assert "[INFO]" not in serving_.communicate(timeout=20)[0]
+
+
+@pytest.mark.parametrize("content", [None, "5", "{}"])
+def test_a_broken_champion_bars_no_way_out(project: Project, content: str | None) -> None:
+    served, run = project.endpoint.folder(), project.runs.keep("2", BETTER).name
+    if content is None:
+        shutil.rmtree(served)
+    else:
+        (served / "release.json").write_text(content)
+    code, output = project.run("deploy")
+    assert code == 4, output
+    assert f"run {run} is not comparable: what is served can't be read: " in output
+    assert "`make deploy ALLOW_SCHEMA_CHANGE=1` releases it" in output
+    assert "what is served can't be read: " in project.do("runs")
+    project.do("deploy", "--allow-schema-change")
+    assert project.served() == ("2", "2")
+
+
+def test_a_broken_release_is_told_in_a_sentence(project: Project) -> None:
+    (project.endpoint.folder() / "model.onnx").write_bytes(b"cut")
+    code, output = project.run("predict")
+    assert code == 4
+    assert "the model server is not ready (503): refused a release in" in output
+    code, output = project.run("serve", "--background", "--port", free_port())
+    assert code == 2, output
+    assert "the model server is not ready (503): " in output
+    assert f"{Path('endpoint', 'serve.log')} has its messages" in output
+
+
+def test_an_interrupted_start_in_the_background_leaves_no_process(project: Project) -> None:
+    starting = project.start("serve", "--background", "--port", free_port())
+    log = project.folder / "endpoint" / "serve.log"
+    assert eventually(log.exists)
+    starting.send_signal(signal.SIGINT)
+    starting.communicate(timeout=20)
+    assert starting.returncode == 130
+    assert not using(project.folder)
+
+
+def test_a_killed_tether_leaves_no_server(project: Project) -> None:
+    port = free_port()
+    project.do("serve", "--background", "--port", port)
+    server = project.server()
+    for tether in children(server["pid"]):
+        os.kill(tether, signal.SIGKILL)
+    assert eventually(lambda: not listening(server) and project.server() is None)
+    project.do("serve", "--background", "--port", port)
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

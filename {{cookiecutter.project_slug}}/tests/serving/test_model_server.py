@@ -117,6 +117,22 @@ def test_wrong_input_is_refused_by_its_field(
     assert answer["error"]["message"]
 
 
+def test_very_long_numbers_are_told_in_a_sentence(server: Server) -> None:
+    says = server.send(b'{"requests": ' + b"9" * 5000 + b"}")[1]["error"]["message"]
+    assert says.endswith(f"{'9' * 20} is the beginning of too large a number")
+
+
+def test_only_so_many_rows_are_explained(server: Server, request_: dict[str, Any]) -> None:
+    size = len(request_["grid"])
+    for rows, status in ((2000 // size, 200), (2000 // size + 1, 422)):
+        asked = {"requests": [request_] * rows}
+        assert server.ask(asked)[0] == 200
+        found, answer = server.ask({**asked, "explain": True})
+        assert found == status
+    assert answer["error"]["field"] == "requests"
+    assert answer["error"]["message"].startswith("requests have more than 2,000 rows")
+
+
 def test_a_body_sent_in_pieces_has_the_same_limit(server: Server) -> None:
     pieces = [b" " * 2**16] * 65
     status, answer, _ = server.send(iter(pieces))
@@ -125,15 +141,19 @@ def test_a_body_sent_in_pieces_has_the_same_limit(server: Server) -> None:
 
 def test_who_stops_in_the_middle_keeps_no_thread(server: Server) -> None:
     head = b"POST /invocations HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n"
-    half = [head, head + b"Content-Length: 9\r\n\r\n{"]
+    half = [b"", head, head + b"Content-Length: 9\r\n\r\n{"] * 14
     stuck = [socket.create_connection(("127.0.0.1", server.port), timeout=20) for _ in half]
     for each, sent in zip(stuck, half, strict=True):
         each.sendall(sent)
+    began = time.monotonic()
     assert server.ping() == 200
-    for each in stuck:
-        answer = each.recv(1000)
-        assert not answer or answer.startswith(b"HTTP/1.1 400")
+    assert time.monotonic() - began < 3.0
+    for each, sent in zip(stuck, half, strict=True):
+        if sent:
+            answer = each.recv(1000)
+            assert not answer or answer.startswith(b"HTTP/1.1 400")
         each.close()
+    assert "Traceback" not in server.log()
 
 
 def test_other_paths_and_methods_are_refused_in_json(server: Server) -> None:
@@ -346,7 +366,8 @@ def test_sigterm_ends_it_after_the_requests_at_hand(
     answers: list[int] = []
     with running(tmp_path / "release") as server:
         idle = socket.create_connection(("127.0.0.1", server.port))
-        long = {"requests": [request_] * 300, "explain": True}
+        grid = [{**request_["grid"][0], "driver": f"d{n}", "grid": n} for n in range(1, 61)]
+        long = {"requests": [{**request_, "grid": grid}] * 500}
         asking = threading.Thread(target=lambda: answers.append(server.ask(long)[0]))
         asking.start()
         time.sleep(0.2)

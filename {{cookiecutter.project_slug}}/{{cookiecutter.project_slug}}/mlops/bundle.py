@@ -40,14 +40,18 @@ def to_onnx(estimator: Any, inputs: int) -> bytes:
 
 def predict(onnx: bytes, features: FloatArray) -> FloatArray:
     """The graph's answers, shape [n], for features of shape [n, inputs]."""
+    (answer,) = session(onnx).run(None, {"features": features.astype(np.float32)})
+    return np.asarray(answer, dtype=np.float64).ravel()
+
+
+def session(onnx: bytes) -> Any:
+    """The graph, ready to be asked; an error of onnxruntime's own if it is none."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
-    (answer,) = session.run(None, {"features": features.astype(np.float32)})
-    return np.asarray(answer, dtype=np.float64).ravel()
+    return onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
 
 
 def difference(onnx: bytes, features: FloatArray, expected: FloatArray) -> float:

@@ -51,7 +51,10 @@ def _tell(root: str, run: str) -> int:
     folder = store.run_folder(root, run)
     evaluation = store.read_json(folder / "evaluation.json")
     print(report.table(evaluation, [("bundle", folder), ("report", folder / "report.html")]))
-    return 0 if evaluation["passed"] else NoCandidateError.exit_code
+    if not evaluation["passed"]:
+        return NoCandidateError.exit_code
+    print("next: make deploy")
+    return 0
 
 
 def _snapshot(settings: config.Settings, source: str | None, folder: str | None) -> str:

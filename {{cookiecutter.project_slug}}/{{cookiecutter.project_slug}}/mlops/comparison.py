@@ -67,14 +67,14 @@ def against(root: str, challenger: pairs.Bundle, served: Path, margin: float) ->
     try:
         champion = pairs.read(served)
     except ReleaseError as error:
-        return _not_comparable(str(error))
+        return not_comparable(str(error))
     if challenger.model_hash == champion.model_hash:
         return {"outcome": "the same", "says": f"model {champion.model_hash} is served"}
     snapshot = challenger.evaluation["snapshot"]
     try:
         frame, _, report = preparation.engineer(root, snapshot)
     except UserError as error:
-        return _not_comparable(str(error))
+        return not_comparable(str(error))
     ours = Judged.of(challenger)
     if not report.passed or set(ours.inputs) - set(frame):
         raise ReleaseError(f"features.py no longer makes its features of snapshot {snapshot}")
@@ -104,19 +104,19 @@ def compare(frame: "pd.DataFrame", challenger: Judged, champion: Judged, margin:
 
     missing = [name for name in champion.inputs if name not in frame]
     if missing:
-        return _not_comparable(f"the champion needs {', '.join(missing)}, which no longer exist")
+        return not_comparable(f"the champion needs {', '.join(missing)}, which no longer exist")
     if champion.output != challenger.output:
-        return _not_comparable(f"the champion answers {champion.output}, not {challenger.output}")
+        return not_comparable(f"the champion answers {champion.output}, not {challenger.output}")
     unseen = frame[frame["date"] > max(challenger.until, champion.until)]
     groups = unseen["group"].nunique()
     if groups < LEAST_GROUPS:
-        return _not_comparable(f"{groups} groups that neither has seen, {LEAST_GROUPS} are needed")
+        return not_comparable(f"{groups} groups that neither has seen, {LEAST_GROUPS} are needed")
     ours, theirs = (
         np.asarray(model.predict(unseen[model.inputs].to_numpy(dtype=np.float32)))
         for model in (challenger, champion)
     )
     if not np.isfinite(theirs).all():
-        return _not_comparable("the champion's answers are not finite numbers")
+        return not_comparable("the champion's answers are not finite numbers")
     if not np.isfinite(ours).all():
         return {"outcome": "inferior", "says": "its answers are not finite numbers"}
     found = evaluation.difference(unseen, ours, theirs, coverage=0.9)[metrics.PRIMARY]
@@ -131,5 +131,6 @@ def compare(frame: "pd.DataFrame", challenger: Judged, champion: Judged, margin:
     }
 
 
-def _not_comparable(why: str) -> Result:
+def not_comparable(why: str) -> Result:
+    """The outcome of a comparison that can't be made."""
     return {"outcome": "not comparable", "says": why}

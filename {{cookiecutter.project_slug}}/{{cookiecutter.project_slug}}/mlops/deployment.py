@@ -51,13 +51,15 @@ def serve(options: argparse.Namespace) -> int:
     settings = config.load(options.env)
     if _target(settings).current() is None:
         raise UserError(NOTHING)
-    port = settings.serve.port if options.port is None else options.port
+    port = settings.serve.port if options.port is None else _port(options.port)
     if not options.background:
         with suppress(KeyboardInterrupt):
             serving.serve(local.FOLDER, settings, port)
         print("stopped")
         return 0
     server = serving.serve_in_background(local.FOLDER, options.env, port)
+    if options.port is not None and not server["url"].endswith(f":{port}"):
+        raise UserError(f"this project is served already at {server['url']}: `make stop` ends that")
     print(f"serving {server['url']} in the background (process {server['pid']} and those it")
     print(f"started, log {local.FOLDER / serving.LOG}): `make stop` ends it")
     return 0
@@ -93,6 +95,12 @@ def _target(settings: config.Settings) -> local.Endpoint:
     return local.Endpoint(keep=settings.release.keep)
 
 
+def _port(text: str) -> int:
+    if text.isdecimal() and 1 <= int(text) <= 65535:
+        return int(text)
+    raise UserError(f"the port must be a number from 1 to 65535, found {text!r}")
+
+
 def _tell(outcome: release.Outcome) -> int:
     server = serving.running(local.FOLDER)
     print(f"{outcome.name}: {outcome.says}")
@@ -112,8 +120,15 @@ def _serves(url: str) -> str | None:
 
 def _ask_api(url: str, example: dict[str, Any]) -> dict[str, Any]:
     key = {"x-api-key": os.environ["API_KEY"]} if "API_KEY" in os.environ else {}
-    answer = requests.post(f"{url}/predict", json=example, headers=key, timeout=30)
-    told: dict[str, Any] = answer.json()
+    try:
+        with requests.Session() as session:
+            session.trust_env = False  # a proxy has no business between processes of one machine
+            answer = session.post(f"{url}/predict", json=example, headers=key, timeout=30)
+        told: dict[str, Any] = answer.json()
+    except requests.JSONDecodeError:
+        raise UserError(f"{url}/predict answered {answer.status_code}, no JSON") from None
+    except requests.RequestException as error:
+        raise UserError(f"{url}/predict can't be asked: {error}") from None
     if answer.status_code != 200:
         raise UserError(f"{url}/predict answered {answer.status_code}: {told['error']['message']}")
     return told

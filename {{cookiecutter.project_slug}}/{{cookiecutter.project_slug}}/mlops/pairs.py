@@ -13,6 +13,9 @@ from . import bundle, store
 MODEL = ("model.onnx", "judged.onnx", "signature.json", "evaluation.json")
 Release = dict[str, Any]
 """What `release.json` holds: the pair's id, and the hash and the run of both its parts."""
+FACTS = (
+    "release", "run", "model_hash", "features_run", "lookup_hash", "features_as_of", "snapshot"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -55,11 +58,13 @@ def read(folder: Path) -> Bundle:
         raise ReleaseError(f"{folder} lacks {', '.join(missing)}")
     try:
         signature, evaluation = (store.read_json(folder / name) for name in MODEL[2:])
-        store.read_json(folder / "lookup.json")
+        _ = store.read_json(folder / "lookup.json")["as_of"]
+        bundle.session((folder / "judged.onnx").read_bytes())
         found = bundle.model_hash((folder / "model.onnx").read_bytes(), signature)
         wanted = evaluation["model_hash"]
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ReleaseError(f"{folder} can't be read: {error}") from None
+    except Exception as error:  # files can be broken in any way
+        told = f"{type(error).__name__}: {error}"
+        raise ReleaseError(f"{folder} can't be read: {told}") from None
     if found != wanted:
         raise ReleaseError(f"{folder} holds model {found}, its evaluation is of {wanted}")
     if "judged_until" not in evaluation:

@@ -28,7 +28,7 @@ class Target(Protocol):
         """Keep other deployments out; UserError if one goes on."""
 
     def current(self) -> pairs.Release | None:
-        """The release that is served, or None before the first."""
+        """The release that is served, or None before the first; UserError if it can't be read."""
 
     def folder(self) -> Path:
         """The files of the current release."""
@@ -117,8 +117,10 @@ def roll_back(target: Target, rules: config.Release) -> Outcome:
 
 def _challengers(root: str, run: str | None, broken: list[str]) -> list[str]:
     """The runs to try, the newest first; if there are none, why is added to what is broken."""
-    known = runs.kept(root)
-    chosen = runs.pick(run, known)
+    known, left_out = runs.kept(root), runs.left_out(root)
+    if left_out and run is None:
+        print(runs.told(left_out), flush=True)
+    chosen = runs.pick(run, known, left_out)
     wanted = known if run is None else [chosen]
     passing = [each for each in wanted if known[each].get("passed")]
     if not passing:
@@ -133,14 +135,19 @@ def _try(
 ) -> Outcome:
     challenger = pairs.read(store.run_folder(root, run))
     features = pairs.Features.of(challenger.folder, run, challenger.evaluation["snapshot"])
-    current = target.current()
-    if current is None:
-        return Outcome("released", _release(target, challenger, features, rules))
-    compared = comparison.against(root, challenger, target.folder(), rules.margin)
+    try:
+        current = target.current()
+    except UserError as error:
+        current, compared = None, comparison.not_comparable(str(error))
+    else:
+        if current is None:
+            return Outcome("released", _release(target, challenger, features, rules))
+        compared = comparison.against(root, challenger, target.folder(), rules.margin)
     why = f"run {run} is {compared['outcome']}: {compared['says']}"
     if compared["outcome"] == "not comparable" and not allow_schema_change:
-        raise NotComparableError(f"{why}; `make deploy ALLOW_SCHEMA_CHANGE=1` releases it")
-    if compared["outcome"] not in ("inferior", "the same"):
+        back = "`make rollback` goes back to the release before, " if target.previous() else ""
+        raise NotComparableError(f"{why}; {back}`make deploy ALLOW_SCHEMA_CHANGE=1` releases it")
+    if current is None or compared["outcome"] not in ("inferior", "the same"):
         print(why, flush=True)
         return Outcome("released", _release(target, challenger, features, rules))
     champion = pairs.read(target.folder())

@@ -24,7 +24,7 @@ def reproduce(options: argparse.Namespace) -> int:
     settings = config.load(options.env)
     root = settings.store.root
     known = runs.kept(root)
-    wanted = known[runs.pick(options.run, known)]
+    wanted = known[runs.pick(options.run, known, runs.left_out(root))]
     commit = _commit(wanted)
     if not Path(root, "snapshots", wanted["snapshot"]).is_dir():
         raise UserError(f"the store has snapshot {wanted['snapshot']} of {_run(wanted)} no more")

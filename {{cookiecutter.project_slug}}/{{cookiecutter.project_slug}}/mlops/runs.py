@@ -20,17 +20,21 @@ def show(options: argparse.Namespace) -> int:
     """Print all runs, the newest first."""
     from ..metrics import PRIMARY
 
-    found = kept(config.load(options.env).store.root)
-    released = local.Endpoint().current() or {}
+    root = config.load(options.env).store.root
+    found, notes = kept(root), [told(names) for names in [left_out(root)] if names]
+    try:
+        released = local.Endpoint().current() or {}
+    except UserError as error:
+        released, notes = {}, [*notes, str(error)]
     shown = [each | {"release": _released(run, released)} for run, each in found.items()]
-    print(report.runs(shown, PRIMARY) if found else NONE)
+    print("\n".join([report.runs(shown, PRIMARY) if found else NONE, *notes]))
     return 0
 
 
 def card(options: argparse.Namespace) -> int:
     """Open a run's report in the browser, or say where it lies."""
     root = config.load(options.env).store.root
-    run = pick(options.run, kept(root))
+    run = pick(options.run, kept(root), left_out(root))
     page = store.run_folder(root, run) / "report.html"
     if not page.is_file():
         raise UserError(f"run {run} has no report: `make train` makes a run that has one")
@@ -41,16 +45,27 @@ def card(options: argparse.Namespace) -> int:
 
 
 def kept(root: str) -> dict[str, dict[str, Any]]:
-    """The evaluations in the store by run, the newest first; files of others are left alone."""
-    found = [_evaluation(path) for path in Path(root, "runs").glob("*/evaluation.json")]
-    ours = [evaluation for evaluation in found if evaluation is not None]
+    """The evaluations in the store by run, the newest first, but for those that are left out."""
+    ours = [evaluation for evaluation in _evaluations(root).values() if evaluation is not None]
     ours.sort(key=lambda each: (str(each.get("created") or ""), each["run"]), reverse=True)
     return {evaluation["run"]: evaluation for evaluation in ours}
 
 
-def pick(run: str | None, newest_first: Iterable[str]) -> str:
+def left_out(root: str) -> list[str]:
+    """The folders whose evaluation can't be read, or is of another run."""
+    return sorted(run for run, found in _evaluations(root).items() if found is None)
+
+
+def told(left_out: list[str]) -> str:
+    """A line about the folders that are left out."""
+    return f"left out: {', '.join(left_out)}: evaluation.json can't be read, or is of another run"
+
+
+def pick(run: str | None, newest_first: Iterable[str], left_out: Iterable[str] = ()) -> str:
     """The run that was asked for, or the newest; UserError if there is no such run."""
     known = list(newest_first)
+    if run is not None and run in left_out:
+        raise UserError(f"the evaluation.json of run {run} can't be read, or is of another run")
     if not known:
         raise UserError(NONE)
     if run is None:
@@ -64,6 +79,12 @@ def _released(run: str, release: dict[str, Any]) -> str:
     """What of a run is served: its model, its look-up features, both or nothing."""
     parts = {"run": "model", "features_run": "features"}
     return " and ".join(says for part, says in parts.items() if release.get(part) == run)
+
+
+def _evaluations(root: str) -> dict[str, dict[str, Any] | None]:
+    """What the evaluation.json in each folder of the store's runs says, None if that is no use."""
+    found = Path(root, "runs").glob("*/evaluation.json")
+    return {path.parent.name: _evaluation(path) for path in found}
 
 
 def _evaluation(path: Path) -> dict[str, Any] | None:

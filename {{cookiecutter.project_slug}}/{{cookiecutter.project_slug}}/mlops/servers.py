@@ -23,6 +23,8 @@ HOST = "127.0.0.1"
 START_SECONDS = 60.0
 ANSWER_SECONDS = 10.0
 MODEL_SERVER = "serving/model/server.py"
+ABOVE = "its messages stand above"
+QUIET = {"GUNICORN_CMD_ARGS": "--log-level=warning"}
 
 
 def free_port() -> int:
@@ -89,7 +91,7 @@ def started(
             stdin=subprocess.PIPE,
             stdout=output or log,
             stderr=subprocess.STDOUT,
-            env=os.environ | (variables or {}),
+            env={**os.environ, **QUIET, **(variables or {})},
             process_group=0,
         )
         server = Server(name, process, f"http://{HOST}:{port}")
@@ -117,7 +119,7 @@ def _wait(server: Server, ready: str, log: IO[bytes]) -> None:
             break
         time.sleep(0.05)
     log.seek(0)
-    says = last_line(log.read().decode(errors="replace")) or "its messages stand above"
+    says = last_line(log.read().decode(errors="replace")) or ABOVE
     raise ReleaseError(f"the {server.name} {why}: {says}")
 
 
@@ -132,8 +134,12 @@ def _status(url: str) -> int | None:
 
 
 def last_line(text: str) -> str:
-    """The last line of a log that says anything, or ""."""
-    return next((line for line in reversed(text.splitlines()) if line.strip()), "")
+    """The last line of a log that says anything, or ""; of one in JSON its message."""
+    line = next((line for line in reversed(text.splitlines()) if line.strip()), "")
+    try:
+        return str(json.loads(line)["message"])
+    except (ValueError, TypeError, KeyError):
+        return line
 
 
 @contextmanager

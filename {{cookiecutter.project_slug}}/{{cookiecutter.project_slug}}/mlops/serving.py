@@ -23,11 +23,10 @@ STOP_SECONDS = 15.0
 API = [
     "-m",
     "gunicorn",
+    "--config",
+    "serving/model/gunicorn_settings.py",
     "--pythonpath",
     "serving/api",
-    "--worker-class",
-    "gthread",
-    "--no-control-socket",
 ]
 
 
@@ -69,13 +68,18 @@ def serve_in_background(folder: Path, environment: str, port: int) -> dict[str, 
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    while process.poll() is None:
-        found = running(folder)
-        if found is not None:
-            return found
-        time.sleep(0.1)
+    try:
+        while process.poll() is None:
+            found = running(folder)
+            if found is not None:
+                return found
+            time.sleep(0.1)
+    except KeyboardInterrupt:
+        process.terminate()
+        process.wait()
+        raise
     says = servers.last_line(log.read_text(errors="replace"))
-    raise UserError(says.removeprefix("error: "))
+    raise UserError(says.removeprefix("error: ").replace(servers.ABOVE, f"{log} has its messages"))
 
 
 def stop(folder: Path) -> int | None:
@@ -102,7 +106,7 @@ def _both(
         raise UserError(f"port {port}: {trouble}; choose another, as in `make serve PORT=8001`")
     out = sys.stdout.buffer
     with servers.model(folder, out) as model:
-        words = [*API, "--threads", "8", "--bind", f"{servers.HOST}:{port}", "app:create()"]
+        words = [*API, "--bind", f"{servers.HOST}:{port}", "app:create()"]
         variables = _variables(settings, model.url)
         with servers.started("API", words, port, "/health", variables, out) as api:
             yield model, api

@@ -55,6 +55,7 @@ def test_explain_reaches_the_model_and_not_the_schema(api: FlaskClient, model: M
         (changed(season=1e300), "season"),
         (changed(grid=[]), "grid"),
         (changed(weather="wet"), "weather"),
+        (changed(**{"": 1}), "''"),
         (changed(grid=[*EXAMPLE["grid"], {"driver": "x"}]), "grid[2].grid"),
         (changed(grid=[{"driver": 7, "grid": 1}]), "grid[0].driver"),
         (changed(grid=[{"driver": "x", "grid": 1, "tyre": "soft"}]), "grid[0].tyre"),
@@ -102,7 +103,8 @@ def test_what_the_model_itself_refuses_names_the_field(api: FlaskClient) -> None
     ],
 )
 def test_a_body_that_is_not_json_is_refused(api: FlaskClient, body: bytes) -> None:
-    refused(api.post("/predict", data=body, content_type="application/json"), 400, "body")
+    says = refused(api.post("/predict", data=body, content_type="application/json"), 400, "body")
+    assert "int_max_str_digits" not in says
 
 
 def test_half_a_pair_of_surrogates_is_a_name_like_any_other(api: FlaskClient) -> None:
@@ -228,6 +230,15 @@ def test_whatever_the_model_does_the_answer_has_the_one_shape(
     refused(api.post("/predict", json=EXAMPLE), status)
 
 
+def test_an_error_behind_the_answer_is_503(
+    api: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("incoming.drain", lambda *_: 1 / 0)
+    api.application.testing = False
+    told = api.get("/nothing")
+    assert (told.status_code, told.json["error"]["code"]) == (503, "unavailable")  # type: ignore[index]
+
+
 def test_a_busy_model_is_asked_twice_at_most(api: FlaskClient, model: Model) -> None:
     api.post("/predict", json=EXAMPLE)
     before, model.fails = len(model.headers), (503, b"{}", "ServiceUnavailable")
@@ -245,6 +256,15 @@ def test_the_request_id_is_echoed_made_and_passed_on(api: FlaskClient, model: Mo
     ]
     assert len({headers["X-Request-Id"] for headers in made}) == 4
     assert all(headers["X-Request-Id"].isalnum() for headers in made)
+
+
+def test_between_processes_of_one_machine_no_profile_matters(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        monkeypatch.setenv(name, "nobody")
+        assert make().post("/predict", json=EXAMPLE).status_code == 200
+        monkeypatch.delenv(name)
 
 
 def test_only_predict_asks_for_the_key(make: Make, model: Model) -> None:

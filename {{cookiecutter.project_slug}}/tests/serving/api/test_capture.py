@@ -52,9 +52,11 @@ def test_a_share_is_kept_and_names_are_redacted() -> None:
     kept: list[bytes] = []
     some = Capture(kept.append, 0.25, frozenset({"driver"}), at_once=True)
     for _ in range(1000):
-        some.put({"request": {"grid": [{"driver": "x", "grid": 1}]}})
+        record = {"request": {"grid": [{"driver": "x", "grid": 1}]}, "warnings": ["unknown: x"]}
+        some.put(record)
     assert 200 < len(kept) < 300
-    assert json.loads(kept[0]) == {"request": {"grid": [{"driver": "redacted", "grid": 1}]}}
+    redacted = {"grid": [{"driver": "redacted", "grid": 1}]}
+    assert json.loads(kept[0]) == {"request": redacted, "warnings": "redacted"}
     none = Capture(kept.append, 0.0, frozenset(), at_once=True)
     before = len(kept)
     none.put({})

@@ -16,26 +16,33 @@ from model_stub import EXAMPLE, Model
 
 import app
 
+HERE = Path(app.__file__).parent
 JSON = {"Content-Type": "application/json"}
 BODY = json.dumps(EXAMPLE).encode()
 MEGABYTES = b" " * 6 * 2**20
 
 
 @pytest.fixture
-def port(model: Model) -> Iterator[int]:
+def log(tmp_path: Path) -> Path:
+    """What gunicorn says."""
+    return tmp_path / "log"
+
+
+@pytest.fixture
+def port(model: Model, log: Path) -> Iterator[int]:
     """Where gunicorn serves the API."""
-    with socket.socket() as listener:
+    with socket.socket() as listener, log.open("w") as output:
         listener.bind(("127.0.0.1", 0))
         listener.set_inheritable(True)
-        words = [sys.executable, "-m", "gunicorn", "--pythonpath", str(Path(app.__file__).parent)]
-        words += ["--worker-class", "gthread", "--threads", "8", "app:create()"]
+        words = [sys.executable, "-m", "gunicorn", "--pythonpath", str(HERE)]
+        words += ["--config", str(HERE.parent / "model" / "gunicorn_settings.py"), "app:create()"]
         variables = {"ENDPOINT_NAME": "f1", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model.url}
         bound = ["--bind", f"fd://{listener.fileno()}"]
         process = subprocess.Popen(
             words + bound,
             env=os.environ | variables,
             pass_fds=[listener.fileno()],
-            stderr=subprocess.DEVNULL,
+            stderr=output,
         )
         number: int = listener.getsockname()[1]
         try:
@@ -84,6 +91,35 @@ def test_a_body_of_unknown_length_is_limited_too(port: int) -> None:
         assert answer.status == status, answer.read()
         answer.read()
     connection.close()
+
+
+@pytest.mark.parametrize("line", ["GET /health", "POST /predict"])
+def test_a_broken_chunk_ends_the_connection_after_a_whole_answer(port: int, line: str) -> None:
+    head = f"{line} HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    with socket.create_connection(("127.0.0.1", port), timeout=4) as client:
+        client.sendall(head + b"no size\r\n")
+        answer = b"".join(iter(lambda: client.recv(2**16), b""))
+    status = b"200" if line == "GET /health" else b"415"
+    assert answer.startswith(b"HTTP/1.1 " + status) and answer.count(b"HTTP/1.1") == 1
+
+
+def test_forty_who_stop_sending_keep_nobody_waiting_and_leave_no_traceback(
+    port: int, log: Path
+) -> None:
+    head = b"POST /predict HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n"
+    sent = [b"", head, head + b"Content-Length: 9\r\n\r\n{"] * 13 + [head]
+    stuck = [socket.create_connection(("127.0.0.1", port), timeout=20) for _ in sent]
+    for each, piece in zip(stuck, sent, strict=True):
+        each.sendall(piece)
+    began = time.monotonic()
+    assert ask(port, "GET", "/")[0] == 200
+    assert time.monotonic() - began < 3.0
+    for each, piece in zip(stuck, sent, strict=True):
+        if piece:
+            answer = each.recv(1000)
+            assert not answer or answer.startswith(b"HTTP/1.1 400")
+        each.close()
+    assert "Traceback" not in log.read_text()
 
 
 def test_no_request_is_lost_while_the_model_switches(port: int, model: Model) -> None:

@@ -5,7 +5,6 @@ the history was left by a deployment that was killed.
 """
 
 import fcntl
-import json
 import os
 import shutil
 import time
@@ -15,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ReleaseError, UserError
-from .. import servers, serving, store
+from .. import pairs, servers, serving, store
 
 FOLDER = Path("endpoint")
+HISTORY = "history.json"
 FOLLOW_SECONDS = 10.0
 
 
@@ -46,10 +46,14 @@ class Endpoint:
         """release.json of what is served, or None before the first release."""
         if self._pointed() is None:
             return None
+        file = self.folder() / "release.json"
         try:
-            release: dict[str, Any] = store.read_json(self.folder() / "release.json")
-        except (OSError, ValueError) as error:
-            raise UserError(f"what {self._folder} serves can't be read: {error}") from None
+            release: dict[str, Any] = store.read_json(file)
+            missing = [name for name in pairs.FACTS if name not in release]
+        except (OSError, ValueError, TypeError) as error:
+            raise UserError(f"what is served can't be read: {file}: {error}") from None
+        if missing:
+            raise UserError(f"what is served can't be read: {file} lacks {', '.join(missing)}")
         return release
 
     def folder(self) -> Path:
@@ -63,11 +67,13 @@ class Endpoint:
 
     def history(self) -> list[dict[str, Any]]:
         """What was confirmed: `at`, `event` (released, rolled back), `release`; oldest first."""
-        file = self._folder / "history.json"
+        file = self._folder / HISTORY
         try:
             events: list[dict[str, Any]] = store.read_json(file) if file.exists() else []
-        except json.JSONDecodeError as error:
+        except ValueError as error:
             raise UserError(f"{file} is no JSON: {error}") from None
+        if not (isinstance(events, list) and all(map(_is_event, events))):
+            raise UserError(f"{file} is no list of events with the texts `event` and `release`")
         return events
 
     def beside(self, folder: Path) -> AbstractContextManager[servers.Ask]:
@@ -80,9 +86,13 @@ class Endpoint:
         target = self._releases / release
         with store.staged(self._releases) as stage:
             shutil.copytree(folder, stage / "release")
-            if target.exists() and store.content_hash(target) != store.content_hash(folder):
-                shutil.rmtree(target)
+            if target.exists():
+                # Perhaps it is served: file by file there is no moment without a whole one.
+                for file in (stage / "release").iterdir():
+                    os.replace(file, target / file.name)
             store.settle(stage / "release", target)
+        if self._pointed() is None and not self.history():
+            self._write(HISTORY, store.to_json([]))  # tells a first update from a lost history
         self._write("current", release.encode())
 
     @contextmanager
@@ -109,16 +119,26 @@ class Endpoint:
             "event": "rolled back" if back else "released",
             "release": self._pointed(),
         }
-        self._write("history.json", store.to_json([*self.history(), event]))
+        if back or self._served()[-1:] != [self._pointed()]:
+            self._write(HISTORY, store.to_json([*self.history(), event]))
         kept = self._served()[-self._keep :]
         for folder in self._releases.iterdir():
             if folder.name not in kept:
                 shutil.rmtree(folder)
 
     def undo(self) -> None:
-        """Point at what was confirmed last."""
+        """Point at what was confirmed last.
+
+        Raises:
+            UserError: something is pointed at, but the history is lost.
+        """
         served = self._served()
         if not served:
+            if self._pointed() and not (self._folder / HISTORY).exists():
+                raise UserError(
+                    f"{self._folder / HISTORY} is gone, so nobody knows what to go back to: put it "
+                    f"back, or remove {self._folder / 'current'} to begin anew"
+                )
             (self._folder / "current").unlink(missing_ok=True)
         elif self._pointed() != served[-1]:
             self._write("current", served[-1].encode())
@@ -131,9 +151,10 @@ class Endpoint:
         """The releases up to the current one; one that was rolled back is not among them."""
         served: list[str] = []
         for event in self.history():
-            if event["event"] == "rolled back":
-                served.pop()
-            else:
+            if event["event"] == "rolled back" and event["release"] in served:
+                while served[-1] != event["release"]:
+                    served.pop()
+            elif served[-1:] != [event["release"]]:
                 served.append(event["release"])
         return served
 
@@ -141,6 +162,11 @@ class Endpoint:
         with store.staged(self._folder) as stage:
             (stage / name).write_bytes(content)
             os.replace(stage / name, self._folder / name)
+
+
+def _is_event(value: Any) -> bool:
+    names = ("event", "release")
+    return isinstance(value, dict) and all(isinstance(value.get(name), str) for name in names)
 
 
 @contextmanager

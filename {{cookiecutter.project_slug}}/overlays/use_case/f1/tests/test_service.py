@@ -69,12 +69,14 @@ def test_a_known_race_has_the_grid_and_the_qualifying_of_the_tables() -> None:
         ({"season": "1e400", "round": 1}, "season"),
         ({"season": None, "round": [1]}, "season"),
         ({"season": 2003, "round": 1, "lap": 1}, "lap"),
+        ({}, "season"),
     ],
 )
 def test_a_race_that_is_not_known_is_refused_by_its_field(asked: Any, field: str) -> None:
     with pytest.raises(RequestError) as refused:
         service.known(LOOKUP, asked)
     assert refused.value.field == field
+    assert (refused.value.message == "is missing") == (field not in {**asked, "grid": 0})
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,9 @@ def loss(frame: pd.DataFrame, predicted: Array) -> Array:
 
 
 def spread(frame: pd.DataFrame, predicted: Array) -> dict[str, list[float]]:
-    """Where cars ended that were predicted at a place.
+    """Where cars ended that were predicted at a place; better for each place further in front.
+
+    Places that chance put into the wrong order are pooled, by isotonic regression.
 
     Args:
         frame: rows that the model has not seen.
@@ -103,9 +105,11 @@ def spread(frame: pd.DataFrame, predicted: Array) -> dict[str, list[float]]:
 
     Returns:
         By predicted place, as a share of the field (`share`, ascending: 0 = first, 1 = last): `low`
-        and `high`, shares between which at least 80 % of the cars ended; `podium` and `win`, shares
-        of the cars, none of them quite 0 or 1.
+        and `high`, shares between which some 80 % of the cars ended; `podium` and `win`, shares of
+        the cars, none of them quite 0 or 1.
     """
+    from sklearn.isotonic import IsotonicRegression
+
     size = frame.groupby("group")["group"].transform("size").to_numpy()
     last = np.maximum(size - 1, 1)
     target = frame["target"].to_numpy(dtype=np.float64)
@@ -125,6 +129,9 @@ def spread(frame: pd.DataFrame, predicted: Array) -> dict[str, list[float]]:
             "win": (by_step["win"].sum() + 0.5) / (count + 1),
         }
     )
+    for name, rises in (("low", True), ("high", True), ("podium", False), ("win", False)):
+        pooled = IsotonicRegression(increasing=rises)
+        table[name] = pooled.fit_transform(table.index, table[name], sample_weight=count + 1)
     table = table.rename_axis("share").reset_index().round(6)
     return {str(name): column.tolist() for name, column in table.items()}
 

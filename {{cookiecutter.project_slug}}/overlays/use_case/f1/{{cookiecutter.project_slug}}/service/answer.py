@@ -25,8 +25,8 @@ def predictions(
         evaluation: of the model; its `spread` is what `metrics.spread` returned.
 
     Returns:
-        position, driver, constructor, grid, score (the model's answer), low and high (in 80 % of
-        held-out races a car predicted there ended between these places), podium and win (shares).
+        position, driver, constructor, grid, score (the model's answer), low and high (in some 80 %
+        of held-out races a car predicted there ended between them), podium and win (shares).
     """
     order, size = _order(answers, features), len(answers)
     share = np.arange(size) / max(size - 1, 1)

@@ -50,7 +50,7 @@ def _same(name: str, ours: list[Answer], theirs: list[Answer]) -> tuple[str, boo
         for here, there in zip(ours, theirs, strict=True)
         for driver, score in _scores(here).items()
     )
-    return name, worst <= 1e-3, f"scores differ by up to {worst:.1g}"
+    return name, worst <= 1e-3, f"differences up to {worst:.1g}"
 
 
 def _swaps(

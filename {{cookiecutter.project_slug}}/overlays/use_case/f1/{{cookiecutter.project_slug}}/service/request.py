@@ -48,8 +48,11 @@ def known(lookup: Lookup, asked: Mapping[str, Any]) -> Request:
     """
     for name in asked:
         if name not in KNOWN["required"]:
-            raise RequestError(name[:80], "is not known; known are season, round")
-    season, number = (_whole(name, asked.get(name)) for name in KNOWN["required"])
+            raise RequestError(name[:80] or "''", "is not known; known are season, round")
+    for name in KNOWN["required"]:
+        if name not in asked:
+            raise RequestError(name, "is missing")
+    season, number = (_whole(name, asked[name]) for name in KNOWN["required"])
     for race in lookup["races"]:
         request: Request = race["request"]
         if (request["season"], request["round"]) == (season, number):

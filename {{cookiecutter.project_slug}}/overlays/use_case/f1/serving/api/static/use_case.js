@@ -86,7 +86,8 @@ function raceOptions() {
     const { season, round } = each.request;
     return element("option", { value: index }, `${each.name} · ${season}, round ${round}`);
   });
-  return [...known, element("option", { value: "next" }, "The next race: the newest cars, on a circuit of your choice")];
+  // First, for the model knows how the others ended.
+  return [element("option", { value: "next" }, "The next race: the newest cars, on a circuit of your choice"), ...known];
 }
 
 function circuitOptions(circuits) {
@@ -173,7 +174,9 @@ function drag(event) {
       const box = each.getBoundingClientRect();
       return clientY < box.top + box.height / 2;
     });
-    if (row.nextElementSibling !== (below ?? null)) parts.grid.insertBefore(row, below ?? null);
+    if (row.nextElementSibling === (below ?? null)) return;
+    parts.grid.insertBefore(row, below ?? null);
+    [...parts.grid.children].forEach((each, index) => { each.querySelector(".place").textContent = place(slots[index]); });
   };
   handle.onpointerup = handle.onpointercancel = ({ type }) => {
     handle.onpointermove = handle.onpointerup = handle.onpointercancel = null;

@@ -156,6 +156,9 @@ def test_keys_buttons_and_drags_reorder_the_grid_and_the_answer_follows(
     unlock(page)
     first, second, third = DRIVERS
     page.wait(lambda: page.settled([first, second, third]))
+    page.one("#race option[value='0']").click()
+    page.wait(lambda: model.asked[-1].get("requests", [{}])[0].get("round") == 3)
+    page.wait(lambda: page.settled([first, second, third]))
     page.one("#grid .handle").send_keys(Keys.ARROW_DOWN)
     assert page.grid() == [second, first, third]
     page.wait(lambda: page.settled([second, first, third]))
@@ -171,9 +174,11 @@ def test_keys_buttons_and_drags_reorder_the_grid_and_the_answer_follows(
     page.one("#reset").click()
     page.wait(lambda: page.settled([first, second, third]))
     handle, target = page.all("#grid .handle")[2], page.all("#grid > li")[0]
-    ActionChains(page.browser).drag_and_drop_by_offset(
-        handle, 0, target.rect["y"] - handle.rect["y"] - 10
-    ).perform()
+    far = target.rect["y"] - handle.rect["y"] - 10
+    mouse = ActionChains(page.browser)
+    mouse.click_and_hold(handle).move_by_offset(0, far).perform()
+    assert [each.text for each in page.all("#grid .place")] == ["P1", "P2", "pit lane"]
+    mouse.release().perform()
     assert page.grid() == [third, first, second]
     page.wait(lambda: page.settled([third, first, second]))
     sent = model.asked[-1]["requests"][0]["grid"]
@@ -195,13 +200,28 @@ def test_it_tells_how_sure_the_model_is_why_and_what_it_is(page: Page) -> None:
     assert "better" in facts and "not proven" in facts
 
 
-def test_a_race_to_come_starts_without_qualifying(page: Page, model: Model) -> None:
+def test_it_opens_on_the_race_to_come_which_is_without_qualifying(page: Page, model: Model) -> None:
     unlock(page)
     page.wait(lambda: page.settled(list(DRIVERS)))
-    page.one("#race option[value=next]").click()
-    page.wait(lambda: model.asked[-1].get("requests", [{}])[0].get("round") == 4)
+    assert model.asked[-1]["requests"][0]["round"] == 4
     assert "gap_to_pole" not in model.asked[-1]["requests"][0]["grid"][0]
     assert page.one("#circuit").is_displayed()
+
+
+def test_long_names_leave_the_buttons_free_on_a_small_phone(page: Page, model: Model) -> None:
+    model.page["drivers"][0]["name"] = "Wolfeschlegelsteinhausenbergerdorff"
+    page.browser.refresh()
+    unlock(page)
+    page.wait(lambda: page.settled(list(DRIVERS)))
+    phone = {"width": 320, "height": 600, "deviceScaleFactor": 2, "mobile": True}
+    page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+    try:
+        name, button = page.one("#grid .who"), page.one("#grid .step")
+        width = "return arguments[0].scrollWidth - arguments[0].clientWidth"
+        assert page.browser.execute_script(width, name) == 0
+        assert name.rect["x"] + name.rect["width"] <= button.rect["x"]
+    finally:
+        page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,0 +1,22 @@
+"""How `make train` and `make resume` end."""
+
+from pathlib import Path
+
+import pytest
+
+from {{ cookiecutter.project_slug }}.mlops import commands, report, store
+
+
+@pytest.mark.parametrize(("passed", "code"), [(True, 0), (False, 3)])
+def test_only_a_run_that_passed_is_to_be_deployed(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    passed: bool,
+    code: int,
+) -> None:
+    files = {"evaluation.json": store.to_json({"passed": passed})}
+    store.write_run(str(tmp_path), "1", files)
+    monkeypatch.setattr(report, "table", lambda *_: "table")
+    assert commands._tell(str(tmp_path), "1") == code
+    assert capsys.readouterr().out.splitlines() == ["table", "next: make deploy"][: 1 + passed]
