@@ -11,15 +11,16 @@ FOLDERS = {
     "config", "data", "docs", "endpoint", "flows", "infra", "overlays", "serving", "store", "tests",
 }  # fmt: skip
 MODULES = {
-    "app", "asking", "capture", "errors", "handler", "incoming", "model", "openapi", "server",
-    "settings",
+    "app", "asking", "capture", "errors", "gunicorn_settings", "handler", "incoming", "model",
+    "openapi", "server", "settings",
 }  # fmt: skip
 PACKAGES = {
-    "awslambdaric", "boto3", "comet_ml", "fastjsonschema", "flask", "flask_cors",
+    "awslambdaric", "boto3", "cfnlint", "comet_ml", "fastjsonschema", "flask", "flask_cors",
     "great_expectations", "gunicorn", "hypothesis", "jinja2", "markupsafe", "marshmallow",
-    "matplotlib", "metaflow", "mypy", "numpy", "onnx", "onnxmltools", "onnxruntime",
-    "openapi_spec_validator", "pandas", "pydantic", "pytest", "requests", "ruff", "schemathesis",
-    "selenium", "serverless_wsgi", "skl2onnx", "sklearn", "uv", "xgboost",
+    "matplotlib", "metaflow", "moto", "mypy", "numpy", "onnx", "onnxmltools", "onnxruntime",
+    "openapi_spec_validator", "pandas", "policy_sentry", "pydantic", "pytest", "requests", "ruff",
+    "sagemaker", "schemathesis", "selenium", "serverless_wsgi", "skl2onnx", "sklearn", "uv",
+    "xgboost", "yaml",
 }  # fmt: skip
 
 

@@ -30,7 +30,7 @@ ANSWERS = {
     "project_slug": "workbench_project",
     "description": "What the workbench project does",
     "author": "Workbench Author",
-    "aws_region": "wb-bench-1",
+    "aws_region": "mx-central-1",
 }
 
 

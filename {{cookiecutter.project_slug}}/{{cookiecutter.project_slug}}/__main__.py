@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from .errors import UserError
-from .mlops import commands, deployment, reproduction, runs
+from .mlops import commands, deployment, destruction, image, infra, reproduction, runs
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -47,6 +47,12 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="release it even if it can't be compared with what is served",
     )
+    commands_.choices["deploy"].add_argument(
+        "--from",
+        dest="source",
+        metavar="ENV",
+        help="promote the run that this environment serves, or its run that --run names",
+    )
     for name, command, says in (
         ("rollback", deployment.roll_back, "serve the release before the current one"),
         ("status", deployment.status, "print what is served, as JSON"),
@@ -58,6 +64,14 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", help="where to listen, instead of the configured port")
     serve.add_argument("--background", action="store_true", help="leave it running")
     serve.set_defaults(command=deployment.serve)
+    image_ = commands_.add_parser("image", help="make the model server's image, where it is to run")
+    image_.set_defaults(command=image.make)
+    ground = commands_.add_parser("bootstrap", help="make an environment's ground on AWS")
+    ground.set_defaults(command=infra.bootstrap)
+    destroy = commands_.add_parser("destroy", help="remove all that an environment has on AWS")
+    destroy.add_argument("--confirm", help="the environment's name, instead of typing it")
+    destroy.add_argument("--force", action="store_true", help="remove the model store too")
+    destroy.set_defaults(command=destruction.destroy)
     upload = commands_.add_parser("tracking-upload", help="send waiting experiments to Comet")
     upload.set_defaults(command=commands.tracking_upload)
     return parser

@@ -21,6 +21,12 @@ class ReleaseError(UserError):
     exit_code = 4
 
 
+class CloudError(UserError):
+    """AWS refused or did not answer; what was served before is served still."""
+
+    exit_code = 4
+
+
 def nearest(name: str, known: list[str]) -> str:
     """The end of a sentence about a wrong name: the nearest right one, or all of them."""
     close = get_close_matches(name, known, n=1)

@@ -145,6 +145,9 @@ def create(settings: configuration.Settings | None = None) -> Flask:
         return told.body(), told.status
 
     def allow() -> None:
+        # API Gateway asks for the key at /predict: nobody may come by another spelling of it.
+        if request.environ.get("serverless.event", {}).get("resource", "/predict") != "/predict":
+            raise ApiError(404, "not_found", "ask at /predict, spelt like that")
         if not settings.api_key:
             return
         given = request.headers.get("X-Api-Key", "")

@@ -47,7 +47,7 @@ class Endpoint:
     def __init__(self, settings: Settings) -> None:
         self._name = settings.endpoint
         self._description: Description | None = None
-        here = settings.model_url.startswith("http://")
+        here = settings.model_url.startswith("http://") and not settings.on_lambda
         options = Config(
             connect_timeout=min(settings.timeout, 2.0),
             read_timeout=settings.timeout,

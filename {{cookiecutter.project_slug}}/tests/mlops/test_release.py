@@ -33,6 +33,7 @@ class Fake:
     def __init__(self, folder: Path) -> None:
         self.fault: tuple[str, str] = ("", "")
         self.log: list[str] = []
+        self.old = False
         self._folder = folder
         self._served: list[Path] = []
         self._updated: Path | None = None
@@ -50,6 +51,9 @@ class Fake:
 
     def previous(self) -> Path | None:
         return self._served[-2] if len(self._served) > 1 else None
+
+    def outdated(self) -> bool:
+        return self.old
 
     @contextmanager
     def beside(self, folder: Path) -> Iterator[Any]:
@@ -188,6 +192,16 @@ def test_newer_features_of_a_run_that_is_kept_out_go_with_the_champion(
     assert target.log == ["beside", "update", "asked", "confirm"]
     assert served(target) == ("1", "2")
     assert deploy(target, runs).name == "kept" and target.log == []
+
+
+def test_a_champion_whose_server_is_outdated_is_served_anew(target: Fake, runs: Runs) -> None:
+    runs.keep("1", GRID)
+    deploy(target, runs)
+    target.old = True
+    outcome = deploy(target, runs)
+    assert outcome.name == "kept" and "it is served anew" in outcome.says
+    assert target.log == ["beside", "update", "asked", "confirm"]
+    assert served(target) == ("1", "1")
 
 
 def test_older_features_are_not_served_again(target: Fake, runs: Runs) -> None:

@@ -1,6 +1,7 @@
 """The model server with the fault that a release's look-up features name.
 
-`where` lists "beside" (a release's own folder), "endpoint" (a folder with a pointer) or both.
+`where` lists "beside" (a release's own folder), "endpoint" (a folder with a pointer, or the
+container of an emulated SageMaker endpoint) or both.
 """
 
 import json
@@ -23,11 +24,10 @@ def broken():
 
     @app.after_request
     def fail(response: Response) -> Response:
-        where = "endpoint" if (folder / "current").is_file() else "beside"
-        held = folder
-        if where == "endpoint":
-            held = folder / "releases" / (folder / "current").read_text()
-        fault = json.loads((held / "lookup.json").read_text())["fault"]
+        where, held = os.environ.get("PLACE", "beside"), folder
+        if (folder / "current").is_file():
+            where, held = "endpoint", folder / "releases" / (folder / "current").read_text()
+        fault = json.loads((held / "lookup.json").read_text()).get("fault", {})
         if request.path == "/ping" or where not in fault.get("where", []):
             return response
         if fault["how"] == "crashes":

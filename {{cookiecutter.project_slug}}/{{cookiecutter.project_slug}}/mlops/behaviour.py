@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import service
-from ..errors import ReleaseError
+from ..errors import CloudError, ReleaseError
 from . import bundle, report, store
 from .servers import Ask
 
@@ -33,6 +33,8 @@ def check(when: str, ask: Ask, folder: Path, latency_ms: float) -> None:
         gates = _gates(ask, folder, latency_ms)
     except ReleaseError as error:
         raise ReleaseError(f"{when}: {error}") from None
+    except CloudError:  # nobody answered
+        raise
     except Exception as error:  # an answer can be wrong in any way
         told = f"{type(error).__name__}: {error}"
         raise ReleaseError(f"{when}: its answers can't be read: {told}") from error

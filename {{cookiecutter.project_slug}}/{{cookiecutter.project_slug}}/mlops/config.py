@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import (
     BaseModel,
@@ -13,6 +13,7 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     ValidationError,
+    model_validator,
 )
 
 from .. import data
@@ -31,7 +32,7 @@ class Project(Section):
     """Names the project wherever its runs are kept, and the AWS region of remote steps."""
 
     name: str
-    aws_region: str
+    aws_region: str = Field(pattern=r"^[a-z]+(-[a-z0-9]+)+$")
 
 
 class Store(Section):
@@ -89,6 +90,76 @@ class Api(Section):
     capture_redact: list[str]
     model_timeout_seconds: float = Field(gt=0, le=12)
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """The same as the environment variables that the API reads."""
+        return {
+            "CORS_ORIGINS": ",".join(self.cors_origins),
+            "CAPTURE": self.capture,
+            "CAPTURE_SHARE": str(self.capture_share),
+            "CAPTURE_REDACT": ",".join(self.capture_redact),
+            "MODEL_TIMEOUT_SECONDS": str(self.model_timeout_seconds),
+        }
+
+
+class Serverless(Section):
+    """An endpoint that is paid by the request."""
+
+    memory_mb: Literal[1024, 2048, 3072, 4096, 5120, 6144]
+    max_concurrency: int = Field(ge=1, le=200)
+
+
+class Instances(Section):
+    """An endpoint of machines that run always; the canary is the share that a new model gets."""
+
+    type: str = Field(pattern=r"^ml\.")
+    least: PositiveInt
+    most: PositiveInt
+    requests_a_minute: PositiveInt  # of an instance; with more, another one starts
+    capture_share: float = Field(ge=0, le=1)
+    canary_percent: int = Field(ge=1, le=50)
+    canary_seconds: int = Field(ge=60, le=3600)
+
+
+class Limits(Section):
+    """What API Gateway lets through for the environment's key."""
+
+    requests_per_second: PositiveInt
+    burst: PositiveInt
+    requests_per_day: PositiveInt
+
+
+class Batch(Section):
+    """Where remote steps run; left out: in the default VPC, in all its subnets, without GPUs."""
+
+    vpc: str = Field(default="", pattern=r"^(vpc-[0-9a-f]+)?$")
+    subnets: list[str] = []
+    most_cpus: PositiveInt = 16
+    gpu_instance: str = ""  # as g4dn.xlarge
+
+
+class Aws(Section):
+    """The environment on AWS: whose it is, what serves, what it may cost and who is told."""
+
+    environment: str = Field(pattern=r"^[a-z][a-z0-9]{0,7}$")
+    account: str = Field(pattern=r"^\d{12}$")
+    owner: str = Field(pattern=r"^[\w .:/=+@-]+$", max_length=256)  # what a tag may hold
+    github: str = Field(pattern=r"^([\w.-]+/[\w.-]+)?$")
+    github_ids: str = Field(pattern=r"^(\d+/\d+)?$")
+    alert_email: str = Field(pattern=r"^([^@\s]+@[^@\s]+)?$")
+    monthly_budget_usd: PositiveInt
+    model_age_days: PositiveInt
+    limits: Limits
+    serverless: Serverless | None = None
+    instances: Instances | None = None
+    batch: Batch = Batch()
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> "Aws":
+        if (self.serverless is None) == (self.instances is None):
+            raise ValueError("choose one of [aws.serverless] and [aws.instances]")
+        return self
+
 
 class StepPolicy(Section):
     """What a step of the flow may take: attempts, seconds, cores, MiB, and where it runs."""
@@ -111,9 +182,22 @@ class Settings(Section):
     gates: Gates
     tracking: Tracking
     release: Release
-    serve: Serve
+    serve: Serve | None = None
     api: Api
+    aws: Aws | None = None
     steps: dict[str, StepPolicy] = {}
+
+    @property
+    def stem(self) -> str:
+        """What every name on AWS begins with; UserError if the environment is not there."""
+        if self.aws is None:
+            raise UserError("this environment is not on AWS: choose another, as ENV=staging")
+        return f"{self.project.name.replace('_', '-')}-{self.aws.environment}"
+
+    @property
+    def bucket(self) -> str:
+        """The environment's S3 bucket."""
+        return f"{self.stem}-{self.aws.account}" if self.aws else self.stem
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -155,7 +239,11 @@ def _settings(text: str) -> Settings:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"the configuration is not valid TOML: {error}") from None
-    return check(values)
+    settings = check(values)
+    if settings.aws is None:
+        return settings
+    root = settings.store.root.replace("{bucket}", settings.bucket)
+    return settings.model_copy(update={"store": Store(root=root)})
 
 
 def _checked(model: type[Model], values: dict[str, Any]) -> Model:
@@ -179,5 +267,6 @@ def _keys(tables: list[Any]) -> list[str]:
     section: Any = StepPolicy if tables[:1] == ["steps"] else Settings
     if section is Settings:
         for table in tables:
-            section = section.model_fields[table].annotation
+            annotation = section.model_fields[table].annotation
+            section = next(iter(get_args(annotation)), annotation)
     return list(section.model_fields)

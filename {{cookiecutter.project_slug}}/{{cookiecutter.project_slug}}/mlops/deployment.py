@@ -10,7 +10,7 @@ from typing import Any
 import requests
 
 from ..errors import ReleaseError, UserError
-from . import config, release, servers, serving
+from . import aws, config, lambda_api, release, servers, serving, store, targets
 from .targets import local
 
 NOTHING = "nothing is released yet: `make deploy` releases the newest run that passed"
@@ -19,28 +19,32 @@ NOTHING = "nothing is released yet: `make deploy` releases the newest run that p
 def deploy(options: argparse.Namespace) -> int:
     """Release the newest run that passes, or that run; 0 released or kept, 4 failed."""
     settings = config.load(options.env)
-    target = _target(settings)
+    run = _promoted(options.source, options.run, settings) if options.source else options.run
     root, rules = settings.store.root, settings.release
-    return _tell(release.deploy(target, root, rules, options.run, options.allow_schema_change))
+    target = _target(settings, releasing=True)
+    outcome = release.deploy(target, root, rules, run, options.allow_schema_change)
+    return _tell(outcome, settings, target.current() is not None)
 
 
 def roll_back(options: argparse.Namespace) -> int:
     """Serve the release before the current one; 0 if it is served, 4 if it failed."""
     settings = config.load(options.env)
-    return _tell(release.roll_back(_target(settings), settings.release))
+    outcome = release.roll_back(_target(settings), settings.release)
+    return _tell(outcome, settings, False)
 
 
 def status(options: argparse.Namespace) -> int:
-    """Print what is served, and by which server, as JSON."""
-    target = _target(config.load(options.env))
-    before, server = target.previous(), serving.running(local.FOLDER)
-    if server is not None:
-        server["release"] = _serves(server["model_url"])
+    """Print what is served, and where, as JSON."""
+    settings = config.load(options.env)
+    target = _target(settings)
+    before = target.previous()
     told = {
         "environment": options.env,
         "release": target.current(),
         "previous": before.name if before else None,
-        "server": server,
+        "server": _server(settings)
+        if settings.aws is None
+        else {"url": lambda_api.url(aws.Place(settings))},
     }
     print(json.dumps(told, indent=2))
     return 0
@@ -49,6 +53,8 @@ def status(options: argparse.Namespace) -> int:
 def serve(options: argparse.Namespace) -> int:
     """Serve the endpoint on this machine, in the foreground or as a process that stays."""
     settings = config.load(options.env)
+    if settings.serve is None:
+        raise UserError(f"{options.env} is not served on this machine: `make serve` without ENV")
     if _target(settings).current() is None:
         raise UserError(NOTHING)
     port = settings.serve.port if options.port is None else _port(options.port)
@@ -73,26 +79,42 @@ def stop(options: argparse.Namespace) -> int:
 
 
 def predict(options: argparse.Namespace) -> int:
-    """Ask for the prediction of an example, the API if it runs, and print it as a table."""
-    target = _target(config.load(options.env))
-    if target.current() is None:
-        raise UserError(NOTHING)
-    with target.asked() as ask:
-        example = ask({"describe": True})["example"]
+    """Ask for the prediction of an example, the API if there is one, and print it as a table."""
+    settings = config.load(options.env)
+    if settings.aws is not None:
+        place = aws.Place(settings)
+        url = lambda_api.url(place)
+        headers = {"x-api-key": lambda_api.key(place)} if url else {}
+    else:
         server = serving.running(local.FOLDER)
-        if server is not None:
-            answer = _ask_api(server["url"], example)
-        else:
-            answered = ask({"requests": [example]})
-            answer = {"model": answered["model"], **answered["results"][0]}
+        url = server["url"] if server else None
+        headers = {"x-api-key": os.environ["API_KEY"]} if "API_KEY" in os.environ else {}
+    if url is None:
+        example, answer = _ask_model(_target(settings))
+    else:
+        example = _ask_api(url, "page.json", headers)["example"]
+        answer = _ask_api(url, "predict", headers, example)
     print(_table(example, answer))
     return 0
 
 
-def _target(settings: config.Settings) -> local.Endpoint:
-    """The endpoint; whoever is told to end goes back first, as with Ctrl-C."""
+def _target(settings: config.Settings, releasing: bool = False) -> release.Target:
+    """Where the environment serves; whoever is told to end goes back first, as with Ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    return local.Endpoint(keep=settings.release.keep)
+    target: release.Target = targets.of(settings, releasing)
+    return target
+
+
+def _promoted(source: str, run: str | None, settings: config.Settings) -> str:
+    """Bring the run that another environment serves, or that one of its runs, into our store."""
+    theirs = config.load(source)
+    if run is None:
+        served = _target(theirs).current()
+        if served is None:
+            raise UserError(f"{source} serves nothing yet: `make deploy ENV={source}`, or name RUN")
+        run = str(served["run"])
+    store.copy_run(theirs.store.root, settings.store.root, run)
+    return run
 
 
 def _port(text: str) -> int:
@@ -101,13 +123,23 @@ def _port(text: str) -> int:
     raise UserError(f"the port must be a number from 1 to 65535, found {text!r}")
 
 
-def _tell(outcome: release.Outcome) -> int:
-    server = serving.running(local.FOLDER)
+def _tell(outcome: release.Outcome, settings: config.Settings, with_api: bool) -> int:
     print(f"{outcome.name}: {outcome.says}")
     if outcome.name == "failed":
         print("what was served before is served still")
-    print(f"serving {server['url']}" if server else "next: make serve")
+    if settings.aws is None:
+        server = serving.running(local.FOLDER)
+        print(f"serving {server['url']}" if server else "next: make serve")
+    elif with_api:
+        print(f"serving {lambda_api.deploy(aws.Place(settings), settings)}")
     return outcome.exit_code
+
+
+def _server(settings: config.Settings) -> dict[str, Any] | None:
+    if settings.aws is not None:
+        return {"url": lambda_api.url(aws.Place(settings))}
+    server = serving.running(local.FOLDER)
+    return server and server | {"release": _serves(server["model_url"])}
 
 
 def _serves(url: str) -> str | None:
@@ -118,19 +150,32 @@ def _serves(url: str) -> str | None:
         return None
 
 
-def _ask_api(url: str, example: dict[str, Any]) -> dict[str, Any]:
-    key = {"x-api-key": os.environ["API_KEY"]} if "API_KEY" in os.environ else {}
+def _ask_model(target: release.Target) -> tuple[Any, Any]:
+    if target.current() is None:
+        raise UserError(NOTHING)
+    with target.asked() as ask:
+        example = ask({"describe": True})["example"]
+        answered = ask({"requests": [example]})
+    return example, {"model": answered["model"], **answered["results"][0]}
+
+
+def _ask_api(url: str, route: str, headers: dict[str, str], body: Any = None) -> Any:
+    method = "GET" if body is None else "POST"
     try:
         with requests.Session() as session:
-            session.trust_env = False  # a proxy has no business between processes of one machine
-            answer = session.post(f"{url}/predict", json=example, headers=key, timeout=30)
-        told: dict[str, Any] = answer.json()
+            # No proxy has business between processes of one machine.
+            session.trust_env = not url.startswith("http://127.0.0.1:")
+            answer = session.request(
+                method, f"{url}/{route}", json=body, headers=headers, timeout=30
+            )
+        told = answer.json()
     except requests.JSONDecodeError:
-        raise UserError(f"{url}/predict answered {answer.status_code}, no JSON") from None
+        raise UserError(f"{url}/{route} answered {answer.status_code}, no JSON") from None
     except requests.RequestException as error:
-        raise UserError(f"{url}/predict can't be asked: {error}") from None
+        raise UserError(f"{url}/{route} can't be asked: {error}") from None
     if answer.status_code != 200:
-        raise UserError(f"{url}/predict answered {answer.status_code}: {told['error']['message']}")
+        says = told.get("error", told)
+        raise UserError(f"{url}/{route} answered {answer.status_code}: {says}")
     return told
 
 

@@ -50,6 +50,14 @@ class Bundle:
         """The hash of model and signature."""
         return str(self.evaluation["model_hash"])
 
+    @property
+    def inputs(self) -> list[dict[str, Any]]:
+        """What it takes, without the words for people."""
+        return [
+            {key: value for key, value in each.items() if key != "description"}
+            for each in self.signature["inputs"]
+        ]
+
 
 def read(folder: Path) -> Bundle:
     """A bundle; ReleaseError says what is missing or doesn't fit."""

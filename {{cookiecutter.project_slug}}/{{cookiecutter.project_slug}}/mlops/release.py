@@ -36,6 +36,9 @@ class Target(Protocol):
     def previous(self) -> Path | None:
         """The files of the release to go back to, or None."""
 
+    def outdated(self) -> bool:
+        """Whether the current release would be served by another image or settings now."""
+
     def beside(self, folder: Path) -> AbstractContextManager[servers.Ask]:
         """The same server on a release that is not served yet."""
 
@@ -152,12 +155,15 @@ def _try(
         return Outcome("released", _release(target, challenger, features, rules))
     champion = pairs.read(target.folder())
     served = pairs.Features.of(champion.folder, current["features_run"], current["snapshot"])
-    if not _newer(root, features, served):
-        return Outcome("kept", why)
-    if challenger.signature["inputs"] != champion.signature["inputs"]:
-        return Outcome("kept", f"{why}; the champion does not take its newer features")
-    told = _release(target, champion, features, rules)
-    return Outcome("kept", f"{why}; its newer features are served: {told}")
+    if _newer(root, features, served):
+        if challenger.inputs == champion.inputs:
+            told = _release(target, champion, features, rules)
+            return Outcome("kept", f"{why}; its newer features are served: {told}")
+        why += "; the champion does not take its newer features"
+    if target.outdated():
+        told = _release(target, champion, served, rules)
+        why += f"; it is served anew, by the image and settings of now: {told}"
+    return Outcome("kept", why)
 
 
 def _newer(root: str, features: pairs.Features, served: pairs.Features) -> bool:

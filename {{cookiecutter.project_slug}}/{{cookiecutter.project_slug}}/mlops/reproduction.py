@@ -26,13 +26,14 @@ def reproduce(options: argparse.Namespace) -> int:
     known = runs.kept(root)
     wanted = known[runs.pick(options.run, known, runs.left_out(root))]
     commit = _commit(wanted)
-    if not Path(root, "snapshots", wanted["snapshot"]).is_dir():
+    if not store.has(root, wanted["snapshot"]):
         raise UserError(f"the store has snapshot {wanted['snapshot']} of {_run(wanted)} no more")
+    snapshots = store.snapshot_folder(root, wanted["snapshot"]).parent
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, signal.default_int_handler)  # so that the worktree is removed
     with _worktree(commit) as tree:
         print(f"training again in a worktree of commit {commit}, removed afterwards", flush=True)
-        _lend(tree, Path(root, "snapshots"), wanted["snapshot"])
+        _lend(tree, snapshots, wanted["snapshot"])
         _localise(tree / "config" / f"{options.env}.toml", commit)
         made = _train(tree, options.env, flow.environment(settings))
         if made is None:

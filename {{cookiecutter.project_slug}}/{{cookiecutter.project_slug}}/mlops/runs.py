@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError, nearest
-from . import config, report, store
-from .targets import local
+from . import config, report, store, targets
 
 NONE = "no runs yet: `make train` makes one"
 
@@ -20,10 +19,11 @@ def show(options: argparse.Namespace) -> int:
     """Print all runs, the newest first."""
     from ..metrics import PRIMARY
 
-    root = config.load(options.env).store.root
+    settings = config.load(options.env)
+    root = settings.store.root
     found, notes = kept(root), [told(names) for names in [left_out(root)] if names]
     try:
-        released = local.Endpoint().current() or {}
+        released = targets.of(settings).current() or {}
     except UserError as error:
         released, notes = {}, [*notes, str(error)]
     shown = [each | {"release": _released(run, released)} for run, each in found.items()]
@@ -83,8 +83,7 @@ def _released(run: str, release: dict[str, Any]) -> str:
 
 def _evaluations(root: str) -> dict[str, dict[str, Any] | None]:
     """What the evaluation.json in each folder of the store's runs says, None if that is no use."""
-    found = Path(root, "runs").glob("*/evaluation.json")
-    return {path.parent.name: _evaluation(path) for path in found}
+    return {path.parent.name: _evaluation(path) for path in store.evaluations(root)}
 
 
 def _evaluation(path: Path) -> dict[str, Any] | None:

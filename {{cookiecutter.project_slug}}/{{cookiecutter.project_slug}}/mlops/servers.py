@@ -60,6 +60,13 @@ def model(folder: Path, output: IO[bytes] | None = None) -> Iterator["Server"]:
         yield server
 
 
+@contextmanager
+def asked_alone(folder: Path) -> Iterator[Ask]:
+    """Questions to a model server that runs for them only."""
+    with model(folder) as server, asking(server.url) as ask:
+        yield ask
+
+
 class Server:
     """A server that runs, and where it listens."""
 

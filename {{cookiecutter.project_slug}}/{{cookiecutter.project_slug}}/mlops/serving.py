@@ -114,15 +114,10 @@ def _both(
 
 def _variables(settings: config.Settings, model_url: str) -> dict[str, str]:
     """The API's settings; what stands in the environment already counts more."""
-    chosen = settings.api
     wanted = {
         "ENDPOINT_NAME": settings.project.name,
         "AWS_DEFAULT_REGION": settings.project.aws_region,
-        "CORS_ORIGINS": ",".join(chosen.cors_origins),
-        "CAPTURE": chosen.capture,
-        "CAPTURE_SHARE": str(chosen.capture_share),
-        "CAPTURE_REDACT": ",".join(chosen.capture_redact),
-        "MODEL_TIMEOUT_SECONDS": str(chosen.model_timeout_seconds),
+        **settings.api.variables,
     }
     return wanted | os.environ | {"AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model_url}
 

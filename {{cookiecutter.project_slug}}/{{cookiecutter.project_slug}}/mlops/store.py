@@ -1,12 +1,13 @@
 """The model store: every snapshot and every trained model, written once and never half.
 
 `<root>/snapshots/<hash>/` holds raw tables and snapshot.json, `<root>/snapshots/newest` the hash of
-the one that training takes, `<root>/runs/<run>/` the bundle of a run.
+the one that training takes, `<root>/runs/<run>/` the bundle of a run. The root is a folder, or an
+address `s3://bucket/prefix`.
 """
 
 import hashlib
 import json
-import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
+from . import mirror
+
+SNAPSHOT, EVALUATION = "snapshot.json", "evaluation.json"
 
 
 @contextmanager
@@ -63,7 +67,7 @@ def make_snapshot(root: str, config: Mapping[str, Any]) -> str:
     """Collect the raw tables into the store and return the snapshot's hash."""
     from .. import data
 
-    parent = Path(root, "snapshots")
+    parent = mirror.home(root) / "snapshots"
     with staged(parent) as stage:
         folder = stage / "snapshot"
         folder.mkdir()
@@ -72,42 +76,44 @@ def make_snapshot(root: str, config: Mapping[str, Any]) -> str:
         (folder / "snapshot.json").write_bytes(
             to_json({**about, "created": now(), "previous": newest_snapshot(root)})
         )
+        mirror.keep(root, folder, f"snapshots/{snapshot}", last=SNAPSHOT)
         settle(folder, parent / snapshot)
     return snapshot
 
 
 def make_newest(root: str, snapshot: str) -> None:
     """Let training that names no snapshot take this one."""
-    parent = Path(root, "snapshots")
-    with staged(parent) as stage:
-        (stage / "newest").write_text(snapshot)
-        os.replace(stage / "newest", parent / "newest")
+    mirror.write(root, "snapshots/newest", snapshot)
 
 
 def make_newest_after(root: str, snapshot: str) -> None:
     """Make a snapshot the newest unless another one became it since this one was made."""
-    file = Path(root, "snapshots", snapshot, "snapshot.json")
-    if file.is_file() and read_json(file)["previous"] == newest_snapshot(root):
+    if has(root, snapshot) and about(root, snapshot)["previous"] == newest_snapshot(root):
         make_newest(root, snapshot)
 
 
 def newest_snapshot(root: str) -> str | None:
     """The hash of the snapshot that training takes, or None before the first."""
-    pointer = Path(root, "snapshots", "newest")
-    return pointer.read_text() if pointer.is_file() else None
+    return mirror.read(root, "snapshots/newest")
+
+
+def has(root: str, snapshot: str) -> bool:
+    """Whether the store has a snapshot."""
+    return bool(mirror.bring(root, f"snapshots/{snapshot}", SNAPSHOT))
 
 
 def snapshot_folder(root: str, snapshot: str) -> Path:
     """Where a snapshot's tables lie; UserError if the store has no such snapshot."""
-    folder = Path(root, "snapshots", snapshot)
-    if not (folder / "snapshot.json").is_file():
-        raise UserError(f"the store {root} has no snapshot {snapshot!r}: `make data` makes one")
-    return folder
+    about(root, snapshot)
+    mirror.bring(root, f"snapshots/{snapshot}")
+    return mirror.home(root) / "snapshots" / snapshot
 
 
 def about(root: str, snapshot: str) -> dict[str, Any]:
     """What is known of a snapshot: its snapshot.json."""
-    known: dict[str, Any] = read_json(snapshot_folder(root, snapshot) / "snapshot.json")
+    if not has(root, snapshot):
+        raise UserError(f"the store {root} has no snapshot {snapshot!r}: `make data` makes one")
+    known: dict[str, Any] = read_json(mirror.home(root) / "snapshots" / snapshot / SNAPSHOT)
     return known
 
 
@@ -115,7 +121,7 @@ def previous(root: str, snapshot: str) -> str | None:
     """The last snapshot before this one that came from the same source."""
     known = about(root, snapshot)
     before: str | None = known["previous"]
-    while before and Path(root, "snapshots", before, "snapshot.json").is_file():
+    while before and has(root, before):
         earlier = about(root, before)
         if earlier["source"] == known["source"]:
             return before
@@ -131,16 +137,36 @@ def previous_rows(root: str, snapshot: str) -> dict[str, int] | None:
 
 def write_run(root: str, run: str, files: dict[str, bytes]) -> Path:
     """Keep what a run made, all of it or nothing; returns its folder."""
-    parent = Path(root, "runs")
+    parent = mirror.home(root) / "runs"
     with staged(parent) as stage:
         folder = stage / "run"
         folder.mkdir()
         for name, content in files.items():
             (folder / name).write_bytes(content)
+        mirror.keep(root, folder, f"runs/{run}", last=EVALUATION)
         settle(folder, parent / run)
     return parent / run
 
 
 def run_folder(root: str, run: str) -> Path:
     """Where a run's bundle lies."""
-    return Path(root, "runs", run)
+    mirror.bring(root, f"runs/{run}")
+    return mirror.home(root) / "runs" / run
+
+
+def evaluations(root: str) -> list[Path]:
+    """The files that say of each run how it was judged."""
+    return mirror.bring(root, "runs", f"/{EVALUATION}")
+
+
+def copy_run(source: str, target: str, run: str) -> None:
+    """Bring a run and the snapshot that it was trained on from one store into another."""
+    folder = run_folder(source, run)
+    snapshot = read_json(folder / EVALUATION)["snapshot"]
+    for kind, name, last in (("snapshots", snapshot, SNAPSHOT), ("runs", run, EVALUATION)):
+        copied = mirror.home(source) / kind / name
+        mirror.bring(source, f"{kind}/{name}")
+        mirror.keep(target, copied, f"{kind}/{name}", last)
+        with staged(mirror.home(target) / kind) as stage:
+            shutil.copytree(copied, stage / name)
+            settle(stage / name, mirror.home(target) / kind / name)

@@ -1,11 +1,10 @@
 """A finished run in Comet: one experiment per candidate, tied together by the run id."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
-from . import comet, store
+from . import comet, mirror, store
 
 
 def track(config: Mapping[str, Any], run: str) -> None:
@@ -21,7 +20,7 @@ def track(config: Mapping[str, Any], run: str) -> None:
         return
     root, project = config["store"]["root"], config["project"]["name"]
     try:
-        folder, bundle = Path(root, "tracking"), store.run_folder(root, run)
+        folder, bundle = mirror.home(root) / "tracking", store.run_folder(root, run)
         obstacle = comet.obstacle()
         if obstacle:
             print(f"tracking: offline ({obstacle}), archives in {folder};", end=" ")
@@ -41,7 +40,7 @@ def track(config: Mapping[str, Any], run: str) -> None:
 
 def upload(root: str, project: str) -> None:
     """Send the archives that were not sent yet; UserError says which could not be, and why."""
-    folder = Path(root, "tracking")
+    folder = mirror.home(root) / "tracking"
     archives = sorted(folder.glob("*.zip"))
     if not archives:
         print(f"tracking: nothing to send, no archive waits in {folder}")

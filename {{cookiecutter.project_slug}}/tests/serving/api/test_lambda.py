@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lambda_runtime import run
 from model_stub import EXAMPLE, Model
 
 import app
+from tests.aws.emulator.runtime import run
 
 Json = dict[str, Any]
 API = Path(app.__file__).parent
@@ -17,9 +17,10 @@ HOST = "abc.execute-api.eu-west-1.amazonaws.com"
 
 def rest(method: str, path: str, body: Any = None, query: Json | None = None) -> Json:
     """What a REST API sends for stage `prod`: null for everything that is absent."""
+    proxied = "/" if path == "/" else "/{proxy+}"
     headers = {"Host": HOST, "Content-Type": "application/json"} if body else {"Host": HOST}
     return {
-        "resource": "/{proxy+}",
+        "resource": path if path == "/predict" else proxied,
         "path": path,
         "httpMethod": method,
         "headers": headers,
@@ -152,6 +153,16 @@ assert not loaded, loaded
     )
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) < 5.0
+
+
+def test_a_prediction_is_not_given_by_an_address_that_asks_for_no_key(model: Model) -> None:
+    encoded = rest("POST", "/%70redict", EXAMPLE)
+    decoded = rest("POST", "/predict", EXAMPLE) | {"resource": "/{proxy+}"}
+    known = rest("GET", "/p%72edict", query={"season": "2026", "round": "3"})
+    events = [encoded, decoded, known, rest("POST", "/predict", EXAMPLE)]
+    answers, printed = run(API, "handler.handler", events, **environment(model))
+    assert [answer["statusCode"] for answer in answers] == [404, 404, 404, 200], printed
+    assert model.count("requests") == 1
 
 
 def test_a_warming_event_is_no_request(model: Model) -> None:

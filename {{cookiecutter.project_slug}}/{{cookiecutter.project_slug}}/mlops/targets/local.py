@@ -15,6 +15,7 @@ from typing import Any
 
 from ...errors import ReleaseError, UserError
 from .. import pairs, servers, serving, store
+from . import history
 
 FOLDER = Path("endpoint")
 HISTORY = "history.json"
@@ -65,11 +66,15 @@ class Endpoint:
         before = [self._releases / release for release in self._served()[:-1]]
         return before[-1] if before and before[-1].is_dir() else None
 
-    def history(self) -> list[dict[str, Any]]:
+    def outdated(self) -> bool:
+        """Never: a server that starts is of the image and settings of now."""
+        return False
+
+    def history(self) -> list[history.Event]:
         """What was confirmed: `at`, `event` (released, rolled back), `release`; oldest first."""
         file = self._folder / HISTORY
         try:
-            events: list[dict[str, Any]] = store.read_json(file) if file.exists() else []
+            events: list[history.Event] = store.read_json(file) if file.exists() else []
         except ValueError as error:
             raise UserError(f"{file} is no JSON: {error}") from None
         if not (isinstance(events, list) and all(map(_is_event, events))):
@@ -78,7 +83,7 @@ class Endpoint:
 
     def beside(self, folder: Path) -> AbstractContextManager[servers.Ask]:
         """The model server on a release that is not served yet."""
-        return _asked_alone(folder)
+        return servers.asked_alone(folder)
 
     def update(self, folder: Path) -> None:
         """Copy a release and point at it."""
@@ -100,7 +105,7 @@ class Endpoint:
         """The server that runs here, once it has followed the pointer; else one for the moment."""
         running = serving.running(self._folder)
         if running is None:
-            with _asked_alone(self._folder) as ask:
+            with servers.asked_alone(self._folder) as ask:
                 yield ask
             return
         with servers.asking(running["model_url"]) as ask:
@@ -148,15 +153,8 @@ class Endpoint:
         return pointer.read_text().strip() if pointer.is_file() else None
 
     def _served(self) -> list[str]:
-        """The releases up to the current one; one that was rolled back is not among them."""
-        served: list[str] = []
-        for event in self.history():
-            if event["event"] == "rolled back" and event["release"] in served:
-                while served[-1] != event["release"]:
-                    served.pop()
-            elif served[-1:] != [event["release"]]:
-                served.append(event["release"])
-        return served
+        """The releases up to the current one."""
+        return [event["release"] for event in history.served(self.history())]
 
     def _write(self, name: str, content: bytes) -> None:
         with store.staged(self._folder) as stage:
@@ -167,9 +165,3 @@ class Endpoint:
 def _is_event(value: Any) -> bool:
     names = ("event", "release")
     return isinstance(value, dict) and all(isinstance(value.get(name), str) for name in names)
-
-
-@contextmanager
-def _asked_alone(folder: Path) -> Iterator[servers.Ask]:
-    with servers.model(folder) as server, servers.asking(server.url) as ask:
-        yield ask

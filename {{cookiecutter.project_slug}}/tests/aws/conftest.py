@@ -1,0 +1,69 @@
+"""AWS for a whole session of tests."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import bundles
+import pytest
+from bundles import Runs
+from clouds import ROOT, Cloud, emulated
+from releasing import Project, values
+
+from {{ cookiecutter.project_slug }}.mlops import behaviour, preparation, release
+from {{ cookiecutter.project_slug }}.mlops.targets import sagemaker
+from {{ cookiecutter.project_slug }}.mlops.validation import Report
+
+sys.path += [str(ROOT / "tests" / "serving" / "api"), str(ROOT / "serving" / "api")]
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """The emulator; what AWS's clients would find on this machine is hidden."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        with emulated(tmp_path_factory.mktemp("cloud")) as started:
+            yield started
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """A store with the sample's snapshot, and no run yet."""
+    return bundles.empty(tmp_path_factory.mktemp("sample") / "store")
+
+
+@pytest.fixture
+def project(
+    cloud: Cloud, sample: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Project]:
+    """A project without a release, in a folder of its own, on an empty AWS."""
+    made = sample.frame, sample.lookup, Report([])
+    monkeypatch.setattr(preparation, "engineer", lambda *_: made)
+    for name, value in cloud.environ.items():
+        monkeypatch.setenv(name, value)
+    runs = Runs(str(tmp_path / "store"), sample.snapshot, sample.frame, sample.lookup)
+    project = Project(cloud, runs, values())
+    (tmp_path / "serving").symlink_to(Path("serving").resolve())
+    (tmp_path / "config").symlink_to(Path("config").resolve())
+    monkeypatch.chdir(tmp_path)
+    project.make_ground()
+    yield project
+    cloud.reset()
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Releases are asked after the switch only, and less often."""
+    check = behaviour.check
+
+    def after_the_switch(when: str, ask: Any, *rest: Any) -> None:
+        if ask is not None:
+            check(when, ask, *rest)
+
+    monkeypatch.setattr(behaviour, "ASKS", 3)
+    monkeypatch.setattr(release.behaviour, "check", after_the_switch)
+    monkeypatch.setattr(sagemaker.Endpoint, "beside", lambda *_: nullcontext())

@@ -1,0 +1,88 @@
+"""An image's files under buildah, started and ended as SageMaker starts and ends a container."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+from image_project import Project
+
+from {{ cookiecutter.project_slug }}.mlops import servers
+
+
+@dataclass
+class Container:
+    """The image's files, unpacked, and how it is started."""
+
+    project: Project
+    name: str
+    root: Path
+    entrypoint: list[str]
+
+    @contextmanager
+    def serving(self, model: Path) -> Iterator["Running"]:
+        """The server, with a folder as SageMaker's /opt/ml/model, from its first answer on."""
+        port = servers.free_port()
+        words = ["run", f"--volume={model}:/opt/ml/model:ro", self.name, "--", *self.entrypoint]
+        log = self.project.folder.parent / "server.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                ["buildah", *words, "serve", f"--port={port}"],
+                env=os.environ | self.project.environ,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        running = Running(process, f"http://127.0.0.1:{port}", log)
+        try:
+            running.wait()
+            yield running
+        finally:
+            running.end()
+
+
+@dataclass
+class Running:
+    """A container that runs: the process that started it, and where it answers."""
+
+    starter: "subprocess.Popen[bytes]"
+    url: str
+    log: Path
+
+    def wait(self) -> None:
+        """Until it answers at all."""
+        end = time.monotonic() + 30
+        while True:
+            try:
+                requests.get(f"{self.url}/ping", timeout=5)
+                return
+            except requests.ConnectionError:
+                assert self.starter.poll() is None, self.log.read_text()
+                assert time.monotonic() < end, self.log.read_text()
+                time.sleep(0.05)
+
+    def server(self) -> int:
+        """The process that the entry point became, below those of buildah."""
+        return next(pid for pid in _below(self.starter.pid) if _is_server(pid))
+
+    def end(self) -> int:
+        """Its exit code after SIGTERM."""
+        if self.starter.poll() is None:
+            os.kill(self.server(), signal.SIGTERM)
+        return self.starter.wait(20)
+
+
+def _is_server(pid: int) -> bool:
+    return b"\0gunicorn\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def _below(pid: int) -> Iterator[int]:
+    """The processes that one started, the oldest first."""
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            yield int(child)
+            yield from _below(int(child))

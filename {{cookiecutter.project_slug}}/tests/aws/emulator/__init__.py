@@ -1,0 +1,4 @@
+"""AWS on loopback: moto, what it lacks, and real processes for endpoints and functions.
+
+`python -m tests.aws.emulator --port P --folder F`, from the project's folder.
+"""

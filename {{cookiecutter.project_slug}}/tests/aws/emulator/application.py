@@ -1,0 +1,161 @@
+"""The WSGI application: what is not ours goes to moto."""
+
+import json
+import os
+import shutil
+import threading
+from collections.abc import Iterable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+os.environ["MOTO_ALLOW_NONEXISTENT_REGION"] = "true"  # AWS opens regions faster than moto
+
+from moto.core.base_backend import BackendDict
+from moto.core.config import default_user_config
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug import Request, Response
+
+from . import calls, sagemaker
+from .calls import Calls, Fault
+from .containers import Containers
+
+Json = dict[str, Any]
+
+
+class Application:
+    """AWS, its runtime interfaces, and the emulator's own address `/_emulator/`."""
+
+    def __init__(self, folder: Path, server: Path, url: str) -> None:
+        """Begin empty.
+
+        Args:
+            folder: for what processes need and print.
+            server: the program of the containers.
+            url: where this application answers.
+        """
+        # Roles may name AWS's own policies; functions and jobs are run by us, not by Docker.
+        default_user_config["iam"]["load_aws_managed_policies"] = True
+        default_user_config["lambda"]["use_docker"] = False
+        default_user_config["batch"]["use_docker"] = False
+        default_user_config["stepfunctions"]["execute_state_machine"] = True
+        self._folder, self._url = folder, url
+        self._clear()
+        self._calls = Calls()
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._containers = Containers(folder / "containers", server)
+        self._gateway: Any = None
+        self._batch: Any = None
+        self._conditional, self._starting = threading.Lock(), threading.Lock()
+        sagemaker.install(self._containers)
+
+    def __call__(self, environ: Json, start_response: Any) -> Iterable[bytes]:
+        """Answer a request."""
+        path = environ["PATH_INFO"]
+        if path.startswith("/_emulator/"):
+            return self._told(Request(environ))(environ, start_response)
+        if path.startswith("/_gateway/"):
+            return self._through_gateway(Request(environ))(environ, start_response)
+        call = calls.resolve(environ)
+        if call is None:
+            return self._moto(environ, start_response)
+        if fault := self._calls.keep(call):
+            if fault.cut:
+                calls.cut(call)
+            return calls.answer(call, fault)(environ, start_response)
+        if call.service in ("batch", "cloudformation", "ec2"):
+            _open(call.region)
+        if call.service == "cloudformation":
+            self._with_api_gateway()
+        if call.service in ("batch", "stepfunctions"):
+            self._with_batch()
+        if call.name == "InvokeEndpoint":
+            name = call.parameters["EndpointName"]
+            answer = self._containers.invoke(name, sagemaker.known(name), Request(environ))
+            return answer(environ, start_response)
+        with self._conditional if _has_condition(call) else nullcontext():
+            return self._moto(environ, start_response)
+
+    def close(self) -> None:
+        """End all processes."""
+        self._containers.close()
+        if self._gateway:
+            self._gateway.close()
+        if self._batch:
+            self._batch.end()
+
+    def _told(self, request: Request) -> Response:
+        match request.method, request.path.removeprefix("/_emulator/"):
+            case "GET", "calls":
+                return _json(self._calls.told())
+            case "DELETE", "calls":
+                self._calls.forget()
+            case "POST", "faults":
+                try:
+                    self._calls.fail(Fault(**request.get_json()))
+                except TypeError as error:
+                    return _json({"error": str(error)}, 400)
+            case "DELETE", "faults":
+                self._calls.heal()
+            case "POST", "reset":
+                self._reset()
+            case _:
+                return _json({"error": "there is calls, faults and reset"}, 404)
+        return _json({})
+
+    def _reset(self) -> None:
+        """Forget everything: what AWS has, what was called, what is to fail."""
+        BackendDict.reset()
+        self.close()
+        self._calls.forget()
+        self._calls.heal()
+        self._clear()
+
+    def _clear(self) -> None:
+        for name in ("containers", "functions", "jobs"):
+            shutil.rmtree(self._folder / name, ignore_errors=True)
+
+    def _through_gateway(self, request: Request) -> Response:
+        answer: Response = self._with_api_gateway().answer(request)
+        return answer
+
+    def _with_batch(self) -> None:
+        """Let jobs run, once something needs them: what they import takes a second."""
+        with self._starting:
+            if not self._batch:
+                from . import batch
+
+                batch.install(self._folder / "jobs", self._url)
+                self._batch = batch
+
+    def _with_api_gateway(self) -> Any:
+        """The gateway, once something needs it: what it imports takes 0.4 s."""
+        with self._starting:
+            if self._gateway is None:
+                from . import apigateway, cloudformation
+                from .gateway import Gateway
+
+                apigateway.install()
+                cloudformation.install()
+                self._gateway = Gateway(self._folder / "functions", self._url)
+            return self._gateway
+
+
+def _open(region: str) -> None:
+    """Give a region zones: one that moto does not know has none, and so no default subnets."""
+    from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend, Zone
+
+    if region not in RegionsAndZonesBackend.zones:
+        RegionsAndZonesBackend.zones[region] = [
+            Zone(region_name=region, name=f"{region}{letter}", zone_id=f"{region}-az{number}")
+            for number, letter in enumerate("abc", 1)
+        ]
+
+
+def _has_condition(call: calls.Call) -> bool:
+    """Whether a write is one that may come first only once: moto looks, then writes."""
+    return call.service == "s3" and bool({"IfMatch", "IfNoneMatch"} & set(call.parameters))
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(json.dumps(value), status, content_type="application/json")

@@ -1,0 +1,123 @@
+"""What moto's CloudFormation lacks: whole change sets, and Batch without a role of one's own."""
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+from moto.batch.models import ComputeEnvironment, JobQueue, batch_backends
+from moto.cloudformation.models import ChangeSet
+from moto.cloudformation.responses import CloudFormationResponse
+from moto.iam.exceptions import NotFoundException
+from moto.iam.models import ManagedPolicy, iam_backends
+from moto.s3.models import FakeBucket, s3_backends
+
+SERVICE = "batch.amazonaws.com"
+ROLE = "AWSServiceRoleForBatch"
+_importing = ContextVar("_importing", default=False)
+
+
+def install() -> None:
+    """Add it all to moto."""
+    ChangeSet.apply = _whole(ChangeSet.apply)  # type: ignore[method-assign]
+    response: Any = CloudFormationResponse
+    response._validate_different_update = _later(response._validate_different_update)
+    response.create_change_set = _told_of_imports(response.create_change_set)
+    bucket: Any = FakeBucket
+    found = bucket.create_from_cloudformation_json.__func__
+    bucket.create_from_cloudformation_json = classmethod(_or_imported(found))
+    for kind, kept in (
+        (ManagedPolicy, lambda account, _: iam_backends[account]["aws"].managed_policies),
+        (ComputeEnvironment, lambda *place: _batch(*place)._compute_environments),
+        (JobQueue, lambda *place: _batch(*place)._job_queues),
+    ):
+        kind.delete = _removed_from(kept)  # type: ignore[attr-defined]
+    batch: Any = ComputeEnvironment
+    made = batch.create_from_cloudformation_json.__func__
+    batch.create_from_cloudformation_json = classmethod(_with_service_role(made))
+
+
+def _batch(account: str, region: str) -> Any:
+    return batch_backends[account][region]
+
+
+def _removed_from(kept: Callable[[str, str], dict[str, Any]]) -> Callable[..., None]:
+    """What moto makes from a template and leaves behind goes with the stack."""
+
+    def delete(self: Any, account: str, region: str) -> None:
+        kept(account, region).pop(self.arn)
+
+    return delete
+
+
+def _whole(apply: Callable[[ChangeSet], None]) -> Callable[[ChangeSet], None]:
+    """A stack has the outputs, parameters and tags of its last change set."""
+
+    def applied(self: ChangeSet) -> None:
+        token = _importing.set(getattr(self, "imports", False))
+        try:
+            apply(self)
+        finally:
+            _importing.reset(token)
+        stack = self.stack
+        stack.template, stack.parameters, stack.tags = self.template, self.parameters, self.tags
+        stack._parse_template()
+        stack.output_map = stack._create_output_map()
+
+    return applied
+
+
+def _told_of_imports(create: Callable[..., Any]) -> Callable[..., Any]:
+    """A change set knows whether it takes over what is there already."""
+
+    def create_change_set(self: CloudFormationResponse) -> Any:
+        told = create(self)
+        made: Any = self.cloudformation_backend.change_sets[told.result["Id"]]
+        made.imports = self._get_bool_param("ImportExistingResources")
+        return told
+
+    return create_change_set
+
+
+def _or_imported(create: Callable[..., Any]) -> Callable[..., Any]:
+    """A bucket of the account that is there already is taken over if the change set says so."""
+
+    def imported(
+        cls: type, name: str, resource: Any, account_id: str, region_name: str, **more: Any
+    ) -> Any:
+        there = s3_backends[account_id]["aws"].buckets.get(name)
+        if there is not None and _importing.get():
+            return there
+        return create(cls, name, resource, account_id, region_name, **more)
+
+    return imported
+
+
+def _later(refuse: Callable[..., None]) -> Callable[..., None]:
+    """A change set without changes is made, and fails: AWS does not refuse it."""
+
+    def validate(self: CloudFormationResponse, *args: Any) -> None:
+        if self._get_action() != "CreateChangeSet":
+            refuse(self, *args)
+
+    return validate
+
+
+def _with_service_role(create: Callable[..., Any]) -> Callable[..., Any]:
+    """An environment that names no role takes Batch's own, which is made at the first use."""
+
+    def with_role(
+        cls: type, name: str, resource: Any, account_id: str, region_name: str, **more: Any
+    ) -> Any:
+        resource["Properties"].setdefault("ServiceRole", _service_role(account_id))
+        return create(cls, name, resource, account_id, region_name, **more)
+
+    return with_role
+
+
+def _service_role(account: str) -> str:
+    iam = iam_backends[account]["aws"]
+    try:
+        return str(iam.get_role(ROLE).arn)
+    except NotFoundException:
+        path = f"/aws-service-role/{SERVICE}/"
+        return str(iam.create_role(ROLE, "", path, None, "", [], None, SERVICE).arn)

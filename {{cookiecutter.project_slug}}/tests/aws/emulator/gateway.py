@@ -1,0 +1,229 @@
+"""REST APIs of API Gateway: a request becomes an event for the function behind its method."""
+
+import base64
+import io
+import json
+import re
+import threading
+import uuid
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from moto.apigateway.models import RestAPI, apigateway_backends
+from moto.awslambda.models import LambdaFunction
+from moto.awslambda.utils import get_backend
+from werkzeug import Request, Response
+
+from .runtime import Function, lambda_modules
+
+Json = dict[str, Any]
+SECONDS = 29
+"""How long API Gateway waits for a function."""
+JSON = "application/json"
+REFUSALS = {
+    "MISSING_AUTHENTICATION_TOKEN": (403, "Missing Authentication Token"),
+    "INVALID_API_KEY": (403, "Forbidden"),
+    "INTEGRATION_TIMEOUT": (504, "Endpoint request timed out"),
+}
+INTEGRATION = re.compile(
+    r".*:lambda:path/[\d-]+/functions/"
+    r"arn:[\w-]+:lambda:(?P<region>[\w-]+):(?P<account>\d{12})"
+    r":function:(?P<name>[\w-]+)(:(?P<qualifier>[\w$-]+))?/invocations"
+)
+
+
+class Gateway:
+    """All REST APIs, and the process of each function behind them."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        """Begin with none.
+
+        Args:
+            folder: for unpacked functions and logs.
+            url: where the functions find AWS.
+        """
+        self._folder, self._url = folder, url
+        self._functions: dict[str, tuple[Json, Function]] = {}
+        self._lock = threading.Lock()
+
+    def answer(self, request: Request) -> Response:
+        """The answer to a request to `/_gateway/<rest-api-id>/<stage>/<path>`."""
+        _, _, number, stage, *rest = request.path.split("/")
+        path = "/" + "/".join(rest)
+        backend: Any = next(
+            (each for _, _, each in apigateway_backends.iter_backends() if number in each.apis),
+            None,
+        )
+        if backend is None or stage not in backend.apis[number].stages:
+            return _refused(403, "Forbidden")
+        api = backend.apis[number]
+        found = _method(api, request.method, path)
+        if found is None:
+            return _by_itself(api, "MISSING_AUTHENTICATION_TOKEN")
+        resource, method, values = found
+        key = request.headers.get("x-api-key", "")
+        key_id = _key_id(backend, number, stage, key)
+        if method.api_key_required and key_id is None:
+            return _by_itself(api, "INVALID_API_KEY")
+        to = INTEGRATION.fullmatch(method.method_integration.uri or "")
+        if to is None:
+            return _refused(500, "Internal server error")
+        functions = get_backend(to["account"], to["region"])
+        function = functions.get_function(to["name"], to["qualifier"])
+        identity = {"apiKey": key or None, "apiKeyId": key_id}
+        event = _event(request, resource, path, stage, number, values, identity)
+        answer = self._process(function).ask(event, min(SECONDS, int(function.timeout)))
+        return _by_itself(api, "INTEGRATION_TIMEOUT") if answer is None else _response(answer)
+
+    def close(self) -> None:
+        """End all processes."""
+        with self._lock:
+            functions, self._functions = self._functions, {}
+        for _, function in functions.values():
+            function.end()
+
+    def _process(self, function: LambdaFunction) -> Function:
+        """The function's process: the same one until its code or its configuration changes."""
+        said = {
+            "code": function.code_sha_256,
+            "handler": function.handler,
+            "variables": dict(function.environment_vars),
+        }
+        with self._lock:
+            before, process = self._functions.get(function.function_arn, ({}, None))
+            if process and (before != said or process.ended):
+                process.end()
+                process = None
+            if process is None:
+                process = self._start(function)
+                self._functions[function.function_arn] = said, process
+            return process
+
+    def _start(self, function: LambdaFunction) -> Function:
+        folder = self._folder / f"{function.function_name}-{uuid.uuid4().hex[:8]}"
+        with zipfile.ZipFile(io.BytesIO(function.code_bytes)) as code:
+            code.extractall(folder)
+        role = str(function.role).rsplit("/")[-1]
+        added = {
+            "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),
+            "AWS_REGION": function.region,
+            "AWS_DEFAULT_REGION": function.region,
+            "AWS_ACCESS_KEY_ID": role,  # who calls: the function's role
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_ENDPOINT_URL": self._url,
+            "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": self._url,
+        }
+        return Function(
+            folder,
+            function.handler,
+            dict(function.environment_vars) | added,
+            lambda_modules(self._folder / "lambda-modules"),
+            folder.with_suffix(".log"),
+        )
+
+
+def _method(api: RestAPI, verb: str, path: str) -> tuple[str, Any, Json | None] | None:
+    """The resource's path, the method, and the values of the path's parameters."""
+    resources = {each.get_path(): each.resource_methods for each in api.resources.values()}
+    for template in sorted(resources, key=_vagueness):
+        pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(template))
+        pattern = re.sub(r"\\\{(\w+)\\\+\\\}", r"(?P<\1>.+)", pattern)
+        if found := re.fullmatch(pattern, path.rstrip("/") or "/"):
+            methods = resources[template]
+            if method := methods.get(verb) or methods.get("ANY"):
+                return template, method, found.groupdict() or None
+    return None
+
+
+def _vagueness(template: str) -> tuple[int, int, int]:
+    """Orders a path's candidates as API Gateway does: exact ones before parameters."""
+    return template.count("+}"), template.count("{"), -len(template)
+
+
+def _key_id(backend: Any, api: str, stage: str, value: str) -> str | None:
+    """The id of a key, if a usage plan of this stage has it."""
+    for plan in backend.usage_plans.values():
+        if any(each.get("apiId") == api and each.get("stage") == stage for each in plan.api_stages):
+            for number in backend.usage_plan_keys.get(plan.id, {}):
+                key = backend.keys.get(number)
+                if value and key and key.enabled and key.value == value:
+                    return str(key.id)
+    return None
+
+
+def _event(
+    request: Request,
+    resource: str,
+    path: str,
+    stage: str,
+    api: str,
+    values: Json | None,
+    identity: Json,
+) -> Json:
+    """What API Gateway sends to a function: null for everything that is absent."""
+    headers = {name: request.headers.getlist(name) for name, _ in request.headers}
+    query = {name: request.args.getlist(name) for name in request.args}
+    body = request.get_data()
+    try:
+        text, encoded = body.decode(), False
+    except UnicodeDecodeError:
+        text, encoded = base64.b64encode(body).decode(), True
+    return {
+        "resource": resource,
+        "path": path,
+        "httpMethod": request.method,
+        "headers": {name: given[-1] for name, given in headers.items()} or None,
+        "multiValueHeaders": headers or None,
+        "queryStringParameters": {name: given[-1] for name, given in query.items()} or None,
+        "multiValueQueryStringParameters": query or None,
+        "pathParameters": values,
+        "stageVariables": None,
+        "requestContext": {
+            "resourcePath": resource,
+            "httpMethod": request.method,
+            "path": f"/{stage}{path}",
+            "stage": stage,
+            "apiId": api,
+            "requestId": str(uuid.uuid4()),
+            "domainName": request.host,
+            "protocol": "HTTP/1.1",
+            "authorizer": None,
+            "identity": {
+                "sourceIp": request.remote_addr,
+                "userAgent": request.headers.get("User-Agent"),
+                **identity,
+            },
+        },
+        "body": text or None,
+        "isBase64Encoded": encoded,
+    }
+
+
+def _by_itself(api: RestAPI, kind: str) -> Response:
+    """What API Gateway answers without the function, in the words that the API has for it."""
+    response = _refused(*REFUSALS[kind])
+    if told := api.gateway_responses.get(kind):
+        response.status_code = int(told.status_code or response.status_code)
+        response.set_data((told.response_templates or {}).get(JSON, response.get_data()))
+        for name, value in (told.response_parameters or {}).items():
+            response.headers[name.removeprefix("gatewayresponse.header.")] = value.strip("'")
+    return response
+
+
+def _response(answer: Json) -> Response:
+    if "statusCode" not in answer:
+        return _refused(502, "Internal server error")
+    body = answer.get("body") or ""
+    content = base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
+    response = Response(content, answer["statusCode"], content_type=JSON)
+    several = answer.get("multiValueHeaders") or {}
+    one = {name: [value] for name, value in (answer.get("headers") or {}).items()}
+    for name, given in {**one, **several}.items():
+        response.headers.setlist(name, [str(each) for each in given])
+    return response
+
+
+def _refused(status: int, message: str) -> Response:
+    return Response(json.dumps({"message": message}), status, content_type=JSON)

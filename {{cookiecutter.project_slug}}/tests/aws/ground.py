@@ -1,0 +1,181 @@
+"""A made-up environment on the emulator: commands are run for it, and it is filled."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import templates
+
+from {{ cookiecutter.project_slug }}.mlops import config
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = config.__name__.partition(".")[0]
+ACCOUNT, REGION = templates.PARAMETERS["AWS::AccountId"], templates.PARAMETERS["AWS::Region"]
+STEM, BUCKET = templates.PARAMETERS["Stem"], templates.PARAMETERS["Bucket"]
+TAGS = {"project": "project", "environment": "staging"}
+
+
+class Ground:
+    """A folder with a configuration, from which commands are run against the emulator."""
+
+    def __init__(self, folder: Path, cloud: Any) -> None:
+        """Lay the project's own configuration there, with another name, region and repository."""
+        self.folder, self.cloud = folder, cloud
+        (folder / "config").mkdir()
+        (folder / "infra").symlink_to(ROOT / "infra")
+        for environment in ("staging", "prod"):
+            values = (ROOT / "config" / f"{environment}.toml").read_text()
+            self.configure(values, environment, name="project", aws_region=REGION)
+            self.change(
+                environment,
+                account=ACCOUNT,
+                github="org/repo",
+                github_ids="11/22",
+                alert_email="ops@example.org",
+            )
+
+    def configure(self, text: str, environment: str, **values: str) -> None:
+        """Write a configuration with other values."""
+        lines = text.splitlines()
+        for key, value in values.items():
+            found = [number for number, line in enumerate(lines) if line.startswith(f"{key} = ")]
+            lines[found[0]] = f'{key} = "{value}"'
+        (self.folder / "config" / f"{environment}.toml").write_text("\n".join(lines))
+
+    def change(self, environment: str, **values: str) -> None:
+        """Change values of a configuration."""
+        file = self.folder / "config" / f"{environment}.toml"
+        self.configure(file.read_text(), environment, **values)
+
+    def run(self, *words: str, environment: str = "staging") -> subprocess.CompletedProcess[str]:
+        """Run a command of the project as its Makefile does."""
+        found = os.pathsep.join([self.cloud.environ["PYTHONPATH"], str(ROOT)])
+        return subprocess.run(
+            [sys.executable, "-m", PACKAGE, "--env", environment, *words],
+            cwd=self.folder,
+            env={"PATH": os.environ["PATH"], **self.cloud.environ, "PYTHONPATH": found},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    def client(self, service: str) -> Any:
+        """A client of the region."""
+        import boto3
+
+        return boto3.client(
+            service,
+            region_name=REGION,
+            endpoint_url=self.cloud.url,
+            aws_access_key_id="testing",
+            aws_secret_access_key="testing",
+        )
+
+
+def fill(ground: Ground) -> dict[str, str]:
+    """Make one of each kind that deployments leave, by the kind's name."""
+    sagemaker, s3 = ground.client("sagemaker"), ground.client("s3")
+    tags = [{"Key": key, "Value": value} for key, value in TAGS.items()]
+    # the emulator's CloudFormation does not: infra/foundation.yaml says it
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    for key in ("store/runs/1/model.onnx", "releases/a/model.tar.gz", "releases/a/model.tar.gz"):
+        s3.put_object(Bucket=BUCKET, Key=key, Body=os.urandom(4))
+    s3.delete_object(Bucket=BUCKET, Key="releases/a/model.tar.gz")
+    role = f"arn:aws:iam::{ACCOUNT}:role/{STEM}-sagemaker"
+    container = {"Image": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{STEM}-model:none"}
+    variant = {"VariantName": "live", "ModelName": f"{STEM}-a", "InstanceType": "ml.m5.large"}
+    sagemaker.create_model(
+        ModelName=f"{STEM}-a", ExecutionRoleArn=role, PrimaryContainer=container, Tags=tags
+    )
+    sagemaker.create_endpoint_config(
+        EndpointConfigName=f"{STEM}-a",
+        ProductionVariants=[{**variant, "InitialInstanceCount": 1, "InitialVariantWeight": 1}],
+        Tags=tags,
+    )
+    sagemaker.create_endpoint(EndpointName=STEM, EndpointConfigName=f"{STEM}-a", Tags=tags)
+    sagemaker.create_model_package_group(ModelPackageGroupName=STEM, Tags=tags)
+    package = sagemaker.create_model_package(
+        ModelPackageGroupName=STEM, ModelPackageDescription="of run 1"
+    )["ModelPackageArn"]
+    target = {
+        "ServiceNamespace": "sagemaker",
+        "ResourceId": f"endpoint/{STEM}/variant/live",
+        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+    }
+    scaling = ground.client("application-autoscaling")
+    scaling.register_scalable_target(**target, MinCapacity=1, MaxCapacity=2)
+    image = ground.client("ecr").put_image(
+        repositoryName=f"{STEM}-model", imageTag="a", imageManifest=json.dumps(MANIFEST)
+    )["image"]["imageId"]["imageDigest"]
+    ground.client("cloudwatch").put_metric_alarm(
+        AlarmName=f"{STEM}-canary",
+        Namespace="AWS/SageMaker",
+        MetricName="Invocation5XXErrors",
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    ground.client("logs").create_log_group(logGroupName=f"/aws/sagemaker/Endpoints/{STEM}")
+    ground.client("secretsmanager").create_secret(Name=f"{STEM}/comet", SecretString="{}")
+    ground.client("cloudformation").create_stack(
+        StackName=f"{STEM}-api", TemplateBody=json.dumps(API), Tags=tags
+    )
+    return {
+        "API stack": f"{STEM}-api",
+        "scaling target": target["ResourceId"],
+        "endpoint": STEM,
+        "endpoint configuration": f"{STEM}-a",
+        "model": f"{STEM}-a",
+        "registered model": package,
+        "model registry group": STEM,
+        "image": image,
+        "compute stack": f"{STEM}-compute",
+        "foundation stack": f"{STEM}-foundation",
+        "alarm": f"{STEM}-canary",
+        "log group": f"/aws/sagemaker/Endpoints/{STEM}",
+        "secret": f"{STEM}/comet",
+    }
+
+
+MANIFEST = {
+    "schemaVersion": 2,
+    "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+    "config": {"digest": f"sha256:{'0' * 64}", "size": 1, "mediaType": "application/json"},
+    "layers": [],
+}
+API = {
+    "Resources": {
+        "Logs": {
+            "Type": "AWS::Logs::LogGroup",
+            "Properties": {"LogGroupName": f"/aws/lambda/{STEM}-api"},
+        }
+    }
+}
+
+
+def other_place(ground: Ground) -> Callable[[], bool]:
+    """Make what belongs to a place whose stem begins as ours; the answer: is it still there?"""
+    sagemaker = ground.client("sagemaker")
+    tags = [{"Key": "project", "Value": "project-staging"}, {"Key": "environment", "Value": "a"}]
+    name = f"{STEM}-a-b"
+    sagemaker.create_model(
+        ModelName=name,
+        ExecutionRoleArn=f"arn:aws:iam::{ACCOUNT}:role/{STEM}-a-sagemaker",
+        PrimaryContainer={"Image": "other"},
+        Tags=tags,
+    )
+
+    def there() -> bool:
+        with suppress(sagemaker.exceptions.ClientError):
+            return bool(sagemaker.describe_model(ModelName=name))
+        return False
+
+    return there

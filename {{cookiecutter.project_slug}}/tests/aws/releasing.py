@@ -1,0 +1,146 @@
+"""A project whose runs are released on the emulated AWS, in the process of the tests."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from bundles import Runs
+from clouds import Cloud
+
+from {{ cookiecutter.project_slug }}.mlops import aws, config, release
+from {{ cookiecutter.project_slug }}.mlops.targets import sagemaker
+
+RULES = config.Release(margin=0.25, latency_ms=2000.0, keep=2)
+INSTANCES = {
+    "type": "ml.m5.large",
+    "least": 2,
+    "most": 4,
+    "requests_a_minute": 600,
+    "capture_share": 0.25,
+    "canary_percent": 10,
+    "canary_seconds": 300,
+}
+READS = ("Get", "List", "Describe", "Head", "Invoke")
+
+
+class Project:
+    """The staging environment of a project, its ground made.
+
+    Attributes:
+        cloud: the emulator.
+        runs: its model store.
+        values: config/staging.toml.
+    """
+
+    def __init__(self, cloud: Cloud, runs: Runs, values: dict[str, Any]) -> None:
+        self.cloud, self.runs, self.values = cloud, runs, values
+        self.image = ""
+
+    @property
+    def place(self) -> aws.Place:
+        return aws.Place(config.check(self.values))
+
+    def target(self, keep: int = RULES.keep) -> sagemaker.Endpoint:
+        return sagemaker.Endpoint(self.place, self.image, keep)
+
+    def make_ground(self) -> None:
+        """What `make bootstrap` and `make image` make, as far as a release needs it."""
+        place = self.place
+        s3 = self.cloud.client("s3")
+        where = {"LocationConstraint": place.region}
+        s3.create_bucket(Bucket=place.bucket, CreateBucketConfiguration=where)
+        s3.put_bucket_versioning(Bucket=place.bucket, VersioningConfiguration={"Status": "Enabled"})
+        self.cloud.client("ecr").create_repository(repositoryName=place.image_repository)
+        self.cloud.client("sagemaker").create_model_package_group(
+            ModelPackageGroupName=place.registry_group
+        )
+        self.push("first")
+
+    def push(self, content: str) -> str:
+        """Put another image into the registry and use it."""
+        place = self.place
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+            "layers": [{"digest": "sha256:" + hashlib.sha256(content.encode()).hexdigest()}],
+        }
+        pushed = self.cloud.client("ecr").put_image(
+            repositoryName=place.image_repository,
+            imageManifest=json.dumps(manifest),
+            imageTag=content,
+        )
+        digest = pushed["image"]["imageId"]["imageDigest"]
+        host = f"{place.aws.account}.dkr.ecr.{place.region}.amazonaws.com"
+        self.image = f"{host}/{place.image_repository}@{digest}"
+        return str(digest)
+
+    def use_instances(self, **changed: Any) -> None:
+        self.values["aws"].pop("serverless", None)
+        self.values["aws"]["instances"] = INSTANCES | changed
+
+    def deploy(self, keep: int = RULES.keep) -> release.Outcome:
+        return release.deploy(self.target(keep), self.runs.root, RULES)
+
+    def roll_back(self) -> release.Outcome:
+        return release.roll_back(self.target(), RULES)
+
+    def served(self) -> tuple[str, str]:
+        """The runs of the model and of the features that the endpoint itself says it serves."""
+        with self.target().asked() as ask:
+            facts = ask({"describe": True})["release"]
+        current = self.target().current()
+        assert current == facts
+        return facts["run"], facts["features_run"]
+
+    def endpoint(self) -> dict[str, Any]:
+        described: dict[str, Any] = self.cloud.client("sagemaker").describe_endpoint(
+            EndpointName=self.place.endpoint
+        )
+        return described
+
+    def names(self) -> tuple[set[str], set[str]]:
+        """Of the models and of the configurations there are."""
+        client = self.cloud.client("sagemaker")
+        return (
+            {each["ModelName"] for each in client.list_models()["Models"]},
+            {
+                each["EndpointConfigName"]
+                for each in client.list_endpoint_configs()["EndpointConfigs"]
+            },
+        )
+
+    def archives(self) -> set[str]:
+        """The keys of the archives in the bucket, of old versions too."""
+        found = self.cloud.client("s3").list_object_versions(
+            Bucket=self.place.bucket, Prefix="releases/"
+        )
+        return {
+            each["Key"]
+            for each in found.get("Versions", [])
+            if each["Key"].endswith("model.tar.gz")
+        }
+
+    def history(self) -> list[dict[str, Any]]:
+        return self.target().history()
+
+    def made(self) -> list[str]:
+        """What was called since `forget` and changes something; not who deploys."""
+        return [
+            f"{call['service']}:{call['operation']}"
+            for call in self.cloud.calls()
+            if not call["operation"].startswith(READS)
+            and call["parameters"].get("Key") != "endpoint/deploying.json"
+        ]
+
+
+def values() -> dict[str, Any]:
+    """config/staging.toml as it is."""
+    return config.parse(Path("config", "staging.toml").read_text())
+
+
+def read(url: str, cloud: Cloud) -> bytes:
+    """An object of S3."""
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    content: bytes = cloud.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    return content

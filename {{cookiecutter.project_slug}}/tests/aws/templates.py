@@ -1,0 +1,131 @@
+"""The templates as values: their resources, and what their roles are granted."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cfnlint.decode.cfn_yaml import load as load_yaml
+
+FOLDER = Path(__file__).resolve().parents[2] / "infra"
+NAMES = ("account", "foundation", "compute")
+PARAMETERS = {
+    "AWS::Partition": "aws",
+    "AWS::Region": "eu-west-1",
+    "AWS::AccountId": "123456789012",
+    "Stem": "project-staging",
+    "Project": "project",
+    "Environment": "staging",
+    "Rehearsal": "project-staging",
+    "Bucket": "project-staging-123456789012",
+}
+ARNS = {
+    "AWS::S3::Bucket": ("BucketName", "arn:aws:s3:::{}"),
+    "AWS::ECR::Repository": (
+        "RepositoryName",
+        "arn:aws:ecr:eu-west-1:123456789012:repository/{}",
+    ),
+    "AWS::IAM::Role": ("RoleName", "arn:aws:iam::123456789012:role/{}"),
+    "AWS::DynamoDB::Table": ("TableName", "arn:aws:dynamodb:eu-west-1:123456789012:table/{}"),
+}
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A permission of a role."""
+
+    role: str
+    sid: str
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    conditions: dict[str, dict[str, Any]]
+
+
+def load(name: str) -> dict[str, Any]:
+    """A template, with CloudFormation's functions as dictionaries."""
+    return json.loads(json.dumps(load_yaml(str(FOLDER / f"{name}.yaml"))))
+
+
+def resources(name: str) -> dict[str, str]:
+    """The type of each resource by its logical name."""
+    return {key: each["Type"] for key, each in load(name)["Resources"].items()}
+
+
+def roles(name: str) -> list[str]:
+    """The logical names of a template's roles."""
+    return [key for key, kind in resources(name).items() if kind == "AWS::IAM::Role"]
+
+
+def statements(name: str, role: str) -> list[Statement]:
+    """What a role of a template may do, by its own policies and by the template's that it has."""
+    template = load(name)
+    properties = template["Resources"][role]["Properties"]
+    documents = [each["PolicyDocument"] for each in properties.get("Policies", [])]
+    for each in properties.get("ManagedPolicyArns", []):
+        if isinstance(each, dict) and "Ref" in each:
+            policy = template["Resources"][each["Ref"]]
+            documents.append(policy["Properties"]["PolicyDocument"])
+    return [
+        Statement(
+            role,
+            each["Sid"],
+            tuple(_listed(each["Action"])),
+            tuple(str(plain(one, template)) for one in _listed(each["Resource"])),
+            plain(each.get("Condition", {}), template),
+        )
+        for document in documents
+        for each in document["Statement"]
+    ]
+
+
+def granted(name: str, role: str) -> set[str]:
+    """The actions that a role of a template may call, as `s3:GetObject`."""
+    return {action for each in statements(name, role) for action in each.actions}
+
+
+def all_statements() -> Iterator[Statement]:
+    """Those of every role of every template."""
+    for name in NAMES:
+        for role in roles(name):
+            yield from statements(name, role)
+
+
+def size(name: str, policy: Any) -> int:
+    """The characters of a policy as IAM counts them: without white space."""
+    return len(re.sub(r"\s", "", json.dumps(plain(policy, load(name)))))
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def plain(value: Any, template: dict[str, Any] | str) -> Any:
+    """A value with its references resolved, for a made-up place."""
+    if isinstance(template, str):
+        template = load(template)
+    if isinstance(value, list):
+        return [plain(each, template) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if "Fn::Sub" in value:
+        return re.sub(r"\$\{([^}]+)\}", lambda m: _referred(m[1], template), value["Fn::Sub"])
+    if "Fn::GetAtt" in value:
+        return _referred(".".join(_listed(value["Fn::GetAtt"])), template)
+    if "Ref" in value:
+        return _referred(value["Ref"], template)
+    return {key: plain(each, template) for key, each in value.items()}
+
+
+def _referred(name: str, template: dict[str, Any]) -> str:
+    if name in PARAMETERS:
+        return PARAMETERS[name]
+    resource = template["Resources"].get(name.removesuffix(".Arn"))
+    if resource is None:  # a parameter whose value no policy depends on
+        return name
+    named, arn = ARNS.get(resource["Type"], ("", ""))
+    if not named:
+        return name
+    value = str(plain(resource["Properties"][named], template))
+    return arn.format(value) if name.endswith(".Arn") else value

@@ -1,0 +1,338 @@
+"""SageMaker's endpoints with real containers, by AWS's own clients."""
+
+import io
+import json
+import tarfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import bundles
+import pytest
+from botocore.exceptions import ClientError
+from clouds import Cloud, python
+
+from {{ cookiecutter.project_slug }}.mlops import pairs
+
+Json = dict[str, Any]
+BUCKET, REPOSITORY = "emulator-test", "emulator-test"
+ROLE = "arn:aws:iam::123456789012:role/some-role"
+VARIANT = {
+    "VariantName": "AllTraffic",
+    "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 2},
+}
+MANIFEST = {
+    "schemaVersion": 2,
+    "mediaType": "application/vnd.oci.image.manifest.v1+json",
+    "config": {"digest": "sha256:1", "size": 1},
+    "layers": [],
+}
+
+
+@pytest.fixture(scope="module")
+def releases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Archives of releases: two good ones, two that are broken at the endpoint, one not whole."""
+    runs = bundles.empty(tmp_path_factory.mktemp("store"))
+    wrong, crashing = ({"where": ["endpoint"], "how": how} for how in ("is wrong", "crashes"))
+    folders = {
+        "first": runs.keep("1", bundles.GRID),
+        "second": runs.keep("2", bundles.BETTER),
+        "wrong": runs.keep("3", bundles.GRID, fault=wrong),
+        "crashing": runs.keep("4", bundles.GRID, fault=crashing),
+    }
+    made = {
+        name: _release(folder, tmp_path_factory.mktemp(name)) for name, folder in folders.items()
+    }
+    return {**made, "half": _archive({"release.json": b"{}"}), "none": b"no archive"}
+
+
+@pytest.fixture(scope="module")
+def ground(cloud: Cloud, releases: dict[str, bytes]) -> Iterator[str]:
+    """A bucket with the releases, and an image; its address."""
+    cloud.reset()
+    s3, ecr = cloud.client("s3"), cloud.client("ecr")
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": cloud.region})
+    for name, content in releases.items():
+        s3.put_object(Bucket=BUCKET, Key=f"{name}.tar.gz", Body=content)
+    ecr.create_repository(repositoryName=REPOSITORY)
+    image = ecr.put_image(repositoryName=REPOSITORY, imageManifest=json.dumps(MANIFEST))["image"]
+    registry = f"123456789012.dkr.ecr.{cloud.region}.amazonaws.com"
+    yield f"{registry}/{REPOSITORY}@{image['imageId']['imageDigest']}"
+    cloud.reset()
+
+
+@pytest.fixture
+def make(cloud: Cloud, ground: str) -> Callable[..., str]:
+    """Makes a model and a configuration of it, by the name of a release."""
+
+    def configuration(name: str, release: str, **changed: Any) -> str:
+        sagemaker = cloud.client("sagemaker")
+        url = f"s3://{BUCKET}/{release}.tar.gz"
+        container = {"Image": ground, "ModelDataUrl": url} | changed
+        sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
+        sagemaker.create_endpoint_config(
+            EndpointConfigName=name, ProductionVariants=[VARIANT | {"ModelName": name}]
+        )
+        return name
+
+    return configuration
+
+
+@pytest.fixture(scope="module")
+def served(cloud: Cloud, ground: str) -> str:
+    """An endpoint in service with the first release, for tests that leave it as it is."""
+    sagemaker = cloud.client("sagemaker")
+    container = {"Image": ground, "ModelDataUrl": f"s3://{BUCKET}/first.tar.gz"}
+    sagemaker.create_model(ModelName="served", ExecutionRoleArn=ROLE, PrimaryContainer=container)
+    variant = VARIANT | {"ModelName": "served"}
+    sagemaker.create_endpoint_config(EndpointConfigName="served", ProductionVariants=[variant])
+    sagemaker.create_endpoint(EndpointName="served", EndpointConfigName="served")
+    assert _settled(cloud, "served")["EndpointStatus"] == "InService"
+    return "served"
+
+
+def test_an_update_fails_no_request(cloud: Cloud, make: Callable[..., str]) -> None:
+    sagemaker = cloud.client("sagemaker")
+    sagemaker.create_endpoint(EndpointName="e", EndpointConfigName=make("e-1", "first"))
+    assert sagemaker.describe_endpoint(EndpointName="e")["EndpointStatus"] == "Creating"
+    with pytest.raises(ClientError, match="ServiceUnavailable"):
+        _asked(cloud, "e")
+    assert _settled(cloud, "e")["EndpointStatus"] == "InService"
+    first = _asked(cloud, "e")["release"]["release"]
+    seen, stop = [first], threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            seen.append(_asked(cloud, "e")["release"]["release"])
+
+    with ThreadPoolExecutor(2) as pool:
+        asking = [pool.submit(ask) for _ in range(2)]
+        sagemaker.update_endpoint(
+            EndpointName="e",
+            EndpointConfigName=make("e-2", "second"),
+            RetainAllVariantProperties=False,
+            DeploymentConfig={
+                "BlueGreenUpdatePolicy": {
+                    "TrafficRoutingConfiguration": {
+                        "Type": "ALL_AT_ONCE",
+                        "WaitIntervalInSeconds": 0,
+                    }
+                }
+            },
+        )
+        now = sagemaker.describe_endpoint(EndpointName="e")
+        assert (now["EndpointStatus"], now["EndpointConfigName"]) == ("Updating", "e-1")
+        assert now["PendingDeploymentSummary"]["EndpointConfigName"] == "e-2"
+        with pytest.raises(ClientError, match="in-progress"):
+            sagemaker.delete_endpoint(EndpointName="e")
+        then = _settled(cloud, "e")
+        last = _asked(cloud, "e")["release"]["release"]
+        stop.set()
+        for each in asking:
+            each.result()
+    assert then["EndpointConfigName"] == "e-2"
+    assert last != first
+    assert {first, last} == set(seen)
+    sagemaker.delete_endpoint(EndpointName="e")
+    with pytest.raises(ClientError, match=r"ValidationError.*not found"):
+        _asked(cloud, "e")
+
+
+@pytest.mark.parametrize(
+    ("release", "changed", "reason"),
+    [
+        ("missing", {}, "Failed to download model data"),
+        ("none", {}, "Failed to extract model data"),
+        ("half", {}, "did not pass the ping health check"),
+        ("first", {"Environment": {"GUNICORN_CMD_ARGS": "--config=none"}}, "'none' doesn't exist"),
+        ("first", {"Image": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/r:1"}, "does not exist"),
+    ],
+)
+def test_what_can_not_start_fails(
+    cloud: Cloud,
+    make: Callable[..., str],
+    served: str,
+    release: str,
+    changed: Json,
+    reason: str,
+) -> None:
+    name = make(f"bad-{abs(hash((release, str(changed))))}", release, **changed)
+    sagemaker = cloud.client("sagemaker")
+    sagemaker.create_endpoint(EndpointName="bad", EndpointConfigName=name)
+    failed = _settled(cloud, "bad")
+    assert failed["EndpointStatus"] == "Failed"
+    assert reason in failed["FailureReason"]
+    sagemaker.delete_endpoint(EndpointName="bad")
+    before = _asked(cloud, served)
+    sagemaker.update_endpoint(EndpointName=served, EndpointConfigName=name)
+    kept = _settled(cloud, served)
+    assert (kept["EndpointStatus"], kept["EndpointConfigName"]) == ("InService", "served")
+    assert reason in kept["FailureReason"]
+    assert _asked(cloud, served) == before
+
+
+def test_a_release_can_be_wrong_at_the_endpoint_alone(
+    cloud: Cloud, make: Callable[..., str], served: str
+) -> None:
+    sagemaker = cloud.client("sagemaker")
+    sagemaker.create_endpoint(EndpointName="w", EndpointConfigName=make("w", "wrong"))
+    _settled(cloud, "w")
+    example = _asked(cloud, served)["example"]
+    good, bad = (_asked(cloud, name, {"requests": [example]})["results"] for name in (served, "w"))
+    assert good != bad
+    sagemaker.delete_endpoint(EndpointName="w")
+
+
+def test_a_container_that_crashes_is_an_error_of_the_model(
+    cloud: Cloud, make: Callable[..., str]
+) -> None:
+    sagemaker = cloud.client("sagemaker")
+    sagemaker.create_endpoint(EndpointName="c", EndpointConfigName=make("c", "crashing"))
+    assert _settled(cloud, "c")["EndpointStatus"] == "InService"
+    with pytest.raises(ClientError, match="ModelError"):
+        _asked(cloud, "c")
+    sagemaker.delete_endpoint(EndpointName="c")
+
+
+def test_an_endpoint_of_instances_stays_one(cloud: Cloud, make: Callable[..., str]) -> None:
+    sagemaker, name = cloud.client("sagemaker"), make("i", "first")
+    variant = {"VariantName": "V", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    sagemaker.create_endpoint_config(
+        EndpointConfigName="i-instances", ProductionVariants=[variant | {"ModelName": name}]
+    )
+    sagemaker.create_endpoint(EndpointName="i", EndpointConfigName="i-instances")
+    (serving,) = _settled(cloud, "i")["ProductionVariants"]
+    assert (serving["VariantName"], serving["CurrentInstanceCount"]) == ("V", 1)
+    with pytest.raises(ClientError, match="become serverless"):
+        sagemaker.update_endpoint(EndpointName="i", EndpointConfigName=name)
+    sagemaker.delete_endpoint(EndpointName="i")
+
+
+def test_names_and_what_they_name_are_checked(
+    cloud: Cloud, make: Callable[..., str], served: str
+) -> None:
+    sagemaker = cloud.client("sagemaker")
+    make("one", "first")
+    with pytest.raises(ClientError, match=r"ValidationException.*already existing model"):
+        make("one", "first")
+    with pytest.raises(ClientError, match="already existing endpoint configuration"):
+        sagemaker.create_endpoint_config(
+            EndpointConfigName="one", ProductionVariants=[VARIANT | {"ModelName": "one"}]
+        )
+    with pytest.raises(ClientError, match="already existing endpoint"):
+        sagemaker.create_endpoint(EndpointName=served, EndpointConfigName="one")
+    with pytest.raises(ClientError, match="regular expression"):
+        sagemaker.create_endpoint(EndpointName="no_dashes", EndpointConfigName="one")
+    with pytest.raises(ClientError, match=r"ValidationException.*Could not find"):
+        sagemaker.create_endpoint(EndpointName="two", EndpointConfigName="two")
+    with pytest.raises(ClientError, match="Could not find"):
+        sagemaker.update_endpoint(EndpointName="two", EndpointConfigName="one")
+    with pytest.raises(ClientError, match="Could not find"):
+        sagemaker.update_endpoint(EndpointName=served, EndpointConfigName="two")
+
+
+def test_the_runtime_hands_on_what_a_container_refuses(cloud: Cloud, served: str) -> None:
+    with pytest.raises(ClientError) as caught:
+        _asked(cloud, served, {"requests": []})
+    told = caught.value.response
+    assert told["Error"]["Code"] == "ModelError"
+    assert told["ResponseMetadata"]["HTTPStatusCode"] == 424
+    assert told["OriginalStatusCode"] == 422
+    assert json.loads(told["OriginalMessage"])["error"]["code"] == "invalid"
+    with pytest.raises(ClientError, match=r"ValidationError.*exceeds"):
+        _asked(cloud, served, {"requests": "x" * 2**22})
+    answer = cloud.client("sagemaker-runtime").invoke_endpoint(
+        EndpointName=served, Body=b'{"describe": true}', ContentType="application/json"
+    )
+    assert answer["InvokedProductionVariant"] == "AllTraffic"
+
+
+def test_sagemaker_core_creates_updates_and_deletes(
+    cloud: Cloud, make: Callable[..., str], ground: str
+) -> None:
+    first, second = make("core-1", "first"), make("core-2", "second")
+    code = f"""
+import boto3
+from sagemaker.core.resources import Endpoint, EndpointConfig, Model
+here = dict(session=boto3.Session(region_name={cloud.region!r}), region={cloud.region!r})
+Model.get(model_name={first!r}, **here)
+EndpointConfig.get(endpoint_config_name={first!r}, **here)
+endpoint = Endpoint.create(endpoint_name="core", endpoint_config_name={first!r}, **here)
+endpoint.wait_for_status("InService", poll=1)
+endpoint.endpoint_config_name = {second!r}
+endpoint.update(retain_all_variant_properties=False)
+endpoint.wait_for_status("InService", poll=1)
+print("serves", endpoint.refresh().endpoint_config_name)
+endpoint.delete()
+endpoint.wait_for_delete(poll=1)
+"""
+    done = python(code, cloud.environ)
+    assert done.returncode == 0, done.stderr
+    assert f"serves {second}" in done.stdout
+
+
+def test_a_group_of_model_packages_goes_once_it_is_empty(cloud: Cloud, ground: str) -> None:
+    sagemaker = cloud.client("sagemaker")
+    sagemaker.create_model_package_group(ModelPackageGroupName="g")
+    package = sagemaker.create_model_package(
+        ModelPackageGroupName="g",
+        InferenceSpecification={
+            "Containers": [{"Image": ground}],
+            "SupportedContentTypes": ["application/json"],
+            "SupportedResponseMIMETypes": ["application/json"],
+        },
+    )["ModelPackageArn"]
+    with pytest.raises(ClientError, match="ConflictException"):
+        sagemaker.delete_model_package_group(ModelPackageGroupName="g")
+    sagemaker.delete_model_package(ModelPackageName=package)
+    sagemaker.delete_model_package_group(ModelPackageGroupName="g")
+    assert sagemaker.list_model_package_groups()["ModelPackageGroupSummaryList"] == []
+
+
+def test_a_reset_leaves_nothing(cloud: Cloud, served: str) -> None:
+    cloud.reset()
+    assert cloud.client("s3").list_buckets()["Buckets"] == []
+    with pytest.raises(ClientError, match="not found"):
+        _asked(cloud, served)
+
+
+def _release(run: Path, folder: Path) -> bytes:
+    bundle = pairs.read(run)
+    features = pairs.Features.of(run, bundle.evaluation["run"], bundle.evaluation["snapshot"])
+    pairs.write(folder, bundle, features)
+    return _archive({path.name: path.read_bytes() for path in folder.iterdir()})
+
+
+def _archive(files: dict[str, bytes]) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()
+
+
+def _asked(cloud: Cloud, endpoint: str, question: Any = None) -> Json:
+    answer = cloud.client("sagemaker-runtime").invoke_endpoint(
+        EndpointName=endpoint,
+        Body=json.dumps(question or {"describe": True}),
+        ContentType="application/json",
+    )
+    content: Json = json.loads(answer["Body"].read())
+    return content
+
+
+def _settled(cloud: Cloud, endpoint: str) -> Json:
+    """What the endpoint is described as, once it stays as it is."""
+    sagemaker = cloud.client("sagemaker")
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        told: Json = sagemaker.describe_endpoint(EndpointName=endpoint)
+        if told["EndpointStatus"] not in ("Creating", "Updating"):
+            return told
+        time.sleep(0.05)
+    raise AssertionError(told)

@@ -1,0 +1,176 @@
+"""The model server's image: built, pushed, promoted, and run as it lies in the registry."""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import bundles
+import pytest
+import requests
+from container import Container
+from image_project import ACCOUNT, Project, locked, with_buildah
+
+from {{ cookiecutter.project_slug }}.errors import CloudError
+from {{ cookiecutter.project_slug }}.mlops import (
+    aws,
+    behaviour,
+    config,
+    containers,
+    image,
+    pairs,
+    servers,
+)
+
+USER = 10001
+MIB = 2**20
+MOUNTED = ("dev", "etc", "marker", "opt", "proc", "run", "sys", "tmp")
+NOT_LEFT = ("pip", "pip3", "gcc", "cc", "g++", "clang", "ld", "make", "git", "curl", "wget")
+
+
+def repository(environment: str) -> str:
+    return aws.Place(config.load(environment)).image_repository
+
+
+def named(output: str) -> str:
+    """The image that `make image` prints."""
+    found = re.search(r"(?m)^image (\S+@sha256:[0-9a-f]{64})$", output)
+    assert found, output
+    return found[1]
+
+
+@pytest.fixture(scope="module")
+def project(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A project with both environments' repositories, and nothing in them."""
+    missing = [it for it in ("buildah", "skopeo", "debootstrap") if not shutil.which(it)]
+    if missing:
+        pytest.skip(f"apt-get install {' '.join(missing)} to build the image")
+    if os.geteuid() != 0:
+        pytest.skip("only root can build the image without Docker")
+    for environment in ("staging", "prod"):
+        cloud.client("ecr").create_repository(repositoryName=repository(environment))
+    with with_buildah(tmp_path_factory.mktemp("image"), cloud.environ) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def made(project: Project) -> str:
+    """The image's name by its digest, after `make image ENV=staging`."""
+    code, output = project.make("staging")
+    assert code == 0, output
+    return named(output)
+
+
+def test_what_is_there_is_not_made_again(project: Project, made: str) -> None:
+    code, output = project.make("staging", PATH="/nowhere")
+    assert code == 0, output
+    assert output.startswith("nothing to do")
+    assert named(output) == made
+
+
+def test_prod_gets_the_very_image_of_staging(project: Project, made: str, cloud: Any) -> None:
+    code, output = project.make("prod")
+    assert code == 0, output
+    assert output.startswith(f"copying the image of {repository('staging')}")
+    place, _, digest = named(output).rpartition("@")
+    assert place.endswith(f"/{repository('prod')}")
+    assert digest == made.rpartition("@")[2]
+    manifests = {
+        cloud.client("ecr").batch_get_image(
+            repositoryName=repository(environment), imageIds=[{"imageDigest": digest}]
+        )["images"][0]["imageManifest"]
+        for environment in ("staging", "prod")
+    }
+    assert len(manifests) == 1
+    assert json.loads(manifests.pop())["mediaType"] == image.TAKEN
+
+
+def test_a_registry_that_refuses_is_a_sentence(
+    project: Project, made: str, cloud: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in project.environ.items():
+        monkeypatch.setenv(name, value)
+    registry = containers.Registry(cloud.url, "AWS", "wrong")
+    target = f"{repository('staging')}:other"
+    with pytest.raises(CloudError, match=r"^buildah push failed, .*authentication required"):
+        containers.push(f"{repository('staging')}:{image.content_hash()}", registry, target)
+
+
+@pytest.fixture(scope="module")
+def container(project: Project, made: str, cloud: Any) -> Container:
+    """What lies in the registry by that digest."""
+    digest = made.rpartition("@")[2]
+    host = cloud.url.removeprefix("http://")
+    login = [f"--creds=AWS:{ACCOUNT}-auth-token", "--tls-verify=false"]
+    source = f"docker://{host}/{repository('staging')}@{digest}"
+    name = project.buildah("from", "--quiet", *login, source)
+    settings = json.loads(project.buildah("inspect", name))["Docker"]["config"]
+    assert settings["User"] == f"{USER}:{USER}"
+    assert list(settings["ExposedPorts"]) == ["8080/tcp"]
+    assert settings["Cmd"] == ["serve"]
+    assert "MODEL_HOST=0.0.0.0" in settings["Env"]
+    root = Path(project.buildah("mount", name))
+    return Container(project, name, root, settings["Entrypoint"])
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A release's folder."""
+    runs = bundles.empty(tmp_path_factory.mktemp("runs"))
+    model = pairs.read(runs.keep("1", bundles.BETTER))
+    folder = tmp_path_factory.mktemp("model") / "release"
+    folder.mkdir()
+    pairs.write(folder, model, pairs.Features.of(model.folder, "1", runs.snapshot))
+    return folder
+
+
+def test_it_answers_as_the_releases_own_files_do(container: Container, released: Path) -> None:
+    marker = container.root / "marker"
+    marker.touch()
+    with container.serving(released) as running:
+        assert requests.get(f"{running.url}/ping", timeout=5).status_code == 200
+        with servers.asking(running.url) as ask:
+            behaviour.check("in its container", ask, released, latency_ms=250)
+        assert os.stat(f"/proc/{running.server()}").st_uid == USER
+        assert running.end() == 0, running.log.read_text()
+        assert "telemetry" not in running.log.read_text()
+    found = container.root.rglob("*")
+    changed = [p for p in found if p.lstat().st_ctime_ns > marker.stat().st_ctime_ns]
+    assert [p for p in changed if p.relative_to(container.root).parts[0] not in MOUNTED] == []
+
+
+def test_without_a_release_it_is_not_ready(container: Container, tmp_path: Path) -> None:
+    empty = tmp_path / "model"
+    empty.mkdir()
+    with container.serving(empty) as running:
+        assert requests.get(f"{running.url}/ping", timeout=5).status_code == 503
+        assert running.end() == 0, running.log.read_text()
+
+
+def test_it_holds_what_the_lock_names_and_no_tools(container: Container) -> None:
+    packages = container.root / "srv" / "packages"
+    infos = (
+        path.name.removesuffix(".dist-info").split("-") for path in packages.glob("*.dist-info")
+    )
+    assert {name.replace("_", "-").lower(): version for name, version in infos} == locked()
+    folders = ("bin", "sbin", "usr/bin", "usr/sbin", "usr/local/bin")
+    assert [f for f in folders for t in NOT_LEFT if (container.root / f / t).exists()] == []
+    assert list(container.root.glob("usr/local/lib/python*/*-packages/pip")) == []
+    assert list(container.root.glob("root/.*_history")) == []
+    assert not (container.root / "root" / ".cache").exists()
+
+
+def test_it_holds_the_files_of_the_list_and_is_small(container: Container) -> None:
+    beside = container.root / "srv"
+    own = {
+        path.relative_to(beside)
+        for path in beside.rglob("*")
+        if path.is_file() and path.parts[len(beside.parts)] != "packages" and path.suffix != ".pyc"
+    }
+    assert own == set(image.content())
+    size = sum(path.lstat().st_size for path in beside.rglob("*"))
+    print(f"{size / MIB:.0f} MiB beside the base")
+    assert size < 250e6

@@ -1,0 +1,373 @@
+"""The API on Lambda: what is in its zip, what osls makes of it, and what a second run does."""
+
+import io
+import json
+import re
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from clouds import Cloud
+from model_stub import EXAMPLE, Model, serving
+from test_lambda import http, rest
+
+from {{ cookiecutter.project_slug }}.errors import CloudError, UserError
+from {{ cookiecutter.project_slug }}.mlops import config, lambda_api, lambda_zip, osls
+from {{ cookiecutter.project_slug }}.mlops.aws import Place
+
+from tests.aws.emulator.runtime import LAMBDA_HAS, lambda_modules, run
+
+Json = dict[str, Any]
+NEVER = {*LAMBDA_HAS, "six.py", "pip", "setuptools", "tests", "__pycache__", "node_modules", "bin"}
+NEEDED = {"handler.py", "app.py", "settings.py", "static/index.html", "serverless_wsgi.pyc",
+          "werkzeug/__init__.pyc", "flask/__init__.pyc", "fastjsonschema/__init__.pyc"}  # fmt: skip
+GUARD = Path(__file__).parent / "guard" / "loopback.cjs"
+RECIPE = lambda_zip.CODE / "serverless.yml"
+
+
+def with_(settings: config.Settings, section: str, **values: Any) -> config.Settings:
+    """The settings with other values in one section."""
+    changed = getattr(settings, section).model_copy(update=values)
+    return settings.model_copy(update={section: changed})
+
+
+@pytest.fixture(scope="module")
+def settings() -> config.Settings:
+    """Of staging, in a region that osls knows whatever the project's is."""
+    return with_(config.load("staging"), "project", aws_region="eu-west-1")
+
+
+@pytest.fixture(scope="module")
+def place(cloud: Cloud, settings: config.Settings) -> Iterator[Place]:
+    """The environment in the stand-in, with what it needs before the API."""
+    osls.install()  # from the package index, so before the guard
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in cloud.environ.items():
+            patch.setenv(name, value)
+        patch.setenv("NODE_OPTIONS", f"--require {GUARD}")
+        found = Place(settings)
+        where = {"LocationConstraint": found.region}
+        found.client("s3").create_bucket(Bucket=found.bucket, CreateBucketConfiguration=where)
+        role = {"RoleName": found.api_role.partition("/")[2], "AssumeRolePolicyDocument": "{}"}
+        found.client("iam").create_role(**role)
+        yield found
+
+
+@pytest.fixture(scope="module")
+def url(place: Place, settings: config.Settings) -> str:
+    """The deployed API's."""
+    return lambda_api.deploy(place, settings)
+
+
+@pytest.fixture(scope="module")
+def files() -> lambda_zip.Contents:
+    """What the zip holds."""
+    return lambda_zip.contents()
+
+
+def api_id(place: Place) -> str:
+    (api,) = place.client("apigateway").get_rest_apis()["items"]
+    return str(api["id"])
+
+
+def uploads(place: Place) -> int:
+    listed = place.client("s3").list_objects_v2(Bucket=place.bucket, Prefix="api/")
+    return sum(each["Key"].endswith("api.zip") for each in listed.get("Contents", []))
+
+
+def test_the_zip_has_what_it_needs_and_nothing_that_lambda_has(files: lambda_zip.Contents) -> None:
+    assert set(files) >= NEEDED
+    parts = {part for name in files for part in name.split("/")}
+    assert not parts & NEVER
+    assert not {name for name in files if name.endswith((".json", ".yml"))}
+    assert len(lambda_zip.pack(files)) <= 1.5e6
+
+
+def test_the_zip_is_the_same_wherever_it_is_made(
+    files: lambda_zip.Contents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lambda_zip, "CACHE", tmp_path)
+    again = lambda_zip.contents()
+    assert lambda_zip.digest(again) == lambda_zip.digest(files)
+    backwards = dict(reversed(again.items()))
+    assert lambda_zip.pack(backwards) == lambda_zip.pack(files)
+    assert lambda_zip.digest({**again, "app.py": b""}) != lambda_zip.digest(files)
+
+
+def test_compiled_modules_are_for_the_functions_processor(files: lambda_zip.Contents) -> None:
+    compiled = [name for name, content in files.items() if content.startswith(b"\x7fELF")]
+    tag = f"cpython-{lambda_zip.PYTHON.replace('.', '')}-aarch64"
+    assert all(tag in name for name in compiled), compiled
+    here = Path(sys.executable).resolve().read_bytes()[:64]
+    other = bytearray(here)
+    other[:4], other[18:20] = b"\x7fELF", (62).to_bytes(2, "little")
+    with pytest.raises(UserError, match=r"module\.so is compiled for another processor than arm64"):
+        lambda_zip.check({**files, "package/module.so": bytes(other)})
+
+
+def test_without_a_lock_file_nothing_is_packed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pyproject.toml").write_bytes(Path("pyproject.toml").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="packages can't be collected"):
+        lambda_zip.contents()
+
+
+def test_the_zip_answers_under_awss_runtime_client(
+    files: lambda_zip.Contents, tmp_path: Path
+) -> None:
+    """With the modules that Lambda has and no others."""
+    code, own = tmp_path / "code", lambda_modules(tmp_path / "own")
+    zipfile.ZipFile(io.BytesIO(lambda_zip.pack(files))).extractall(code)
+    events = [
+        rest("POST", "/predict", EXAMPLE),
+        http("POST", "/predict", EXAMPLE),
+        rest("GET", "/health"),
+        rest("GET", "/"),
+        rest("GET", "/static/page.js"),
+        rest("GET", "/nothing"),
+    ]
+    with serving() as model:
+        answers, printed = run(code, "handler.handler", events, own, **variables(model))
+        whole = [each.get("statusCode", each) for each in answers]
+        (code / "werkzeug").rename(code / "somewhere")
+        (broken,), _ = run(code, "handler.handler", events[:1], own, **variables(model))
+    assert whole == [200, 200, 200, 200, 200, 404], printed
+    assert answers[0]["body"] == answers[1]["body"]
+    assert "No module named 'werkzeug'" in broken["errorMessage"]
+
+
+def variables(model: Model) -> dict[str, str]:
+    return {"ENDPOINT_NAME": "f1", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model.url}
+
+
+def test_the_recipe_takes_every_setting_and_no_other(
+    place: Place, settings: config.Settings
+) -> None:
+    used = set(re.findall(r"\$\{self:custom\.(\w+)", RECIPE.read_text()))
+    assert used == set(lambda_api._values(place, settings))
+
+
+def test_two_tries_of_the_model_end_before_api_gateway_gives_up() -> None:
+    recipe = yaml.safe_load(RECIPE.read_text())
+    assert recipe["functions"]["api"]["timeout"] == 29
+    for environment in ("staging", "prod"):
+        assert 2 * config.load(environment).api.model_timeout_seconds < 29
+
+
+def test_the_lock_file_pins_and_names_no_address() -> None:
+    lock = json.loads((lambda_zip.CODE / "package-lock.json").read_text())
+    packages = {name: each for name, each in lock["packages"].items() if name}
+    assert all(each["version"] and each["integrity"] for each in packages.values())
+    assert not any("resolved" in each for each in packages.values())
+    (wanted,) = json.loads((lambda_zip.CODE / "package.json").read_text())[
+        "devDependencies"
+    ].items()
+    assert packages[f"node_modules/{wanted[0]}"]["version"] == wanted[1]
+
+
+def test_the_function_is_what_the_configuration_says(
+    place: Place, url: str, settings: config.Settings, files: lambda_zip.Contents
+) -> None:
+    found = place.client("lambda").get_function(FunctionName=place.api_stack)["Configuration"]
+    assert found["Environment"]["Variables"] == {
+        "ENDPOINT_NAME": place.endpoint,
+        "CAPTURE": "stdout",
+        "CAPTURE_SHARE": "1.0",
+        "MODEL_TIMEOUT_SECONDS": "5.0",
+    }
+    assert (found["MemorySize"], found["Timeout"]) == (512, 29)
+    here = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    assert (found["Runtime"], found["Handler"]) == (here, "handler.handler")
+    assert found["CodeSize"] == len(lambda_zip.pack(files))
+    assert found["Role"] == place.api_role
+
+
+def test_only_predictions_need_the_key(place: Place, url: str) -> None:
+    gateway, api = place.client("apigateway"), api_id(place)
+    needs = {}
+    for resource in gateway.get_resources(restApiId=api)["items"]:
+        for verb in resource.get("resourceMethods", {}):
+            method = gateway.get_method(restApiId=api, resourceId=resource["id"], httpMethod=verb)
+            needs[verb, resource["path"]] = method["apiKeyRequired"]
+    assert needs == {
+        ("ANY", "/"): False,
+        ("ANY", "/{proxy+}"): False,
+        ("GET", "/predict"): True,
+        ("POST", "/predict"): True,
+        ("OPTIONS", "/predict"): False,
+    }
+
+
+def test_the_key_and_all_callers_together_are_limited(
+    place: Place, url: str, settings: config.Settings
+) -> None:
+    gateway, api, limits = place.client("apigateway"), api_id(place), place.aws.limits
+    (plan,) = gateway.get_usage_plans()["items"]
+    assert plan["throttle"] == {
+        "rateLimit": limits.requests_per_second,
+        "burstLimit": limits.burst,
+    }
+    assert plan["quota"] == {"limit": limits.requests_per_day, "period": "DAY"}
+    assert plan["apiStages"] == [{"apiId": api, "stage": "staging"}]
+    (key,) = gateway.get_usage_plan_keys(usagePlanId=plan["id"])["items"]
+    assert key["value"] == lambda_api.key(place)
+    stage = gateway.get_stage(restApiId=api, stageName="staging")
+    everywhere = stage["methodSettings"]["*/*"]
+    assert everywhere["throttlingRateLimit"] == limits.requests_per_second
+    assert everywhere["throttlingBurstLimit"] == limits.burst
+    assert stage["tags"].items() >= place.tags.items()
+
+
+def test_requests_are_logged_without_their_bodies_and_logs_end(place: Place, url: str) -> None:
+    gateway = place.client("apigateway")
+    stage = gateway.get_stage(restApiId=api_id(place), stageName="staging")
+    everywhere = stage["methodSettings"]["*/*"]
+    assert (everywhere["loggingLevel"], everywhere["dataTraceEnabled"]) == ("OFF", False)
+    known = re.sub(r"\$context\.[\w.]+", "1", stage["accessLogSettings"]["format"])
+    assert {"id", "status", "ms"} <= set(json.loads(known))
+    groups = place.client("logs").describe_log_groups()["logGroups"]
+    assert {each["logGroupName"]: each["retentionInDays"] for each in groups} == {
+        f"/aws/lambda/{place.api_stack}": 30,
+        f"/aws/api-gateway/{place.stem}": 30,
+    }
+    assert stage["accessLogSettings"]["destinationArn"].endswith(f"/aws/api-gateway/{place.stem}")
+
+
+def test_what_api_gateway_refuses_looks_like_the_apis_own_errors(place: Place, url: str) -> None:
+    gateway, api = place.client("apigateway"), api_id(place)
+    found = gateway.get_gateway_responses(restApiId=api)["items"]
+    kinds = {"INVALID_API_KEY", "THROTTLED", "QUOTA_EXCEEDED", "DEFAULT_4XX", "DEFAULT_5XX"}
+    assert {each["responseType"] for each in found} == kinds
+    for each in found:
+        template = each["responseTemplates"]["application/json"]
+        told = json.loads(template.replace("$context.error.messageString", '"No"'))["error"]
+        assert set(told) == {"code", "field", "message"}
+
+
+def test_a_second_deployment_does_nothing_and_says_so(
+    place: Place, url: str, settings: config.Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = uploads(place)
+    assert lambda_api.deploy(place, settings) == url
+    assert uploads(place) == before
+    assert capsys.readouterr().out == "the API is as it should be: nothing to deploy\n"
+    assert url == f"{place.client('sts').meta.endpoint_url}/_gateway/{api_id(place)}/staging"
+
+
+def test_a_changed_setting_is_deployed_and_so_is_what_was_cut_off(
+    place: Place, url: str, settings: config.Settings
+) -> None:
+    before, key = uploads(place), lambda_api.key(place)
+    limits = settings.aws.limits.model_copy(update={"burst": 50}) if settings.aws else None
+    changed = with_(with_(settings, "aws", limits=limits), "api", cors_origins=["https://a.b"])
+    elsewhere = Place(changed)
+    assert lambda_api.deploy(elsewhere, changed) == url
+    assert uploads(place) == before + 1
+    gateway = place.client("apigateway")
+    (plan,) = gateway.get_usage_plans()["items"]
+    assert plan["throttle"]["burstLimit"] == 50
+    stage = {"restApiId": api_id(place), "stageName": "staging"}
+    settled = gateway.get_stage(**stage)
+    assert settled["methodSettings"]["*/*"]["throttlingBurstLimit"] == 50
+    found = place.client("lambda").get_function(FunctionName=place.api_stack)["Configuration"]
+    assert found["Environment"]["Variables"]["CORS_ORIGINS"] == "https://a.b"
+    # As after a kill between the stack and the last call: nothing says what is deployed.
+    patch = [{"op": "replace", "path": "/description", "value": ""}]
+    gateway.update_stage(**stage, patchOperations=patch)
+    lambda_api.deploy(elsewhere, changed)
+    assert gateway.get_stage(**stage)["description"] == settled["description"]
+    assert lambda_api.key(place) == key
+
+
+def test_without_npm_a_sentence_says_what_is_missing(
+    place: Place,
+    url: str,
+    settings: config.Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(CloudError, match=r"no npm here.*install Node 22"):
+        lambda_api.deploy(place, with_(settings, "api", capture_share=0.5))
+
+
+def test_an_old_node_is_refused_in_a_sentence(
+    place: Place,
+    url: str,
+    settings: config.Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    old = tmp_path / "old.cjs"
+    pretend = f'Object.defineProperty(process, "version", {json.dumps({"value": "v18.20.0"})});'
+    old.write_text(f'require("{GUARD}");\n{pretend}')
+    monkeypatch.setenv("NODE_OPTIONS", f"--require {old}")
+    with pytest.raises(CloudError, match=r"not support Node\.js v18\.20\.0.*Supported versions"):
+        lambda_api.deploy(place, with_(settings, "api", capture_share=0.5))
+
+
+def test_what_osls_refuses_ends_in_its_sentence(
+    place: Place, url: str, settings: config.Settings
+) -> None:
+    nowhere = Place(settings)
+    nowhere.bucket = "there-is-no-such-bucket"
+    with pytest.raises(CloudError) as refused:
+        lambda_api.deploy(nowhere, settings)
+    says = str(refused.value)
+    assert says.startswith("the API was not deployed: ")
+    assert "there-is-no-such-bucket" in says
+    assert "\n" not in says and "http" not in says
+
+
+def test_a_file_for_captured_requests_is_refused_on_lambda(
+    place: Place, settings: config.Settings
+) -> None:
+    with pytest.raises(UserError, match=r"staging\.toml: api\.capture = 'a\.jsonl' is wrong"):
+        lambda_api.deploy(place, with_(settings, "api", capture="a.jsonl"))
+
+
+def test_a_stack_that_is_being_worked_on_is_waited_for(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    states = iter(["UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"])
+    monkeypatch.setattr(lambda_api, "_stack", lambda _: {"StackStatus": next(states)})
+    monkeypatch.setattr(lambda_api, "LOOK_SECONDS", 0)
+    assert lambda_api._settled(place) == {"StackStatus": "UPDATE_COMPLETE"}
+    assert capsys.readouterr().out.count("waiting for") == 1
+    monkeypatch.setattr(lambda_api, "STACK_SECONDS", -1)
+    monkeypatch.setattr(lambda_api, "_stack", lambda _: {"StackStatus": "DELETE_IN_PROGRESS"})
+    with pytest.raises(CloudError, match="still DELETE_IN_PROGRESS: try again later"):
+        lambda_api._settled(place)
+
+
+def test_a_stack_whose_creation_failed_is_made_anew(
+    place: Place, url: str, settings: config.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lambda_api, "_settled", lambda _: {"StackStatus": "ROLLBACK_COMPLETE"})
+    assert lambda_api.deploy(place, settings) != url  # of another API: the first one is deleted
+    assert api_id(place) not in url
+
+
+def test_removing_leaves_nothing_and_may_be_repeated(
+    place: Place, url: str, settings: config.Settings
+) -> None:
+    lambda_api.remove(place)
+    lambda_api.remove(place)
+    gateway = place.client("apigateway")
+    assert not gateway.get_rest_apis()["items"]
+    assert not gateway.get_api_keys()["items"]
+    assert not gateway.get_usage_plans()["items"]
+    assert not place.client("lambda").list_functions()["Functions"]
+    assert not place.client("logs").describe_log_groups()["logGroups"]
+    assert "Versions" not in place.client("s3").list_object_versions(Bucket=place.bucket)
+    gone = Place(settings)
+    gone.bucket = "there-is-no-such-bucket"
+    lambda_api.remove(gone)
+    with pytest.raises(CloudError, match="no API key yet: `make deploy ENV=staging`"):
+        lambda_api.key(place)

@@ -1,0 +1,254 @@
+"""Two environments as their users walk them: the project's commands, from nothing to nothing."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import bundles
+import numpy as np
+import pytest
+import requests
+import templates
+from bundles import BETTER, GRID, WORSE
+from clouds import ROOT, Cloud
+from ground import PACKAGE, REGION, Ground
+
+from {{ cookiecutter.project_slug }} import service
+from {{ cookiecutter.project_slug }}.mlops import behaviour, bundle, image, lambda_zip, osls, store
+
+MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+SECONDS = 30.0
+"""What a deployment may take against the emulator, from the first to the answer."""
+ALSO = {
+    "sagemaker:CreateModel": {"iam:PassRole", "sagemaker:AddTags"},
+    "sagemaker:CreateEndpointConfig": {"sagemaker:AddTags"},
+    "sagemaker:CreateEndpoint": {"sagemaker:AddTags"},
+    "sagemaker:CreateModelPackageGroup": {"sagemaker:AddTags"},
+    "cloudformation:CreateStack": {"iam:PassRole"},
+    "application-autoscaling:RegisterScalableTarget": {"iam:CreateServiceLinkedRole"},
+}
+"""What AWS asks permission for beside the action of a call."""
+ACTIONS = {
+    "s3:HeadBucket": "s3:ListBucket",
+    "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:ListObjectVersions": "s3:ListBucketVersions",
+    "s3:HeadObject": "s3:GetObject",
+    "s3:DeleteObjects": "s3:DeleteObjectVersion",
+    "sagemaker-runtime:InvokeEndpoint": "sagemaker:InvokeEndpoint",
+    "apigateway:UpdateStage": "apigateway:PATCH",
+    "apigateway:TagResource": "apigateway:PUT",
+    "sts:GetCallerIdentity": "",
+}
+"""The action of a call that has another name, or needs none."""
+PUSHED = "an image is pushed and copied: test_image_run.py, where the registry is asked by HTTP"
+TARGET = "test_target.py"
+NOT_SHOWN = {
+    "application-autoscaling:DeregisterScalableTarget": TARGET,
+    "cloudformation:DeleteStack": "a first creation failed: test_lambda_api.py",
+    "cloudformation:UpdateStack": "the API's settings changed: test_lambda_api.py",
+    "ecr:BatchCheckLayerAvailability": PUSHED,
+    "ecr:BatchDeleteImage": TARGET,
+    "ecr:BatchGetImage": PUSHED,
+    "ecr:CompleteLayerUpload": PUSHED,
+    "ecr:GetAuthorizationToken": PUSHED,
+    "ecr:GetDownloadUrlForLayer": PUSHED,
+    "ecr:InitiateLayerUpload": PUSHED,
+    "ecr:PutImage": PUSHED,
+    "ecr:UploadLayerPart": PUSHED,
+    "s3:DeleteObject": "osls removes the API's zip after five later ones: shown nowhere",
+    "sagemaker:DeleteEndpoint": TARGET,
+}
+"""What is granted and not called here, and where it is."""
+INSTANCES = """[aws.instances]
+type = "ml.m5.large"
+least = 2
+most = 4
+requests_a_minute = 600
+capture_share = 0.25
+canary_percent = 10
+canary_seconds = 300
+"""
+
+
+class Walk(Ground):
+    """A project's folder with a model store, and the emulated AWS."""
+
+    def __init__(self, folder: Path, cloud: Cloud) -> None:
+        super().__init__(folder, cloud)
+        for name in ("serving", PACKAGE, "pyproject.toml", "uv.lock"):
+            (folder / name).symlink_to(ROOT / name)
+        local = (ROOT / "config" / "local.toml").read_text()
+        self.configure(local, "local", name="project", aws_region=REGION)
+        self.on_instances("prod")
+        self.keep_few("staging")
+        self.runs = bundles.empty(folder / "store")
+        self.printed: dict[str, str] = {}
+        self.seconds: dict[str, float] = {}
+        self.first: Any = None
+        self.calls: list[dict[str, Any]] = []
+
+    def on_instances(self, environment: str) -> None:
+        """Let an environment run on machines that run always."""
+        file = self.folder / "config" / f"{environment}.toml"
+        before, _, after = file.read_text().partition("[aws.serverless]")
+        file.write_text(f"{before}{INSTANCES}\n[aws.limits]{after.partition('[aws.limits]')[2]}")
+
+    def keep_few(self, environment: str) -> None:
+        """Let older releases go soon."""
+        file = self.folder / "config" / f"{environment}.toml"
+        file.write_text(file.read_text().replace("keep = 5", "keep = 2"))
+
+    def do(self, name: str, *words: str, environment: str = "staging", code: int = 0) -> str:
+        """Run a command that ends so, and note what it prints and how long it takes."""
+        started = time.monotonic()
+        done = self.run(*words, environment=environment)
+        self.seconds[name] = time.monotonic() - started
+        self.printed[name] = done.stdout + done.stderr
+        assert done.returncode == code, self.printed[name]
+        return self.printed[name]
+
+    def push(self, environment: str) -> None:
+        """Put today's image into a registry, as `make image` does."""
+        self.client("ecr").put_image(
+            repositoryName=f"project-{environment}-model",
+            imageManifest=json.dumps({"schemaVersion": 2, "mediaType": MANIFEST}),
+            imageManifestMediaType=MANIFEST,
+            imageTag=image.content_hash(),
+        )
+
+    def answer(self, url: str, environment: str) -> Any:
+        """What the API behind the gateway predicts for the example."""
+        named = {"nameQuery": f"project-{environment}-api", "includeValues": True}
+        (key,) = self.client("apigateway").get_api_keys(**named)["items"]
+        lookup = self.runs.lookup
+        answer = requests.post(
+            f"{url}/predict",
+            json=service.example(lookup),
+            headers={"x-api-key": key["value"]},
+            timeout=60,
+        )
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def expected(self, run: str) -> list[Any]:
+        """What the bundle's own files say."""
+        folder = self.folder / "store" / "runs" / run
+        question, lookup = service.example(self.runs.lookup), self.runs.lookup
+        features, _ = service.features(question, lookup)
+        answers = bundle.predict((folder / "model.onnx").read_bytes(), features)
+        evaluation = store.read_json(folder / "evaluation.json")
+        return service.predictions(question, np.asarray(answers), features, evaluation)
+
+
+def url(printed: str) -> str:
+    """The address that a deployment names."""
+    (line,) = [line for line in printed.splitlines() if line.startswith("serving http")]
+    return line.removeprefix("serving ")
+
+
+@pytest.fixture(scope="module")
+def walk(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
+    """From nothing to two environments that serve, and have served better days."""
+    cloud.reset()
+    here = Path.cwd()
+    os.chdir(ROOT)
+    osls.install()  # from the package index, so outside of the guard; and so are the packages
+    lambda_zip.contents()
+    walk = Walk(tmp_path_factory.mktemp("walk"), cloud)
+    packages = walk.folder / lambda_zip.CACHE
+    packages.parent.mkdir(parents=True)
+    packages.symlink_to(ROOT / lambda_zip.CACHE)
+    os.chdir(walk.folder)
+    try:
+        for environment in ("staging", "prod"):
+            walk.do(f"bootstrap {environment}", "bootstrap", environment=environment)
+        walk.do("too early", "deploy", code=2)
+        for environment in ("staging", "prod"):
+            walk.push(environment)
+        cloud.forget()
+        walk.runs.keep("1", GRID)
+        first = walk.do("first", "deploy", "--from", "local", "--run", "1")
+        walk.first = walk.answer(url(first), "staging")
+        walk.do("again", "deploy")
+        walk.runs.keep("2", BETTER, as_of="2031-01-01")
+        walk.do("second", "deploy", "--from", "local", "--run", "2")
+        walk.runs.keep("3", WORSE, as_of="2032-01-01")
+        walk.do("kept", "deploy", "--from", "local", "--run", "3")
+        walk.do("promoted", "deploy", "--from", "staging", environment="prod")
+        walk.do("status", "status")
+        walk.do("predict", "predict")
+        walk.do("rollback", "rollback")
+        walk.calls = cloud.calls()
+        walk.do("destroy", "destroy", "--confirm", "staging", "--force")
+        yield walk
+    finally:
+        os.chdir(here)
+        cloud.reset()
+
+
+def test_first_of_all_the_image_is_asked_for(walk: Walk) -> None:
+    assert "`make image ENV=staging`" in walk.printed["too early"]
+
+
+def test_a_deployment_is_quick(walk: Walk) -> None:
+    assert walk.seconds["first"] <= SECONDS
+    assert walk.seconds["second"] <= SECONDS
+
+
+def test_through_gateway_function_and_endpoint_comes_the_bundles_own_answer(walk: Walk) -> None:
+    assert walk.first["model"]["run"] == "1"
+    assert behaviour.distance(walk.first["predictions"], walk.expected("1")) <= 1e-6
+
+
+def test_only_what_is_new_is_released(walk: Walk) -> None:
+    assert "kept: run 1 is the same" in walk.printed["again"]
+    assert "nothing to deploy" in walk.printed["again"]
+    assert walk.printed["second"].count("released: ") == 1
+    assert "kept: run 3 is inferior" in walk.printed["kept"]
+    assert "its newer features are served" in walk.printed["kept"]
+
+
+def test_prod_gets_what_staging_serves(walk: Walk) -> None:
+    assert "released: model" in walk.printed["promoted"] and "run 2" in walk.printed["promoted"]
+
+
+def test_status_and_predict_ask_aws(walk: Walk) -> None:
+    told = json.loads(walk.printed["status"])
+    assert (told["release"]["run"], told["release"]["features_run"]) == ("2", "3")
+    assert told["server"]["url"] == url(walk.printed["first"])
+    assert "model of run 2, features as of 2032-01-01" in walk.printed["predict"]
+    assert "rolled back" in walk.printed["rollback"]
+
+
+def actions(calls: list[dict[str, Any]], principal: str) -> set[str]:
+    """What somebody needed permission for."""
+    needed: set[str] = set()
+    for call in calls:
+        if call["principal"] != principal:
+            continue
+        name = f"{call['service']}:{call['operation']}"
+        reads = call["service"] == "apigateway" and call["operation"].startswith("Get")
+        needed |= {"apigateway:GET" if reads else ACTIONS.get(name, name), *ALSO.get(name, ())}
+    return needed - {""}
+
+
+def test_the_deploy_role_may_do_what_is_done_and_no_more(walk: Walk) -> None:
+    called, granted = actions(walk.calls, "testing"), templates.granted("foundation", "DeployRole")
+    assert called - granted == set()
+    assert granted - called == set(NOT_SHOWN)
+
+
+def test_the_function_asks_its_endpoint_and_nothing_else(walk: Walk) -> None:
+    assert actions(walk.calls, "project-staging-api") == {"sagemaker:InvokeEndpoint"}
+    own_log = {"logs:CreateLogStream", "logs:PutLogEvents"}  # of Lambda itself
+    granted = templates.granted("foundation", "ApiRole")
+    assert granted == {"sagemaker:InvokeEndpoint", *own_log}
+
+
+def test_nothing_is_left_of_one_environment_and_the_other_serves_on(walk: Walk) -> None:
+    assert "nothing is left" in walk.printed["destroy"]
+    assert "no ground yet: `make bootstrap" in walk.do("nothing", "status", code=4)
+    assert json.loads(walk.do("prod", "status", environment="prod"))["release"]["run"] == "2"

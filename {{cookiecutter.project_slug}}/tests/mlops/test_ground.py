@@ -1,0 +1,54 @@
+"""What bootstrap tells GitHub and people, from the configuration alone."""
+
+import tomllib
+from typing import Any
+
+import pytest
+
+from {{ cookiecutter.project_slug }}.mlops import config, costs, infra
+
+
+def aws(**changed: Any) -> config.Aws:
+    values = tomllib.loads(config.file("staging").read_text())["aws"]
+    return config.Aws.model_validate(values | changed)
+
+
+@pytest.mark.parametrize(
+    ("github", "ids", "subjects"),
+    [
+        ("", "", []),
+        ("org/repo", "", ["repo:org/repo:environment:staging"]),
+        (
+            "org/repo",
+            "11/22",
+            ["repo:org/repo:environment:staging", "repo:org@11/repo@22:environment:staging"],
+        ),
+    ],
+)
+def test_github_is_known_by_names_and_by_ids(github: str, ids: str, subjects: list[str]) -> None:
+    assert infra.subjects(aws(github=github, github_ids=ids)) == subjects
+
+
+def test_a_serverless_endpoint_is_paid_by_use() -> None:
+    told = costs.table(aws(), "eu-west-1")
+    fixed, use = told.split("USD by use:")
+    assert "endpoint" not in fixed
+    assert "4.00  endpoint, a million requests of 100 ms at 2 GB" in use
+    assert "check them for eu-west-1" in use
+
+
+def test_instances_are_paid_used_or_not() -> None:
+    instances = {
+        "type": "ml.m5.xlarge",
+        "least": 2,
+        "most": 4,
+        "requests_a_minute": 100,
+        "capture_share": 1.0,
+        "canary_percent": 10,
+        "canary_seconds": 300,
+    }
+    told = costs.table(aws(serverless=None, instances=instances), "us-east-1")
+    assert "335.80  endpoint, 2 ml.m5.xlarge (at most 4)" in told
+    assert "340.12  together" in told
+    unknown = aws(serverless=None, instances=instances | {"type": "ml.new.large"})
+    assert "without ml.new.large, which prices.toml does not list" in costs.table(unknown, "a")
