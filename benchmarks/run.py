@@ -21,6 +21,7 @@ def main() -> None:
         print(f"make setup, warm cache: {timed(['make', 'setup'], project):.1f} s")
         print(f"make train on the sample: {timed(['make', 'train'], project):.1f} s")
         script(project, "serving.py")
+        script(project, "lambda_api.py")
         served(project)
         if "F1_DATA_1950" in os.environ:
             script(project, "features.py", os.environ["F1_DATA_1950"])

@@ -74,5 +74,5 @@ def test_a_bake_has_these_rooms(f1: Project) -> None:
     made_by_use = {"uv.lock", "store", "endpoint"}
     assert rooms - made_by_use == {
         "LICENSE", "Makefile", "README.md", "config", "data", "docs", "f1_predictor", "flows",
-        "pyproject.toml", "serving", "tests",
+        "infra", "pyproject.toml", "serving", "tests",
     }  # fmt: skip

