@@ -15,6 +15,8 @@ from {{ cookiecutter.project_slug }}.mlops import config
 
 ROOT = Path(__file__).resolve().parents[2]
 TETHER = "{{ cookiecutter.project_slug }}.mlops.tether"
+SERVER = ROOT / "serving" / "model" / "server.py"
+FAULTY = ROOT / "tests" / "serving" / "faulty_server.py"
 
 
 class Cloud:
@@ -84,15 +86,15 @@ def emulated(folder: Path) -> Iterator[Cloud]:
     """The emulator on a free port, under the guard, with containers that obey `faulty_server`."""
     guards = Path(__file__).with_name("guard")
     guard = {"PYTHONPATH": str(guards), "NODE_OPTIONS": f"--require {guards / 'loopback.cjs'}"}
-    faulty = ROOT / "tests" / "serving" / "faulty_server.py"
-    real = {"REAL_SERVER": str(ROOT / "serving" / "model" / "server.py"), "PLACE": "endpoint"}
-    words = ["--port", "0", "--folder", str(folder), "--server", str(faulty)]
+    real = {"REAL_SERVER": str(SERVER), "PLACE": "endpoint"}
+    words = ["--port", "0", "--folder", str(folder), "--server", str(FAULTY)]
     process = subprocess.Popen(
         [sys.executable, "-m", TETHER, sys.executable, "-m", "tests.aws.emulator", *words],
         cwd=ROOT,
         env=os.environ | guard | real,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        process_group=0,  # whoever is ended with us could not end it in order
     )
     assert process.stdin and process.stdout
     try:

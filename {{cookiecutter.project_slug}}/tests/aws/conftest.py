@@ -4,26 +4,38 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import bundles
 import pytest
+from botocore.loaders import create_loader
 from bundles import Runs
-from clouds import ROOT, Cloud, emulated
+from clouds import FAULTY, ROOT, SERVER, Cloud, emulated
 from releasing import Project, values
 
-from {{ cookiecutter.project_slug }}.mlops import behaviour, preparation, release
-from {{ cookiecutter.project_slug }}.mlops.targets import sagemaker
+from {{ cookiecutter.project_slug }}.mlops import behaviour, preparation, release, servers
+from {{ cookiecutter.project_slug }}.mlops.targets import hosting, sagemaker
 from {{ cookiecutter.project_slug }}.mlops.validation import Report
 
 sys.path += [str(ROOT / "tests" / "serving" / "api"), str(ROOT / "serving" / "api")]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def read_once() -> Iterator[None]:
+    """What boto3 reads of the services it reads once, and not for each session."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("botocore.session.create_loader", cache(create_loader))
+        yield
 
 
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """The emulator; what AWS's clients would find on this machine is hidden."""
     with pytest.MonkeyPatch.context() as patch:
+        # Else each process compiles anew what it imports.
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             patch.delenv(name)
         with emulated(tmp_path_factory.mktemp("cloud")) as started:
@@ -43,8 +55,10 @@ def project(
     """A project without a release, in a folder of its own, on an empty AWS."""
     made = sample.frame, sample.lookup, Report([])
     monkeypatch.setattr(preparation, "engineer", lambda *_: made)
-    for name, value in cloud.environ.items():
+    for name, value in {**cloud.environ, "REAL_SERVER": str(SERVER)}.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(servers, "MODEL_SERVER", str(FAULTY))
+    monkeypatch.setattr(hosting, "POLL_SECONDS", (0.05, 0.2))
     runs = Runs(str(tmp_path / "store"), sample.snapshot, sample.frame, sample.lookup)
     project = Project(cloud, runs, values())
     (tmp_path / "serving").symlink_to(Path("serving").resolve())

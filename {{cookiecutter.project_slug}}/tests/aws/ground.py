@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = config.__name__.partition(".")[0]
 ACCOUNT, REGION = templates.PARAMETERS["AWS::AccountId"], templates.PARAMETERS["AWS::Region"]
 STEM, BUCKET = templates.PARAMETERS["Stem"], templates.PARAMETERS["Bucket"]
-TAGS = {"project": "project", "environment": "staging"}
+MARKS = [{"Key": "project", "Value": "project"}, {"Key": "environment", "Value": "staging"}]
 
 
 class Ground:
@@ -78,28 +78,33 @@ class Ground:
         )
 
 
+def serve(ground: Ground) -> None:
+    """Make an endpoint, whose container does not start."""
+    sagemaker = ground.client("sagemaker")
+    role = f"arn:aws:iam::{ACCOUNT}:role/{STEM}-sagemaker"
+    container = {"Image": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{STEM}-model:none"}
+    variant = {"VariantName": "live", "ModelName": f"{STEM}-a", "InstanceType": "ml.m5.large"}
+    sagemaker.create_model(
+        ModelName=f"{STEM}-a", ExecutionRoleArn=role, PrimaryContainer=container, Tags=MARKS
+    )
+    sagemaker.create_endpoint_config(
+        EndpointConfigName=f"{STEM}-a",
+        ProductionVariants=[{**variant, "InitialInstanceCount": 1, "InitialVariantWeight": 1}],
+        Tags=MARKS,
+    )
+    sagemaker.create_endpoint(EndpointName=STEM, EndpointConfigName=f"{STEM}-a", Tags=MARKS)
+
+
 def fill(ground: Ground) -> dict[str, str]:
     """Make one of each kind that deployments leave, by the kind's name."""
     sagemaker, s3 = ground.client("sagemaker"), ground.client("s3")
-    tags = [{"Key": key, "Value": value} for key, value in TAGS.items()]
     # the emulator's CloudFormation does not: infra/foundation.yaml says it
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     for key in ("store/runs/1/model.onnx", "releases/a/model.tar.gz", "releases/a/model.tar.gz"):
         s3.put_object(Bucket=BUCKET, Key=key, Body=os.urandom(4))
     s3.delete_object(Bucket=BUCKET, Key="releases/a/model.tar.gz")
-    role = f"arn:aws:iam::{ACCOUNT}:role/{STEM}-sagemaker"
-    container = {"Image": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{STEM}-model:none"}
-    variant = {"VariantName": "live", "ModelName": f"{STEM}-a", "InstanceType": "ml.m5.large"}
-    sagemaker.create_model(
-        ModelName=f"{STEM}-a", ExecutionRoleArn=role, PrimaryContainer=container, Tags=tags
-    )
-    sagemaker.create_endpoint_config(
-        EndpointConfigName=f"{STEM}-a",
-        ProductionVariants=[{**variant, "InitialInstanceCount": 1, "InitialVariantWeight": 1}],
-        Tags=tags,
-    )
-    sagemaker.create_endpoint(EndpointName=STEM, EndpointConfigName=f"{STEM}-a", Tags=tags)
-    sagemaker.create_model_package_group(ModelPackageGroupName=STEM, Tags=tags)
+    serve(ground)
+    sagemaker.create_model_package_group(ModelPackageGroupName=STEM, Tags=MARKS)
     package = sagemaker.create_model_package(
         ModelPackageGroupName=STEM, ModelPackageDescription="of run 1"
     )["ModelPackageArn"]
@@ -126,7 +131,7 @@ def fill(ground: Ground) -> dict[str, str]:
     ground.client("logs").create_log_group(logGroupName=f"/aws/sagemaker/Endpoints/{STEM}")
     ground.client("secretsmanager").create_secret(Name=f"{STEM}/comet", SecretString="{}")
     ground.client("cloudformation").create_stack(
-        StackName=f"{STEM}-api", TemplateBody=json.dumps(API), Tags=tags
+        StackName=f"{STEM}-api", TemplateBody=json.dumps(API), Tags=MARKS
     )
     return {
         "API stack": f"{STEM}-api",

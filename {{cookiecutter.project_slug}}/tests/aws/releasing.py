@@ -87,10 +87,10 @@ class Project:
 
     def served(self) -> tuple[str, str]:
         """The runs of the model and of the features that the endpoint itself says it serves."""
-        with self.target().asked() as ask:
+        target = self.target()
+        with target.asked() as ask:
             facts = ask({"describe": True})["release"]
-        current = self.target().current()
-        assert current == facts
+        assert target.current() == facts
         return facts["run"], facts["features_run"]
 
     def endpoint(self) -> dict[str, Any]:
@@ -124,14 +124,18 @@ class Project:
     def history(self) -> list[dict[str, Any]]:
         return self.target().history()
 
-    def made(self) -> list[str]:
-        """What was called since `forget` and changes something; not who deploys."""
+    def changes(self) -> list[dict[str, Any]]:
+        """The calls since `forget` that change something; not of who deploys."""
         return [
-            f"{call['service']}:{call['operation']}"
+            call
             for call in self.cloud.calls()
             if not call["operation"].startswith(READS)
             and call["parameters"].get("Key") != "endpoint/deploying.json"
         ]
+
+    def made(self) -> list[str]:
+        """Those calls by service and operation."""
+        return [f"{call['service']}:{call['operation']}" for call in self.changes()]
 
 
 def values() -> dict[str, Any]:

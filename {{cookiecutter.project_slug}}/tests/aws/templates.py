@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,12 @@ class Statement:
 
 def load(name: str) -> dict[str, Any]:
     """A template, with CloudFormation's functions as dictionaries."""
-    return json.loads(json.dumps(load_yaml(str(FOLDER / f"{name}.yaml"))))
+    return dict(json.loads(_read(name)))
+
+
+@cache
+def _read(name: str) -> str:
+    return json.dumps(load_yaml(str(FOLDER / f"{name}.yaml")))
 
 
 def resources(name: str) -> dict[str, str]:

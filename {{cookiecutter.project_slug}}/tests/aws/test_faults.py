@@ -22,7 +22,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch, hasty: None) -> None:
     options = Config(
         connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2}
     )
-    monkeypatch.setattr(aws, "_options", lambda: options)
+    monkeypatch.setattr(aws, "options", lambda: options)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
 
 

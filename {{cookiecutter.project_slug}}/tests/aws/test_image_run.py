@@ -50,10 +50,12 @@ def project(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pr
         pytest.skip(f"apt-get install {' '.join(missing)} to build the image")
     if os.geteuid() != 0:
         pytest.skip("only root can build the image without Docker")
+    cloud.reset()
     for environment in ("staging", "prod"):
         cloud.client("ecr").create_repository(repositoryName=repository(environment))
     with with_buildah(tmp_path_factory.mktemp("image"), cloud.environ) as started:
         yield started
+    cloud.reset()
 
 
 @pytest.fixture(scope="module")

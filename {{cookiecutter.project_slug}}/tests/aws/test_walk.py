@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -155,6 +156,8 @@ def walk(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wal
     cloud.reset()
     here = Path.cwd()
     os.chdir(ROOT)
+    if shutil.which("npm") is None:
+        pytest.skip("the API is deployed by osls, which needs npm")
     osls.install()  # from the package index, so outside of the guard; and so are the packages
     lambda_zip.contents()
     walk = Walk(tmp_path_factory.mktemp("walk"), cloud)

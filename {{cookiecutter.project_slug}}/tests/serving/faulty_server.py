@@ -13,17 +13,17 @@ from pathlib import Path
 REAL = Path(os.environ["REAL_SERVER"])
 sys.path.insert(0, str(REAL.parent))
 
-from flask import Response, request  # noqa: E402
-
-from server import create  # noqa: E402
-
 
 def broken():
-    """The server's application, with the fault."""
+    """The server's application, with the fault; only who serves imports it."""
+    from flask import request
+
+    from server import create
+
     app, folder = create(), Path(os.environ["MODEL_FOLDER"])
 
     @app.after_request
-    def fail(response: Response) -> Response:
+    def fail(response):
         where, held = os.environ.get("PLACE", "beside"), folder
         if (folder / "current").is_file():
             where, held = "endpoint", folder / "releases" / (folder / "current").read_text()

@@ -46,9 +46,10 @@ def told(url: str, folder: Path) -> str:
             "",
             *lines,
             "make bootstrap ENV=staging",
-            "make deploy ENV=staging",
+            "make deploy ENV=staging FROM=local  # after make train and make deploy",
+            "make predict ENV=staging",
             "",
-            f"The API will answer at {url}/_gateway/<id of the API>/<stage>/",
+            "Containers are processes, so `make image` may be left out.",
             f"What processes print lies in {folder}. Ctrl-C ends it all, and forgets it.",
         ]
     )
@@ -73,7 +74,7 @@ def main() -> None:
         HOST, chosen.port, Response(status=503), threaded=True, request_handler=Handler
     )
     url = f"http://{HOST}:{server.server_port}"
-    application = Application(folder, chosen.server.resolve(), url)
+    application = Application(folder, chosen.server.resolve(), url, any_image=chosen.told)
     server.app = Registry(application, folder / "registry")
     print(told(url, folder) if chosen.told else json.dumps(variables(url)), flush=True)
     try:

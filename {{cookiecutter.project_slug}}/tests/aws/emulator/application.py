@@ -16,7 +16,7 @@ from moto.core.config import default_user_config
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug import Request, Response
 
-from . import calls, sagemaker
+from . import calls, iam, registry, sagemaker
 from .calls import Calls, Fault
 from .containers import Containers
 
@@ -26,20 +26,21 @@ Json = dict[str, Any]
 class Application:
     """AWS, its runtime interfaces, and the emulator's own address `/_emulator/`."""
 
-    def __init__(self, folder: Path, server: Path, url: str) -> None:
+    def __init__(self, folder: Path, server: Path, url: str, any_image: bool = False) -> None:
         """Begin empty.
 
         Args:
             folder: for what processes need and print.
             server: the program of the containers.
             url: where this application answers.
+            any_image: every image that is looked for is there: none was built.
         """
         # Roles may name AWS's own policies; functions and jobs are run by us, not by Docker.
         default_user_config["iam"]["load_aws_managed_policies"] = True
         default_user_config["lambda"]["use_docker"] = False
         default_user_config["batch"]["use_docker"] = False
         default_user_config["stepfunctions"]["execute_state_machine"] = True
-        self._folder, self._url = folder, url
+        self._folder, self._url, self._any_image = folder, url, any_image
         self._clear()
         self._calls = Calls()
         self._moto = DomainDispatcherApplication(create_backend_app)
@@ -47,6 +48,7 @@ class Application:
         self._gateway: Any = None
         self._batch: Any = None
         self._conditional, self._starting = threading.Lock(), threading.Lock()
+        iam.install()
         sagemaker.install(self._containers)
 
     def __call__(self, environ: Json, start_response: Any) -> Iterable[bytes]:
@@ -69,6 +71,9 @@ class Application:
             self._with_api_gateway()
         if call.service in ("batch", "stepfunctions"):
             self._with_batch()
+        if call.name == "DescribeImages" and self._any_image:
+            for each in call.parameters.get("imageIds", []):
+                registry.hold(call.parameters["repositoryName"], each.get("imageTag", ""))
         if call.name == "InvokeEndpoint":
             name = call.parameters["EndpointName"]
             answer = self._containers.invoke(name, sagemaker.known(name), Request(environ))

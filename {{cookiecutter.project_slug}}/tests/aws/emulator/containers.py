@@ -113,13 +113,12 @@ class Containers:
                 ) from None
             return Container(variant, port, process.pop_all())
 
-    def serve(self, endpoint: str, container: Container) -> None:
-        """Send an endpoint's requests to a container; the one before ends."""
+    def serve(self, endpoint: str, container: Container) -> Container | None:
+        """Send an endpoint's requests to a container; returns the one before, to be ended."""
         with self._lock:
             before = self._serving.get(endpoint)
             self._serving[endpoint] = container
-        if before:
-            before.end()
+        return before
 
     def stop(self, endpoint: str) -> None:
         """End the container of an endpoint, if there is one."""

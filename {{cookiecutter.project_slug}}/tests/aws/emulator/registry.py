@@ -4,12 +4,14 @@ Blobs lie in a folder; manifests are moto's images, so that ECR's own calls see 
 """
 
 import hashlib
+import json
 import re
 import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
 from moto.ecr.models import ECRBackend, ecr_backends
@@ -22,6 +24,7 @@ UPLOAD = re.compile(r"/v2/(?P<name>.+)/blobs/uploads/(?P<id>[0-9a-f]*)")
 MANIFEST = re.compile(r"/v2/(?P<name>.+)/manifests/(?P<which>[^/]+)")
 PASSWORD = "-auth-token"  # moto's, behind the account
 MIB = 2**20
+KIND = "application/vnd.docker.distribution.manifest.v2+json"
 
 _token = ECRResponse.get_authorization_token
 
@@ -125,3 +128,16 @@ def _token_of_this_server(self: ECRResponse) -> ActionResult:
     for data in answer.result["authorizationData"]:
         data["proxyEndpoint"] = here
     return answer
+
+
+def hold(name: str, tag: str) -> None:
+    """Let a repository have an image by a tag, whatever it is: containers here are processes."""
+    try:
+        backend = _holding(DEFAULT_ACCOUNT_ID, name)
+        known = {each.image_tag for each in backend.repositories[name].images}
+    except NotFound:
+        return
+    if tag and tag not in known:
+        content = json.dumps({"schemaVersion": 2, "mediaType": KIND, "tag": tag})
+        digest = f"sha256:{hashlib.sha256(content.encode()).hexdigest()}"
+        backend.put_image(name, content, tag, KIND, digest)

@@ -187,6 +187,7 @@ def _change(
     said = backend.endpoint_configs[config]
 
     def run() -> None:
+        before = None
         try:
             container = containers.start(endpoint.endpoint_name, _variant(backend, said))
         except Exception as error:  # whatever it was, the endpoint must not change for ever
@@ -194,7 +195,7 @@ def _change(
         else:
             if backend.endpoints.get(endpoint.endpoint_name) is not endpoint:  # it was a reset
                 return container.end()
-            containers.serve(endpoint.endpoint_name, container)
+            before = containers.serve(endpoint.endpoint_name, container)
             endpoint.endpoint_config_name, status = config, "InService"
             endpoint.production_variants = endpoint._process_production_variants(
                 said.production_variants
@@ -204,6 +205,8 @@ def _change(
         endpoint.pending_deployment_summary = None
         endpoint.last_modified_time = utcnow()
         endpoint.endpoint_status = status
+        if before:
+            before.end()
 
     endpoint.endpoint_status, endpoint.last_modified_time = meanwhile, utcnow()
     endpoint.pending_deployment_summary = {"EndpointConfigName": config}

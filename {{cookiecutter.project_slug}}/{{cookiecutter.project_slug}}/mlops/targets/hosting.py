@@ -12,6 +12,8 @@ from .sdk import Sdk, found, marks, once
 CHANGING = {"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"}
 LIMIT_SECONDS = 1800
 SAY_SECONDS = 20
+POLL_SECONDS = 0.25, 5.0
+"""The first pause between two looks, and the longest."""
 MODELS_FAULT = ("health check", "alarm")
 """What SageMaker's reason for a failure names if the model is at fault, and not AWS."""
 
@@ -72,7 +74,7 @@ class Hosting:
     def settled(self) -> Any:
         """The endpoint once nothing changes it any more, or None; says how long it takes."""
         began = said = time.monotonic()
-        status, pause = "", 0.25
+        status, (pause, longest) = "", POLL_SECONDS
         while (endpoint := self.endpoint()) and endpoint.endpoint_status in CHANGING:
             now = time.monotonic()
             if endpoint.endpoint_status != status or now - said >= SAY_SECONDS:
@@ -86,7 +88,7 @@ class Hosting:
                     "it in the SageMaker console; the same command goes on from there"
                 )
             time.sleep(pause)
-            pause = min(5.0, 2 * pause)
+            pause = min(longest, 2 * pause)
         return endpoint
 
     def tag(self, tags: dict[str, str]) -> None:
