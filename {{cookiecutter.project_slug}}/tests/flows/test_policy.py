@@ -2,9 +2,9 @@
 
 import pytest
 
-from {{ cookiecutter.project_slug }}.mlops import config, policy
+from {{ cookiecutter.project_slug }}.mlops import policy, sections
 
-NONE = config.StepPolicy().model_dump()
+NONE = sections.StepPolicy().model_dump()
 
 
 @pytest.mark.parametrize(

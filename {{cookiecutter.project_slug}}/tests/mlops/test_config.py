@@ -8,6 +8,7 @@ from {{ cookiecutter.project_slug }}.errors import UserError
 from {{ cookiecutter.project_slug }}.mlops import config
 
 SHIPPED = Path("config/local.toml").read_text()
+ON_AWS = Path("config/staging.toml").read_text()
 
 
 def test_every_shipped_environment_loads() -> None:
@@ -45,3 +46,55 @@ def test_a_missing_key_is_named() -> None:
 def test_an_unknown_environment_lists_those_there_are() -> None:
     with pytest.raises(UserError, match=r"no environment 'locl'.*local"):
         config.load("locl")
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "sentence"),
+    [
+        (
+            "memory_mb",
+            "memory_gb",
+            "unknown key aws.serverless.memory_gb: did you mean 'memory_mb'",
+        ),
+        ("memory_mb = 2048", "memory_mb = 2000", "aws.serverless.memory_mb = 2000 is wrong"),
+        ("[aws.serverless]", "[aws.serverles]", "unknown key aws.serverles: did you mean"),
+        ("burst = 40", "", "the key aws.limits.burst is missing"),
+        ('account = "', 'account = "1', "aws.account = '1"),
+    ],
+)
+def test_so_are_those_of_an_environment_on_aws(right: str, wrong: str, sentence: str) -> None:
+    assert right in ON_AWS
+    with pytest.raises(UserError) as caught:
+        config.parse(ON_AWS.replace(right, wrong))
+    assert sentence in str(caught.value)
+
+
+def test_an_endpoint_is_of_one_kind() -> None:
+    text = ON_AWS.replace("[aws.serverless]", "[nothing]").partition("[nothing]")
+    limits = text[2][text[2].index("[aws.limits]") :]
+    with pytest.raises(UserError, match=r"^aws: choose one of \[aws.serverless\] and"):
+        config.parse(text[0] + limits)
+
+
+def test_an_environment_is_called_as_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "test.toml").write_text(ON_AWS)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"aws\.environment is 'staging', it must be 'test'"):
+        config.load("test")
+
+
+def test_environments_judge_alike() -> None:
+    """A run that moves on from one to the next was held to the same."""
+    local, staging, prod = map(config.load, ("local", "staging", "prod"))
+    for section in ("data", "training", "gates", "release", "steps"):
+        ours = getattr(local, section)
+        assert ours == getattr(staging, section) == getattr(prod, section)
+
+
+def test_the_store_of_an_environment_is_in_its_own_bucket() -> None:
+    settings = config.load("staging")
+    assert settings.store.root == f"s3://{settings.bucket}/store"
+    assert len(settings.bucket) <= 63

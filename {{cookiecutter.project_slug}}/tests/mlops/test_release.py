@@ -16,15 +16,15 @@ from {{ cookiecutter.project_slug }}.errors import ReleaseError, UserError
 from {{ cookiecutter.project_slug }}.mlops import (
     behaviour,
     bundle,
-    config,
     pairs,
     preparation,
     release,
+    sections,
     store,
 )
 from {{ cookiecutter.project_slug }}.mlops.validation import Report
 
-RULES = config.Release(margin=0.25, latency_ms=100.0, keep=2)
+RULES = sections.Release(margin=0.25, latency_ms=100.0, keep=2)
 
 
 class Fake:

@@ -4,13 +4,13 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from . import config
+from . import sections
 
 PRICES = Path("infra", "prices.toml")
 SECONDS_A_REQUEST = 0.1
 
 
-def table(settings: config.Aws, region: str) -> str:
+def table(settings: sections.Aws, region: str) -> str:
     """The fixed part, with its sum, and what is paid by use."""
     prices = tomllib.loads(PRICES.read_text())
     fixed = [(each["what"], each["usd"]) for each in prices["fixed"]]
@@ -36,14 +36,14 @@ def table(settings: config.Aws, region: str) -> str:
     )
 
 
-def _serverless(endpoint: config.Serverless, prices: dict[str, Any]) -> tuple[str, float]:
+def _serverless(endpoint: sections.Serverless, prices: dict[str, Any]) -> tuple[str, float]:
     gigabytes = endpoint.memory_mb / 1024
     usd = prices["serverless"]["gigabyte_second"] * gigabytes * SECONDS_A_REQUEST * 1e6
     milliseconds = round(SECONDS_A_REQUEST * 1000)
     return f"endpoint, a million requests of {milliseconds} ms at {gigabytes:.0f} GB", usd
 
 
-def _machines(endpoint: config.Instances, prices: dict[str, Any]) -> tuple[str, float]:
+def _machines(endpoint: sections.Instances, prices: dict[str, Any]) -> tuple[str, float]:
     usd = prices["instances"][endpoint.type] * prices["hours"] * endpoint.least
     return f"endpoint, {endpoint.least} {endpoint.type} (at most {endpoint.most})", usd
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import CloudError, UserError
-from . import aws, config, costs
+from . import aws, config, costs, sections
 from .stacks import Stacks
 
 TEMPLATES = Path("infra")
@@ -53,7 +53,7 @@ def as_administrator(place: aws.Place) -> Iterator[None]:
         ) from error
 
 
-def subjects(settings: config.Aws) -> list[str]:
+def subjects(settings: sections.Aws) -> list[str]:
     """How GitHub names the workflows of the environment that may deploy.
 
     Repositories made since July 2026 are named with the ids of owner and repository, which stay
@@ -119,7 +119,7 @@ def _compute(place: aws.Place) -> dict[str, str]:
     }
 
 
-def _network(place: aws.Place, batch: config.Batch) -> tuple[str, list[str]]:
+def _network(place: aws.Place, batch: sections.Batch) -> tuple[str, list[str]]:
     """The VPC and subnets of the configuration, else the region's default ones."""
     ec2 = place.client("ec2")
     with aws.told():

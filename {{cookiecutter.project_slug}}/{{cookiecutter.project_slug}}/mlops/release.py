@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import ReleaseError, UserError
-from . import behaviour, comparison, config, pairs, runs, servers, store
+from . import behaviour, comparison, pairs, runs, sections, servers, store
 
 TRIED = 5
 """How many runs a deployment tries, the newest first, before it gives up."""
@@ -75,7 +75,7 @@ class NotComparableError(ReleaseError):
 def deploy(
     target: Target,
     root: str,
-    rules: config.Release,
+    rules: sections.Release,
     run: str | None = None,
     allow_schema_change: bool = False,
 ) -> Outcome:
@@ -106,7 +106,7 @@ def deploy(
     return Outcome("failed", "; ".join(broken))
 
 
-def roll_back(target: Target, rules: config.Release) -> Outcome:
+def roll_back(target: Target, rules: sections.Release) -> Outcome:
     """Serve the release before the current one again, by the same steps."""
     with target.alone():
         folder = target.previous()
@@ -134,7 +134,7 @@ def _challengers(root: str, run: str | None, broken: list[str]) -> list[str]:
 
 
 def _try(
-    target: Target, root: str, run: str, rules: config.Release, allow_schema_change: bool
+    target: Target, root: str, run: str, rules: sections.Release, allow_schema_change: bool
 ) -> Outcome:
     challenger = pairs.read(store.run_folder(root, run))
     features = pairs.Features.of(challenger.folder, run, challenger.evaluation["snapshot"])
@@ -176,14 +176,14 @@ def _newer(root: str, features: pairs.Features, served: pairs.Features) -> bool:
 
 
 def _release(
-    target: Target, model: pairs.Bundle, features: pairs.Features, rules: config.Release
+    target: Target, model: pairs.Bundle, features: pairs.Features, rules: sections.Release
 ) -> str:
     with tempfile.TemporaryDirectory() as folder:
         pairs.write(Path(folder), model, features)
         return _switch(target, Path(folder), rules)
 
 
-def _switch(target: Target, folder: Path, rules: config.Release, back: bool = False) -> str:
+def _switch(target: Target, folder: Path, rules: sections.Release, back: bool = False) -> str:
     """Ask it beside what is served; switch; ask again; go back if an answer is wrong or late."""
     with target.beside(folder) as ask:
         behaviour.check("before the switch", ask, folder, rules.latency_ms)

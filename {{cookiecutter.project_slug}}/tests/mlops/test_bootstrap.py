@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from {{ cookiecutter.project_slug }}.mlops import config, costs, infra
+from {{ cookiecutter.project_slug }}.mlops import config, costs, infra, sections
 
 
-def aws(**changed: Any) -> config.Aws:
+def aws(**changed: Any) -> sections.Aws:
     values = tomllib.loads(config.file("staging").read_text())["aws"]
-    return config.Aws.model_validate(values | changed)
+    return sections.Aws.model_validate(values | changed)
 
 
 @pytest.mark.parametrize(
