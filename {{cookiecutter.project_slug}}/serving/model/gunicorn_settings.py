@@ -11,6 +11,7 @@ worker_class = "gthread"  # the default class knows no kept-alive connections
 threads = 64  # most of them wait for their senders
 keepalive = 75
 graceful_timeout = 4 * PATIENCE
+timeout = 0  # a serverless endpoint sleeps between requests: silence is no fault
 control_socket_disable = True
 
 

@@ -139,8 +139,10 @@ class Project:
 
 
 def values() -> dict[str, Any]:
-    """config/staging.toml as it is."""
-    return config.parse(Path("config", "staging.toml").read_text())
+    """config/staging.toml, for an endpoint that is near."""
+    values = config.parse(Path("config", "staging.toml").read_text())
+    values["aws"]["way_ms"] = 0.0
+    return values
 
 
 def read(url: str, cloud: Cloud) -> bytes:

@@ -184,7 +184,7 @@ def test_the_function_is_what_the_configuration_says(
         "ENDPOINT_NAME": place.endpoint,
         "CAPTURE": "stdout",
         "CAPTURE_SHARE": "1.0",
-        "MODEL_TIMEOUT_SECONDS": "5.0",
+        "MODEL_TIMEOUT_SECONDS": "12.0",
     }
     assert (found["MemorySize"], found["Timeout"]) == (512, 29)
     here = f"python{sys.version_info.major}.{sys.version_info.minor}"

@@ -15,14 +15,7 @@ UNRESTRICTED = {
     "cloudformation:ValidateTemplate": "AWS CloudFormation",
     "cloudwatch:PutMetricData": "Amazon CloudWatch",
     "ecr:GetAuthorizationToken": "Amazon Elastic Container Registry",
-    "logs:CreateLogDelivery": "Amazon CloudWatch Logs",
-    "logs:DeleteLogDelivery": "Amazon CloudWatch Logs",
     "logs:DescribeLogGroups": "Amazon CloudWatch Logs",
-    "logs:DescribeResourcePolicies": "Amazon CloudWatch Logs",
-    "logs:GetLogDelivery": "Amazon CloudWatch Logs",
-    "logs:ListLogDeliveries": "Amazon CloudWatch Logs",
-    "logs:PutResourcePolicy": "Amazon CloudWatch Logs",
-    "logs:UpdateLogDelivery": "Amazon CloudWatch Logs",
     "sagemaker:ListModels": "Amazon SageMaker",
 }
 """Actions that no resource limits, by the page of the Service Authorization Reference."""
@@ -208,7 +201,7 @@ def test_what_is_served_never_expires() -> None:
     rules = bucket["Properties"]["LifecycleConfiguration"]["Rules"]
     expiring = {each.get("Prefix") for each in rules if "ExpirationInDays" in each}
     assert expiring == {"metaflow/", "capture/"}
-    assert bucket["DeletionPolicy"] == "Retain"
+    assert bucket["DeletionPolicy"] == "RetainExceptOnCreate"
 
 
 def test_alarms_look_back_no_further_than_cloudwatch_allows() -> None:
@@ -225,7 +218,8 @@ def test_alarms_look_back_no_further_than_cloudwatch_allows() -> None:
 
 def test_nothing_of_the_account_is_removed_with_a_stack() -> None:
     for each in templates.load("account")["Resources"].values():
-        assert each["DeletionPolicy"] == each["UpdateReplacePolicy"] == "Retain"
+        assert each["DeletionPolicy"] == "RetainExceptOnCreate"
+        assert each["UpdateReplacePolicy"] == "Retain"
 
 
 def test_what_is_not_tagged_with_its_stack_is_known() -> None:

@@ -46,8 +46,12 @@ ACTIONS = {
 """The action of a call that has another name, or needs none."""
 PUSHED = "an image is pushed and copied: test_image_run.py, where the registry is asked by HTTP"
 TARGET = "test_target.py"
+SCALING = "Application Auto Scaling asks in our name: shown nowhere"
 NOT_SHOWN = {
     "application-autoscaling:DeregisterScalableTarget": TARGET,
+    "cloudwatch:DeleteAlarms": SCALING,
+    "cloudwatch:DescribeAlarms": SCALING,
+    "cloudwatch:PutMetricAlarm": SCALING,
     "cloudformation:DeleteStack": "a first creation failed: test_lambda_api.py",
     "cloudformation:UpdateStack": "the API's settings changed: test_lambda_api.py",
     "ecr:BatchCheckLayerAvailability": PUSHED,
@@ -61,6 +65,7 @@ NOT_SHOWN = {
     "ecr:UploadLayerPart": PUSHED,
     "s3:DeleteObject": "osls removes the API's zip after five later ones: shown nowhere",
     "sagemaker:DeleteEndpoint": TARGET,
+    "sagemaker:UpdateEndpointWeightsAndCapacities": SCALING,
 }
 """What is granted and not called here, and where it is."""
 INSTANCES = """[aws.instances]

@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from .. import data
 from ..errors import UserError, nearest
@@ -39,6 +39,12 @@ class Settings(Section):
     api: Api
     aws: Aws | None = None
     steps: dict[str, StepPolicy] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _known_partition(self) -> "Settings":
+        if self.aws is not None and self.project.aws_region.startswith(("cn-", "us-gov-")):
+            raise ValueError("project.aws_region is of another partition of AWS than this is for")
+        return self
 
     @property
     def stem(self) -> str:

@@ -23,14 +23,14 @@ def deploy(options: argparse.Namespace) -> int:
     root, rules = settings.store.root, settings.release
     target = _target(settings, releasing=True)
     outcome = release.deploy(target, root, rules, run, options.allow_schema_change)
-    return _tell(outcome, settings, target.current() is not None)
+    return _tell(outcome, settings, target)
 
 
 def roll_back(options: argparse.Namespace) -> int:
     """Serve the release before the current one; 0 if it is served, 4 if it failed."""
     settings = config.load(options.env)
     outcome = release.roll_back(_target(settings), settings.release)
-    return _tell(outcome, settings, False)
+    return _tell(outcome, settings)
 
 
 def status(options: argparse.Namespace) -> int:
@@ -123,14 +123,17 @@ def _port(text: str) -> int:
     raise UserError(f"the port must be a number from 1 to 65535, found {text!r}")
 
 
-def _tell(outcome: release.Outcome, settings: config.Settings, with_api: bool) -> int:
+def _tell(
+    outcome: release.Outcome, settings: config.Settings, target: release.Target | None = None
+) -> int:
+    """Print how it ended; on AWS the API follows what the target serves."""
     print(f"{outcome.name}: {outcome.says}")
     if outcome.name == "failed":
         print("what was served before is served still")
     if settings.aws is None:
         server = serving.running(local.FOLDER)
         print(f"serving {server['url']}" if server else "next: make serve")
-    elif with_api:
+    elif target is not None and target.current() is not None:
         print(f"serving {lambda_api.deploy(aws.Place(settings), settings)}")
     return outcome.exit_code
 

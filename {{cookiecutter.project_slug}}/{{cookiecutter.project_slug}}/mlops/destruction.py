@@ -44,11 +44,7 @@ def _confirm(place: aws.Place, confirmed: str | None) -> None:
 
 def _remove(place: aws.Place, force: bool) -> bool:
     """Remove all that is found, and say what; whether there was anything."""
-    bucket = Bucket(place)
-    emptied = bucket.empty(force)
-    if emptied:
-        print(f"removed: {emptied} versions of objects", flush=True)
-    done = emptied > 0
+    done = False
     for kind in KINDS:
         for name in kind.found(place):
             done = True
@@ -59,6 +55,11 @@ def _remove(place: aws.Place, force: bool) -> bool:
                 print(f"not removed: {kind.name} {name}: {error}", flush=True)
             else:
                 print(f"removed: {kind.name} {name}", flush=True)
+    bucket = Bucket(place)
+    emptied = bucket.empty(force)
+    if emptied:
+        print(f"removed: {emptied} versions of objects", flush=True)
+        done = True
     if bucket.exists() and not any(bucket.versions()):
         bucket.remove()
         print(f"removed: bucket {bucket.name}", flush=True)

@@ -22,11 +22,19 @@ def bootstrap(options: argparse.Namespace) -> int:
     with as_administrator(place):
         stacks = Stacks(place)
         changed = [
-            stacks.put(name, (TEMPLATES / file).read_text(), parameters, tags)
-            for name, file, parameters, tags in (
-                (ACCOUNT_STACK, "account.yaml", _account(place, stacks), _shared(place)),
-                (place.foundation_stack, "foundation.yaml", _foundation(settings), place.tags),
-                (place.compute_stack, "compute.yaml", _compute(place), place.tags),
+            stacks.put(name, template, parameters, tags)
+            for name, template, parameters, tags in (
+                (ACCOUNT_STACK, _template("account"), _account(place, stacks), _shared(place)),
+                (
+                    place.foundation_stack,
+                    # A bucket that was kept is taken over by a name that is written out only.
+                    _template("foundation").replace(
+                        "BucketName: !Ref Bucket", f"BucketName: {place.bucket}"
+                    ),
+                    _foundation(settings),
+                    place.tags,
+                ),
+                (place.compute_stack, _template("compute"), _compute(place), place.tags),
             )
         ]
         for name in (place.foundation_stack, place.compute_stack):
@@ -87,6 +95,10 @@ def _account(place: aws.Place, stacks: Stacks) -> dict[str, str]:
     return {
         name: str(before.get(name) == "true" or not there).lower() for name, there in found.items()
     }
+
+
+def _template(name: str) -> str:
+    return (TEMPLATES / f"{name}.yaml").read_text()
 
 
 def _foundation(settings: config.Settings) -> dict[str, str]:

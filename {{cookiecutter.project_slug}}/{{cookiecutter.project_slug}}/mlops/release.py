@@ -22,7 +22,12 @@ class Target(Protocol):
 
     An update is final once it is confirmed. Until then `undo` takes it back, which `alone` does
     with what a killed deployment left.
+
+    Attributes:
+        way_ms: what a question takes to get there and back.
     """
+
+    way_ms: float
 
     def alone(self) -> AbstractContextManager[None]:
         """Keep other deployments out; UserError if one goes on."""
@@ -190,7 +195,7 @@ def _switch(target: Target, folder: Path, rules: sections.Release, back: bool = 
     try:
         target.update(folder)
         with target.asked() as ask:
-            behaviour.check("after the switch", ask, folder, rules.latency_ms)
+            behaviour.check("after the switch", ask, folder, rules.latency_ms + target.way_ms)
         target.confirm(back)
     except BaseException:
         target.undo()

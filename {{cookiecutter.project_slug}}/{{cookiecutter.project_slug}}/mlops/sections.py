@@ -110,7 +110,7 @@ class Instances(Section):
     requests_a_minute: PositiveInt  # of an instance; with more, another one starts
     capture_share: float = Field(ge=0, le=1)
     canary_percent: int = Field(ge=1, le=50)
-    canary_seconds: int = Field(ge=60, le=3600)
+    canary_seconds: int = Field(ge=60, le=1800)
 
 
 class Limits(Section):
@@ -140,6 +140,7 @@ class Aws(Section):
     github_ids: str = Field(pattern=r"^(\d+/\d+)?$")
     alert_email: str = Field(pattern=r"^([^@\s]+@[^@\s]+)?$")
     monthly_budget_usd: PositiveInt
+    way_ms: NonNegativeFloat
     model_age_days: PositiveInt
     limits: Limits
     serverless: Serverless | None = None

@@ -5,7 +5,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from moto.batch.models import ComputeEnvironment, JobQueue, batch_backends
-from moto.cloudformation.models import ChangeSet
+from moto.cloudformation.models import ChangeSet, Stack
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import ManagedPolicy, iam_backends
@@ -13,12 +13,13 @@ from moto.s3.models import FakeBucket, s3_backends
 
 SERVICE = "batch.amazonaws.com"
 ROLE = "AWSServiceRoleForBatch"
-_importing = ContextVar("_importing", default=False)
+_importing: ContextVar[set[str]] = ContextVar("_importing")
 
 
 def install() -> None:
     """Add it all to moto."""
     ChangeSet.apply = _whole(ChangeSet.apply)  # type: ignore[method-assign]
+    Stack.parse_template = staticmethod(_with_known_policies(Stack.parse_template))
     response: Any = CloudFormationResponse
     response._validate_different_update = _later(response._validate_different_update)
     response.create_change_set = _told_of_imports(response.create_change_set)
@@ -53,7 +54,7 @@ def _whole(apply: Callable[[ChangeSet], None]) -> Callable[[ChangeSet], None]:
     """A stack has the outputs, parameters and tags of its last change set."""
 
     def applied(self: ChangeSet) -> None:
-        token = _importing.set(getattr(self, "imports", False))
+        token = _importing.set(getattr(self, "imports", set()))
         try:
             apply(self)
         finally:
@@ -66,13 +67,30 @@ def _whole(apply: Callable[[ChangeSet], None]) -> Callable[[ChangeSet], None]:
     return applied
 
 
+def _with_known_policies(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Of the two policies that keep a resource moto knows one."""
+
+    def parsed(template: str) -> Any:
+        found = parse(template)
+        for each in found.get("Resources", {}).values():
+            if each.get("DeletionPolicy") == "RetainExceptOnCreate":
+                each["DeletionPolicy"] = "Retain"
+        return found
+
+    return parsed
+
+
 def _told_of_imports(create: Callable[..., Any]) -> Callable[..., Any]:
-    """A change set knows whether it takes over what is there already."""
+    """A change set knows what it may take over: only what has a name that is written out."""
 
     def create_change_set(self: CloudFormationResponse) -> Any:
         told = create(self)
         made: Any = self.cloudformation_backend.change_sets[told.result["Id"]]
-        made.imports = self._get_bool_param("ImportExistingResources")
+        made.imports = set()
+        if self._get_bool_param("ImportExistingResources"):
+            resources = Stack.parse_template(made.template)["Resources"].values()
+            names = [each.get("Properties", {}).get("BucketName") for each in resources]
+            made.imports = {name for name in names if isinstance(name, str)}
         return told
 
     return create_change_set
@@ -85,7 +103,7 @@ def _or_imported(create: Callable[..., Any]) -> Callable[..., Any]:
         cls: type, name: str, resource: Any, account_id: str, region_name: str, **more: Any
     ) -> Any:
         there = s3_backends[account_id]["aws"].buckets.get(name)
-        if there is not None and _importing.get():
+        if there is not None and name in _importing.get(set()):
             return there
         return create(cls, name, resource, account_id, region_name, **more)
 

@@ -105,12 +105,13 @@ class Hosting:
         before = self._configurations.on_instances(endpoint.endpoint_config_name)
         if before:
             scaling.off(self._place)
+        running = endpoint.production_variants[0].current_instance_count if before else 0
         endpoint.endpoint_config_name = name
         options: dict[str, Any] = {}
         if before and self._configurations.on_instances(name):
             options["retain_all_variant_properties"] = True  # as many as run now
             if watched:
-                options["deployment_config"] = scaling.slowly(self._place)
+                options["deployment_config"] = scaling.slowly(self._place, running)
         with once():
             endpoint.update(**options)
 
@@ -119,8 +120,9 @@ class Hosting:
         status = endpoint.endpoint_status if endpoint else "gone"
         if status == "InService" and endpoint.endpoint_config_name == name:
             return
+        back = status == "InService" and not endpoint.failure_reason  # as after an alarm
         reason = (endpoint and endpoint.failure_reason) or "SageMaker gives no reason"
         says = f"endpoint {self._place.endpoint} did not take {name} and is {status}: {reason}"
-        if any(each in reason.lower() for each in MODELS_FAULT):
+        if back or any(each in reason.lower() for each in MODELS_FAULT):
             raise ReleaseError(says)
         raise CloudError(f"{says}; correct that and repeat the command")

@@ -43,14 +43,14 @@ class Lease:
         finally:
             stop.set()
             renewing.join()
-            if time.monotonic() < self._until:
+            if time.time() < self._until:
                 with suppress(ChangedError, CloudError):  # it ends by itself
                     self._bucket.write(KEY, store.to_json({"free": store.now()}), self._tag)
             self._until = 0.0
 
     def check(self) -> None:
         """CloudError if it may have been lost; nothing must be changed then."""
-        if time.monotonic() > self._until:
+        if time.time() > self._until:
             raise CloudError(
                 f"{KEY} could not be renewed for {LEASE_SECONDS:.0f} s, another deployment may go "
                 "on: repeat the command"
@@ -92,7 +92,7 @@ class Lease:
                 continue  # until it runs out
 
     def _write(self, tag: str | None) -> None:
-        now = time.monotonic()
+        now = time.time()
         self._held["renewed"] = int(self._held["renewed"]) + 1
         self._tag = self._bucket.write(KEY, store.to_json(self._held), tag)
         self._until = now + LEASE_SECONDS

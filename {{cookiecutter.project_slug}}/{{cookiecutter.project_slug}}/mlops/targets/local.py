@@ -25,6 +25,8 @@ FOLLOW_SECONDS = 10.0
 class Endpoint:
     """A target of releases."""
 
+    way_ms = 0.0
+
     def __init__(self, folder: Path = FOLDER, keep: int = 2) -> None:
         """An endpoint in a folder that keeps so many releases, the served one among them."""
         self._folder, self._keep = folder, keep

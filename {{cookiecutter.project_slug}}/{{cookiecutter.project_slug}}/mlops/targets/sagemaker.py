@@ -33,6 +33,7 @@ class Endpoint:
             keep: how many releases stay, the served one among them.
         """
         self._place, self._image, self._keep = place, image, keep
+        self.way_ms = place.aws.way_ms
         sdk = Sdk(place)
         self._bucket = Bucket(place)
         self._configurations = Configurations(place, sdk)

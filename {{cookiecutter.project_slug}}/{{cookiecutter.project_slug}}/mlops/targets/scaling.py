@@ -48,10 +48,10 @@ def capture(place: aws.Place) -> dict[str, Any]:
     return {"data_capture_config": config}
 
 
-def slowly(place: aws.Place) -> Any:
+def slowly(place: aws.Place, running: int) -> Any:
     """An update that begins with a canary, and goes back by itself if an alarm rings.
 
-    A canary is at most half of the machines: a single one is watched as a whole.
+    A canary is at most half of the machines that run: a single one is watched as a whole.
     """
     from sagemaker.core import shapes
 
@@ -60,7 +60,7 @@ def slowly(place: aws.Place) -> Any:
     seconds = instances.canary_seconds
     routing: dict[str, Any] = {"type": "ALL_AT_ONCE", "wait_interval_in_seconds": seconds}
     watched: dict[str, Any] = {"termination_wait_in_seconds": seconds}
-    if instances.least > 1:
+    if running > 1:
         size = shapes.CapacitySize(type="CAPACITY_PERCENT", value=instances.canary_percent)
         routing |= {"type": "CANARY", "canary_size": size}
         watched = {}
