@@ -30,6 +30,8 @@ RULES = sections.Release(margin=0.25, latency_ms=100.0, keep=2)
 class Fake:
     """A target in memory; its server has a fault, and it keeps a log of what is done to it."""
 
+    way_ms = 0.0
+
     def __init__(self, folder: Path) -> None:
         self.fault: tuple[str, str] = ("", "")
         self.log: list[str] = []
