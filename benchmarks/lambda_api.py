@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 
 sys.path[:0] = ["", "tests/serving/api"]
-PACKAGE = next(Path().glob("*/mlops")).parent.name
+PACKAGE = next(Path().glob("*/mlops/__init__.py")).parts[0]
 STARTS = 15
 LAMBDAS = ("boto3", "botocore", "s3transfer", "urllib3", "jmespath", "dateutil", "six.py")
 START = """

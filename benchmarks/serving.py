@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
-PACKAGE = next(Path().glob("*/mlops")).parent.name
+PACKAGE = next(Path().glob("*/mlops/__init__.py")).parts[0]
 HEADERS = {"Content-Type": "application/json"}
 ROUNDS, ASKS = 5, 1500
 MANY = 100_000
