@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from .errors import UserError
+from .errors import CommandError
 from .mlops import commands, deployment, destruction, image, infra, reproduction, runs
 
 
@@ -12,7 +12,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.command(options))
-    except UserError as error:
+    except CommandError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:

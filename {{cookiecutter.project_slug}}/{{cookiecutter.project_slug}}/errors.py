@@ -3,7 +3,13 @@
 from difflib import get_close_matches
 
 
-class UserError(Exception):
+class CommandError(Exception):
+    """Ends a command; its message is all that is told."""
+
+    exit_code = 1
+
+
+class UserError(CommandError):
     """Wrong data or configuration; the message says what is wrong and what is right."""
 
     exit_code = 2
@@ -21,8 +27,8 @@ class ReleaseError(UserError):
     exit_code = 4
 
 
-class CloudError(UserError):
-    """AWS refused or did not answer; what was served before is served still."""
+class CloudError(CommandError):
+    """AWS refused or did not answer: nobody's data is wrong; what was served is served still."""
 
     exit_code = 4
 

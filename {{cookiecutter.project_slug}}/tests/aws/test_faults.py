@@ -4,6 +4,7 @@ import copy
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from releasing import Project
 
 from {{ cookiecutter.project_slug }}.errors import CloudError, ReleaseError, UserError
 from {{ cookiecutter.project_slug }}.mlops import aws, release
-from {{ cookiecutter.project_slug }}.mlops.targets import archives
+from {{ cookiecutter.project_slug }}.mlops.targets import archives, hosting
 
 
 @pytest.fixture
@@ -136,21 +137,21 @@ def without_credentials(project: Project) -> None:
 
 
 WRONG = [
-    (without_region, "project.aws_region = '' is wrong"),
-    (in_a_wrong_region, "project.aws_region = 'eu west' is wrong"),
-    (without_image, r"the image .*00000000 is not in ECR: `make image ENV=staging`"),
-    (in_another_account, "these credentials are of 123456789012"),
-    (without_credentials, "there are no AWS credentials: `aws configure sso`"),
-    (away, "AWS can't be reached .* see to the network"),
+    (without_region, UserError, "project.aws_region = '' is wrong"),
+    (in_a_wrong_region, UserError, "project.aws_region = 'eu west' is wrong"),
+    (without_image, UserError, r"the image .*00000000 is not in ECR: `make image ENV=staging`"),
+    (in_another_account, UserError, "these credentials are of 123456789012"),
+    (without_credentials, CloudError, "there are no AWS credentials: `aws configure sso`"),
+    (away, CloudError, "AWS can't be reached .* see to the network"),
 ]
 
 
 def test_what_is_wrong_here_leaves_the_champion(champion: Project) -> None:
-    for wrong, says in WRONG:
+    for wrong, kind, says in WRONG:
         right, variables = copy.deepcopy(champion.values), dict(os.environ)
         image = champion.image
         wrong(champion)
-        with pytest.raises(UserError, match=says):
+        with pytest.raises(kind, match=says):
             champion.deploy()
         champion.values, champion.image = right, image
         os.environ.update(variables)
@@ -220,3 +221,15 @@ def endpoints(project: Project) -> list[dict[str, Any]]:
     """Those that there are."""
     found: list[dict[str, Any]] = project.cloud.client("sagemaker").list_endpoints()["Endpoints"]
     return found
+
+
+def test_a_way_back_without_a_reason_is_the_models_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after an alarm: SageMaker gives a reason to an endpoint that failed only."""
+    back = SimpleNamespace(
+        endpoint_status="InService", endpoint_config_name="before", failure_reason=None
+    )
+    monkeypatch.setattr(hosting.Hosting, "settled", lambda _: back)
+    place: Any = SimpleNamespace(endpoint="e")
+    unasked: Any = None
+    with pytest.raises(ReleaseError, match="did not take after and is InService"):
+        hosting.Hosting(place, unasked, unasked)._took("after")

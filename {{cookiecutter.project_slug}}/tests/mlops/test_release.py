@@ -12,7 +12,7 @@ import pytest
 from bundles import BETTER, GRID, WORSE, WRONG, Runs
 
 from {{ cookiecutter.project_slug }} import service
-from {{ cookiecutter.project_slug }}.errors import ReleaseError, UserError
+from {{ cookiecutter.project_slug }}.errors import CloudError, ReleaseError, UserError
 from {{ cookiecutter.project_slug }}.mlops import (
     behaviour,
     bundle,
@@ -380,6 +380,26 @@ def test_a_damaged_champion_can_not_be_compared(target: Fake, runs: Runs) -> Non
     (target.folder() / "model.onnx").write_bytes(b"")
     assert "not comparable" in deploy(target, runs).says
     assert deploy(target, runs, allow=True).name == "released"
+
+
+@pytest.mark.parametrize("asked", ["target", "store"])
+@pytest.mark.parametrize("allow", [False, True])
+def test_that_aws_is_away_says_nothing_of_a_champion(
+    target: Fake, runs: Runs, monkeypatch: pytest.MonkeyPatch, asked: str, allow: bool
+) -> None:
+    runs.keep("1", GRID)
+    deploy(target, runs)
+    runs.keep("2", BETTER)
+
+    def away(*_: Any) -> None:
+        raise CloudError("AWS throttles these calls")
+
+    with monkeypatch.context() as patch:
+        where, what = (target, "current") if asked == "target" else (preparation, "engineer")
+        patch.setattr(where, what, away)
+        with pytest.raises(CloudError, match="throttles"):
+            deploy(target, runs, allow=allow)
+    assert served(target) == ("1", "1")
 
 
 def test_a_damaged_newest_run_is_walked_past(target: Fake, runs: Runs) -> None:

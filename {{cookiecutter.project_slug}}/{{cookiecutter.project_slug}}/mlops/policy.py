@@ -10,7 +10,7 @@ from typing import Any
 from metaflow import FlowMutator, user_step_decorator
 from metaflow.exception import MetaflowException
 
-from ..errors import UserError, nearest
+from ..errors import CommandError, nearest
 
 
 class policy(FlowMutator):  # type: ignore[misc]  # noqa: N801 - a decorator's name
@@ -33,12 +33,12 @@ class policy(FlowMutator):  # type: ignore[misc]  # noqa: N801 - a decorator's n
 
 @user_step_decorator  # type: ignore[untyped-decorator]
 def one_sentence(step_name: str, flow: Any, inputs: Any) -> Iterator[None]:
-    """End a step that met a UserError without a traceback, and keep the error's exit code."""
+    """End a step that met a CommandError without a traceback, and keep the error's exit code."""
     runner = os.getppid()
     threading.Thread(target=_watch, args=[runner], daemon=True).start()
     try:
         yield
-    except UserError as error:
+    except CommandError as error:
         flow.exit_code = error.exit_code
         raise MetaflowException(str(error)) from None
     finally:

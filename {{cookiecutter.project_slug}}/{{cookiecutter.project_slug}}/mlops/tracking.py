@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import UserError
+from ..errors import CommandError, UserError
 from . import comet, mirror, store
 
 
@@ -32,7 +32,7 @@ def track(config: Mapping[str, Any], run: str) -> None:
         archives = [comet.archive(one, project, folder, bundle) for one in told]
         if not obstacle:
             comet.send(archives, project, patient=False)
-    except UserError as error:
+    except CommandError as error:
         print(f"tracking: {error}")
     except Exception as error:
         print(f"tracking: failed, though the run did not: {type(error).__name__}: {error}")

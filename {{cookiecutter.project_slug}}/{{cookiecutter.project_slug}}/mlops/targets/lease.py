@@ -88,7 +88,7 @@ class Lease:
             except ChangedError:
                 self._until = 0.0
                 return
-            except UserError:
+            except CloudError:
                 continue  # until it runs out
 
     def _write(self, tag: str | None) -> None:
