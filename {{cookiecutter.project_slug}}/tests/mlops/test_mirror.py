@@ -71,6 +71,16 @@ def test_another_machine_finds_snapshot_and_runs(
     assert (store.run_folder(ROOT, "1") / "model.onnx").read_bytes() == b"graph"
 
 
+def test_the_same_tables_are_one_snapshot_wherever_they_are_collected(
+    s3: Any, snapshot: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = store.about(ROOT, snapshot)
+    elsewhere(monkeypatch, tmp_path / "other")
+    monkeypatch.setattr(store, "now", lambda: "later")
+    assert store.make_snapshot(ROOT, {}) == snapshot
+    assert store.about(ROOT, snapshot) == first
+
+
 def test_what_is_removed_there_is_known_here_no_more(s3: Any) -> None:
     keep("1")
     s3.delete_object(Bucket=BUCKET, Key="store/runs/1/evaluation.json")

@@ -144,3 +144,9 @@ def test_json_has_the_same_bytes_for_the_same_value(tmp_path: Path) -> None:
     assert store.to_json({"b": 1, "a": [1.5]}) == store.to_json({"a": [1.5], "b": 1})
     (tmp_path / "x.json").write_bytes(store.to_json({"a": None}))
     assert store.read_json(tmp_path / "x.json") == {"a": None}
+
+
+def test_a_store_that_can_not_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "snapshots").write_text("no folder")
+    with pytest.raises(UserError, match=r"could not use .*snapshots"):
+        store.make_newest(str(tmp_path), "356aa0350cfef22c")

@@ -61,18 +61,12 @@ def read(root: str, name: str) -> str | None:
     return None
 
 
-def write(root: str, name: str, text: str) -> None:
-    """Replace a small file, at once for all who read it."""
+def replace(root: str, file: Path, name: str) -> None:
+    """Replace a small file on S3 by one that is here, at once for all who read it."""
     if _remote(root):
         bucket, prefix = _address(root)
         with aws.told():
-            _client().put_object(Bucket=bucket, Key=f"{prefix}/{name}", Body=text.encode())
-        return
-    path = home(root) / name
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part.write_text(text)
-    os.replace(part, path)
+            _client().put_object(Bucket=bucket, Key=f"{prefix}/{name}", Body=file.read_bytes())
 
 
 def _remote(root: str) -> bool:

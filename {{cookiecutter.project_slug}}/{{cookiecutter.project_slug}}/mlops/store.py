@@ -7,6 +7,7 @@ address `s3://bucket/prefix`.
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -73,17 +74,22 @@ def make_snapshot(root: str, config: Mapping[str, Any]) -> str:
         folder.mkdir()
         about = data.collect(config, folder)
         snapshot = content_hash(folder)
-        (folder / "snapshot.json").write_bytes(
-            to_json({**about, "created": now(), "previous": newest_snapshot(root)})
-        )
-        mirror.keep(root, folder, f"snapshots/{snapshot}", last=SNAPSHOT)
-        settle(folder, parent / snapshot)
+        if not has(root, snapshot):
+            (folder / SNAPSHOT).write_bytes(
+                to_json({**about, "created": now(), "previous": newest_snapshot(root)})
+            )
+            mirror.keep(root, folder, f"snapshots/{snapshot}", last=SNAPSHOT)
+            settle(folder, parent / snapshot)
     return snapshot
 
 
 def make_newest(root: str, snapshot: str) -> None:
     """Let training that names no snapshot take this one."""
-    mirror.write(root, "snapshots/newest", snapshot)
+    parent = mirror.home(root) / "snapshots"
+    with staged(parent) as stage:
+        (stage / "newest").write_text(snapshot)
+        mirror.replace(root, stage / "newest", "snapshots/newest")
+        os.replace(stage / "newest", parent / "newest")
 
 
 def make_newest_after(root: str, snapshot: str) -> None:
