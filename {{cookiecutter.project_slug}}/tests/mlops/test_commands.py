@@ -7,6 +7,9 @@ import pytest
 from {{ cookiecutter.project_slug }}.mlops import commands, report, store
 
 
+@pytest.mark.parametrize(
+    ("environment", "then"), [("local", "make deploy"), ("staging", "make deploy ENV=staging")]
+)
 @pytest.mark.parametrize(("passed", "code"), [(True, 0), (False, 3)])
 def test_only_a_run_that_passed_is_to_be_deployed(
     tmp_path: Path,
@@ -14,9 +17,11 @@ def test_only_a_run_that_passed_is_to_be_deployed(
     capsys: pytest.CaptureFixture[str],
     passed: bool,
     code: int,
+    environment: str,
+    then: str,
 ) -> None:
     files = {"evaluation.json": store.to_json({"passed": passed})}
     store.write_run(str(tmp_path), "1", files)
     monkeypatch.setattr(report, "table", lambda *_: "table")
-    assert commands._tell(str(tmp_path), "1") == code
-    assert capsys.readouterr().out.splitlines() == ["table", "next: make deploy"][: 1 + passed]
+    assert commands._tell(str(tmp_path), "1", environment) == code
+    assert capsys.readouterr().out.splitlines() == ["table", f"next: {then}"][: 1 + passed]

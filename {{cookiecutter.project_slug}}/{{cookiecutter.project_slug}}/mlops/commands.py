@@ -11,7 +11,7 @@ def make_data(options: argparse.Namespace) -> int:
     settings = config.load(options.env)
     snapshot = _snapshot(settings, options.source, options.dir)
     store.make_newest(settings.store.root, snapshot)
-    print("next: make train")
+    print(f"next: make train{_in(options.env)}")
     return 0
 
 
@@ -24,7 +24,7 @@ def train(options: argparse.Namespace) -> int:
         snapshot = _snapshot(settings, "files" if options.dir else None, options.dir)
     run = flow.start(options.env, settings, snapshot)
     store.make_newest(root, snapshot)
-    return _tell(root, run)
+    return _tell(root, run, options.env)
 
 
 def resume(options: argparse.Namespace) -> int:
@@ -37,7 +37,7 @@ def resume(options: argparse.Namespace) -> int:
         settings, snapshot = flow.began_with(origin)
         run = flow.resume(origin, settings, lock)
     store.make_newest_after(settings.store.root, snapshot)
-    return _tell(settings.store.root, flow.kept_as(run, settings))
+    return _tell(settings.store.root, flow.kept_as(run, settings), options.env)
 
 
 def tracking_upload(options: argparse.Namespace) -> int:
@@ -47,14 +47,18 @@ def tracking_upload(options: argparse.Namespace) -> int:
     return 0
 
 
-def _tell(root: str, run: str) -> int:
+def _tell(root: str, run: str, environment: str) -> int:
     folder = store.run_folder(root, run)
     evaluation = store.read_json(folder / "evaluation.json")
     print(report.table(evaluation, [("bundle", folder), ("report", folder / "report.html")]))
     if not evaluation["passed"]:
         return NoCandidateError.exit_code
-    print("next: make deploy")
+    print(f"next: make deploy{_in(environment)}")
     return 0
+
+
+def _in(environment: str) -> str:
+    return "" if environment == "local" else f" ENV={environment}"
 
 
 def _snapshot(settings: config.Settings, source: str | None, folder: str | None) -> str:
