@@ -19,6 +19,8 @@ from test_lambda import http, rest
 from {{ cookiecutter.project_slug }}.errors import CloudError, UserError
 from {{ cookiecutter.project_slug }}.mlops import config, lambda_api, lambda_zip, osls
 from {{ cookiecutter.project_slug }}.mlops.aws import Place
+from {{ cookiecutter.project_slug }}.mlops.buckets import Bucket
+from {{ cookiecutter.project_slug }}.mlops.leftovers import KINDS
 
 from tests.aws.emulator.runtime import LAMBDA_HAS, lambda_modules, run
 
@@ -101,6 +103,15 @@ def test_the_zip_is_the_same_wherever_it_is_made(
     backwards = dict(reversed(again.items()))
     assert lambda_zip.pack(backwards) == lambda_zip.pack(files)
     assert lambda_zip.digest({**again, "app.py": b""}) != lambda_zip.digest(files)
+
+
+def test_a_file_that_changed_has_another_time(files: lambda_zip.Contents) -> None:
+    """Browsers keep a file of one size and time."""
+    name = "static/page.js"
+    turned = {**files, name: files[name][::-1]}
+    packed = [zipfile.ZipFile(io.BytesIO(lambda_zip.pack(each))) for each in (files, turned)]
+    assert packed[0].getinfo(name).file_size == packed[1].getinfo(name).file_size
+    assert packed[0].getinfo(name).date_time != packed[1].getinfo(name).date_time
 
 
 def test_compiled_modules_are_for_the_functions_processor(files: lambda_zip.Contents) -> None:
@@ -359,11 +370,19 @@ def test_a_stack_whose_creation_failed_is_made_anew(
     assert api_id(place) not in url
 
 
+def remove(place: Place) -> None:
+    """What `make destroy` does about it."""
+    (kind,) = [kind for kind in KINDS if kind.name == "API stack"]
+    for name in kind.found(place):
+        kind.remove(place, name)
+    Bucket(place).empty(force=False)
+
+
 def test_removing_leaves_nothing_and_may_be_repeated(
     place: Place, url: str, settings: config.Settings
 ) -> None:
-    lambda_api.remove(place)
-    lambda_api.remove(place)
+    remove(place)
+    remove(place)
     gateway = place.client("apigateway")
     assert not gateway.get_rest_apis()["items"]
     assert not gateway.get_api_keys()["items"]
@@ -373,6 +392,6 @@ def test_removing_leaves_nothing_and_may_be_repeated(
     assert "Versions" not in place.client("s3").list_object_versions(Bucket=place.bucket)
     gone = Place(settings)
     gone.bucket = "there-is-no-such-bucket"
-    lambda_api.remove(gone)
+    remove(gone)
     with pytest.raises(CloudError, match="no API key yet: `make deploy ENV=staging`"):
         lambda_api.key(place)

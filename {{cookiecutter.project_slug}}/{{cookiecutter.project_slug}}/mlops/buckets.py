@@ -1,4 +1,4 @@
-"""The bucket of an environment, as `make destroy` sees it: with every version of every object."""
+"""The bucket of an environment with every version of every object: for those who remove them."""
 
 from collections.abc import Iterator
 
@@ -29,18 +29,23 @@ class Bucket:
             raise
         return True
 
-    def versions(self) -> Iterator[dict[str, str]]:
-        """Key and version of all that lies in the bucket, marks of deletion included."""
+    def versions(self, prefix: str = "") -> Iterator[dict[str, str]]:
+        """Key and version of all that lies beneath a prefix, marks of deletion included."""
         if not self.exists():
             return
-        pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self.name)
-        for page in pages:
+        listed = self._client.get_paginator("list_object_versions")
+        for page in listed.paginate(Bucket=self.name, Prefix=prefix):
             for each in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
                 yield {"Key": each["Key"], "VersionId": each["VersionId"]}
 
     def empty(self, force: bool) -> int:
         """Remove every version, but of the model store unless forced; returns how many."""
         doomed = [each for each in self.versions() if force or not self._kept(each)]
+        self.discard(doomed)
+        return len(doomed)
+
+    def discard(self, doomed: list[dict[str, str]]) -> None:
+        """Remove versions; of each that S3 keeps it is said why."""
         for start in range(0, len(doomed), BATCH):
             batch = doomed[start : start + BATCH]
             told = self._client.delete_objects(
@@ -48,7 +53,6 @@ class Bucket:
             )
             for error in told.get("Errors", []):
                 print(f"  not removed: {error['Key']}: {error['Message']}", flush=True)
-        return len(doomed)
 
     def kept(self) -> int:
         """How many versions of the model store there are."""

@@ -1,15 +1,15 @@
-"""The API of an environment on AWS: deployed by osls, addressed by its stack, removed with it."""
+"""The API of an environment on AWS: deployed by osls, addressed by its stack."""
 
 import hashlib
 import json
 import os
 import time
-from contextlib import suppress
 from typing import Any
 
 from ..errors import CloudError, UserError
 from . import aws, config, lambda_zip, osls
 from .aws import Place
+from .stacks import Stacks
 
 Json = dict[str, Any]
 STACK_SECONDS = 900.0
@@ -35,7 +35,7 @@ def deploy(place: Place, settings: config.Settings) -> str:
             print("the API is as it should be: nothing to deploy")
             return _url(place, stack)
         if stack and stack["StackStatus"] in BEYOND_REPAIR:
-            _remove_stack(place)
+            Stacks(place).remove(place.api_stack)
         print(f"deploying the API ({place.api_stack})")
         osls.deploy(place.aws.environment, lambda_zip.pack(files), values)
         stack = _stack(place)
@@ -63,16 +63,6 @@ def key(place: Place) -> str:
     raise CloudError(f"there is no API key yet: `make deploy ENV={place.aws.environment}` makes it")
 
 
-def remove(place: Place) -> None:
-    """Delete the API and what was uploaded for it; nothing if there is none."""
-    with aws.told():
-        if _settled(place):
-            _remove_stack(place)
-        bucket = place.session.resource("s3").Bucket(place.bucket)
-        with suppress(bucket.meta.client.exceptions.NoSuchBucket):
-            bucket.object_versions.filter(Prefix="api/").delete()
-
-
 def _values(place: Place, settings: config.Settings) -> Json:
     """What serverless.yml does not say itself: its settings.json."""
     if settings.api.capture not in {"off", "stdout"}:
@@ -98,15 +88,7 @@ def _values(place: Place, settings: config.Settings) -> Json:
 
 
 def _stack(place: Place) -> Json | None:
-    from botocore.exceptions import ClientError
-
-    try:
-        found = place.client("cloudformation").describe_stacks(StackName=place.api_stack)
-    except ClientError as error:
-        if "does not exist" in str(error):
-            return None
-        raise
-    return dict(found["Stacks"][0])
+    return Stacks(place).found(place.api_stack)
 
 
 def _settled(place: Place) -> Json | None:
@@ -157,16 +139,4 @@ def _finish(place: Place, stack: Json, wanted: str) -> None:
         restApiId=_outputs(stack)["RestApi"],
         stageName=place.aws.environment,
         patchOperations=[{"op": "replace", "path": p, "value": v} for p, v in changed.items()],
-    )
-
-
-def _remove_stack(place: Place) -> None:
-    print(f"deleting {place.api_stack}", flush=True)
-    client = place.client("cloudformation")
-    client.delete_stack(StackName=place.api_stack)
-    waiter = client.get_waiter("stack_delete_complete")
-    attempts = int(STACK_SECONDS / LOOK_SECONDS)
-    waiter.wait(
-        StackName=place.api_stack,
-        WaiterConfig={"Delay": int(LOOK_SECONDS), "MaxAttempts": attempts},
     )

@@ -22,17 +22,17 @@ class Stacks:
 
     def state(self, name: str) -> str | None:
         """The state of a stack as CloudFormation names it, or None if there is none."""
-        found = self._found(name)
+        found = self.found(name)
         return found["StackStatus"] if found else None
 
     def parameters(self, name: str) -> dict[str, str]:
         """What a stack was made with; empty if there is none."""
-        found = self._found(name) or {}
+        found = self.found(name) or {}
         return {p["ParameterKey"]: p["ParameterValue"] for p in found.get("Parameters", [])}
 
     def outputs(self, name: str) -> list[tuple[str, str, str]]:
         """Key, description and value of each output of a stack."""
-        found = (self._found(name) or {}).get("Outputs", [])
+        found = (self.found(name) or {}).get("Outputs", [])
         return [(o["OutputKey"], o.get("Description", ""), o["OutputValue"]) for o in found]
 
     def put(
@@ -77,7 +77,7 @@ class Stacks:
     def remove(self, name: str) -> None:
         """Remove a stack and wait until it is gone."""
         with aws.told():
-            found = self._found(name)
+            found = self.found(name)
             if found is None:
                 return
             print(f"{name}: removing", flush=True)
@@ -85,7 +85,8 @@ class Stacks:
             self._client.delete_stack(StackName=name)
             self._follow(found["StackId"], name, seen)
 
-    def _found(self, name: str) -> dict[str, Any] | None:
+    def found(self, name: str) -> dict[str, Any] | None:
+        """A stack as CloudFormation describes it, or None if there is none."""
         from botocore.exceptions import ClientError
 
         with aws.told():

@@ -6,6 +6,7 @@ from typing import Any
 
 from moto.batch.models import ComputeEnvironment, JobQueue, batch_backends
 from moto.cloudformation.models import ChangeSet, Stack
+from moto.cloudformation.parsing import OutputMap
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import ManagedPolicy, iam_backends
@@ -19,6 +20,7 @@ _importing: ContextVar[set[str]] = ContextVar("_importing")
 def install() -> None:
     """Add it all to moto."""
     ChangeSet.apply = _whole(ChangeSet.apply)  # type: ignore[method-assign]
+    Stack.delete = _without_outputs(Stack.delete)  # type: ignore[method-assign]
     Stack.parse_template = staticmethod(_with_known_policies(Stack.parse_template))
     response: Any = CloudFormationResponse
     response._validate_different_update = _later(response._validate_different_update)
@@ -65,6 +67,16 @@ def _whole(apply: Callable[[ChangeSet], None]) -> Callable[[ChangeSet], None]:
         stack.output_map = stack._create_output_map()
 
     return applied
+
+
+def _without_outputs(delete: Callable[[Stack], None]) -> Callable[[Stack], None]:
+    """A stack that is gone has no outputs: moto makes anew what they name, to describe them."""
+
+    def deleted(self: Stack) -> None:
+        delete(self)
+        self.output_map = OutputMap(self.resource_map, {}, self.stack_id)
+
+    return deleted
 
 
 def _with_known_policies(parse: Callable[[str], Any]) -> Callable[[str], Any]:

@@ -191,6 +191,6 @@ class Endpoint:
                     Namespace=self._place.stem, MetricData=[{"MetricName": "Released", "Value": 1}]
                 )
             kept = served(events)[-self._keep :]
-            pruning.prune(self._place, self._configurations, self._bucket, kept)
+            pruning.prune(self._place, self._configurations, kept)
         except CloudError as error:
             print(f"released, but not all that should follow was done: {error}", flush=True)
