@@ -98,3 +98,9 @@ def test_the_store_of_an_environment_is_in_its_own_bucket() -> None:
     settings = config.load("staging")
     assert settings.store.root == f"s3://{settings.bucket}/store"
     assert len(settings.bucket) <= 63
+
+
+def test_other_partitions_of_aws_are_refused() -> None:
+    region = config.load("staging").project.aws_region
+    with pytest.raises(UserError, match="another partition of AWS"):
+        config.parse(ON_AWS.replace(f'"{region}"', '"cn-north-1"'))

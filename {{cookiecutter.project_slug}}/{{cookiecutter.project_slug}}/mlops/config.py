@@ -117,14 +117,14 @@ def _checked(model: type[Model], values: dict[str, Any]) -> Model:
 
 
 def _sentence(error: Any) -> str:
-    *tables, key = error["loc"]
     path = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
+        *tables, key = error["loc"]
         return f"unknown key {path}: {nearest(str(key), _keys(tables))}"
     if error["type"] == "missing":
         return f"the key {path} is missing"
     if error["type"] == "value_error":
-        return f"{path}: {error['ctx']['error']}"
+        return f"{path}: {error['ctx']['error']}".removeprefix(": ")
     return f"{path} = {error['input']!r} is wrong: {error['msg'].lower()}"
 
 
