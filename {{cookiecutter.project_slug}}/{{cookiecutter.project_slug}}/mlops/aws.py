@@ -28,6 +28,8 @@ REFUSALS = {
 }  # fmt: skip
 DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AccessDeniedFault"}
 AWAY = "see to the network and to project.aws_region, and repeat the command: it goes on"
+REHEARSAL = "staging"
+"""The environment from which images and runs go on to the others."""
 OURS = "repeat the command, it goes on; if it stays, see the AWS status page"
 
 

@@ -42,9 +42,7 @@ def status(options: argparse.Namespace) -> int:
         "environment": options.env,
         "release": target.current(),
         "previous": before.name if before else None,
-        "server": _server(settings)
-        if settings.aws is None
-        else {"url": lambda_api.url(aws.Place(settings))},
+        "server": _server(settings),
     }
     print(json.dumps(told, indent=2))
     return 0

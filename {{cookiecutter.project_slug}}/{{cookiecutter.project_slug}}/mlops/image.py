@@ -14,7 +14,6 @@ from . import aws, config, containers
 DOCKERFILE = Path("serving/model/Dockerfile")
 ALLOWED = Path("serving/model/Dockerfile.dockerignore")
 PLATFORM = "linux/amd64"
-REHEARSAL = "staging"
 TAKEN = "application/vnd.docker.distribution.manifest.v2+json"
 """The one kind of manifest that SageMaker takes."""
 
@@ -93,9 +92,12 @@ def _found(place: aws.Place, tag: str) -> str | None:
 
 def _rehearsed(place: aws.Place, tag: str) -> aws.Place | None:
     """Staging, if it has the image and this is another environment of the same account."""
-    if place.aws.environment == REHEARSAL or not Path("config", f"{REHEARSAL}.toml").is_file():
+    if (
+        place.aws.environment == aws.REHEARSAL
+        or not Path("config", f"{aws.REHEARSAL}.toml").is_file()
+    ):
         return None
-    source = aws.Place(config.load(REHEARSAL))
+    source = aws.Place(config.load(aws.REHEARSAL))
     if source.aws.account != place.aws.account or _found(source, tag) is None:
         return None
     return source

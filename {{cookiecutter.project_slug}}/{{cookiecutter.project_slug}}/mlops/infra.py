@@ -11,7 +11,6 @@ from .stacks import Stacks
 
 TEMPLATES = Path("infra")
 ACCOUNT_STACK = "mlops-account"
-REHEARSAL = "staging"
 GITHUB = "token.actions.githubusercontent.com"
 
 
@@ -108,7 +107,7 @@ def _foundation(settings: config.Settings) -> dict[str, str]:
         "Project": settings.project.name,
         "Environment": settings.aws.environment,
         "Bucket": settings.bucket,
-        "Rehearsal": f"{settings.project.name.replace('_', '-')}-{REHEARSAL}",
+        "Rehearsal": f"{settings.project.name.replace('_', '-')}-{aws.REHEARSAL}",
         "GithubSubjects": ",".join(subjects(settings.aws)),
         "AlertEmail": settings.aws.alert_email,
         "MonthlyBudget": str(settings.aws.monthly_budget_usd),
