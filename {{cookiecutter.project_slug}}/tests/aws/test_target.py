@@ -8,9 +8,9 @@ import pytest
 from bundles import BETTER, GRID, WRONG
 from releasing import INSTANCES, RULES, Project, read
 
-from {{ cookiecutter.project_slug }}.errors import UserError
+from {{ cookiecutter.project_slug }}.errors import CloudError, UserError
 from {{ cookiecutter.project_slug }}.mlops import release
-from {{ cookiecutter.project_slug }}.mlops.targets import archives, lease
+from {{ cookiecutter.project_slug }}.mlops.targets import archives, lease, scaling
 
 
 def released(project: Project, run: str, keep: int = 2, **more: Any) -> None:
@@ -230,6 +230,13 @@ def test_from_serverless_to_instances_and_never_back(project: Project, hasty: No
     assert project.served() == ("1", "1")
 
 
+def test_a_canary_is_of_the_machines_that_run(project: Project) -> None:
+    project.use_instances(least=2)
+    for running, kind in ((1, "ALL_AT_ONCE"), (2, "CANARY")):
+        policy = scaling.slowly(project.place, running).blue_green_update_policy
+        assert policy.traffic_routing_configuration.type == kind
+
+
 def called(project: Project, operation: str) -> list[dict[str, Any]]:
     """The parameters of the calls of an operation, the oldest first."""
     calls = project.cloud.calls()
@@ -256,7 +263,7 @@ def test_who_lost_the_lease_changes_nothing(
     project.runs.keep("1", GRID)
     slept = project.target()
     project.cloud.forget()
-    with pytest.raises(UserError, match=r"could not be renewed for 2 s"), slept.alone():
+    with pytest.raises(CloudError, match=r"could not be renewed for 2 s"), slept.alone():
         lease.time.sleep(3)
         with project.target().alone():
             slept.update(tmp_path)

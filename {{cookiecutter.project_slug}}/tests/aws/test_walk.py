@@ -211,6 +211,12 @@ def test_through_gateway_function_and_endpoint_comes_the_bundles_own_answer(walk
     assert behaviour.distance(walk.first["predictions"], walk.expected("1")) <= 1e-6
 
 
+def test_an_endpoint_far_away_may_take_its_way(walk: Walk) -> None:
+    before, after = walk.printed["first"].split("after the switch")
+    assert "milliseconds of all answers but one: expected <= 250, " in before
+    assert "milliseconds of all answers but one: expected <= 1750, " in after
+
+
 def test_only_what_is_new_is_released(walk: Walk) -> None:
     assert "kept: run 1 is the same" in walk.printed["again"]
     assert "nothing to deploy" in walk.printed["again"]

@@ -1,5 +1,6 @@
 """What a run keeps: whole, hashed, and readable without the library that trained it."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -74,3 +75,14 @@ def test_the_commit_says_when_files_differ(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "inside").mkdir()
     monkeypatch.chdir(tmp_path / "inside")
     assert bundle.commit() is None
+
+
+def test_onnxruntime_reports_to_nobody() -> None:
+    """It does unless a variable says no, before its own import."""
+    package = bundle.__name__.partition(".")[0]
+    code = f"import {package}, os; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    environ = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "1\n"
