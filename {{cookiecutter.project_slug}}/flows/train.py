@@ -14,6 +14,9 @@ from metaflow import (
 import {{ cookiecutter.project_slug }}  # noqa: F401 - ships the package with the flow's code
 from {{ cookiecutter.project_slug }}.mlops.policy import policy
 
+KEPT = ["checks", "data_part", "frame", "lookup", "parts", "snapshot"]
+"""What is the same for every candidate."""
+
 
 @policy
 @project(name=config_expr("config.project.name"))
@@ -25,11 +28,17 @@ class TrainFlow(FlowSpec):
         default="config/local.toml",
         parser="{{ cookiecutter.project_slug }}.mlops.config.parse",
     )
-    snapshot = Parameter("snapshot", help="hash of the snapshot to train on", required=True)
+    given = Parameter(
+        "snapshot", help="hash of the snapshot to train on; without it, it is made", default=""
+    )
 
     @step
     def start(self):
-        """Check the raw tables and make the features side by side."""
+        """Check the raw tables and make the features side by side; collect them if need be."""
+        from {{ cookiecutter.project_slug }}.mlops import store
+
+        config = self.config
+        self.snapshot = self.given or store.make_snapshot(config.store.root, config.data)
         self.next(self.validate_data, self.engineer_features)
 
     @step
@@ -96,7 +105,7 @@ class TrainFlow(FlowSpec):
         results = [task.result for task in inputs if not task.failure]
         failures = {task.input: task.failure.exception for task in inputs if task.failure}
         self.competition = selection.competition(results, failures)
-        self.merge_artifacts(inputs, include=["checks", "data_part", "frame", "lookup", "parts"])
+        self.merge_artifacts(inputs, include=KEPT)
         self.competition["periods"] = self.parts.periods
         self.candidates_part = cards.candidates(self.competition, metrics.PRIMARY)
         running.attach(cards.page(f"Candidates of run {current.run_id}", self.candidates_part))
@@ -151,10 +160,10 @@ class TrainFlow(FlowSpec):
 
     @step
     def end(self):
-        """Tell Comet, if the configuration says so; the bundle is in the store already."""
-        from {{ cookiecutter.project_slug }}.mlops import tracking
+        """Tell Comet, if the configuration says so, and release, if Step Functions retrains."""
+        from {{ cookiecutter.project_slug }}.mlops import conclusion
 
-        tracking.track(self.config, self.evaluation["run"])
+        conclusion.conclude(self)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,20 @@ import argparse
 import sys
 
 from .errors import CommandError
-from .mlops import commands, deployment, destruction, image, infra, reproduction, runs
+from .mlops import (
+    commands,
+    deployment,
+    destruction,
+    image,
+    infra,
+    machines,
+    notices,
+    plan,
+    pulls,
+    reproduction,
+    retraining,
+    runs,
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -14,6 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         return int(options.command(options))
     except CommandError as error:
         print(f"error: {error}", file=sys.stderr)
+        notices.summary(f"**error**: {error}\n")
         return error.exit_code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -31,6 +45,10 @@ def _parser() -> argparse.ArgumentParser:
     train = commands_.add_parser("train", help="train on the newest snapshot, or on a folder")
     train.add_argument("--dir", help="make a snapshot of this folder first")
     train.set_defaults(command=commands.train)
+    again = commands_.add_parser("retrain", help="data, training and release, told to all")
+    again.add_argument("--source", help="where the tables come from, instead of the configured one")
+    again.add_argument("--dir", help="the folder to read them from, instead of the configured one")
+    again.set_defaults(command=retraining.retrain)
     table = commands_.add_parser("runs", help="list all runs with their metrics")
     table.set_defaults(command=runs.show)
     for name, command, says in (
@@ -54,8 +72,17 @@ def _parser() -> argparse.ArgumentParser:
         help="promote the run that this environment serves, or its run that --run names",
     )
     for name, command, says in (
+        ("flow-deploy", machines.deploy, "make the flow a state machine of Step Functions"),
+        ("flow-remove", machines.remove, "remove that state machine"),
+    ):
+        parser_ = commands_.add_parser(name, help=says)
+        parser_.add_argument("--branch", help="a preview under this name, without a schedule")
+        parser_.set_defaults(command=command)
+    for name, command, says in (
         ("rollback", deployment.roll_back, "serve the release before the current one"),
         ("status", deployment.status, "print what is served, as JSON"),
+        ("refresh", deployment.refresh, "serve what is served by today's image, settings and API"),
+        ("plan", plan.plan, "print what the workflows ask the configuration for"),
         ("stop", deployment.stop, "end what serves in the background"),
         ("predict", deployment.predict, "ask for one prediction"),
     ):
@@ -64,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", help="where to listen, instead of the configured port")
     serve.add_argument("--background", action="store_true", help="leave it running")
     serve.set_defaults(command=deployment.serve)
-    image_ = commands_.add_parser("image", help="make the model server's image, where it is to run")
+    image_ = commands_.add_parser("image", help="make the images that run on AWS")
     image_.set_defaults(command=image.make)
     ground = commands_.add_parser("bootstrap", help="make an environment's ground on AWS")
     ground.set_defaults(command=infra.bootstrap)
@@ -72,6 +99,12 @@ def _parser() -> argparse.ArgumentParser:
     destroy.add_argument("--confirm", help="the environment's name, instead of typing it")
     destroy.add_argument("--force", action="store_true", help="remove the model store too")
     destroy.set_defaults(command=destruction.destroy)
+    cron = commands_.add_parser("schedule", help="write the configured cron into the workflow")
+    cron.add_argument("--check", action="store_true", help="only say whether it is another")
+    cron.set_defaults(command=plan.write_schedule)
+    both = commands_.add_parser("compare", help="the newest run beside that of another checkout")
+    both.add_argument("--with", dest="other", required=True, help="the other checkout's folder")
+    both.set_defaults(command=pulls.compare)
     upload = commands_.add_parser("tracking-upload", help="send waiting experiments to Comet")
     upload.set_defaults(command=commands.tracking_upload)
     return parser

@@ -1,6 +1,8 @@
 """AWS for a whole session of tests."""
 
+import fcntl
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -15,11 +17,18 @@ from bundles import Runs
 from clouds import FAULTY, ROOT, SERVER, Cloud, emulated
 from releasing import Project, values
 
-from {{ cookiecutter.project_slug }}.mlops import behaviour, preparation, release, servers
+from {{ cookiecutter.project_slug }}.mlops import (
+    behaviour,
+    lambda_zip,
+    osls,
+    preparation,
+    release,
+    servers,
+)
 from {{ cookiecutter.project_slug }}.mlops.targets import hosting, sagemaker
 from {{ cookiecutter.project_slug }}.mlops.validation import Report
 
-sys.path += [str(ROOT / "tests" / "serving" / "api"), str(ROOT / "serving" / "api")]
+sys.path += [str(ROOT / name) for name in ("tests/serving/api", "serving/api", "tests/flows")]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -40,6 +49,17 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
             patch.delenv(name)
         with emulated(tmp_path_factory.mktemp("cloud")) as started:
             yield started
+
+
+@pytest.fixture(scope="session")
+def tools(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What deploys the API, installed outside of the guard and by one process at a time."""
+    if shutil.which("npm") is None:
+        pytest.skip("the API is deployed by osls, which needs npm")
+    with (tmp_path_factory.getbasetemp().parent / "installing").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        osls.install()
+        lambda_zip.contents()
 
 
 @pytest.fixture(scope="session")

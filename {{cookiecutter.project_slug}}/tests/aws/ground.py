@@ -11,7 +11,7 @@ from typing import Any
 
 import templates
 
-from {{ cookiecutter.project_slug }}.mlops import config
+from {{ cookiecutter.project_slug }}.mlops import config, image
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = config.__name__.partition(".")[0]
@@ -52,17 +52,34 @@ class Ground:
         file = self.folder / "config" / f"{environment}.toml"
         self.configure(file.read_text(), environment, **values)
 
-    def run(self, *words: str, environment: str = "staging") -> subprocess.CompletedProcess[str]:
-        """Run a command of the project as its Makefile does."""
+    def run(
+        self, *words: str, environment: str = "staging", role: str = "testing"
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command of the project as its Makefile does, by a person or by a role."""
         found = os.pathsep.join([self.cloud.environ["PYTHONPATH"], str(ROOT)])
         return subprocess.run(
             [sys.executable, "-m", PACKAGE, "--env", environment, *words],
             cwd=self.folder,
-            env={"PATH": os.environ["PATH"], **self.cloud.environ, "PYTHONPATH": found},
+            env={
+                "PATH": os.environ["PATH"],
+                **self.cloud.environ,
+                "PYTHONPATH": found,
+                "AWS_ACCESS_KEY_ID": role,
+            },
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=120,
+        )
+
+    def push(self, environment: str) -> None:
+        """Put today's image into a registry, as `make image` does."""
+        kind = MANIFEST["mediaType"]
+        self.client("ecr").put_image(
+            repositoryName=f"project-{environment}-model",
+            imageManifest=json.dumps({"schemaVersion": 2, "mediaType": kind}),
+            imageManifestMediaType=kind,
+            imageTag=image.content_hash(),
         )
 
     def client(self, service: str) -> Any:
@@ -115,9 +132,10 @@ def fill(ground: Ground) -> dict[str, str]:
     }
     scaling = ground.client("application-autoscaling")
     scaling.register_scalable_target(**target, MinCapacity=1, MaxCapacity=2)
-    image = ground.client("ecr").put_image(
-        repositoryName=f"{STEM}-model", imageTag="a", imageManifest=json.dumps(MANIFEST)
-    )["image"]["imageId"]["imageDigest"]
+    for repository in (f"{STEM}-model", f"{STEM}-train"):
+        image = ground.client("ecr").put_image(
+            repositoryName=repository, imageTag="a", imageManifest=json.dumps(MANIFEST)
+        )["image"]["imageId"]["imageDigest"]
     ground.client("cloudwatch").put_metric_alarm(
         AlarmName=f"{STEM}-canary",
         Namespace="AWS/SageMaker",
@@ -129,7 +147,6 @@ def fill(ground: Ground) -> dict[str, str]:
         ComparisonOperator="GreaterThanThreshold",
     )
     ground.client("logs").create_log_group(logGroupName=f"/aws/sagemaker/Endpoints/{STEM}")
-    ground.client("secretsmanager").create_secret(Name=f"{STEM}/comet", SecretString="{}")
     ground.client("cloudformation").create_stack(
         StackName=f"{STEM}-api", TemplateBody=json.dumps(API), Tags=MARKS
     )
@@ -141,7 +158,7 @@ def fill(ground: Ground) -> dict[str, str]:
         "model": f"{STEM}-a",
         "registered model": package,
         "model registry group": STEM,
-        "image": image,
+        "image": f"{STEM}-train@{image}",
         "compute stack": f"{STEM}-compute",
         "foundation stack": f"{STEM}-foundation",
         "alarm": f"{STEM}-canary",

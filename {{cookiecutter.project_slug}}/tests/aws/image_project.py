@@ -1,16 +1,19 @@
-"""A project's folder for `make image`, and buildah with the base that its Dockerfile asks for."""
+"""A project's folder for `make image`, and buildah with the base that a Dockerfile asks for."""
 
+import itertools
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import debian_base
+import pytest
 from packaging.utils import canonicalize_name
 
 from {{ cookiecutter.project_slug }}.mlops import image
@@ -51,7 +54,9 @@ class Project:
 
 def copied(folder: Path) -> Path:
     """The image's files and the configurations, for the emulator's account."""
-    for path in (image.DOCKERFILE, image.ALLOWED, *image.content(), *Path("config").glob("*")):
+    configured = Path("config").glob("*")
+    made = [[it.dockerfile, it.allowed, *image.content(it)] for it in (image.MODEL, image.TRAIN)]
+    for path in itertools.chain(*made, configured):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, folder / path)
     for file in (folder / "config").iterdir():
@@ -60,11 +65,30 @@ def copied(folder: Path) -> Path:
     return folder
 
 
+MEMORY = Path("/dev/shm")
+"""Where there is such a folder, buildah's copies of a gigabyte do not wait for a disk."""
+
+
 @contextmanager
-def with_buildah(folder: Path, environ: dict[str, str]) -> Iterator[Project]:
-    """A project where buildah is, with its storage in the folder, and Docker is not."""
+def with_buildah(
+    folder: Path, environ: dict[str, str], wanted: image.Image = image.MODEL
+) -> Iterator[Project]:
+    """A project where buildah is, with its storage in a folder of its own, and Docker is not.
+
+    Skips the test where an image can't be built or Debian lacks its Python.
+    """
+    base = _base(wanted)
+    python = ".".join(re.findall(r"\d+", base)[:2])
+    missing = [it for it in ("buildah", "skopeo", "debootstrap") if not shutil.which(it)]
+    if missing:
+        pytest.skip(f"apt-get install {' '.join(missing)} to build the image")
+    if os.geteuid() != 0:
+        pytest.skip("only root can build the image without Docker")
+    if python not in debian_base.SUITES:
+        pytest.skip(f"no Debian has Python {python}")
+    storage = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
     (folder / "storage.conf").write_text(
-        f'[storage]\ndriver = "vfs"\ngraphroot = "{folder}/graph"\nrunroot = "{folder}/run"\n'
+        f'[storage]\ndriver = "vfs"\ngraphroot = "{storage}/graph"\nrunroot = "{storage}/run"\n'
     )
     (folder / "bin").mkdir()
     for tool in ("buildah", "skopeo"):
@@ -72,19 +96,26 @@ def with_buildah(folder: Path, environ: dict[str, str]) -> Iterator[Project]:
     variables = {
         "PATH": f"{folder / 'bin'}:/usr/sbin:/sbin",
         "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),
-        "STORAGE_DRIVER": "vfs",
+        "STORAGE_DRIVER": "vfs",  # it mounts nothing that a killed test leaves
         "BUILDAH_ISOLATION": "chroot",
     }
     project = Project(copied(folder / "project"), environ | variables)
-    base = re.search(r"(?m)^ARG BASE=(\S+)", image.DOCKERFILE.read_text())
-    assert base
-    work = project.buildah("from", "scratch")
-    project.buildah("add", "--quiet", work, str(debian_base.archive()), "/")
-    project.buildah("commit", "--quiet", "--rm", work, f"docker.io/library/{base[1]}")
     try:
+        work = project.buildah("from", "scratch")
+        project.buildah("add", "--quiet", work, str(debian_base.archive(python)), "/")
+        project.buildah("commit", "--quiet", "--rm", work, f"docker.io/library/{base}")
         yield project
     finally:
+        shutil.rmtree(storage)
         shutil.rmtree(folder)
+
+
+def _base(wanted: image.Image) -> str:
+    """What a Dockerfile builds on, as `python:3.13-slim-trixie`."""
+    found = re.search(r"(?m)^ARG BASE=(\S+)", wanted.dockerfile.read_text())
+    assert found
+    given = dict(each.split("=") for each in wanted.arguments)
+    return re.sub(r"\$\{(\w+)\}", lambda name: given[name[1]], found[1])
 
 
 def locked() -> dict[str, str]:

@@ -83,6 +83,14 @@ def _repository(seen: Seen) -> dict[str, Any]:
     return dict(repository)
 
 
+def _expires(seen: Seen) -> bool:
+    """Whether old images go as the template says, if it says so."""
+    if "LifecyclePolicy" not in seen.values:
+        return True
+    asked = {"repositoryName": seen.name("RepositoryName")}
+    return bool(seen.client("ecr").get_lifecycle_policy(**asked)["lifecyclePolicyText"])
+
+
 def _topic(seen: Seen) -> bool:
     topics = seen.client("sns").list_topics()["Topics"]
     return any(each["TopicArn"].endswith(f":{seen.name('TopicName')}") for each in topics)
@@ -208,6 +216,7 @@ PARTS: dict[str, dict[str, Callable[[Seen], Any]]] = {
     "AWS::ECR::Repository": {
         "tags": lambda seen: _repository(seen)["imageTagMutability"] == "IMMUTABLE",
         "scan": lambda seen: _repository(seen)["imageScanningConfiguration"].get("scanOnPush"),
+        "lifecycle": _expires,
     },
 }
 """What more is looked at than that it is there."""

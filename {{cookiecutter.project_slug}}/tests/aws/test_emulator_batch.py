@@ -12,7 +12,9 @@ from clouds import Cloud
 
 BUCKET = "emulator-batch"
 FLOW = """
-from metaflow import FlowSpec, step
+from importlib.util import find_spec
+
+from metaflow import FlowSpec, current, retry, step
 
 class SumFlow(FlowSpec):
     @step
@@ -20,8 +22,11 @@ class SumFlow(FlowSpec):
         self.numbers = [1, 2]
         self.next(self.square, foreach="numbers")
 
+    @retry(times=1, minutes_between_retries=0)
     @step
     def square(self):
+        if current.retry_count == 0:
+            raise RuntimeError("the first attempt fails")
         self.squared = self.input**2
         self.next(self.join)
 
@@ -33,6 +38,7 @@ class SumFlow(FlowSpec):
     @step
     def end(self):
         print("the total is", self.total)
+        print("the project is", find_spec("{{ cookiecutter.project_slug }}"))
 
 if __name__ == "__main__":
     SumFlow()
@@ -68,6 +74,7 @@ def test_a_flow_runs_on_step_functions_and_batch(cloud: Cloud, tmp_path: Path) -
     ]
     body = cloud.client("s3").get_object(Bucket=BUCKET, Key=log)["Body"].read()
     assert b"the total is 5" in body
+    assert b"the project is None" in body  # a job has what Metaflow brings
     principals = {each["principal"] for each in cloud.calls() if each["service"] == "dynamodb"}
     assert "ecs" in principals
     cloud.reset()

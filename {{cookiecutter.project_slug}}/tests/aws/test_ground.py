@@ -112,6 +112,7 @@ def test_destroy_names_what_stays_then_leaves_the_model_store_then_nothing(
     assert {kind.name for kind in leftovers.KINDS} == set(things)
     assert left(ground, monkeypatch) >= {
         *(f"{kind} {name}" for kind, name in things.items()),
+        f"image {things['image'].replace('-train', '-model')}",
         f"bucket {BUCKET}",
         "object releases/a/model.tar.gz",
     }

@@ -1,10 +1,12 @@
-"""The model server's image: what goes into it, and what an environment without it says."""
+"""The images: what goes into them, and what an environment without them says."""
 
+import ast
 import json
 import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from {{ cookiecutter.project_slug }}.errors import UserError
 from {{ cookiecutter.project_slug }}.mlops import aws, config, containers, image
 
 SERVING = LOCK.parent
+ONLY_HERE = {"uv"}
+"""What no step asks for: the API's zip is packed where a person or a workflow deploys."""
 
 
 @pytest.fixture
@@ -75,12 +79,76 @@ def test_the_tag_changes_with_what_goes_into_the_image_and_with_nothing_else(
     Path("{{ cookiecutter.project_slug }}", "data.py").write_text("not in the image")
     os.utime(SERVING / "server.py", (1, 1))
     assert image.content_hash() == tags[0]
-    for file in (image.DOCKERFILE, *image.content()):
+    for file in (image.MODEL.dockerfile, *image.content()):
         file.write_text(file.read_text() + "\n")
         tags.append(image.content_hash())
     (SERVING / "server.py").rename(SERVING / "renamed.py")
     tags.append(image.content_hash())
     assert len(set(tags)) == len(tags)
+
+
+@pytest.mark.parametrize("file", ["pyproject.toml", "uv.lock", str(image.TRAIN.dockerfile)])
+def test_another_lock_or_python_is_another_training_image(
+    file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(copied(tmp_path))
+    before = image.content_hash(image.TRAIN)
+    assert before != image.content_hash(replace(image.TRAIN, arguments=("PYTHON=3.9",)))
+    Path(file).write_text(Path(file).read_text() + "\n")
+    assert image.content_hash(image.TRAIN) != before
+
+
+def test_without_a_lock_a_sentence_says_what_writes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(copied(tmp_path))
+    Path("uv.lock").unlink()
+    with pytest.raises(UserError, match=r"^there is no uv\.lock, .*`make setup` writes it"):
+        image.content_hash(image.TRAIN)
+
+
+def test_training_and_releasing_import_nothing_that_the_training_image_lacks() -> None:
+    locked = ["uv", "export", "--frozen", "--no-dev", "--group", "deploy", "--no-hashes"]
+    listed = subprocess.run(
+        [Path(sys.executable).with_name(locked[0]), *locked[1:], "--no-annotate", "--quiet"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = (line for line in listed.stdout.splitlines() if "==" in line)
+    there = {canonicalize_name(line.partition("==")[0]) for line in lines}
+    assert "--group deploy" in image.TRAIN.dockerfile.read_text()
+    assert {"gunicorn", "metaflow", "sagemaker-core"} <= there
+    package = Path(image.__file__).parents[1]
+    files = [*package.rglob("*.py"), *SERVING.glob("*.py"), *Path("flows").glob("*.py")]
+    own = {path.stem for path in SERVING.glob("*.py")} | {package.name}
+    owners = packages_distributions()
+    used = {top: owners.get(top, [top]) for top in _imported(files) - own - ONLY_HERE}
+    assert {
+        top for top, names in used.items() if not there & set(map(canonicalize_name, names))
+    } == set()
+
+
+def _imported(files: list[Path]) -> set[str]:
+    """The packages, but for Python's own, that files import anywhere in them."""
+    names = set()
+    for node in (node for path in files for node in ast.walk(ast.parse(path.read_text()))):
+        if isinstance(node, ast.Import):
+            names |= {each.name for each in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.add(str(node.module))
+    return {name.partition(".")[0] for name in names} - sys.stdlib_module_names
+
+
+def test_the_training_image_is_for_environments_whose_steps_run_remotely() -> None:
+    values = config.load("staging").model_dump(mode="json")
+    assert not config.check(values).remote
+    values["steps"]["train_candidate"]["remote"] = True
+    assert config.check(values).remote
+    values["steps"]["train_candidate"]["remote"] = False
+    for by, remote in (("actions", False), ("stepfunctions", True)):
+        schedule = {"by": by, "cron": "17 4 * * 1"}
+        assert config.check(values | {"schedule": schedule}).remote is remote
 
 
 def test_without_a_builder_a_sentence_says_what_to_install(

@@ -1,6 +1,7 @@
 """Bootstrap and destroy, by their commands, against the emulator."""
 
 import argparse
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,13 +26,14 @@ NOT_SHOWN = {
         "Artifacts.versions",
         "ArtifactsPolicy",
         "Budget",
-        "CometKey",
         "DeployRole.attached policies",
         "Errors",
         "Images.scan",
         "Latency",
+        "TrainingImages.lifecycle",
+        "TrainingImages.scan",
     },
-    "compute": {"GpuRole.attached policies"},
+    "compute": {"GpuRole.attached policies", "StepRole.attached policies"},
 }
 """What the emulator's CloudFormation leaves out: only what reads the templates sees it."""
 
@@ -101,6 +103,17 @@ def test_a_change_of_the_configuration_is_an_update(shared: Ground) -> None:
         assert done.returncode == 0, done.stderr
         assert f"{STEM}-foundation: updating" in done.stdout
         assert f"{STEM}-compute: no updates" in done.stdout
+
+
+def test_the_newest_training_images_stay(shared: Ground) -> None:
+    client = shared.client("ecr")
+    given = templates.load("foundation")["Resources"]["TrainingImages"]["Properties"]
+    text = given["LifecyclePolicy"]["LifecyclePolicyText"]
+    client.put_lifecycle_policy(repositoryName=f"{STEM}-train", lifecyclePolicyText=text)
+    (rule,) = json.loads(text)["rules"]
+    assert rule["selection"] == {
+        "tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 20,
+    }  # fmt: skip
 
 
 def test_the_age_of_a_release_is_measured(shared: Ground, monkeypatch: pytest.MonkeyPatch) -> None:

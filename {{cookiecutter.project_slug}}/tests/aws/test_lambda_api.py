@@ -3,7 +3,6 @@
 import io
 import json
 import re
-import shutil
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from model_stub import EXAMPLE, Model, serving
 from test_lambda import http, rest
 
 from {{ cookiecutter.project_slug }}.errors import CloudError, UserError
-from {{ cookiecutter.project_slug }}.mlops import config, lambda_api, lambda_zip, osls
+from {{ cookiecutter.project_slug }}.mlops import config, lambda_api, lambda_zip
 from {{ cookiecutter.project_slug }}.mlops.aws import Place
 from {{ cookiecutter.project_slug }}.mlops.buckets import Bucket
 from {{ cookiecutter.project_slug }}.mlops.leftovers import KINDS
@@ -45,11 +44,8 @@ def settings() -> config.Settings:
 
 
 @pytest.fixture(scope="module")
-def place(cloud: Cloud, settings: config.Settings) -> Iterator[Place]:
+def place(tools: None, cloud: Cloud, settings: config.Settings) -> Iterator[Place]:
     """The environment in the stand-in, with what it needs before the API."""
-    if shutil.which("npm") is None:
-        pytest.skip("the API is deployed by osls, which needs npm")
-    osls.install()  # from the package index, so before the guard
     cloud.reset()
     with pytest.MonkeyPatch.context() as patch:
         for name, value in cloud.environ.items():

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,9 +17,8 @@ from clouds import ROOT, Cloud
 from ground import PACKAGE, REGION, Ground
 
 from {{ cookiecutter.project_slug }} import service
-from {{ cookiecutter.project_slug }}.mlops import behaviour, bundle, image, lambda_zip, osls, store
+from {{ cookiecutter.project_slug }}.mlops import behaviour, bundle, lambda_zip, store
 
-MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 SECONDS = 30.0
 """What a deployment may take against the emulator, from the first to the answer."""
 ALSO = {
@@ -46,9 +44,33 @@ ACTIONS = {
 """The action of a call that has another name, or needs none."""
 PUSHED = "an image is pushed and copied: test_image_run.py, where the registry is asked by HTTP"
 TARGET = "test_target.py"
+FLOW = "runs and state machines: test_remote.py, test_remote_runs.py"
 SCALING = "Application Auto Scaling asks in our name: shown nowhere"
 NOT_SHOWN = {
     "application-autoscaling:DeregisterScalableTarget": TARGET,
+    **dict.fromkeys(
+        (
+            "batch:DescribeComputeEnvironments",
+            "batch:DescribeJobDefinitions",
+            "batch:DescribeJobQueues",
+            "batch:DescribeJobs",
+            "batch:RegisterJobDefinition",
+            "batch:SubmitJob",
+            "batch:TerminateJob",
+            "events:DeleteRule",
+            "events:DisableRule",
+            "events:PutRule",
+            "events:PutTargets",
+            "events:RemoveTargets",
+            "secretsmanager:GetSecretValue",
+            "states:CreateStateMachine",
+            "states:DeleteStateMachine",
+            "states:DescribeStateMachine",
+            "states:ListStateMachines",
+            "states:UpdateStateMachine",
+        ),
+        FLOW,
+    ),
     "cloudwatch:DeleteAlarms": SCALING,
     "cloudwatch:DescribeAlarms": SCALING,
     "cloudwatch:PutMetricAlarm": SCALING,
@@ -107,23 +129,14 @@ class Walk(Ground):
         file = self.folder / "config" / f"{environment}.toml"
         file.write_text(file.read_text().replace("keep = 5", "keep = 2"))
 
-    def do(self, name: str, *words: str, environment: str = "staging", code: int = 0) -> str:
+    def do(self, name: str, *words: str, code: int = 0, **who: str) -> str:
         """Run a command that ends so, and note what it prints and how long it takes."""
         started = time.monotonic()
-        done = self.run(*words, environment=environment)
+        done = self.run(*words, **who)
         self.seconds[name] = time.monotonic() - started
         self.printed[name] = done.stdout + done.stderr
         assert done.returncode == code, self.printed[name]
         return self.printed[name]
-
-    def push(self, environment: str) -> None:
-        """Put today's image into a registry, as `make image` does."""
-        self.client("ecr").put_image(
-            repositoryName=f"project-{environment}-model",
-            imageManifest=json.dumps({"schemaVersion": 2, "mediaType": MANIFEST}),
-            imageManifestMediaType=MANIFEST,
-            imageTag=image.content_hash(),
-        )
 
     def answer(self, url: str, environment: str) -> Any:
         """What the API behind the gateway predicts for the example."""
@@ -156,15 +169,10 @@ def url(printed: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def walk(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
+def walk(tools: None, cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
     """From nothing to two environments that serve, and have served better days."""
     cloud.reset()
     here = Path.cwd()
-    os.chdir(ROOT)
-    if shutil.which("npm") is None:
-        pytest.skip("the API is deployed by osls, which needs npm")
-    osls.install()  # from the package index, so outside of the guard; and so are the packages
-    lambda_zip.contents()
     walk = Walk(tmp_path_factory.mktemp("walk"), cloud)
     packages = walk.folder / lambda_zip.CACHE
     packages.parent.mkdir(parents=True)
@@ -185,7 +193,10 @@ def walk(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wal
         walk.do("second", "deploy", "--from", "local", "--run", "2")
         walk.runs.keep("3", WORSE, as_of="2032-01-01")
         walk.do("kept", "deploy", "--from", "local", "--run", "3")
-        walk.do("promoted", "deploy", "--from", "staging", environment="prod")
+        promote = "deploy", "--from", "staging"
+        walk.do("by a person", *promote, environment="prod", code=2)
+        walk.do("rolled back by a person", "rollback", environment="prod", code=2)
+        walk.do("promoted", *promote, environment="prod", role="project-prod-deploy")
         walk.do("status", "status")
         walk.do("predict", "predict")
         walk.do("rollback", "rollback")
@@ -225,8 +236,17 @@ def test_only_what_is_new_is_released(walk: Walk) -> None:
     assert "its newer features are served" in walk.printed["kept"]
 
 
-def test_prod_gets_what_staging_serves(walk: Walk) -> None:
-    assert "released: model" in walk.printed["promoted"] and "run 2" in walk.printed["promoted"]
+def test_prod_gets_the_very_pair_that_staging_serves(walk: Walk) -> None:
+    (told,) = [it for it in walk.printed["promoted"].splitlines() if it.startswith("released: ")]
+    assert "of run 2 with features as of 2032-01-01 of run 3" in told
+
+
+def test_prod_is_released_by_its_workflow_only(walk: Walk) -> None:
+    for name in ("by a person", "rolled back by a person"):
+        assert (
+            "prod is released by its workflow only, as project-prod-deploy, and these"
+            in (walk.printed[name])
+        )
 
 
 def test_status_and_predict_ask_aws(walk: Walk) -> None:
@@ -237,11 +257,11 @@ def test_status_and_predict_ask_aws(walk: Walk) -> None:
     assert "rolled back" in walk.printed["rollback"]
 
 
-def actions(calls: list[dict[str, Any]], principal: str) -> set[str]:
+def actions(calls: list[dict[str, Any]], *principals: str) -> set[str]:
     """What somebody needed permission for."""
     needed: set[str] = set()
     for call in calls:
-        if call["principal"] != principal:
+        if call["principal"] not in principals:
             continue
         name = f"{call['service']}:{call['operation']}"
         reads = call["service"] == "apigateway" and call["operation"].startswith("Get")
@@ -250,7 +270,8 @@ def actions(calls: list[dict[str, Any]], principal: str) -> set[str]:
 
 
 def test_the_deploy_role_may_do_what_is_done_and_no_more(walk: Walk) -> None:
-    called, granted = actions(walk.calls, "testing"), templates.granted("foundation", "DeployRole")
+    called = actions(walk.calls, "testing", "project-prod-deploy")
+    granted = templates.granted("foundation", "DeployRole")
     assert called - granted == set()
     assert granted - called == set(NOT_SHOWN)
 

@@ -4,6 +4,7 @@ import pytest
 
 from {{ cookiecutter.project_slug }}.mlops import policy, sections
 
+SECRET = {"type": "aws-secrets-manager", "id": "a/b"}
 NONE = sections.StepPolicy().model_dump()
 
 
@@ -15,8 +16,12 @@ NONE = sections.StepPolicy().model_dump()
         ({"timeout_seconds": 5}, [("timeout", {"seconds": 5})]),
         ({"cpu": 2, "memory": 512}, [("resources", {"cpu": 2, "memory": 512})]),
         ({"remote": True}, [("batch", {})]),
-        ({"remote": True, "gpu": 1}, [("batch", {"gpu": 1})]),
+        ({"remote": True, "gpu": 1}, [("batch", {"gpu": 1, "queue": "gpus"})]),
+        (
+            {"secrets": ["a/b"]},
+            [("secrets", {"sources": [SECRET], "allow_override": True})],
+        ),
     ],
 )
 def test_options_become_decorators(options: dict[str, int], wanted: list[object]) -> None:
-    assert policy.decorators(NONE | options) == wanted
+    assert policy.decorators(NONE | options, "gpus") == wanted

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from copies import command, compete, here
+from copies import ROOT, command, compete, here, trust
 
 from {{ cookiecutter.project_slug }}.mlops import bundle, store
 
@@ -55,12 +55,27 @@ def test_data_candidates_and_the_whole_report_are_cards_that_ask_no_other_host(r
     assert report.read_text() == pages["make_bundle"]
 
 
+def test_the_documented_look_into_a_run_prints_what_the_run_made(run: Any) -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "runs.md").read_text(), re.S)
+    done = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    evaluation = run.data.evaluation
+    told = done.stdout
+    assert re.search(rf"^{run.id} .* ended well$", told, re.M)
+    assert f"snapshot {evaluation['snapshot']}\nmetrics {evaluation['metrics']['test']}\n" in told
+    assert all(f"passed {gate['gate']}" in told for gate in evaluation["gates"])
+    assert f"TrainFlow/{run.id}/make_bundle/" in told and "'model_hash'" in told
+    assert re.search(r"^\d+ expectations: 0 errors", told, re.M)
+    assert "'alpha'" in told  # of the last candidate
+
+
 def train(project: Path) -> subprocess.CompletedProcess[str]:
     return command(project, "train")
 
 
 def test_a_candidate_that_crashes_or_hangs_is_reported_and_the_others_go_on(project: Path) -> None:
-    compete(project, "good, crashing, sleeping")
+    trust(project)
+    compete(project, "good, crashing, sleeping", timeout_seconds=10)
     done = train(project)
     assert done.returncode == 0, done.stdout + done.stderr
     (folder,) = (project / "store" / "runs").iterdir()
@@ -71,6 +86,7 @@ def test_a_candidate_that_crashes_or_hangs_is_reported_and_the_others_go_on(proj
 
 
 def test_when_no_candidate_is_left_the_exit_code_says_so(project: Path) -> None:
+    trust(project)
     compete(project, "crashing")
     done = train(project)
     assert done.returncode == 3
@@ -79,6 +95,7 @@ def test_when_no_candidate_is_left_the_exit_code_says_so(project: Path) -> None:
 
 
 def test_a_winner_that_fails_a_gate_is_kept_and_the_exit_code_says_so(project: Path) -> None:
+    trust(project)
     compete(project, "good")
     with (project / "{{ cookiecutter.project_slug }}" / "metrics.py").open("a") as file:
         file.write("\n\ndef baseline(frame): return frame['target'].to_numpy()\n")
@@ -91,6 +108,7 @@ def test_a_winner_that_fails_a_gate_is_kept_and_the_exit_code_says_so(project: P
 
 
 def test_code_that_breaks_is_told_with_its_line(project: Path) -> None:
+    trust(project)
     with (project / "{{ cookiecutter.project_slug }}" / "features.py").open("a") as file:
         file.write("\n\ndef build(tables): return tables['nothing']\n")
     done = train(project)
@@ -99,6 +117,7 @@ def test_code_that_breaks_is_told_with_its_line(project: Path) -> None:
 
 
 def test_a_step_that_crashes_is_named_after_its_traceback(project: Path) -> None:
+    trust(project)
     compete(project, "good")
     with (project / "{{ cookiecutter.project_slug }}" / "mlops" / "bundle.py").open("a") as file:
         file.write("\n\ndef files(*_): raise RuntimeError('boom')\n")
@@ -153,10 +172,13 @@ def test_a_step_that_the_flow_does_not_have_is_named(project: Path) -> None:
     assert "Traceback" not in told
 
 
-def test_a_remote_step_asks_for_what_aws_batch_needs(project: Path) -> None:
+def test_a_remote_step_is_refused_where_there_is_no_aws(project: Path) -> None:
     file = project / "config" / "local.toml"
     file.write_text(file.read_text().replace("retries = 1", "retries = 1\nremote = true"))
-    assert "@batch decorator requires --datastore=s3" in flow(project, "run", "--snapshot", "x")
+    done = command(project, "train")
+    assert done.returncode == 2
+    assert "steps.train_candidate.remote: this environment is not on AWS" in done.stderr
+    assert not (project / "store").exists()
 
 
 def test_the_code_package_holds_the_package(project: Path) -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from {{ cookiecutter.project_slug }}.mlops import commands, report, store
+from {{ cookiecutter.project_slug }}.mlops import commands, config, report, store
+from {{ cookiecutter.project_slug }}.mlops.sections import Store
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,7 @@ def test_only_a_run_that_passed_is_to_be_deployed(
 ) -> None:
     files = {"evaluation.json": store.to_json({"passed": passed})}
     store.write_run(str(tmp_path), "1", files)
+    settings = config.load("local").model_copy(update={"store": Store(root=str(tmp_path))})
     monkeypatch.setattr(report, "table", lambda *_: "table")
-    assert commands._tell(str(tmp_path), "1", environment) == code
+    assert commands._tell(settings, "1", environment) == code
     assert capsys.readouterr().out.splitlines() == ["table", f"next: {then}"][: 1 + passed]

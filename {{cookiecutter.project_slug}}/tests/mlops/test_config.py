@@ -89,15 +89,73 @@ def test_an_environment_is_called_as_its_file(
 def test_environments_judge_alike() -> None:
     """A run that moves on from one to the next was held to the same."""
     local, staging, prod = map(config.load, ("local", "staging", "prod"))
-    for section in ("data", "training", "gates", "release", "steps"):
+    for section in ("data", "training", "gates", "release"):
         ours = getattr(local, section)
         assert ours == getattr(staging, section) == getattr(prod, section)
+    for settings in (staging, prod):
+        steps = {name: each for name, each in settings.steps.items() if not each.secrets}
+        assert steps == local.steps
 
 
 def test_the_store_of_an_environment_is_in_its_own_bucket() -> None:
     settings = config.load("staging")
     assert settings.store.root == f"s3://{settings.bucket}/store"
     assert len(settings.bucket) <= 63
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sentence"),
+    [
+        (
+            "remote = true\ngpu = 1",
+            "gpu: Fargate has no GPUs: name a machine that has as gpu_insta",
+        ),
+        ("gpu = 1", "gpu: only a step with remote = true can have one"),
+        ("remote = true\ncpu = 3", "cpu = 3: Fargate has 1, 2, 4, 8, 16"),
+        (
+            "remote = true\ncpu = 1\nmemory = 9216",
+            "memory = 9216: with cpu = 1 Fargate has 2048 to 8192, in steps of 1024",
+        ),
+        ("remote = true\ncpu = 8\nmemory = 17408", "in steps of 4096"),
+        ("remote = true\nmemory = 1000", "memory = 1000: with cpu = 1"),
+        ("remote = true\ncpu = 4", "memory = 4096: with cpu = 4 Fargate has 8192 to 30720"),
+    ],
+)
+def test_what_batch_can_not_run_is_refused(wanted: str, sentence: str) -> None:
+    with pytest.raises(UserError) as caught:
+        config.parse(f"{ON_AWS}\n[steps.compete]\n{wanted}\n")
+    assert str(caught.value).startswith("steps.compete.") and sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "wanted", ["cpu = 1\nmemory = 8192", "cpu = 8\nmemory = 16384", "cpu = 16\nmemory = 122880", ""]
+)
+def test_what_batch_can_run_is_not(wanted: str) -> None:
+    config.parse(f"{ON_AWS}\n[steps.compete]\nremote = true\n{wanted}\n")
+
+
+def test_a_gpu_is_had_where_a_machine_with_one_is_named() -> None:
+    text = f'{ON_AWS}\n[aws.batch]\ngpu_instance = "g4dn.xlarge"\n[steps.compete]\n'
+    config.parse(text + "remote = true\ngpu = 1\ncpu = 3\n")
+
+
+def test_on_step_functions_every_step_needs_a_size_that_fargate_has() -> None:
+    text = (
+        f'{ON_AWS}\n[schedule]\nby = "stepfunctions"\ncron = "1 2 * * *"\n[steps.compete]\ncpu = 3'
+    )
+    with pytest.raises(UserError, match=r"^steps\.compete\.cpu = 3: Fargate has"):
+        config.parse(text)
+
+
+def test_without_aws_a_step_is_neither_remote_nor_has_it_secrets() -> None:
+    for wanted, key in (("remote = true", "remote"), ('secrets = ["a"]', "secrets")):
+        with pytest.raises(UserError, match=rf"^steps\.compete\.{key}: this environment is not on"):
+            config.parse(f"{SHIPPED}\n[steps.compete]\n{wanted}\n")
+
+
+def test_secrets_are_the_environments_own() -> None:
+    settings = config.load("staging")
+    assert settings.steps["end"].secrets == [f"{settings.stem}/comet"]
 
 
 def test_other_partitions_of_aws_are_refused() -> None:

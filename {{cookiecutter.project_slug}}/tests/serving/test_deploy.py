@@ -176,7 +176,7 @@ def test_a_release_that_answers_wrongly_or_late_is_walked_past(project: Project)
 
 def slow() -> bytes:
     """A graph that answers as GRID does, but multiplies two large matrices meanwhile."""
-    size, inputs = 4000, len(training.COLUMNS)
+    size, inputs = 3000, len(training.COLUMNS)
     weights = np.eye(inputs, dtype=np.float32)[:, :1]
     zero = np.zeros(1, dtype=np.float32)
     constants = {

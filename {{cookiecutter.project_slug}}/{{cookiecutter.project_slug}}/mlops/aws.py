@@ -50,6 +50,7 @@ class Place:
         self.endpoint = self.stem
         self.registry_group = self.stem
         self.image_repository = f"{self.stem}-model"
+        self.train_repository = f"{self.stem}-train"
         self.foundation_stack = f"{self.stem}-foundation"
         self.compute_stack = f"{self.stem}-compute"
         self.api_stack = f"{self.stem}-api"
@@ -57,6 +58,8 @@ class Place:
         self.sagemaker_role = f"{roles}-sagemaker"
         self.api_role = f"{roles}-api"
         self.cloudformation_role = f"{roles}-cloudformation"
+        self.deploy_role = f"{roles}-deploy"
+        self.topic = f"arn:aws:sns:{self.region}:{self.aws.account}:{self.stem}-alarms"
 
     @property
     def tags(self) -> dict[str, str]:

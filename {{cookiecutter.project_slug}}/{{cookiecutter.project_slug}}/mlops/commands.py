@@ -1,9 +1,10 @@
 """What `make data`, `make train`, `make resume` and `make tracking-upload` do."""
 
 import argparse
+from typing import Any
 
-from ..errors import NoCandidateError, UserError
-from . import config, flow, report, runs, store, tracking
+from ..errors import NoCandidateError
+from . import config, flow, notices, report, store, tracking
 
 
 def make_data(options: argparse.Namespace) -> int:
@@ -24,20 +25,38 @@ def train(options: argparse.Namespace) -> int:
         snapshot = _snapshot(settings, "files" if options.dir else None, options.dir)
     run = flow.start(options.env, settings, snapshot)
     store.make_newest(root, snapshot)
-    return _tell(root, run, options.env)
+    return _tell(settings, run, options.env)
+
+
+def trained(settings: config.Settings, options: argparse.Namespace) -> str:
+    """Collect the data anew and train on it; returns the run.
+
+    Data on which training failed does not become the newest snapshot.
+    """
+    snapshot = _snapshot(settings, options.source, options.dir)
+    run = flow.start(options.env, settings, snapshot)
+    store.make_newest(settings.store.root, snapshot)
+    return run
+
+
+def shown(settings: config.Settings, run: str) -> dict[str, Any]:
+    """Print how a run's candidates did, for GitHub's job too; returns its evaluation."""
+    folder = store.run_folder(settings.store.root, run)
+    evaluation: dict[str, Any] = store.read_json(folder / "evaluation.json")
+    table = report.table(evaluation, [("bundle", folder), ("report", folder / "report.html")])
+    print(table, flush=True)
+    notices.summary(f"```\n{table.strip()}\n```\n")
+    return evaluation
 
 
 def resume(options: argparse.Namespace) -> int:
     """Go on where a run failed, with its data and configuration; ends as `train` does."""
     with flow.nothing_running() as lock:
-        known = flow.all_runs(config.load(options.env))
-        origin = known[runs.pick(options.run, known)]
-        if origin.successful:
-            raise UserError(f"run {origin.id} ended well: there is nothing to resume")
-        settings, snapshot = flow.began_with(origin)
-        run = flow.resume(origin, settings, lock)
-    store.make_newest_after(settings.store.root, snapshot)
-    return _tell(settings.store.root, flow.kept_as(run, settings), options.env)
+        origin = flow.origin(options.run, config.load(options.env))
+        run = flow.resume(origin, lock)
+    evaluation, root = flow.evaluation(run, origin.settings), origin.settings.store.root
+    store.make_newest_after(root, evaluation["snapshot"])
+    return _tell(origin.settings, evaluation["run"], options.env)
 
 
 def tracking_upload(options: argparse.Namespace) -> int:
@@ -47,11 +66,8 @@ def tracking_upload(options: argparse.Namespace) -> int:
     return 0
 
 
-def _tell(root: str, run: str, environment: str) -> int:
-    folder = store.run_folder(root, run)
-    evaluation = store.read_json(folder / "evaluation.json")
-    print(report.table(evaluation, [("bundle", folder), ("report", folder / "report.html")]))
-    if not evaluation["passed"]:
+def _tell(settings: config.Settings, run: str, environment: str) -> int:
+    if not shown(settings, run)["passed"]:
         return NoCandidateError.exit_code
     print(f"next: make deploy{_in(environment)}")
     return 0

@@ -8,12 +8,14 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from .. import data
 from ..errors import UserError, nearest
+from . import batch
 from .sections import (
     Api,
     Aws,
     Gates,
     Project,
     Release,
+    Schedule,
     Section,
     Serve,
     StepPolicy,
@@ -38,12 +40,20 @@ class Settings(Section):
     serve: Serve | None = None
     api: Api
     aws: Aws | None = None
+    schedule: Schedule | None = None
     steps: dict[str, StepPolicy] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _known_partition(self) -> "Settings":
         if self.aws is not None and self.project.aws_region.startswith(("cn-", "us-gov-")):
             raise ValueError("project.aws_region is of another partition of AWS than this is for")
+        return self
+
+    @model_validator(mode="after")
+    def _steps_can_run(self) -> "Settings":
+        for name, step in self.steps.items():
+            if why := batch.refusal(step, self.aws, self.on_step_functions):
+                raise ValueError(f"steps.{name}.{why}")
         return self
 
     @property
@@ -57,6 +67,16 @@ class Settings(Section):
     def bucket(self) -> str:
         """The environment's S3 bucket."""
         return f"{self.stem}-{self.aws.account}" if self.aws else self.stem
+
+    @property
+    def remote(self) -> bool:
+        """Whether steps run in the training image: some by `[steps]`, all on Step Functions."""
+        return self.on_step_functions or any(step.remote for step in self.steps.values())
+
+    @property
+    def on_step_functions(self) -> bool:
+        """Whether Step Functions retrains on schedule, and releases."""
+        return self.schedule is not None and self.schedule.by == "stepfunctions"
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -106,7 +126,13 @@ def _settings(text: str) -> Settings:
     if settings.aws is None:
         return settings
     root = settings.store.root.replace("{bucket}", settings.bucket)
-    return settings.model_copy(update={"store": Store(root=root)})
+    steps = {name: _with_secrets(step, settings.stem) for name, step in settings.steps.items()}
+    return settings.model_copy(update={"store": Store(root=root), "steps": steps})
+
+
+def _with_secrets(step: StepPolicy, stem: str) -> StepPolicy:
+    names = [secret.replace("{stem}", stem) for secret in step.secrets]
+    return step.model_copy(update={"secrets": names})
 
 
 def _checked(model: type[Model], values: dict[str, Any]) -> Model:

@@ -5,7 +5,7 @@ import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,14 +49,25 @@ def builder() -> str:
     raise UserError("images need a running Docker, or buildah (Debian and Ubuntu: apt-get install)")
 
 
-def build(dockerfile: Path, name: str, platform: str) -> None:
-    """Build an image of this folder, as Docker's own format, which is what SageMaker takes."""
+def build(dockerfile: Path, name: str, platform: str, arguments: Sequence[str]) -> None:
+    """Build an image of this folder, as Docker's own format, which is what SageMaker takes.
+
+    Args:
+        dockerfile: how; beside it an ignore file says of what.
+        name: `<repository>:<tag>`.
+        platform: for which machines, as `linux/amd64`.
+        arguments: the Dockerfile's own, as `NAME=value`.
+
+    Raises:
+        UserError: nothing here builds images, or the build failed.
+    """
     tool = builder()
     if tool == "docker":
         # Attestations would make it an index of images, and OCI is this tool's other format.
         words = ["docker", "buildx", "build", "--provenance=false", "--output=type=docker"]
     else:
         words = ["buildah", "bud", "--format=docker"]
+    words += [f"--build-arg={each}" for each in arguments]
     words += [f"--platform={platform}", f"--file={dockerfile}", f"--tag={name}", "."]
     if subprocess.run(words).returncode:
         raise UserError(f"{tool} could not build {dockerfile}: its messages stand above")

@@ -1,16 +1,15 @@
-"""What `make deploy`, `rollback`, `status`, `serve`, `stop` and `predict` do."""
+"""What `make deploy`, `refresh`, `rollback`, `status`, `serve`, `stop` and `predict` do."""
 
 import argparse
 import json
 import os
-import signal
 from contextlib import suppress
 from typing import Any
 
 import requests
 
 from ..errors import ReleaseError, UserError
-from . import aws, config, lambda_api, release, servers, serving, store, targets
+from . import aws, config, delivery, lambda_api, notices, release, servers, serving
 from .targets import local
 
 NOTHING = "nothing is released yet: `make deploy` releases the newest run that passed"
@@ -19,24 +18,46 @@ NOTHING = "nothing is released yet: `make deploy` releases the newest run that p
 def deploy(options: argparse.Namespace) -> int:
     """Release the newest run that passes, or that run; 0 released or kept, 4 failed."""
     settings = config.load(options.env)
-    run = _promoted(options.source, options.run, settings) if options.source else options.run
-    root, rules = settings.store.root, settings.release
-    target = _target(settings, releasing=True)
-    outcome = release.deploy(target, root, rules, run, options.allow_schema_change)
-    return _tell(outcome, settings, target)
+    delivery.permitted(settings)
+    run = features_run = options.run
+    if options.source:
+        run, features_run = delivery.promoted(options.source, options.run, settings)
+    outcome, changed = delivery.release_run(
+        settings, run, features_run, options.allow_schema_change
+    )
+    delivery.tell(outcome)
+    if changed or outcome.name == "failed":
+        notices.tell(settings, outcome.name, outcome.says)
+    delivery.serve(settings)
+    return outcome.exit_code
+
+
+def refresh(options: argparse.Namespace) -> int:
+    """Serve the pair that is served by today's image, settings and API; 0, too, if none is."""
+    settings = config.load(options.env)
+    if delivery.target(settings).current() is None:
+        print(NOTHING)
+        return 0
+    same = {"source": options.env, "run": None, "allow_schema_change": False}
+    return deploy(argparse.Namespace(env=options.env, **same))
 
 
 def roll_back(options: argparse.Namespace) -> int:
     """Serve the release before the current one; 0 if it is served, 4 if it failed."""
     settings = config.load(options.env)
-    outcome = release.roll_back(_target(settings), settings.release)
-    return _tell(outcome, settings)
+    delivery.permitted(settings)
+    outcome = release.roll_back(delivery.target(settings), settings.release)
+    delivery.tell(outcome)
+    notices.tell(settings, outcome.name, outcome.says)
+    if settings.aws is None:
+        delivery.serve(settings)
+    return outcome.exit_code
 
 
 def status(options: argparse.Namespace) -> int:
     """Print what is served, and where, as JSON."""
     settings = config.load(options.env)
-    target = _target(settings)
+    target = delivery.target(settings)
     before = target.previous()
     told = {
         "environment": options.env,
@@ -53,7 +74,7 @@ def serve(options: argparse.Namespace) -> int:
     settings = config.load(options.env)
     if settings.serve is None:
         raise UserError(f"{options.env} is not served on this machine: `make serve` without ENV")
-    if _target(settings).current() is None:
+    if delivery.target(settings).current() is None:
         raise UserError(NOTHING)
     port = settings.serve.port if options.port is None else _port(options.port)
     if not options.background:
@@ -88,7 +109,7 @@ def predict(options: argparse.Namespace) -> int:
         url = server["url"] if server else None
         headers = {"x-api-key": os.environ["API_KEY"]} if "API_KEY" in os.environ else {}
     if url is None:
-        example, answer = _ask_model(_target(settings))
+        example, answer = _ask_model(delivery.target(settings))
     else:
         example = _ask_api(url, "page.json", headers)["example"]
         answer = _ask_api(url, "predict", headers, example)
@@ -96,44 +117,10 @@ def predict(options: argparse.Namespace) -> int:
     return 0
 
 
-def _target(settings: config.Settings, releasing: bool = False) -> release.Target:
-    """Where the environment serves; whoever is told to end goes back first, as with Ctrl-C."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    target: release.Target = targets.of(settings, releasing)
-    return target
-
-
-def _promoted(source: str, run: str | None, settings: config.Settings) -> str:
-    """Bring the run that another environment serves, or that one of its runs, into our store."""
-    theirs = config.load(source)
-    if run is None:
-        served = _target(theirs).current()
-        if served is None:
-            raise UserError(f"{source} serves nothing yet: `make deploy ENV={source}`, or name RUN")
-        run = str(served["run"])
-    store.copy_run(theirs.store.root, settings.store.root, run)
-    return run
-
-
 def _port(text: str) -> int:
     if text.isdecimal() and 1 <= int(text) <= 65535:
         return int(text)
     raise UserError(f"the port must be a number from 1 to 65535, found {text!r}")
-
-
-def _tell(
-    outcome: release.Outcome, settings: config.Settings, target: release.Target | None = None
-) -> int:
-    """Print how it ended; on AWS the API follows what the target serves."""
-    print(f"{outcome.name}: {outcome.says}")
-    if outcome.name == "failed":
-        print("what was served before is served still")
-    if settings.aws is None:
-        server = serving.running(local.FOLDER)
-        print(f"serving {server['url']}" if server else "next: make serve")
-    elif target is not None and target.current() is not None:
-        print(f"serving {lambda_api.deploy(aws.Place(settings), settings)}")
-    return outcome.exit_code
 
 
 def _server(settings: config.Settings) -> dict[str, Any] | None:

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..errors import NoCandidateError, UserError
-from . import config
+from ..errors import UserError, nearest
+from . import aws, config, mirror, origins, remote
 
 FLOW = "TrainFlow"
 LOCK = Path(".metaflow", "running")
@@ -37,16 +37,15 @@ def nothing_running() -> Iterator[int]:
         yield lock
 
 
-def resume(origin: Any, settings: config.Settings, lock: int) -> str:
+def resume(origin: origins.Origin, lock: int) -> str:
     """Go on with a run where it failed, as a new run that takes over what the old one finished.
 
     Metaflow counts a candidate that failed as done, for the others went on: if none was left, all
     are trained again.
     """
     fcntl.flock(lock, fcntl.LOCK_SH)
-    none_left = any(_exit_code(task) == NoCandidateError.exit_code for task in _unfinished(origin))
-    step = ["train_candidate"] if none_left else []
-    return _execute(["resume", *step, "--origin-run-id", origin.id], settings, lock)
+    step = ["train_candidate"] if origin.none_left else []
+    return _execute(["resume", *step, "--origin-run-id", origin.id], origin.settings, lock)
 
 
 def all_runs(settings: config.Settings) -> dict[str, Any]:
@@ -58,28 +57,44 @@ def all_runs(settings: config.Settings) -> dict[str, Any]:
     return {run.id: run for run in newest_first}
 
 
-def began_with(run: Any) -> tuple[config.Settings, str]:
-    """A run's own configuration and the hash of its snapshot."""
-    given = {artifact.id: artifact.data for step in _parameters(run) for artifact in step.task}
-    if not {"config", "snapshot"} <= given.keys():
-        raise UserError(f"run {run.id} was killed before it began: `make train` starts another")
-    return config.check(given["config"]), given["snapshot"]
+def origin(run: str | None, settings: config.Settings) -> origins.Origin:
+    """A run of the environment that failed, or the newest of this machine.
+
+    It may have run on another machine, or on Step Functions: its data store tells all.
+
+    Raises:
+        UserError: there is no such run, or it has nothing to resume.
+    """
+    chosen = next(iter(all_runs(settings)), None) if run is None else run
+    if chosen is None:
+        raise UserError("no runs yet: `make train` makes one")
+    datastore = _datastore(settings)
+    with aws.told():
+        known = origins.known(datastore, FLOW)
+    if chosen not in known:
+        raise UserError(f"there is no run {chosen!r}: {nearest(chosen, known)}")
+    return origins.read(datastore, chosen)
 
 
-def kept_as(run: str, settings: config.Settings) -> str:
-    """The run whose bundle this one ended with: an earlier one if that had made it already."""
-    kept: str = _client(settings).Run(f"{FLOW}/{run}").data.evaluation["run"]
-    return kept
+def evaluation(run: str, settings: config.Settings) -> dict[str, Any]:
+    """What a run ended with: an earlier one's evaluation if that had made the bundle already."""
+    made: dict[str, Any] = _client(settings).Run(f"{FLOW}/{run}").data.evaluation
+    return made
 
 
 def environment(settings: config.Settings) -> dict[str, str]:
-    """Runs are kept in this folder; numbers do not depend on how many cores there are."""
+    """Runs are kept in this folder or on S3; numbers do not depend on how many cores there are."""
     here = {
-        "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(Path.cwd()),
+        "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(_home(settings)),
         "METAFLOW_USER": "local",
         "AWS_DEFAULT_REGION": settings.project.aws_region,
     }
-    return here | os.environ | dict.fromkeys(THREADS, "1")
+    return here | os.environ | remote.variables(settings) | dict.fromkeys(THREADS, "1")
+
+
+def _home(settings: config.Settings) -> Path:
+    """Where Metaflow keeps what this machine knows of runs, those of an environment by itself."""
+    return Path.cwd() / mirror.CACHE / settings.bucket if settings.aws else Path.cwd()
 
 
 @contextmanager
@@ -118,13 +133,15 @@ def _client(settings: config.Settings) -> Any:
     return metaflow
 
 
-def _parameters(run: Any) -> list[Any]:
-    from metaflow.exception import MetaflowNotFound
+def _datastore(settings: config.Settings) -> Any:
+    """Where Metaflow keeps the environment's runs: a folder, or S3."""
+    _client(settings)
+    from metaflow.datastore import FlowDataStore
+    from metaflow.plugins.datastores import local_storage, s3_storage
 
-    try:
-        return [run["_parameters"]]
-    except (KeyError, MetaflowNotFound):
-        return []
+    kind = s3_storage.S3Storage if settings.aws else local_storage.LocalStorage
+    root = kind.get_datastore_root_from_config(lambda *_, **__: None)
+    return FlowDataStore(FLOW, None, storage_impl=kind, ds_root=root)
 
 
 def _unfinished(run: Any) -> list[Any]:

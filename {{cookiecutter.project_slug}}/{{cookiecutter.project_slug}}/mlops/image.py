@@ -1,96 +1,144 @@
-"""The model server's image: named by its content, built once, promoted from staging, and found.
+"""The images of an environment: named by content, built once, promoted from staging, and found.
 
-Its tag is the hash of all that goes into it, so that an image that is there need not be made.
+An image's tag is the hash of all that goes into it, so that one that is there need not be made.
 """
 
 import argparse
 import base64
 import hashlib
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UserError
 from . import aws, config, containers
 
-DOCKERFILE = Path("serving/model/Dockerfile")
-ALLOWED = Path("serving/model/Dockerfile.dockerignore")
 PLATFORM = "linux/amd64"
 TAKEN = "application/vnd.docker.distribution.manifest.v2+json"
 """The one kind of manifest that SageMaker takes."""
 
 
+@dataclass(frozen=True)
+class Image:
+    """An image of the project.
+
+    Attributes:
+        dockerfile: what it is built by; beside it the list of what goes into it.
+        repository: where it lies in an environment.
+        arguments: the Dockerfile's own, as `NAME=value`.
+    """
+
+    dockerfile: Path
+    repository: Callable[[aws.Place], str]
+    arguments: tuple[str, ...] = ()
+
+    @property
+    def allowed(self) -> Path:
+        """The Dockerfile's ignore file, which lets nothing through but what it names."""
+        return self.dockerfile.with_name("Dockerfile.dockerignore")
+
+
+MODEL = Image(Path("serving/model/Dockerfile"), lambda place: place.image_repository)
+"""The model server."""
+TRAIN = Image(
+    Path("infra/train/Dockerfile"),
+    lambda place: place.train_repository,
+    (f"PYTHON={sys.version_info.major}.{sys.version_info.minor}",),
+)
+"""What remote steps run in: the project's packages, for the Python that the project runs on."""
+LOCK = Path("uv.lock")
+
+
 def make(options: argparse.Namespace) -> int:
-    """See to it that an environment has today's image, and print its name."""
-    place = aws.Place(config.load(options.env))
-    tag = content_hash()
-    if _found(place, tag) is not None:
-        print("nothing to do: the image of these files is there")
-    elif (source := _rehearsed(place, tag)) is not None:
-        digest = _found(source, tag)
-        image = f"{source.image_repository}@{digest}"
-        print(f"copying the image of {source.image_repository}, as it is", flush=True)
-        containers.copy(_registry(source), image, _registry(place), _name(place, tag))
-    else:
-        containers.build(DOCKERFILE, _name(place, tag), PLATFORM)
-        containers.push(_name(place, tag), _registry(place), _name(place, tag))
-    print(f"image {current(place)}")
+    """See to it that an environment has today's images, and print their names."""
+    settings = config.load(options.env)
+    place = aws.Place(settings)
+    for image in (MODEL, TRAIN) if settings.remote else (MODEL,):
+        _make(place, image)
+        print(f"image {current(place, image)}", flush=True)
     print(f"next: make deploy ENV={options.env}")
     return 0
 
 
-def current(place: aws.Place) -> str:
+def current(place: aws.Place, image: Image = MODEL) -> str:
     """The image of today's files in an environment, by its digest; UserError if it is not there."""
-    digest = _found(place, content_hash())
+    digest, repository = _found(place, image, content_hash(image)), image.repository(place)
     if digest is None:
-        environment = place.aws.environment
+        these = " for ".join(("these files", *image.arguments))
         raise UserError(
-            f"{place.image_repository} has no image of these files: `make image ENV={environment}`"
+            f"{repository} has no image of {these}: `make image ENV={place.aws.environment}`"
         )
     with aws.told():
-        named = {"repositoryNames": [place.image_repository]}
-        (repository,) = place.client("ecr").describe_repositories(**named)["repositories"]
-    return f"{repository['repositoryUri']}@{digest}"
+        asked = {"repositoryNames": [repository]}
+        (known,) = place.client("ecr").describe_repositories(**asked)["repositories"]
+    return f"{known['repositoryUri']}@{digest}"
 
 
-def content() -> list[Path]:
-    """The files that go into the image, sorted: those that the Dockerfile's ignore file allows."""
-    lines = ALLOWED.read_text().splitlines()
+def content(image: Image = MODEL) -> list[Path]:
+    """The files that go into an image, sorted: those that the Dockerfile's ignore file allows.
+
+    Raises:
+        UserError: the versions of the training image's packages are not locked.
+    """
+    lines = image.allowed.read_text().splitlines()
     patterns = [line.removeprefix("!") for line in lines if line.startswith("!")]
+    if LOCK.name in patterns and not LOCK.is_file():
+        raise UserError(
+            f"there is no {LOCK}, which says what {image.dockerfile} installs: "
+            "`make setup` writes it, commit it"
+        )
     return sorted({file for pattern in patterns for file in Path().glob(pattern)})
 
 
-def content_hash() -> str:
-    """The first 16 hex digits of a SHA-256 over the platform, the Dockerfile and the content."""
-    digest = hashlib.sha256(PLATFORM.encode())
-    for path in (DOCKERFILE, *content()):
+def content_hash(image: Image = MODEL) -> str:
+    """The first 16 hex digits of a SHA-256 over platform, arguments, Dockerfile and content."""
+    digest = hashlib.sha256("\0".join((PLATFORM, *image.arguments)).encode())
+    for path in (image.dockerfile, *content(image)):
         digest.update(path.as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]
 
 
-def _found(place: aws.Place, tag: str) -> str | None:
+def _make(place: aws.Place, image: Image) -> None:
+    """Bring today's image into an environment's repository, if it is not there."""
+    tag, target = content_hash(image), image.repository(place)
+    name = f"{target}:{tag}"
+    if _found(place, image, tag) is not None:
+        print(f"nothing to do: {target} has the image of these files")
+    elif (source := _rehearsed(place, image, tag)) is not None:
+        digest, rehearsed = _found(source, image, tag), image.repository(source)
+        print(f"copying the image of {rehearsed}, as it is", flush=True)
+        containers.copy(_registry(source), f"{rehearsed}@{digest}", _registry(place), name)
+    else:
+        containers.build(image.dockerfile, name, PLATFORM, image.arguments)
+        containers.push(name, _registry(place), name)
+
+
+def _found(place: aws.Place, image: Image, tag: str) -> str | None:
     """The digest of a tag in an environment's repository; None if it is not there."""
-    client = place.client("ecr")
-    asked = {"repositoryName": place.image_repository, "imageIds": [{"imageTag": tag}]}
+    client, repository = place.client("ecr"), image.repository(place)
+    asked = {"repositoryName": repository, "imageIds": [{"imageTag": tag}]}
     with aws.told():
         try:
-            (image,) = client.describe_images(**asked)["imageDetails"]
+            (found,) = client.describe_images(**asked)["imageDetails"]
         except client.exceptions.ImageNotFoundException:
             return None
         except client.exceptions.RepositoryNotFoundException:
             environment = place.aws.environment
             raise UserError(
-                f"there is no ECR repository {place.image_repository}: "
+                f"there is no ECR repository {repository}: "
                 f"`make bootstrap ENV={environment}` makes it"
             ) from None
-    kind = image["imageManifestMediaType"]
+    kind = found["imageManifestMediaType"]
     if kind != TAKEN:
         raise UserError(
-            f"{place.image_repository}:{tag} is a {kind}, which SageMaker does not take: "
+            f"{repository}:{tag} is a {kind}, which SageMaker does not take: "
             "delete that image and make it with buildah"
         )
-    return str(image["imageDigest"])
+    return str(found["imageDigest"])
 
 
-def _rehearsed(place: aws.Place, tag: str) -> aws.Place | None:
+def _rehearsed(place: aws.Place, image: Image, tag: str) -> aws.Place | None:
     """Staging, if it has the image and this is another environment of the same account."""
     if (
         place.aws.environment == aws.REHEARSAL
@@ -98,13 +146,9 @@ def _rehearsed(place: aws.Place, tag: str) -> aws.Place | None:
     ):
         return None
     source = aws.Place(config.load(aws.REHEARSAL))
-    if source.aws.account != place.aws.account or _found(source, tag) is None:
+    if source.aws.account != place.aws.account or _found(source, image, tag) is None:
         return None
     return source
-
-
-def _name(place: aws.Place, tag: str) -> str:
-    return f"{place.image_repository}:{tag}"
 
 
 def _registry(place: aws.Place) -> containers.Registry:

@@ -33,7 +33,7 @@ def bootstrap(options: argparse.Namespace) -> int:
                     _foundation(settings),
                     place.tags,
                 ),
-                (place.compute_stack, _template("compute"), _compute(place), place.tags),
+                (place.compute_stack, _template("compute"), _compute(settings, place), place.tags),
             )
         ]
         for name in (place.foundation_stack, place.compute_stack):
@@ -116,13 +116,15 @@ def _foundation(settings: config.Settings) -> dict[str, str]:
     }
 
 
-def _compute(place: aws.Place) -> dict[str, str]:
+def _compute(settings: config.Settings, place: aws.Place) -> dict[str, str]:
     batch = place.aws.batch
     vpc, subnets = _network(place, batch)
     return {
         "Stem": place.stem,
         "Project": place.project,
+        "Environment": place.aws.environment,
         "Bucket": place.bucket,
+        "Releases": str(settings.on_step_functions).lower(),
         "Vpc": vpc,
         "Subnets": ",".join(subnets),
         "MostCpus": str(batch.most_cpus),
@@ -157,7 +159,7 @@ def _next(place: aws.Place) -> str:
     if settings.alert_email:
         said.append(f"- confirm the subscription that AWS mails to {settings.alert_email}")
     if settings.github:
-        said.append(f"- in GitHub's environment {environment}: set the variable AWS_ROLE as above")
+        said.append(f"- make the environment {environment} in GitHub: docs/automation.md")
     said += [
         "- activate the tags project and environment for cost allocation, or the budget is blind",
         f"- give Comet's key, if you use it: aws secretsmanager put-secret-value --secret-id "

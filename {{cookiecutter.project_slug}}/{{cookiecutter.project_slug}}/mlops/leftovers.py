@@ -121,16 +121,18 @@ def _groups(place: aws.Place) -> list[str]:
 
 
 def _images(place: aws.Place) -> list[str]:
-    client = place.client("ecr")
-    with suppress(client.exceptions.RepositoryNotFoundException):
-        found = _pages(client, "list_images", "imageIds", repositoryName=place.image_repository)
-        return sorted({each["imageDigest"] for each in found})
-    return []
+    client, names = place.client("ecr"), set()
+    for repository in (place.image_repository, place.train_repository):
+        with suppress(client.exceptions.RepositoryNotFoundException):
+            found = _pages(client, "list_images", "imageIds", repositoryName=repository)
+            names |= {f"{repository}@{each['imageDigest']}" for each in found}
+    return sorted(names)
 
 
 def _remove_image(place: aws.Place, name: str) -> None:
+    repository, _, digest = name.partition("@")
     place.client("ecr").batch_delete_image(
-        repositoryName=place.image_repository, imageIds=[{"imageDigest": name}]
+        repositoryName=repository, imageIds=[{"imageDigest": digest}]
     )
 
 

@@ -83,6 +83,7 @@ def deploy(
     rules: sections.Release,
     run: str | None = None,
     allow_schema_change: bool = False,
+    features_run: str | None = None,
 ) -> Outcome:
     """Release the newest run that passes, or that run; earlier ones are tried if checks break.
 
@@ -92,12 +93,14 @@ def deploy(
         rules: the `[release]` of the configuration.
         run: the one run to try.
         allow_schema_change: release it even if it can't be compared with the champion.
+        features_run: the run whose look-up features go with the model, if not its own.
     """
     broken: list[str] = []
     with target.alone():
         for tried in _challengers(root, run, broken):
             try:
-                outcome = _try(target, root, tried, rules, allow_schema_change)
+                pair = tried, features_run or tried
+                outcome = _try(target, root, pair, rules, allow_schema_change)
             except ReleaseError as error:
                 broken.append(f"run {tried} failed: {error}")
                 print(broken[-1], flush=True)
@@ -139,10 +142,15 @@ def _challengers(root: str, run: str | None, broken: list[str]) -> list[str]:
 
 
 def _try(
-    target: Target, root: str, run: str, rules: sections.Release, allow_schema_change: bool
+    target: Target,
+    root: str,
+    pair: tuple[str, str],
+    rules: sections.Release,
+    allow_schema_change: bool,
 ) -> Outcome:
-    challenger = pairs.read(store.run_folder(root, run))
-    features = pairs.Features.of(challenger.folder, run, challenger.evaluation["snapshot"])
+    run, features_run = pair
+    challenger, knows = (pairs.read(store.run_folder(root, each)) for each in pair)
+    features = pairs.Features.of(knows.folder, features_run, knows.evaluation["snapshot"])
     try:
         current = target.current()
     except UserError as error:

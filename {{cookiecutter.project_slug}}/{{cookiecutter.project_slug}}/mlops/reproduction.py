@@ -111,6 +111,11 @@ def _localise(file: Path, commit: str) -> None:
         raise UserError(f"commit {commit} has no config/{file.name}: choose another environment")
     values = tomllib.loads(file.read_text())
     values["store"]["root"] = _store(file.parent.parent)
+    for table in ("aws", "schedule"):
+        values.pop(table, None)  # it runs here, all of it
+    for step in values.get("steps", {}).values():
+        for key in ("gpu", "remote", "secrets"):
+            step.pop(key, None)
     if "tracking" in values:
         values["tracking"]["comet"] = False  # the first run was told already
     file.write_text(_toml(values))

@@ -13,6 +13,8 @@ from pydantic import (
     model_validator,
 )
 
+from . import schedule
+
 
 class Section(BaseModel):
     """A table of the configuration file; a key it does not know is an error."""
@@ -140,6 +142,7 @@ class Aws(Section):
     github_ids: str = Field(pattern=r"^(\d+/\d+)?$")
     alert_email: str = Field(pattern=r"^([^@\s]+@[^@\s]+)?$")
     monthly_budget_usd: PositiveInt
+    released_by: Literal["anyone", "workflow"] = "anyone"
     way_ms: NonNegativeFloat
     model_age_days: PositiveInt
     limits: Limits
@@ -155,7 +158,10 @@ class Aws(Section):
 
 
 class StepPolicy(Section):
-    """What a step of the flow may take: attempts, seconds, cores, MiB, and where it runs."""
+    """What a step of the flow may take: attempts, seconds, cores, MiB, secrets, and where it runs.
+
+    `{stem}` in the name of a secret is the environment's own.
+    """
 
     retries: NonNegativeInt = 0
     timeout_seconds: PositiveInt | None = None
@@ -163,3 +169,18 @@ class StepPolicy(Section):
     memory: PositiveInt | None = None
     gpu: PositiveInt | None = None
     remote: bool = False
+    secrets: list[str] = []
+
+
+class Schedule(Section):
+    """When the environment is retrained, and who sees to it; five fields, UTC, as GitHub's."""
+
+    by: Literal["actions", "stepfunctions"]
+    cron: str
+
+    @model_validator(mode="after")
+    def _kept_by_both(self) -> "Schedule":
+        schedule.check(self.cron)
+        if self.by == "stepfunctions":
+            schedule.for_aws(self.cron)
+        return self

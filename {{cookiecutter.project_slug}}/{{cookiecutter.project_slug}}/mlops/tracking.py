@@ -1,10 +1,14 @@
 """A finished run in Comet: one experiment per candidate, tied together by the run id."""
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
 from ..errors import CommandError, UserError
 from . import comet, mirror, store
+
+JOB = "AWS_BATCH_JOB_ID"
+"""Set where a step runs as a job, whose files are gone with it."""
 
 
 def track(config: Mapping[str, Any], run: str) -> None:
@@ -22,6 +26,9 @@ def track(config: Mapping[str, Any], run: str) -> None:
     try:
         folder, bundle = mirror.home(root) / "tracking", store.run_folder(root, run)
         obstacle = comet.obstacle()
+        if obstacle and JOB in os.environ:
+            print(f"tracking: none ({obstacle}), and a job keeps no archives")
+            return
         if obstacle:
             print(f"tracking: offline ({obstacle}), archives in {folder};", end=" ")
             print("`make tracking-upload` sends them")

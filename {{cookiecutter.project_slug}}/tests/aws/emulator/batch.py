@@ -1,6 +1,7 @@
 """Step Functions that really run, and Batch jobs as processes of this machine.
 
-A job runs once: retries and timeouts of a job are not emulated.
+A job has this machine's packages, but not the project: Metaflow brings it. It is tried again as
+its retry strategy says; timeouts are not emulated.
 """
 
 import ast
@@ -9,15 +10,19 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 import threading
 import uuid
+import venv
 from collections.abc import Iterable
+from contextvars import ContextVar
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import botocore.session
 from botocore import xform_name
+from moto.batch.responses import BatchResponse
 from moto.batch_simple.models import BatchSimpleBackend
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import (  # noqa: E501
     StateTaskService,
@@ -31,6 +36,8 @@ SEVERAL = re.compile(r"\$\.?\[('[^']+'(?:\s*,\s*'[^']+')+)\]")
 
 
 RUNNING: set["subprocess.Popen[bytes]"] = set()
+_attempts: ContextVar[int] = ContextVar("_attempts", default=1)
+PREPARING = threading.Lock()
 
 
 def install(folder: Path, url: str) -> None:
@@ -43,9 +50,10 @@ def install(folder: Path, url: str) -> None:
     # Moto's state machines look for moto at this port.
     os.environ["MOTO_PORT"] = url.rpartition(":")[2]
     _run_jobs(folder, url)
+    _keep_retry_strategies()
     _name_executions()
     _translate_parameters()
-    _select_several_keys()
+    _read_paths()
 
 
 def end() -> None:
@@ -64,22 +72,21 @@ def _run_jobs(folder: Path, url: str) -> None:
         job.log_stream_name = job._stream_name
         if include_start_attempt:
             job._start_attempt()
-        threading.Thread(target=_run, args=(job, folder / job.job_id, url), daemon=True).start()
+        words = job, folder / job.job_id, url, _attempts.get()
+        threading.Thread(target=_run, args=words, daemon=True).start()
 
     BatchSimpleBackend._mark_job_as_finished = started
 
 
-def _run(job: Any, folder: Path, url: str) -> None:
+def _run(job: Any, folder: Path, url: str, attempts: int) -> None:
     overrides = _lowered(job.container_overrides or {})
     properties = _lowered(job.job_definition.container_properties or {})
     role = str(properties.get("jobRoleArn", "job")).rsplit("/")[-1]
     variables = _variables(properties) | _variables(overrides)
     here = {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PATH": f"{_python(folder.parent)}:{os.environ['PATH']}",
         "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
-        "HOME": str(folder),
         "AWS_BATCH_JOB_ID": job.job_id,
-        "AWS_BATCH_JOB_ATTEMPT": "1",
         "AWS_BATCH_JQ_NAME": job.job_queue.name,
         "AWS_BATCH_CE_NAME": "emulated",
         "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE",
@@ -90,21 +97,57 @@ def _run(job: Any, folder: Path, url: str) -> None:
         "METAFLOW_SKIP_INSTALL_DEPENDENCIES": "1",  # they are those of this machine
     }
     command = overrides.get("command") or properties.get("command") or []
-    folder.mkdir(parents=True)
     job.job_started_at, job.status = datetime.datetime.now(), "RUNNING"
-    with (folder / "log").open("wb") as log:
+    for attempt in range(1, attempts + 1):
+        home = folder / str(attempt)
+        home.mkdir(parents=True)
+        job.exit_code = _attempt(command, home, variables | here, attempt)
+        if job.exit_code == 0:
+            break
+    job._mark_stopped(success=job.exit_code == 0)
+
+
+def _attempt(command: list[str], home: Path, variables: dict[str, str], attempt: int) -> int:
+    """Run a job's command once, in an empty folder; returns its exit code."""
+    own = {"HOME": str(home), "AWS_BATCH_JOB_ATTEMPT": str(attempt)}
+    with (home.parent / f"{attempt}.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", TETHER, *command],
-            cwd=folder,
-            env=variables | here,
+            cwd=home,
+            env=variables | own,
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
         )
         RUNNING.add(process)
-        job.exit_code = process.wait()
+        code = process.wait()
         RUNNING.discard(process)
-    job._mark_stopped(success=job.exit_code == 0)
+    return code
+
+
+def _python(folder: Path) -> Path:
+    """Where a Python lies that has this one's packages, without what is installed as editable."""
+    home = folder / "python"
+    with PREPARING:
+        if not home.is_dir():
+            venv.create(home, symlinks=True)
+            (packages,) = home.glob("lib/python*/site-packages")
+            (packages / "packages.pth").write_text(sysconfig.get_path("purelib"))
+    return home / "bin"
+
+
+def _keep_retry_strategies() -> None:
+    """Let a job know how often it is to be tried: moto forgets it."""
+    submit = BatchResponse.submitjob
+
+    def submitted(self: Any) -> str:
+        token = _attempts.set((self._get_param("retryStrategy") or {}).get("attempts", 1))
+        try:
+            return str(submit(self))
+        finally:
+            _attempts.reset(token)
+
+    BatchResponse.submitjob = submitted
 
 
 def _name_executions() -> None:
@@ -145,15 +188,32 @@ def _translate_parameters() -> None:
     StateTaskService._normalise_response = answered
 
 
-def _select_several_keys() -> None:
-    """Let a path of several keys give an object, as on AWS; moto's gives the first value."""
+def _read_paths() -> None:
+    """Let a path of several keys give an object, and one to one place its value, as on AWS.
+
+    moto's give the first value, and behind an index a list of one.
+    """
     parse = json_path.parse
 
     def parsed(path: str) -> Any:
         found = SEVERAL.fullmatch(path)
-        return _Keys(ast.literal_eval(f"[{found[1]}]")) if found else parse(path)
+        if found:
+            return _Keys(ast.literal_eval(f"[{found[1]}]"))
+        return parse(path) if set(path) & set("*?:") else _Place(parse(path))
 
     json_path.parse = parsed
+
+
+class _Place:
+    """A path to one place."""
+
+    def __init__(self, path: Any) -> None:
+        self._path = path
+
+    def find(self, data: Json) -> list[Any]:
+        """The match, if there is one; how it was come to does not change it."""
+        matches = self._path.find(data)
+        return [SimpleNamespace(value=one.value, path=None, context=None) for one in matches]
 
 
 class _Keys:

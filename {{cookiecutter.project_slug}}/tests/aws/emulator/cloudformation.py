@@ -8,9 +8,11 @@ from moto.batch.models import ComputeEnvironment, JobQueue, batch_backends
 from moto.cloudformation.models import ChangeSet, Stack
 from moto.cloudformation.parsing import OutputMap
 from moto.cloudformation.responses import CloudFormationResponse
+from moto.core.common_models import CloudFormationModel
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import ManagedPolicy, iam_backends
 from moto.s3.models import FakeBucket, s3_backends
+from moto.secretsmanager.models import secretsmanager_backends
 
 SERVICE = "batch.amazonaws.com"
 ROLE = "AWSServiceRoleForBatch"
@@ -37,6 +39,52 @@ def install() -> None:
     batch: Any = ComputeEnvironment
     made = batch.create_from_cloudformation_json.__func__
     batch.create_from_cloudformation_json = classmethod(_with_service_role(made))
+
+
+class Secret(CloudFormationModel):
+    """A secret of Secrets Manager, which moto knows from here; it outlives its stack by a week."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @property
+    def physical_resource_id(self) -> str:
+        """Its name: moto finds it by that, too."""
+        return self.name
+
+    @staticmethod
+    def cloudformation_name_type() -> str:
+        """The property that names it."""
+        return "Name"
+
+    @staticmethod
+    def cloudformation_type() -> str:
+        """Its type in a template."""
+        return "AWS::SecretsManager::Secret"
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, name: str, resource: Any, account_id: str, region_name: str, **_: Any
+    ) -> "Secret":
+        """Make it, with its first value."""
+        given = resource["Properties"]
+        secrets = secretsmanager_backends[account_id][region_name]
+        secrets.create_secret(
+            name, given.get("SecretString"), None, given.get("Description"), given.get("Tags"),
+            None, None, [], False,
+        )  # fmt: skip
+        return cls(name)
+
+    @classmethod
+    def update_from_cloudformation_json(
+        cls, original: "Secret", name: str, resource: Any, account_id: str, region_name: str
+    ) -> "Secret":
+        """Leave it: its value is of whoever put it there."""
+        return original
+
+    def delete(self, account: str, region: str) -> None:
+        """Plan its end."""
+        secretsmanager_backends[account][region].delete_secret(self.name, 7, False)
 
 
 def _batch(account: str, region: str) -> Any:

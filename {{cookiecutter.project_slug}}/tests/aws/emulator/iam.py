@@ -1,13 +1,45 @@
-"""AWS's own policies, read once: moto reads all of them at each reset, which takes seconds."""
+"""AWS's own policies, read once, and roles that are taken by their name.
+
+Moto reads all policies at each reset, which takes seconds. An access key that is the name of a role
+is one of its temporary credentials.
+"""
 
 from copy import copy
 from typing import Any
 
-from moto.iam.models import IAMBackend
+from moto.iam.models import IAMBackend, iam_backends
+from moto.sts.models import STSBackend
+from moto.sts.responses import TokenResponse
+
+from .calls import SCOPE
 
 
 def install() -> None:
     """Add it to moto."""
+    _read_policies_once()
+    _name_roles()
+
+
+def _name_roles() -> None:
+    told = STSBackend.get_caller_identity
+
+    def identity(self: Any, key: str, region: str) -> tuple[str, str, str]:
+        roles = iam_backends[self.account_id][self.partition].roles.values()
+        if key in [role.name for role in roles]:
+            arn = f"arn:{self.partition}:sts::{self.account_id}:assumed-role/{key}/session"
+            return f"AROAIOSFODNN7EXAMPLE:{key}", arn, self.account_id
+        return told(self, key, region)
+
+    def key(self: Any) -> str:
+        """Moto's own knows keys of twenty capitals only."""
+        found = SCOPE.search(self.headers.get("Authorization", ""))
+        return found["key"] if found else ""
+
+    STSBackend.get_caller_identity = identity  # type: ignore[method-assign]
+    TokenResponse.get_access_key = key  # type: ignore[method-assign]
+
+
+def _read_policies_once() -> None:
     read, known = IAMBackend._init_aws_policies, dict[tuple[str, str], list[Any]]()
 
     def policies(self: Any) -> list[Any]:

@@ -1,0 +1,207 @@
+"""The training image: built, pushed, promoted, and a flow's own Batch commands run in it."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clouds import ROOT
+from image_project import Project, with_buildah
+
+from {{ cookiecutter.project_slug }}.mlops import aws, config, flow, image
+from {{ cookiecutter.project_slug }}.mlops.stacks import Stacks
+
+USER = 10001
+RUN = "by-hand"
+GUARD = Path(__file__).with_name("guard")
+BRANCH = "image"
+HOME = "/home/step"
+OF_BATCH = {
+    "AWS_BATCH_JOB_ID": "first",
+    "AWS_BATCH_JOB_ATTEMPT": "1",
+    "AWS_BATCH_JQ_NAME": "queue",
+    "AWS_BATCH_CE_NAME": "fargate",
+    "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE",
+}
+"""What Batch tells its jobs."""
+OF_THE_BASE = {"pip", "wheel", "setuptools"}
+MODELS = """
+import sys
+from {{ cookiecutter.project_slug }} import candidates
+from {{ cookiecutter.project_slug }}.mlops import bundle, preparation, training
+
+frame = preparation.engineer(*sys.argv[1:])[0]
+for each in candidates.CANDIDATES:
+    made = training.refit({"candidate": each.name, "settings": each.grid[0]}, frame, seed=1)
+    print(each.name, bundle.model_hash(made["onnx"], made["signature"]))
+"""
+INSTALLED = """
+import json
+from importlib.metadata import distributions
+print(json.dumps({each.name: each.version for each in distributions()}))
+"""
+
+
+@pytest.fixture(scope="module")
+def project(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """Two environments whose steps run remotely, with their ground and a model server's image."""
+    cloud.reset()
+    with with_buildah(tmp_path_factory.mktemp("train"), cloud.environ, image.TRAIN) as started:
+        shutil.copytree("infra", started.folder / "infra", dirs_exist_ok=True)
+        for name in ("data", "flows"):
+            (started.folder / name).symlink_to(ROOT / name)
+        for environment in ("staging", "prod"):
+            file = started.folder / "config" / f"{environment}.toml"
+            table = "[steps.train_candidate]\n"
+            file.write_text(file.read_text().replace(table, f"{table}remote = true\n"))
+            command(started, "bootstrap", environment=environment)
+            cloud.client("ecr").put_image(
+                repositoryName=place(environment).image_repository,
+                imageManifest=json.dumps({"schemaVersion": 2, "mediaType": image.TAKEN}),
+                imageManifestMediaType=image.TAKEN,
+                imageTag=image.content_hash(),
+            )
+        yield started
+    cloud.reset()
+
+
+def place(environment: str) -> aws.Place:
+    return aws.Place(config.load(environment))
+
+
+def command(project: Project, *words: str, environment: str = "staging") -> str:
+    """What a command of the project prints."""
+    package = config.__name__.partition(".")[0]
+    return _output(project, "-P", "-m", package, "--env", environment, *words)
+
+
+def _output(project: Project, *words: str, **environ: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=project.folder,
+        env=os.environ | project.environ | environ,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def made(project: Project) -> str:
+    """The image's name by its digest, after `make image ENV=staging`."""
+    code, output = project.make("staging")
+    assert code == 0, output
+    model, train = re.findall(r"(?m)^image (\S+@sha256:[0-9a-f]{64})$", output)
+    assert f"/{place('staging').image_repository}@" in model
+    assert f"/{place('staging').train_repository}@" in train
+    return str(train)
+
+
+@pytest.fixture(scope="module")
+def container(project: Project, made: str, cloud: Any) -> str:
+    """A container of the image that was pushed, by its id."""
+    asked = [{"imageDigest": made.rpartition("@")[2]}]
+    repository = place("staging").train_repository
+    found = cloud.client("ecr").batch_get_image(repositoryName=repository, imageIds=asked)
+    manifest = json.loads(found["images"][0]["imageManifest"])
+    size = sum(layer["size"] for layer in manifest["layers"])
+    print(f"{size / 1e6:.0f} MB to pull")
+    assert size < 500e6
+    return project.buildah("from", "--quiet", manifest["config"]["digest"].partition(":")[2])
+
+
+def inside(project: Project, container: str, *words: str, **environ: str) -> str:
+    """What a command prints in a container that finds the emulator, and nobody else."""
+    found = {name: value for name, value in project.environ.items() if name.startswith("AWS_")}
+    variables = {"PYTHONPATH": "/guard"} | found | environ
+    given = [f"--env={name}={value}" for name, value in variables.items()]
+    return project.buildah("run", f"--volume={GUARD}:/guard:ro", *given, container, "--", *words)
+
+
+def test_prod_gets_the_very_image_of_staging(project: Project, made: str) -> None:
+    code, output = project.make("prod")
+    assert code == 0, output
+    assert f"copying the image of {place('staging').train_repository}" in output
+    assert output.count(made.rpartition("@")[2]) == 1
+
+
+def test_it_holds_the_packages_of_this_machine_and_runs_as_nobody(
+    project: Project, container: str
+) -> None:
+    told = json.loads(inside(project, container, "python", "-c", INSTALLED))
+    told = {name: number for name, number in told.items() if name not in OF_THE_BASE}
+    assert told == {name: version(name) for name in told}
+    assert {"gunicorn", "metaflow", "sagemaker-core", "xgboost-cpu"} <= set(told)
+    assert not {"moto", "mypy", "pytest"} & set(told)
+    assert inside(project, container, "bash", "-c", "id -u; pwd; touch it && rm it") == (
+        f"{USER}\n{HOME}"
+    )
+
+
+@pytest.fixture(scope="module")
+def machine(project: Project, made: str, cloud: Any) -> dict[str, Any]:
+    """The flow as a state machine: a job's command and variables by its step."""
+    here = place("staging")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in project.environ.items():
+            patch.setenv(name, value)
+        outputs = Stacks(here).outputs(here.compute_stack)
+    told = {name: value for _, name, value in outputs if name.startswith("METAFLOW_")}
+    told |= {
+        "AWS_DEFAULT_REGION": here.region,
+        "METAFLOW_BATCH_CONTAINER_IMAGE": made,
+        "METAFLOW_DEFAULT_METADATA": "local",
+        "METAFLOW_S3_ENDPOINT_URL": cloud.url,
+        "METAFLOW_USER": "tester",
+    }
+    words = ["--no-pylint", "--datastore=s3", "--config", "config", "config/staging.toml"]
+    words += ["--branch", BRANCH, "step-functions", "create"]
+    _output(project, "flows/train.py", *words, **told)
+    states = cloud.client("stepfunctions")
+    (found,) = states.list_state_machines()["stateMachines"]
+    told = states.describe_state_machine(stateMachineArn=found["stateMachineArn"])
+    return dict(json.loads(told["definition"])["States"])
+
+
+def variables(state: dict[str, Any], **referred: str) -> dict[str, str]:
+    """A job's variables, with those that Step Functions takes from the execution."""
+    told = state["Parameters"]["ContainerOverrides"]["Environment"]
+    fixed = {each["Name"]: each["Value"] for each in told if "Value" in each}
+    assert {each["Name"] for each in told} - set(fixed) == set(referred)
+    return fixed | referred
+
+
+def test_a_steps_own_batch_command_runs_in_it_and_models_are_the_same(
+    project: Project, container: str, made: str, machine: dict[str, Any], cloud: Any
+) -> None:
+    definitions = cloud.client("batch").describe_job_definitions()["jobDefinitions"]
+    assert {each["containerProperties"]["image"] for each in definitions} == {made}
+    snapshot = re.findall(r"snapshot ([0-9a-f]+)", command(project, "data"))[0]
+    environ = variables(
+        machine["start"],
+        METAFLOW_PARAMETERS=json.dumps({"snapshot": snapshot}),
+        METAFLOW_RUN_ID=RUN,
+    )
+    words = machine["start"]["Parameters"]["ContainerOverrides"]["Command"]
+    inside(project, container, *words, **environ, **OF_BATCH)
+    listed = cloud.client("s3").list_objects_v2(
+        Bucket=place("staging").bucket, Prefix=f"metaflow/TrainFlow/sfn-{RUN}/start/first/"
+    )
+    names = {each["Key"].rpartition("/")[2] for each in listed["Contents"]}
+    assert {"0.DONE.lock", "0.data.json", "0.task_stdout.log"} <= names
+    code = f"/guard:{HOME}/metaflow/.mf_code"  # as the job has unpacked it
+    data = ["-c", MODELS, config.load("staging").store.root, snapshot]
+    region = {"AWS_DEFAULT_REGION": place("staging").region}
+    there = inside(project, container, "python", *data, **region, PYTHONPATH=code)
+    assert (
+        there == _output(project, "-P", *data, **region, **dict.fromkeys(flow.THREADS, "1")).strip()
+    )
+    assert len(there.splitlines()) > 1

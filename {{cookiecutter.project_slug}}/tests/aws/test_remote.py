@@ -1,0 +1,243 @@
+"""The training flow on Step Functions and Batch, from its schedule to a served champion."""
+
+import gzip
+import io
+import json
+import subprocess
+import sys
+import tarfile
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import templates
+from clouds import Cloud
+from ground import ACCOUNT, BUCKET, REGION, STEM
+from remotely import MACHINE, MARKER, SECONDS, Remote
+from test_walk import actions
+
+LIMIT = 8192
+"""Bytes that Batch takes of a job's overrides."""
+ROOM = 1000
+"""What longer names than the test's may add to them."""
+
+
+class Production(Remote):
+    """A project whose state machine was deployed and has run once, by its rule."""
+
+    printed: str
+    told: dict[str, Any]
+    run_id: str
+    seconds: float
+    calls: list[dict[str, Any]]
+
+    def make(self) -> None:
+        """Deploy it, and let its time come."""
+        self.make_ground()
+        self.printed = self.do("flow-deploy")
+        self.cloud.forget()
+        started = time.monotonic()
+        self.told = self.fire()
+        self.seconds = time.monotonic() - started
+        self.calls = self.cloud.calls()
+        assert self.told["status"] == "SUCCEEDED", str(self.told.get("cause"))[:2000]
+        self.run_id = f"sfn-{self.told['name']}"
+
+
+@pytest.fixture(scope="module")
+def production(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]:
+    """One execution, shared by all tests."""
+    cloud.reset()
+    made = Production(tmp_path_factory.mktemp("production"), cloud)
+    made.make()
+    yield made
+    cloud.reset()
+
+
+def overrides(value: Any) -> Iterator[dict[str, Any]]:
+    """The container overrides anywhere in a definition."""
+    if isinstance(value, dict):
+        yield from [value["ContainerOverrides"]] if "ContainerOverrides" in value else []
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from overrides(each)
+
+
+def unpacked(content: bytes) -> Iterator[bytes]:
+    """What an object holds, and what the archives in it hold."""
+    yield content
+    if content[:2] == b"\x1f\x8b":
+        yield from unpacked(gzip.decompress(content))
+    elif zipfile.is_zipfile(io.BytesIO(content)):
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            yield from (archive.read(name) for name in archive.namelist())
+    elif content[257:262] == b"ustar":
+        with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+            yield from (file.read() for one in tar if (file := tar.extractfile(one)))
+
+
+def test_the_deployment_says_what_it_made_and_what_to_do(production: Production) -> None:
+    lines = production.printed.splitlines()
+    assert lines[0] == f"made the state machine {MACHINE}"
+    assert lines[1].startswith("it runs on schedule, 17 4 * * 1 (UTC)")
+    assert lines[2].startswith("next: aws stepfunctions start-execution")
+
+
+def test_a_rule_starts_it_on_schedule(production: Production) -> None:
+    events = production.client("events")
+    rule = events.describe_rule(Name=MACHINE)
+    assert (rule["ScheduleExpression"], rule["State"]) == ("cron(17 4 ? * 2 *)", "ENABLED")
+    (target,) = events.list_targets_by_rule(Rule=MACHINE)["Targets"]
+    assert target["RoleArn"] == f"arn:aws:iam::{ACCOUNT}:role/{STEM}-schedule"
+
+
+def test_it_ends_with_a_served_champion(production: Production) -> None:
+    status = json.loads(production.do("status"))
+    assert status["release"]["run"] == production.run_id
+    assert f"model of run {production.run_id}" in production.do("predict")
+
+
+def test_it_is_quick(production: Production) -> None:
+    assert production.seconds <= SECONDS
+
+
+def test_it_collected_its_own_data_which_are_the_newest_now(production: Production) -> None:
+    (evaluation,) = production.evaluations().values()
+    newest = production.objects("store/snapshots/newest")["store/snapshots/newest"].decode()
+    assert newest == evaluation["snapshot"]
+
+
+def test_the_outcome_is_told(production: Production) -> None:
+    told = [call for call in production.calls if call["operation"] == "Publish"]
+    (one,) = told
+    assert one["principal"] == f"{STEM}-step"
+    assert "released" in one["parameters"]["Message"]
+    assert one["parameters"]["TopicArn"] == f"arn:aws:sns:{REGION}:{ACCOUNT}:{STEM}-alarms"
+
+
+def test_overrides_are_short_enough_for_batch(production: Production) -> None:
+    found = list(overrides(production.machine()))
+    assert len(found) == 9  # a step each
+    assert max(len(json.dumps(each)) for each in found) < LIMIT - ROOM
+
+
+def test_steps_do_what_their_role_may(production: Production) -> None:
+    called = actions(production.calls, f"{STEM}-step")
+    granted = templates.granted("compute", "StepRole")
+    deploying = templates.granted("foundation", "DeployRole")
+    flow = {"batch:SubmitJob", "states:CreateStateMachine"}
+    assert called - granted - (deploying - flow) == set()
+    assert {"dynamodb:PutItem", "secretsmanager:GetSecretValue", "sns:Publish"} <= called
+
+
+def test_a_secret_is_read_where_it_is_needed_and_kept_nowhere(production: Production) -> None:
+    readers = [call for call in production.calls if call["operation"] == "GetSecretValue"]
+    assert [call["principal"] for call in readers] == [f"{STEM}-step"]
+    objects = production.objects()
+    logs = [body for key, body in objects.items() if "/end/" in key and key.endswith(".log")]
+    assert any(b"tracking: none (http://127.0.0.1:9/" in body for body in logs)
+    batch, states = production.client("batch"), production.client("stepfunctions")
+    jobs = [
+        job["jobId"]
+        for job in batch.list_jobs(jobQueue=STEM, jobStatus="SUCCEEDED")["jobSummaryList"]
+    ]
+    assert len(jobs) == 10  # of two candidates
+    history = states.get_execution_history(executionArn=production.told["executionArn"])
+    told = [
+        production.machine(),
+        batch.describe_job_definitions(),
+        batch.describe_jobs(jobs=jobs),
+        history,
+        production.calls,
+    ]
+    held = [json.dumps(told, default=str).encode(), *objects.values()]
+    assert not [1 for one in held for content in unpacked(one) if MARKER.encode() in content]
+
+
+def test_the_code_package_holds_what_a_release_needs(production: Production) -> None:
+    listed = subprocess.run(
+        [sys.executable, "flows/train.py", "--no-pylint", "package", "list"],
+        cwd=production.folder,
+        env={"PATH": "/usr/bin:/bin", "METAFLOW_USER": "test", "PYTHONPATH": "."},
+        capture_output=True,
+        text=True,
+    ).stdout
+    for name in (
+        "config/staging.toml",
+        "data/sample/races.csv",
+        "serving/model/server.py",
+        "serving/model/Dockerfile.dockerignore",
+        "{{ cookiecutter.project_slug }}/mlops/release.py",
+        "{{ cookiecutter.project_slug }}/inputs.py",
+    ):
+        assert f" {name} " in listed or f"{name}\n" in listed
+
+
+def test_another_user_deploys_it_again(production: Production) -> None:
+    token = _parameters(production)["metaflow.production_token"]
+    again = production.do("flow-deploy", METAFLOW_USER="somebody")
+    assert again.startswith(f"updated the state machine {MACHINE}")
+    assert _parameters(production)["metaflow.owner"] == "somebody"
+    assert _parameters(production)["metaflow.production_token"] == token
+
+
+def _parameters(production: Production) -> dict[str, str]:
+    found: dict[str, str] = production.machine()["States"]["start"]["Parameters"]["Parameters"]
+    return found
+
+
+def test_a_preview_has_no_schedule_and_goes_again(production: Production) -> None:
+    name = "project.test.pr12.TrainFlow"
+    assert f"made the state machine {name}" in production.do("flow-deploy", "--branch", "pr12")
+    rules = {each["Name"] for each in production.client("events").list_rules()["Rules"]}
+    assert name in production.machines() and name not in rules
+    gone = production.do("flow-remove", "--branch", "pr12")
+    assert gone == f"removed the state machine {name}\n"
+    assert production.machines() == {MACHINE}
+    assert production.do("flow-remove", "--branch", "pr12") == "nothing to do\n"
+
+
+@pytest.mark.parametrize("branch", ["Feature/1", "pr-12", "b" * 40])
+def test_a_branch_that_metaflow_refuses_is_refused_before_anything(
+    production: Production, branch: str
+) -> None:
+    production.cloud.forget()
+    told = production.do("flow-deploy", "--branch", branch, code=2)
+    assert told.startswith(f"error: BRANCH={branch}: ") and told.count("\n") == 1
+    assert production.cloud.calls() == []
+
+
+def test_when_github_has_the_schedule_the_rule_goes(production: Production) -> None:
+    with production.changed("config/staging.toml", 'by = "stepfunctions"', 'by = "actions"'):
+        told = production.do("flow-deploy")
+    assert f"removed the schedule of {MACHINE}\n" in told and "nothing to deploy" in told
+    rules = {each["Name"] for each in production.client("events").list_rules()["Rules"]}
+    assert MACHINE not in rules
+
+
+def test_without_an_image_it_is_said_which_command_makes_it(production: Production) -> None:
+    with production.changed("uv.lock", "version = 1", "version = 1 # changed"):
+        told = production.do("flow-deploy", code=2)
+    assert "-train has no image" in told and "`make image ENV=staging`" in told
+
+
+def test_the_same_data_make_the_same_model_here(production: Production) -> None:
+    (evaluation,) = production.evaluations().values()
+    with production.changed("config/staging.toml", 'by = "stepfunctions"', 'by = "actions"'):
+        told = production.do("train")
+    assert f"passed: model {evaluation['model_hash']}\n" in told
+
+
+def test_an_execution_that_was_killed_is_taken_up_here(
+    production: Production, tmp_path: Path
+) -> None:
+    """Its last step has left nothing, as if its machine had gone."""
+    prefix = f"metaflow/TrainFlow/{production.run_id}/end/"
+    for key in production.objects(prefix):
+        production.client("s3").delete_object(Bucket=BUCKET, Key=key)
+    told = production.elsewhere(tmp_path / "there").do("resume", "--run", production.run_id)
+    assert "passed: model " in told and "released" not in told

@@ -1,0 +1,54 @@
+"""Runs of an environment on AWS from machines: partly on Batch, and taken up elsewhere."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from clouds import Cloud
+from ground import PACKAGE, STEM
+from remotely import Remote
+
+BREAKING = "\n\ndef files(*_): raise RuntimeError('boom')\n"
+REMOTE = "\n[steps.validate_data]\nremote = true\n"
+
+
+@pytest.fixture(scope="module")
+def laptop(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Remote]:
+    """A project, trained by hand, whose configuration has one step on Batch."""
+    cloud.reset()
+    made = Remote(tmp_path_factory.mktemp("laptop"), cloud)
+    made.append("config/staging.toml", REMOTE)
+    with made.changed("config/staging.toml", 'by = "stepfunctions"', 'by = "actions"'):
+        made.make_ground()
+        yield made
+    cloud.reset()
+
+
+def failed(laptop: Remote) -> str:
+    """The id of a run that fails where the bundle is made."""
+    with laptop.changed(f"{PACKAGE}/mlops/bundle.py", "def ", "def "):
+        laptop.append(f"{PACKAGE}/mlops/bundle.py", BREAKING)
+        told = laptop.do("train", code=1)
+    assert "failed in make_bundle" in told
+    return told.partition("(run-id ")[2].partition(")")[0]
+
+
+def test_a_run_partly_on_batch_fails_and_is_taken_up_on_another_machine(
+    laptop: Remote, tmp_path: Path
+) -> None:
+    run = failed(laptop)
+    jobs = laptop.client("batch").list_jobs(jobQueue=STEM, jobStatus="SUCCEEDED")
+    assert [job["jobName"].split("-")[3] for job in jobs["jobSummaryList"]] == ["validate_data"]
+    assert laptop.evaluations() == {}
+    there = laptop.elsewhere(tmp_path / "there")
+    told = there.do("resume", code=2)
+    assert told == "error: no runs yet: `make train` makes one\n"
+    told = there.do("resume", "--run", "sfn-none", code=2)
+    assert told.startswith("error: there is no run 'sfn-none': ") and told.count("\n") == 1
+    told = there.do("resume", "--run", run)
+    assert "passed: model " in told
+    (evaluation,) = there.evaluations().values()
+    newest = laptop.objects("store/snapshots/newest")["store/snapshots/newest"].decode()
+    assert newest == evaluation["snapshot"]
+    again = laptop.elsewhere(tmp_path / "again").do("resume", "--run", evaluation["run"], code=2)
+    assert "ended well: there is nothing to resume" in again

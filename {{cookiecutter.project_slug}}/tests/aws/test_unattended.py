@@ -1,0 +1,156 @@
+"""A retraining that dies with its machine, wherever; and two of them at once."""
+
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import copies
+import pytest
+from bundles import BETTER, GRID
+from clouds import ROOT, Cloud
+from ground import BUCKET, PACKAGE, Ground
+from releasing import Project
+
+from {{ cookiecutter.project_slug }}.errors import UserError
+from {{ cookiecutter.project_slug }}.mlops import config, lambda_zip, retraining, targets
+from {{ cookiecutter.project_slug }}.mlops.targets import lease
+
+DEATHS = ("snapshot ", "train_candidate", "after the switch")
+"""What it has printed last: that it has its data, that it trains, that it has switched."""
+
+
+class Machine(Ground):
+    """A runner of GitHub's: a checkout, and nothing that was there before."""
+
+    def __init__(self, folder: Path, cloud: Cloud) -> None:
+        folder.mkdir()
+        super().__init__(folder, cloud)
+        for name in ("serving", "data", "pyproject.toml", "uv.lock"):
+            (folder / name).symlink_to(ROOT / name)
+        for name in ("flows", PACKAGE):
+            shutil.copytree(ROOT / name, folder / name)
+        shutil.copy(ROOT / "config" / "local.toml", folder / "config")
+        copies.compete(folder, "good")
+        copies.trust(folder)
+        file = folder / "config" / "staging.toml"
+        file.write_text(file.read_text().replace("comet = true", "comet = false"))
+        packages = folder / lambda_zip.CACHE
+        packages.parent.mkdir(parents=True)
+        packages.symlink_to(ROOT / lambda_zip.CACHE)
+
+    def retrain(self, until: str = "") -> str:
+        """What `make retrain ENV=staging` prints, until it is killed or to its good end."""
+        found = os.pathsep.join([self.cloud.environ["PYTHONPATH"], str(self.folder)])
+        printed = []
+        with subprocess.Popen(
+            [sys.executable, "-u", "-m", PACKAGE, "--env", "staging", "retrain"],
+            cwd=self.folder,
+            env={"PATH": os.environ["PATH"], **self.cloud.environ, "PYTHONPATH": found},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        ) as process:
+            assert process.stdout
+            for line in process.stdout:
+                printed.append(line)
+                if until and until in line:
+                    os.killpg(process.pid, signal.SIGKILL)
+        code = -signal.SIGKILL if until else 0
+        assert process.returncode == code, "".join(printed)
+        return "".join(printed)
+
+    def state(self) -> dict[str, Any]:
+        """What is served, how often that changed, who deploys, and the snapshots there are."""
+        release = json.loads(self.run("status").stdout)["release"]
+        return {
+            "model": release["model_hash"],
+            "features": release["lookup_hash"],
+            "releases": len(json.loads(self.read("endpoint/history.json"))),
+            "deploys": json.loads(self.read("endpoint/deploying.json")).get("who"),
+            "snapshots": {key.split("/")[2] for key in self.keys("store/snapshots/")},
+            "newest": self.read("store/snapshots/newest"),
+        }
+
+    def keys(self, prefix: str) -> list[str]:
+        """The names of objects."""
+        told = self.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=prefix)
+        return [each["Key"] for each in told["Contents"]]
+
+    def read(self, key: str) -> str:
+        """The text of an object."""
+        answer = self.client("s3").get_object(Bucket=BUCKET, Key=key)
+        return str(answer["Body"].read().decode())
+
+
+@pytest.fixture
+def machines(tools: None, cloud: Cloud, tmp_path: Path) -> Iterator[Callable[[], Machine]]:
+    """New runners of an environment whose ground is made."""
+    cloud.reset()
+    numbers = count()
+
+    def made() -> Machine:
+        return Machine(tmp_path / str(next(numbers)), cloud)
+
+    administrator = made()
+    assert administrator.run("bootstrap").returncode == 0
+    administrator.push("staging")
+    yield made
+    cloud.reset()
+
+
+def test_after_a_runner_that_died_the_next_ends_as_if_nothing_had_happened(
+    machines: Callable[[], Machine],
+) -> None:
+    for until in DEATHS:
+        machines().retrain(until)
+    survivor = machines()
+    assert "released: model " in survivor.retrain()
+    after = survivor.state()
+    assert after["releases"] == 1 and after["deploys"] is None
+    assert after["snapshots"] == {after["newest"], "newest"}
+
+
+def deploy(project: Project, run: str, begin: Any) -> int:
+    """Release a run in a process of its own, once it is told to begin; the exit code."""
+    child = os.fork()
+    if child:
+        return child
+    try:
+        begin.wait()
+        retraining.release(config.check(project.values), run)
+    except UserError as error:
+        print(error, flush=True)
+        os._exit(error.exit_code)
+    except BaseException:
+        os._exit(1)
+    os._exit(0)
+
+
+def test_of_two_at_once_one_is_released_and_the_other_says_so(
+    project: Project,
+    hasty: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(lease, "LEASE_SECONDS", 3.0)
+    monkeypatch.setattr(lease, "RENEW_SECONDS", 0.2)
+    project.cloud.client("sns").create_topic(Name=f"{project.place.stem}-alarms")
+    project.values["store"]["root"] = project.runs.root
+    monkeypatch.setattr(targets, "of", lambda *_: project.target())
+    project.runs.keep("1", GRID)
+    project.runs.keep("2", BETTER)
+    begin = multiprocessing.Barrier(2)
+    children = [deploy(project, run, begin) for run in ("1", "2")]
+    codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    assert sorted(codes) == [0, 2]
+    assert "wait for its end" in capfd.readouterr().out
+    assert project.served() == (("1", "1"), ("2", "2"))[codes.index(0)]

@@ -1,0 +1,122 @@
+"""A repository on GitHub with an account on AWS: its commits, its environments, its machine."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+
+from clouds import Cloud
+from fake_github import NAME, GitHub
+from runner import Job, Runner
+
+from {{ cookiecutter.project_slug }}.mlops import config, image
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = config.__name__.partition(".")[0]
+ACCOUNT = "123456789012"  # moto's
+MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+ENVIRONMENTS = ("staging", "prod")
+
+
+class Hub:
+    """The repository, with this project's files and both environments set up."""
+
+    def __init__(self, folder: Path, cloud: Cloud, github: GitHub) -> None:
+        self.folder, self.cloud, self.github = folder, cloud, github
+        self.origin = folder / "origin"
+        ignored = (ROOT / ".gitignore").read_text().replace("/", "").split()
+        shutil.copytree(ROOT, self.origin, ignore=shutil.ignore_patterns(".git", *ignored))
+        self.git("init", "-q", "-b", "main")
+        for environment in ENVIRONMENTS:
+            self.change(
+                f"config/{environment}.toml",
+                r'(?m)^account = ".*?"',
+                f'account = "{ACCOUNT}"',
+            )
+            self.change(f"config/{environment}.toml", r'(?m)^github = ""', f'github = "{NAME}"')
+        self.commit("first")
+        hidden = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+        environ = {k: v for k, v in cloud.environ.items() if k not in hidden}
+        environ |= {"GITHUB_API_URL": github.url}
+        self.runner = Runner(self.origin, folder / "machine", environ, cloud.client("iam"))
+
+    def git(self, *words: str) -> str:
+        """Run git in the repository."""
+        who = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"]
+        done = subprocess.run(
+            ["git", *who, *words], cwd=self.origin, check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    def commit(self, says: str) -> str:
+        """Commit all that changed; returns the commit."""
+        self.git("add", "--all")
+        self.git("commit", "-q", "-m", says)
+        return self.git("rev-parse", "HEAD")
+
+    def change(self, name: str, pattern: str, text: str) -> None:
+        """Replace a part of a file, which must be there."""
+        file = self.origin / name
+        after, found = re.subn(pattern, text, file.read_text())
+        assert found, f"{name} has no {pattern}"
+        file.write_text(after)
+
+    def append(self, name: str, text: str) -> None:
+        """Add lines to a file."""
+        with (self.origin / name).open("a") as file:
+            file.write(text)
+
+    def do(self, *words: str, environment: str, folder: Path | None = None) -> str:
+        """Run a command as an administrator; it must end well."""
+        found = os.pathsep.join([self.cloud.environ["PYTHONPATH"], str(ROOT)])
+        done = subprocess.run(
+            [sys.executable, "-m", PACKAGE, "--env", environment, *words],
+            cwd=folder or self.origin,
+            env={"PATH": os.environ["PATH"], **self.cloud.environ, "PYTHONPATH": found},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def bootstrap(self) -> None:
+        """Make the ground of both environments, and the image of today's files there."""
+        for environment in ENVIRONMENTS:
+            self.do("bootstrap", environment=environment)
+            self.push_image(environment)
+
+    def push_image(self, environment: str) -> None:
+        """Put today's image into a registry, as `make image` does: containers are processes."""
+        with chdir(self.origin):
+            tag = image.content_hash()
+        self.cloud.client("ecr").put_image(
+            repositoryName=f"{self.settings(environment).stem}-model",
+            imageManifest=json.dumps({"schemaVersion": 2, "mediaType": MANIFEST}),
+            imageManifestMediaType=MANIFEST,
+            imageTag=tag,
+        )
+
+    def served(self, environment: str) -> str | None:
+        """The release that an environment serves, as it was confirmed; None before the first."""
+        s3, bucket = self.cloud.client("s3"), self.settings(environment).bucket
+        try:
+            found = s3.get_object(Bucket=bucket, Key="endpoint/history.json")
+        except s3.exceptions.NoSuchKey:
+            return None
+        events = json.loads(found["Body"].read())
+        return str(events[-1]["release"])
+
+    def settings(self, environment: str) -> config.Settings:
+        """An environment's configuration."""
+        with chdir(self.origin):
+            return config.load(environment)
+
+    def run(self, name: str, event: str, payload: Any = None, **github: str) -> dict[str, Job]:
+        """Carry out a workflow for an event."""
+        return self.runner.run(name, event, payload, **github)

@@ -1,0 +1,148 @@
+"""ci.yml and deploy.yml for pull requests, of the repository and of a fork, and before the set-up.
+
+A suite can't run itself, so a part of it stands for `make test`. The state machines themselves are
+made in tests/aws: here is shown with which words and by which role.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import edits
+import fake_github
+import pytest
+from clouds import emulated
+from hub import PACKAGE, Hub
+from runner import Job
+
+Jobs = dict[str, dict[str, Job]]
+PULL = 1
+SHORT = ".venv/bin/python -m pytest -q tests/mlops/test_schedule.py"
+TOLD = 'echo "flow $BRANCH by $AWS_ACCESS_KEY_ID"'
+SEEN = {
+    "make test": SHORT,
+    "make flow-deploy ENV=staging": TOLD,
+    "make flow-remove ENV=staging": TOLD,
+}
+
+
+def pull(hub: Hub, workflow: str, action: str, sha: str, fork: bool = False) -> dict[str, Job]:
+    """Carry out a workflow for a pull request."""
+    payload = {
+        "action": action,
+        "number": PULL,
+        "fork": fork,
+        "pull_request": {
+            "base": {"sha": hub.git("rev-parse", "main")},
+            "head": {"repo": {"full_name": "somebody/repo" if fork else "org/repo"}},
+        },
+    }
+    known: dict[str, Any] = {"ref": f"refs/pull/{PULL}/merge", "sha": sha, "base_ref": "main"}
+    return hub.run(workflow, "pull_request", payload, **known)
+
+
+@pytest.fixture(scope="module")
+def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
+    """How each workflow ended, by what happened."""
+    folder = tmp_path_factory.mktemp("pulls")
+    with emulated(folder / "cloud") as cloud, fake_github.answering() as github:
+        hub, done = Hub(folder, cloud, github), dict[str, dict[str, Job]]()
+        hub.runner.instead |= SEEN
+        hub.append(f"{PACKAGE}/candidates.py", edits.GOOD)
+        told = hub.commit("soon trained")
+        for environment in ("staging", "prod"):
+            hub.change(f"config/{environment}.toml", "(?m)^github = .*", 'github = ""')
+        hub.commit("not set up")
+        done["not set up: push"] = hub.run("deploy", "push")
+        done["not set up: cron"] = hub.run("retrain", "schedule")
+        done["not set up: by hand"] = hub.run("retrain", "workflow_dispatch")
+        done["not set up: rollback"] = hub.run(
+            "deploy", "workflow_dispatch", {"inputs": {"rollback": "prod"}}
+        )
+        hub.change("config/prod.toml", "(?m)^github = .*", 'github = "other/repo"')
+        hub.commit("of another repository")
+        done["elsewhere"] = hub.run("deploy", "push")
+        hub.git("reset", "-q", "--hard", told)
+        done["no role"] = hub.run("deploy", "push")
+        hub.do("bootstrap", environment="staging")
+        hub.push_image("staging")
+        github.add("a change", pull=True)
+        done["change"] = pull(hub, "ci", "opened", told)
+        done["change: comments"] = {
+            "": Job(str(len(github.comments)), summary=github.said(PULL)[0])
+        }
+        hub.runner.instead |= {"make lint": "true"}
+        done["fork"] = pull(hub, "ci", "opened", told, fork=True)
+        done["fork: comments"] = {"": Job(str(len(github.comments)))}
+        hub.git("checkout", "-q", "-b", "remote", told)
+        hub.change("config/staging.toml", '(?m)^by = "actions"', 'by = "stepfunctions"')
+        remote = hub.commit("Step Functions")
+        hub.git("checkout", "-q", "main")
+        for action in ("opened", "closed"):
+            done[f"preview: {action}"] = pull(hub, "deploy", action, remote)
+        done["preview: not needed"] = pull(hub, "deploy", "synchronize", told)
+        done["preview: fork"] = pull(hub, "deploy", "opened", remote, fork=True)
+        yield done
+
+
+def results(jobs: dict[str, Job]) -> dict[str, str]:
+    """How the jobs ended that were not left out."""
+    return {name: job.result for name, job in jobs.items() if job.result != "skipped"}
+
+
+@pytest.mark.parametrize("what", ["push", "cron"])
+def test_before_the_set_up_nothing_is_done_and_that_is_said(jobs: Jobs, what: str) -> None:
+    assert results(jobs[f"not set up: {what}"]) == {"plan": "success"}
+    printed = jobs[f"not set up: {what}"]["plan"].printed
+    assert "staging is not set up yet: write this repository's ORG/REPO as `github`" in printed
+
+
+@pytest.mark.parametrize(("what", "environment"), [("by hand", "staging"), ("rollback", "prod")])
+def test_who_asks_for_it_by_hand_is_refused(jobs: Jobs, what: str, environment: str) -> None:
+    ended = jobs[f"not set up: {what}"]
+    assert ended["plan"].result == "failure"
+    assert not any(job.environment for job in ended.values())
+    assert f"error: {environment} is not set up yet" in ended["plan"].printed
+
+
+def test_another_repositorys_configuration_is_refused(jobs: Jobs) -> None:
+    assert results(jobs["elsewhere"]) == {"plan": "failure"}
+    assert (
+        "error: config/prod.toml is deployed by the workflows of other/repo, this is org/repo"
+        in jobs["elsewhere"]["plan"].printed
+    )
+
+
+def test_without_bootstrap_there_is_no_role_and_nothing_is_tried(jobs: Jobs) -> None:
+    assert results(jobs["no role"]) == {"plan": "success", "staging": "failure"}
+    assert "make image ENV=staging" not in jobs["no role"]["staging"].ran
+
+
+def test_a_change_is_linted_tested_and_compared(jobs: Jobs) -> None:
+    assert results(jobs["change"]) == dict.fromkeys(("lint", "test", "compare"), "success")
+    assert jobs["change"]["compare"].ran[-3:] == ["make train"] * 2 + ["make compare WITH=main"]
+    comments = jobs["change: comments"][""]
+    assert comments.result == "1"
+    (line,) = [line for line in comments.summary.splitlines() if line.startswith("| model ")]
+    assert comments.summary.count(" to ") >= 2 and line.count("`") == 4
+
+
+def test_a_fork_gets_the_summary_and_no_comment(jobs: Jobs) -> None:
+    assert results(jobs["fork"]) == dict.fromkeys(("lint", "test", "compare"), "success")
+    assert (
+        "not commented, so it stands in the job's summary only" in jobs["fork"]["compare"].printed
+    )
+    assert "### Challenger and main" in jobs["fork"]["compare"].summary
+    assert jobs["fork: comments"][""].result == "1"
+
+
+@pytest.mark.parametrize(("action", "job"), [("opened", "preview"), ("closed", "remove")])
+def test_a_preview_has_its_own_branch_and_stagings_role(jobs: Jobs, action: str, job: str) -> None:
+    ended = jobs[f"preview: {action}"]
+    assert results(ended) == {"plan": "success", job: "success"}
+    assert f"flow pr{PULL} by " in ended[job].printed
+    assert "-staging-deploy" in ended[job].printed.partition("flow pr")[2]
+
+
+def test_there_is_none_without_remote_steps_or_for_a_fork(jobs: Jobs) -> None:
+    assert results(jobs["preview: not needed"]) == {"plan": "success"}
+    assert results(jobs["preview: fork"]) == {}

@@ -1,0 +1,186 @@
+"""retrain.yml from an empty runner: a champion, bad data, one that is kept out, one taken back."""
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import edits
+import fake_github
+import pytest
+from clouds import emulated
+from hub import PACKAGE, Hub
+from runner import Job
+
+from {{ cookiecutter.project_slug }}.mlops import lambda_zip, osls
+
+SECONDS = 240
+"""What a retraining may take, from an empty runner to a release on staging and prod."""
+TITLE = "workbench-project-staging: the newest model is not released"
+
+
+class Story:
+    """What happened, in order.
+
+    Attributes:
+        jobs: of each workflow, by what happened.
+        served: the releases of staging and prod after it.
+        issues: GitHub's issues after it, with their comments.
+    """
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self.jobs: dict[str, dict[str, Job]] = {}
+        self.seconds: dict[str, float] = {}
+        self.served: dict[str, list[Any]] = {}
+        self.issues: dict[str, list[tuple[str, str, int]]] = {}
+
+    def tell(self, what: str, workflow: str, event: str, payload: Any = None) -> None:
+        """Carry out a workflow and note how it ended."""
+        began = time.monotonic()
+        self.jobs[what] = self.hub.run(workflow, event, payload)
+        self.seconds[what] = time.monotonic() - began
+        self.served[what] = [self.hub.served(each) for each in ("staging", "prod")]
+        self.issues[what] = [
+            (each["title"], each["state"], len(self.hub.github.said(each["number"])))
+            for each in self.hub.github.issues
+        ]
+
+    def results(self, what: str) -> dict[str, str]:
+        """How each job ended."""
+        return {name: job.result for name, job in self.jobs[what].items()}
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """A year in the life of a project."""
+    if shutil.which("npm") is None:
+        pytest.skip("the API is deployed by osls, which needs npm")
+    osls.install()  # from the package index, so outside of the guard; and so are the packages
+    lambda_zip.contents()
+    folder = tmp_path_factory.mktemp("retrain")
+    with emulated(folder / "cloud") as cloud, fake_github.answering() as github:
+        hub = Hub(folder, cloud, github)
+        hub.bootstrap()
+        story = Story(hub)
+        edits.older(hub.origin)
+        hub.commit("before the newest race")
+        story.tell("deployed early", "deploy", "push")
+        story.tell("first", "retrain", "schedule")
+        edits.broken(hub.origin)
+        hub.commit("broken data")
+        story.tell("bad data", "retrain", "schedule")
+        story.tell("bad data again", "retrain", "repository_dispatch", {"action": "drift"})
+        edits.newest(hub.origin)
+        hub.append(f"{PACKAGE}/candidates.py", edits.WORSE)
+        hub.commit("the newest race, and worse candidates")
+        story.tell("kept", "retrain", "workflow_dispatch", {"inputs": {"source": "sample"}})
+        hub.git("checkout", "-q", "HEAD~1", "--", f"{PACKAGE}/candidates.py")
+        hub.append(f"{PACKAGE}/candidates.py", edits.GOOD)
+        hub.append(f"{PACKAGE}/features.py", edits.FAULTY)
+        hub.commit("a fault")
+        story.tell("taken back", "retrain", "schedule")
+        story.tell("prod rolled back", "deploy", "workflow_dispatch",
+                   {"inputs": {"rollback": "prod"}})  # fmt: skip
+        story.tell("promoted", "retrain", "workflow_dispatch",
+                   {"inputs": {"promote_only": True, "source": "configured"}})  # fmt: skip
+        hub.append("serving/model/server.py", "\n# another image\n")
+        hub.commit("another image")
+        for environment in ("staging", "prod"):
+            hub.push_image(environment)
+        story.tell("deployed", "deploy", "push")
+        yield story
+
+
+def test_a_push_before_the_first_training_is_no_failure(story: Story) -> None:
+    jobs = story.jobs["deployed early"]
+    assert [jobs[name].result for name in ("staging", "prod")] == ["success", "success"]
+    assert "nothing is released yet" in jobs["staging"].printed
+    assert "make flow-deploy ENV=staging" not in jobs["staging"].ran
+
+
+def test_an_empty_runner_makes_a_champion_on_staging_and_prod(story: Story) -> None:
+    print(f"{story.seconds['first']:.0f} s from an empty runner to staging and prod")
+    assert story.results("first") == dict.fromkeys(("plan", "retrain", "promote"), "success")
+    staging, prod = story.served["first"]
+    assert staging == prod is not None
+    assert story.seconds["first"] <= SECONDS
+
+
+def test_its_card_is_kept_and_its_table_told(story: Story) -> None:
+    job = story.jobs["first"]["retrain"]
+    assert [name.rpartition("/")[2] for name in job.artifacts["card"]] == ["report.html"]
+    assert "**released**" in job.summary and "winner as judged" in job.summary
+    assert story.issues["first"] == []
+
+
+def test_prod_waits_for_its_approval(story: Story) -> None:
+    jobs = story.jobs["first"]
+    assert {name: job.environment for name, job in jobs.items()} == {
+        "plan": "", "retrain": "staging", "promote": "prod"
+    }  # fmt: skip
+
+
+def test_bad_data_stops_before_a_release_and_opens_one_issue(story: Story) -> None:
+    for what in ("bad data", "bad data again"):
+        assert story.results(what) == {
+            "plan": "success", "retrain": "failure", "promote": "skipped"
+        }  # fmt: skip
+        assert story.served[what] == story.served["first"]
+    printed = story.jobs["bad data"]["retrain"].printed
+    assert "Error 2" in printed and "error: the data" in printed
+    assert story.issues["bad data"] == [(TITLE, "open", 0)]
+    assert story.issues["bad data again"] == [(TITLE, "open", 1)]
+
+
+def test_who_is_inferior_is_kept_out_while_newer_features_are_served(story: Story) -> None:
+    assert story.results("kept") == dict.fromkeys(("plan", "retrain", "promote"), "success")
+    job = story.jobs["kept"]["retrain"]
+    assert "is inferior" in job.printed and "its newer features are served" in job.printed
+    (before, _), (after, prod) = story.served["first"], story.served["kept"]
+    assert before.partition("-")[0] == after.partition("-")[0] and before != after
+    assert after == prod
+    assert job.outputs["changed"] == "true"
+
+
+def test_what_is_no_failure_closes_the_issue(story: Story) -> None:
+    assert story.issues["kept"] == [(TITLE, "closed", 2)]
+
+
+def test_a_release_that_answers_wrong_is_taken_back(story: Story) -> None:
+    assert story.results("taken back") == {
+        "plan": "success", "retrain": "failure", "promote": "skipped"
+    }  # fmt: skip
+    assert "Error 4" in story.jobs["taken back"]["retrain"].printed
+    assert story.served["taken back"] == story.served["kept"]
+    assert story.issues["taken back"] == [(TITLE, "closed", 2), (TITLE, "open", 0)]
+
+
+def test_prod_goes_back_by_the_workflow_only_and_comes_again(story: Story) -> None:
+    assert story.results("prod rolled back")["rollback"] == "success"
+    assert story.jobs["prod rolled back"]["rollback"].environment == "prod"
+    staging, prod = story.served["prod rolled back"]
+    assert [staging, prod] == [story.served["kept"][0], story.served["first"][1]]
+    assert story.results("promoted") == {
+        "plan": "success", "retrain": "skipped", "promote": "success"
+    }  # fmt: skip
+    assert story.served["promoted"] == story.served["kept"]
+
+
+def test_a_push_serves_the_same_pair_by_the_new_image(story: Story) -> None:
+    assert story.results("deployed")["prod"] == "success"
+    assert story.served["deployed"] == story.served["promoted"]
+    for name in ("staging", "prod"):
+        assert "by the image and settings of now" in story.jobs["deployed"][name].printed
+
+
+def test_each_environment_is_changed_by_its_own_role_only(story: Story) -> None:
+    """Of what changes an endpoint; a role reads what the environment before it serves."""
+    changes = [
+        (call["principal"], call["parameters"]["EndpointName"])
+        for call in story.hub.cloud.calls()
+        if call["operation"] in ("CreateEndpoint", "UpdateEndpoint")
+    ]
+    assert changes
+    assert all(principal == f"{name}-deploy" for principal, name in changes), json.dumps(changes)

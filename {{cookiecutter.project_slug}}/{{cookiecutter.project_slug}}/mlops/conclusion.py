@@ -1,0 +1,29 @@
+"""What follows a run whose bundle is in the store."""
+
+from typing import Any
+
+from . import config, store, tracking
+
+
+def conclude(run: Any) -> None:
+    """Tell Comet; make data that the run collected the newest; release, if that is for the run.
+
+    Only the environment's own state machine releases: whoever trains by hand releases by hand.
+
+    Args:
+        run: the flow at its last step.
+
+    Raises:
+        ReleaseError: the release failed; what was served before is served still.
+    """
+    from metaflow import current
+
+    made = run.evaluation["run"]
+    tracking.track(run.config, made)
+    if not run.given and not current.origin_run_id:
+        store.make_newest(run.config.store.root, run.snapshot)
+    settings = config.check(run.config.to_dict())
+    if current.is_production and settings.on_step_functions:
+        from . import retraining
+
+        retraining.release(settings, made)
