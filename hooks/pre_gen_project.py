@@ -15,12 +15,12 @@ MODULES = {
     "openapi", "server", "settings",
 }  # fmt: skip
 PACKAGES = {
-    "awslambdaric", "boto3", "cfnlint", "comet_ml", "fastjsonschema", "flask", "flask_cors",
-    "great_expectations", "gunicorn", "hypothesis", "jinja2", "markupsafe", "marshmallow",
-    "matplotlib", "metaflow", "moto", "mypy", "numpy", "onnx", "onnxmltools", "onnxruntime",
-    "openapi_spec_validator", "pandas", "policy_sentry", "pydantic", "pytest", "requests", "ruff",
-    "sagemaker", "schemathesis", "selenium", "serverless_wsgi", "skl2onnx", "sklearn", "uv",
-    "xgboost", "yaml",
+    "awslambdaric", "boto3", "cfnlint", "check_jsonschema", "comet_ml", "fastjsonschema", "flask",
+    "flask_cors", "great_expectations", "gunicorn", "hypothesis", "jinja2", "markupsafe",
+    "marshmallow", "matplotlib", "metaflow", "moto", "mypy", "numpy", "onnx", "onnxmltools",
+    "onnxruntime", "openapi_spec_validator", "pandas", "policy_sentry", "pydantic", "pytest",
+    "requests", "ruff", "sagemaker", "schemathesis", "selenium", "serverless_wsgi", "skl2onnx",
+    "sklearn", "uv", "xdist", "xgboost", "yaml",
 }  # fmt: skip
 
 

