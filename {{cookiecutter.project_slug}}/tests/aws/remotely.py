@@ -43,6 +43,8 @@ class Remote(Ground):
         for name in ("data", "serving", "pyproject.toml"):
             (folder / name).symlink_to(ROOT / name)
         shutil.copy(ROOT / "uv.lock", folder)
+        local = (ROOT / "config" / "local.toml").read_text()
+        self.configure(local, "local", name="project", aws_region=REGION)
         for name in (PACKAGE, "flows"):
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(ROOT / name, folder / name, ignore=ignored)

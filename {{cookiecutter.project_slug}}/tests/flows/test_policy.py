@@ -1,8 +1,11 @@
 """The configuration decides what a step may take."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
-from {{ cookiecutter.project_slug }}.mlops import policy, sections
+from {{ cookiecutter.project_slug }}.mlops import config, notices, policy, sections
 
 SECRET = {"type": "aws-secrets-manager", "id": "a/b"}
 NONE = sections.StepPolicy().model_dump()
@@ -25,3 +28,32 @@ NONE = sections.StepPolicy().model_dump()
 )
 def test_options_become_decorators(options: dict[str, int], wanted: list[object]) -> None:
     assert policy.decorators(NONE | options, "gpus") == wanted
+
+
+@pytest.mark.parametrize(
+    ("production", "attempt", "decorated", "told"),
+    [
+        (True, 0, [], 1),
+        (False, 0, [], 0),
+        (True, 0, [SimpleNamespace(name="retry", attributes={"times": 1})], 0),
+        (True, 1, [SimpleNamespace(name="retry", attributes={"times": 1})], 1),
+        (True, 0, [SimpleNamespace(name="catch", attributes={})], 0),
+    ],
+)
+def test_the_last_attempt_of_a_production_run_tells_why_it_failed(
+    monkeypatch: pytest.MonkeyPatch,
+    production: bool,
+    attempt: int,
+    decorated: list[SimpleNamespace],
+    told: int,
+) -> None:
+    running = SimpleNamespace(is_production=production, retry_count=attempt, run_id="sfn-1")
+    monkeypatch.setattr("metaflow.current", running)
+    heard: list[tuple[str, str]] = []
+    monkeypatch.setattr(notices, "tell", lambda _, name, says: heard.append((name, says)))
+    settings = config.parse(Path("config/staging.toml").read_text())
+    flow = SimpleNamespace(
+        config=SimpleNamespace(to_dict=lambda: settings), end=SimpleNamespace(decorators=decorated)
+    )
+    policy._tell("end", flow, "the release is late")
+    assert heard == [("failed", "run sfn-1 failed in end: the release is late")] * told

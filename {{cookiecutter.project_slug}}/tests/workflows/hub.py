@@ -92,15 +92,16 @@ class Hub:
             self.push_image(environment)
 
     def push_image(self, environment: str) -> None:
-        """Put today's image into a registry, as `make image` does: containers are processes."""
-        with chdir(self.origin):
-            tag = image.content_hash()
-        self.cloud.client("ecr").put_image(
-            repositoryName=f"{self.settings(environment).stem}-model",
-            imageManifest=json.dumps({"schemaVersion": 2, "mediaType": MANIFEST}),
-            imageManifestMediaType=MANIFEST,
-            imageTag=tag,
-        )
+        """Put today's images into registries, as `make image` does: containers are processes."""
+        for name, kind in (("model", image.MODEL), ("train", image.TRAIN)):
+            with chdir(self.origin):
+                tag = image.content_hash(kind)
+            self.cloud.client("ecr").put_image(
+                repositoryName=f"{self.settings(environment).stem}-{name}",
+                imageManifest=json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "tag": tag}),
+                imageManifestMediaType=MANIFEST,
+                imageTag=tag,
+            )
 
     def served(self, environment: str) -> str | None:
         """The release that an environment serves, as it was confirmed; None before the first."""

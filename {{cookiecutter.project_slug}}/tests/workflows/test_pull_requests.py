@@ -1,7 +1,6 @@
 """ci.yml and deploy.yml for pull requests, of the repository and of a fork, and before the set-up.
 
-A suite can't run itself, so a part of it stands for `make test`. The state machines themselves are
-made in tests/aws: here is shown with which words and by which role.
+A suite can't run itself, so a part of it stands for `make test`.
 """
 
 from collections.abc import Iterator
@@ -17,12 +16,6 @@ from runner import Job
 Jobs = dict[str, dict[str, Job]]
 PULL = 1
 SHORT = ".venv/bin/python -m pytest -q tests/mlops/test_schedule.py"
-TOLD = 'echo "flow $BRANCH by $AWS_ACCESS_KEY_ID"'
-SEEN = {
-    "make test": SHORT,
-    "make flow-deploy ENV=staging": TOLD,
-    "make flow-remove ENV=staging": TOLD,
-}
 
 
 def pull(hub: Hub, workflow: str, action: str, sha: str, fork: bool = False) -> dict[str, Job]:
@@ -46,7 +39,7 @@ def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
     folder = tmp_path_factory.mktemp("pulls")
     with emulated(folder / "cloud") as cloud, fake_github.answering() as github:
         hub, done = Hub(folder, cloud, github), dict[str, dict[str, Job]]()
-        hub.runner.instead |= SEEN
+        hub.runner.instead |= {"make test": SHORT}
         hub.append(f"{PACKAGE}/candidates.py", edits.GOOD)
         told = hub.commit("soon trained")
         for environment in ("staging", "prod"):
@@ -79,6 +72,8 @@ def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
         hub.git("checkout", "-q", "main")
         for action in ("opened", "closed"):
             done[f"preview: {action}"] = pull(hub, "deploy", action, remote)
+            there = cloud.client("stepfunctions").list_state_machines()["stateMachines"]
+            done[f"preview: {action}"][""] = Job(" ".join(each["name"] for each in there))
         done["preview: not needed"] = pull(hub, "deploy", "synchronize", told)
         done["preview: fork"] = pull(hub, "deploy", "opened", remote, fork=True)
         yield done
@@ -138,9 +133,9 @@ def test_a_fork_gets_the_summary_and_no_comment(jobs: Jobs) -> None:
 @pytest.mark.parametrize(("action", "job"), [("opened", "preview"), ("closed", "remove")])
 def test_a_preview_has_its_own_branch_and_stagings_role(jobs: Jobs, action: str, job: str) -> None:
     ended = jobs[f"preview: {action}"]
-    assert results(ended) == {"plan": "success", job: "success"}
-    assert f"flow pr{PULL} by " in ended[job].printed
-    assert "-staging-deploy" in ended[job].printed.partition("flow pr")[2]
+    there = f"{PACKAGE}.test.pr{PULL}.TrainFlow" if action == "opened" else ""
+    assert results(ended) == {"plan": "success", job: "success", "": there}
+    assert f"{PACKAGE}.test.pr{PULL}.TrainFlow" in ended[job].printed
 
 
 def test_there_is_none_without_remote_steps_or_for_a_fork(jobs: Jobs) -> None:

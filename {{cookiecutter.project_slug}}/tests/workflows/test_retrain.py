@@ -17,7 +17,7 @@ from {{ cookiecutter.project_slug }}.mlops import lambda_zip, osls
 
 SECONDS = 240
 """What a retraining may take, from an empty runner to a release on staging and prod."""
-TITLE = "workbench-project-staging: the newest model is not released"
+TITLE = "the newest model is not released"
 
 
 class Story:
@@ -43,7 +43,11 @@ class Story:
         self.seconds[what] = time.monotonic() - began
         self.served[what] = [self.hub.served(each) for each in ("staging", "prod")]
         self.issues[what] = [
-            (each["title"], each["state"], len(self.hub.github.said(each["number"])))
+            (
+                each["title"].partition(": ")[2],
+                each["state"],
+                len(self.hub.github.said(each["number"])),
+            )
             for each in self.hub.github.issues
         ]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CloudError, UserError
-from . import aws, batch, config, flow, mirror
+from . import aws, batch, config, flow, mirror, remote
 
 LONGEST = 60
 """Characters of a name that Metaflow does not cut."""
@@ -128,7 +128,7 @@ def _create(settings: config.Settings, branch: str | None, there: dict[str, Any]
     command = [sys.executable, "flows/train.py", "--no-pylint", "--config", "config", file, *under]
     command += ["step-functions", "create", "--max-workers", str(settings.training.workers)]
     command += ["--authorize", _token(there)] if there else []
-    variables = flow.environment(settings) | tokens
+    variables = flow.environment(settings) | remote.variables(settings, everywhere=True) | tokens
     done = subprocess.run(command, env=variables, capture_output=True, text=True)
     if done.returncode:
         print(f"{done.stdout}{done.stderr}", file=sys.stderr)

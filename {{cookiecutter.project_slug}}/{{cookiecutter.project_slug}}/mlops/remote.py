@@ -7,8 +7,12 @@ from . import aws, config, image
 PRIORITY = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 
 
-def variables(settings: config.Settings) -> dict[str, str]:
+def variables(settings: config.Settings, everywhere: bool = False) -> dict[str, str]:
     """Metaflow's settings for an environment on AWS, none for one that is not.
+
+    Args:
+        settings: the environment's.
+        everywhere: whether all steps run remotely, not only those of which `[steps]` says it.
 
     Raises:
         UserError: steps are to run remotely, and the image that they run in is not there.
@@ -17,7 +21,7 @@ def variables(settings: config.Settings) -> dict[str, str]:
         return {}
     place = aws.Place(settings)
     told = _names(place)
-    if settings.remote:
+    if everywhere or any(step.remote for step in settings.steps.values()):
         told["METAFLOW_BATCH_CONTAINER_IMAGE"] = image.current(place, image.TRAIN)
     return told
 

@@ -128,9 +128,10 @@ class Application:
         """Let jobs run, once something needs them: what they import takes a second."""
         with self._starting:
             if not self._batch:
-                from . import batch
+                from . import batch, states
 
                 batch.install(self._folder / "jobs", self._url)
+                states.install(self._url)
                 self._batch = batch
 
     def _with_api_gateway(self) -> Any:

@@ -1,38 +1,25 @@
-"""Step Functions that really run, and Batch jobs as processes of this machine.
+"""Batch jobs as processes of this machine.
 
 A job has this machine's packages, but not the project: Metaflow brings it. It is tried again as
 its retry strategy says; timeouts are not emulated.
 """
 
-import ast
 import datetime
 import os
-import re
 import subprocess
 import sys
 import sysconfig
 import threading
-import uuid
 import venv
-from collections.abc import Iterable
 from contextvars import ContextVar
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import botocore.session
-from botocore import xform_name
 from moto.batch.responses import BatchResponse
 from moto.batch_simple.models import BatchSimpleBackend
-from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import (  # noqa: E501
-    StateTaskService,
-)
-from moto.stepfunctions.parser.asl.utils import json_path
-from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 
 Json = dict[str, Any]
 TETHER = "{{ cookiecutter.project_slug }}.mlops.tether"
-SEVERAL = re.compile(r"\$\.?\[('[^']+'(?:\s*,\s*'[^']+')+)\]")
 
 
 RUNNING: set["subprocess.Popen[bytes]"] = set()
@@ -47,13 +34,8 @@ def install(folder: Path, url: str) -> None:
         folder: for the jobs' folders and logs.
         url: where the jobs find AWS.
     """
-    # Moto's state machines look for moto at this port.
-    os.environ["MOTO_PORT"] = url.rpartition(":")[2]
     _run_jobs(folder, url)
     _keep_retry_strategies()
-    _name_executions()
-    _translate_parameters()
-    _read_paths()
 
 
 def end() -> None:
@@ -148,84 +130,6 @@ def _keep_retry_strategies() -> None:
             _attempts.reset(token)
 
     BatchResponse.submitjob = submitted
-
-
-def _name_executions() -> None:
-    """Give an execution a name, as AWS does for one that has none."""
-    start = StepFunctionsParserBackend.start_execution
-
-    def named(self: Any, arn: str, name: str | None = None, *rest: Any, **more: Any) -> Any:
-        return start(self, arn, name or str(uuid.uuid4()), *rest, **more)
-
-    StepFunctionsParserBackend.start_execution = named
-
-
-def _translate_parameters() -> None:
-    """Spell parameters as the called service does, and answers as state machines do."""
-    session = botocore.session.get_session()
-
-    def operation(self: Any, service: str | None, action: str | None) -> Any:
-        model = session.get_service_model(self._get_boto_service_name(service))
-        wanted = self._get_boto_service_action(action)
-        (name,) = [each for each in model.operation_names if xform_name(each) == wanted]
-        return model.operation_model(name)
-
-    def asked(
-        self: Any, parameters: Json, boto_service_name: Any = None, service_action_name: Any = None
-    ) -> None:
-        shape = operation(self, boto_service_name, service_action_name).input_shape
-        if shape is not None:
-            self._to_boto_request(parameters, shape)
-
-    def answered(
-        self: Any, response: Any, boto_service_name: Any = None, service_action_name: Any = None
-    ) -> None:
-        shape = operation(self, boto_service_name, service_action_name).output_shape
-        if shape is not None:
-            self._from_boto_response(response, shape)
-
-    StateTaskService._normalise_parameters = asked
-    StateTaskService._normalise_response = answered
-
-
-def _read_paths() -> None:
-    """Let a path of several keys give an object, and one to one place its value, as on AWS.
-
-    moto's give the first value, and behind an index a list of one.
-    """
-    parse = json_path.parse
-
-    def parsed(path: str) -> Any:
-        found = SEVERAL.fullmatch(path)
-        if found:
-            return _Keys(ast.literal_eval(f"[{found[1]}]"))
-        return parse(path) if set(path) & set("*?:") else _Place(parse(path))
-
-    json_path.parse = parsed
-
-
-class _Place:
-    """A path to one place."""
-
-    def __init__(self, path: Any) -> None:
-        self._path = path
-
-    def find(self, data: Json) -> list[Any]:
-        """The match, if there is one; how it was come to does not change it."""
-        matches = self._path.find(data)
-        return [SimpleNamespace(value=one.value, path=None, context=None) for one in matches]
-
-
-class _Keys:
-    """A path that selects several keys of an object."""
-
-    def __init__(self, keys: Iterable[str]) -> None:
-        self._keys = list(keys)
-
-    def find(self, data: Json) -> list[Any]:
-        """The one match: an object with those of the keys that are there."""
-        value = {key: data[key] for key in self._keys if key in data}
-        return [SimpleNamespace(value=value, path=None, context=None)]
 
 
 def _variables(said: Json) -> dict[str, str]:

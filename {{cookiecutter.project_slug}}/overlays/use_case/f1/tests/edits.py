@@ -9,6 +9,7 @@ SAMPLE = Path("data", "sample")
 NEWEST = 1010
 """The last race of the sample that was run."""
 GOOD = """
+
 CANDIDATES = tuple(each for each in CANDIDATES if each.name == "ridge")
 """
 """For candidates.py: one that is soon trained."""
