@@ -150,7 +150,16 @@ def fill(ground: Ground) -> dict[str, str]:
     ground.client("cloudformation").create_stack(
         StackName=f"{STEM}-api", TemplateBody=json.dumps(API), Tags=MARKS
     )
+    machine = f"{templates.PARAMETERS['Project']}.prod.staging.TrainFlow"
+    states = {"StartAt": "end", "States": {"end": {"Type": "Succeed"}}}
+    ground.client("stepfunctions").create_state_machine(
+        name=machine,
+        definition=json.dumps(states),
+        roleArn=f"arn:aws:iam::{ACCOUNT}:role/{STEM}-states",
+    )
+    ground.client("events").put_rule(Name=machine, ScheduleExpression="rate(7 days)")
     return {
+        "state machine": machine,
         "API stack": f"{STEM}-api",
         "scaling target": target["ResourceId"],
         "endpoint": STEM,

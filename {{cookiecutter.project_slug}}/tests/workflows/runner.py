@@ -113,13 +113,30 @@ class Runner:
             job = workflow["jobs"][ready[0]]
             needs = {each: vars(done[each]) for each in _needs(job)}
             contexts = {"github": told, "inputs": inputs, "needs": needs, "vars": {}}
-            done[ready[0]] = _Playing(self, job, contexts).whole()
+            played = [_Playing(self, job, contexts | {"matrix": it}).whole() for it in _matrix(job)]
+            done[ready[0]] = _together(played)
         return done
 
 
 def _needs(job: Json) -> list[str]:
     needs = job.get("needs", [])
     return [needs] if isinstance(needs, str) else list(needs)
+
+
+def _matrix(job: Json) -> list[Json]:
+    """What each of a job's copies is for; one name with a list is all that is used."""
+    matrix = job.get("strategy", {}).get("matrix", {"": [""]})
+    ((name, values),) = matrix.items()
+    return [{name: value} for value in values]
+
+
+def _together(jobs: list[Job]) -> Job:
+    """A job of several copies, which fails if one of them does."""
+    first = jobs[0]
+    for other in jobs[1:]:
+        first.steps += other.steps
+        first.result = "failure" if other.result == "failure" else first.result
+    return first
 
 
 def _triggered(on: Json, github: Json) -> None:

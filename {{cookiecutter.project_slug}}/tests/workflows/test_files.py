@@ -56,6 +56,13 @@ def test_an_action_has_one_commit_everywhere() -> None:
     assert len(used) == len({use.partition("@")[0] for use in used})
 
 
+def test_the_parts_of_the_tests_are_all_of_them() -> None:
+    jobs = yaml.safe_load(Path(".github/workflows/ci.yml").read_text())["jobs"]
+    parts = " ".join(jobs["test"]["strategy"]["matrix"]["part"]).split()
+    tests = {file.relative_to("tests") for file in Path("tests").rglob("test_*.py")}
+    assert {file.parts[0] if file.parent.name else "test_*.py" for file in tests} == set(parts)
+
+
 def test_releases_of_an_environment_wait_for_each_other() -> None:
     """Whatever workflow they are in; none is cancelled, not even one that waits."""
     groups, asked = {}, hole("inputs.rollback")

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from . import aws
+from . import aws, machines
 from .stacks import Stacks
 
 POLL_SECONDS = 2.0
@@ -19,7 +19,7 @@ class Kind:
 
     name: str
     found: Callable[[aws.Place], list[str]]
-    remove: Callable[[aws.Place, str], None]
+    remove: Callable[[aws.Place, str], object]
 
 
 def _is_of(place: aws.Place, tags: list[dict[str, str]]) -> bool:
@@ -175,6 +175,7 @@ def _secrets(place: aws.Place) -> list[str]:
 
 
 KINDS = (
+    Kind("state machine", machines.known, machines.discard),
     Kind("API stack", lambda p: _stack(p, p.api_stack), _remove_stack),
     Kind("scaling target", _targets, _remove_target),
     Kind("endpoint", _endpoints, _remove_endpoint),

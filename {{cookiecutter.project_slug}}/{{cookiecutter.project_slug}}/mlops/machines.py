@@ -52,12 +52,35 @@ def remove(options: argparse.Namespace) -> int:
     """Remove the environment's state machine, or a preview, with its schedule."""
     place = aws.Place(config.load(options.env))
     name = _name(place, options.branch)
+    print(f"removed the state machine {name}" if discard(place, name) else "nothing to do")
+    return 0
+
+
+def discard(place: aws.Place, name: str) -> bool:
+    """Remove a state machine and its rule; whether there was one of them."""
     unscheduled, there = _unschedule(place, name), _found(place, name)
     if there:
         with aws.told():
             place.client("stepfunctions").delete_state_machine(stateMachineArn=_arn(place, name))
-    print(f"removed the state machine {name}" if there or unscheduled else "nothing to do")
-    return 0
+    return bool(there or unscheduled)
+
+
+def known(place: aws.Place) -> list[str]:
+    """The names of an environment's state machines and rules; all previews are staging's."""
+    kinds = [f"prod.{place.aws.environment}"]
+    if place.aws.environment == aws.REHEARSAL:
+        kinds.append("test")
+    ours = tuple(f"{place.project}.{kind}." for kind in kinds)
+    with aws.told():
+        machines = place.client("stepfunctions").get_paginator("list_state_machines").paginate()
+        rules = place.client("events").get_paginator("list_rules").paginate()
+        names = {each["name"] for page in machines for each in page["stateMachines"]}
+        running = {name for name in names if name.startswith(ours) and _found(place, name)}
+        return sorted(
+            running
+            | {each["Name"] for page in rules for each in page["Rules"]
+               if each["Name"].startswith(ours)}
+        )  # fmt: skip
 
 
 def _name(place: aws.Place, branch: str | None) -> str:
