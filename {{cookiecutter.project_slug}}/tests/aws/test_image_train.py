@@ -18,6 +18,7 @@ from image_project import Project, with_buildah
 from {{ cookiecutter.project_slug }}.mlops import aws, config, flow, image
 from {{ cookiecutter.project_slug }}.mlops.stacks import Stacks
 
+PACKAGE = config.__name__.partition(".")[0]
 USER = 10001
 RUN = "by-hand"
 GUARD = Path(__file__).with_name("guard")
@@ -54,7 +55,8 @@ def project(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pr
     """Two environments whose steps run remotely, with their ground and a model server's image."""
     cloud.reset()
     with with_buildah(tmp_path_factory.mktemp("train"), cloud.environ, image.TRAIN) as started:
-        shutil.copytree("infra", started.folder / "infra", dirs_exist_ok=True)
+        for name in ("infra", PACKAGE):
+            shutil.copytree(name, started.folder / name, dirs_exist_ok=True)
         for name in ("data", "flows"):
             (started.folder / name).symlink_to(ROOT / name)
         for environment in ("staging", "prod"):
@@ -78,8 +80,7 @@ def place(environment: str) -> aws.Place:
 
 def command(project: Project, *words: str, environment: str = "staging") -> str:
     """What a command of the project prints."""
-    package = config.__name__.partition(".")[0]
-    return _output(project, "-P", "-m", package, "--env", environment, *words)
+    return _output(project, "-P", "-m", PACKAGE, "--env", environment, *words)
 
 
 def _output(project: Project, *words: str, **environ: str) -> str:

@@ -135,14 +135,15 @@ def test_every_other_resource_names_the_environment_or_its_project() -> None:
     assert others == set(UNNAMED)
 
 
-def test_a_role_is_passed_to_one_service_only() -> None:
+def test_a_role_is_passed_to_named_services_only() -> None:
     passing = [each for each in STATEMENTS if "iam:PassRole" in each.actions]
     assert len(passing) == 6
     for each in passing:
         assert each.actions == ("iam:PassRole",)
         assert "*" not in "".join(each.resources)
-        service = each.conditions["StringEquals"]["iam:PassedToService"]
-        assert re.fullmatch(r"[a-z-]+\.amazonaws\.com", service)
+        services = each.conditions["StringEquals"]["iam:PassedToService"]
+        for service in [services] if isinstance(services, str) else services:
+            assert re.fullmatch(r"[a-z-]+\.amazonaws\.com", service)
 
 
 def test_metrics_are_written_in_named_namespaces_only() -> None:

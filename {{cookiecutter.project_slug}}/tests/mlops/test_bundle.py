@@ -1,5 +1,6 @@
 """What a run keeps: whole, hashed, and readable without the library that trained it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -75,6 +76,16 @@ def test_the_commit_says_when_files_differ(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "inside").mkdir()
     monkeypatch.chdir(tmp_path / "inside")
     assert bundle.commit() is None
+
+
+@pytest.mark.parametrize(("differs", "commit"), [(False, "c0ffee"), (True, "c0ffee+")])
+def test_where_there_is_no_git_metaflow_says_the_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, differs: bool, commit: str
+) -> None:
+    told = {"commit_sha": "c0ffee", "has_uncommitted_changes": differs}
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("METAFLOW_VERSION", json.dumps(told))
+    assert bundle.commit() == commit
 
 
 def test_onnxruntime_reports_to_nobody() -> None:

@@ -140,9 +140,7 @@ def test_a_gpu_is_had_where_a_machine_with_one_is_named() -> None:
 
 
 def test_on_step_functions_every_step_needs_a_size_that_fargate_has() -> None:
-    text = (
-        f'{ON_AWS}\n[schedule]\nby = "stepfunctions"\ncron = "1 2 * * *"\n[steps.compete]\ncpu = 3'
-    )
+    text = ON_AWS.replace('by = "actions"', 'by = "stepfunctions"') + "\n[steps.compete]\ncpu = 3"
     with pytest.raises(UserError, match=r"^steps\.compete\.cpu = 3: Fargate has"):
         config.parse(text)
 
@@ -156,6 +154,12 @@ def test_without_aws_a_step_is_neither_remote_nor_has_it_secrets() -> None:
 def test_secrets_are_the_environments_own() -> None:
     settings = config.load("staging")
     assert settings.steps["end"].secrets == [f"{settings.stem}/comet"]
+
+
+def test_what_waits_for_an_approval_has_no_schedule() -> None:
+    released = ON_AWS.replace("way_ms", 'released_by = "workflow"\nway_ms')
+    with pytest.raises(UserError, match=r"^schedule: what is released by its workflow only has"):
+        config.parse(released)
 
 
 def test_other_partitions_of_aws_are_refused() -> None:

@@ -54,14 +54,19 @@ def topic(monkeypatch: pytest.MonkeyPatch) -> Fake:
 
 
 @pytest.mark.parametrize(
-    ("name", "then"),
-    [("failed", "open"), ("released", "close"), ("kept", "close"), ("rolled back", "close")],
+    ("name", "newest", "then"),
+    [
+        ("failed", False, "open"),
+        ("failed", True, "open"),
+        ("released", True, "close"),
+        ("kept", True, "close"),
+    ],
 )
-def test_a_failure_opens_an_issue_and_all_else_closes_it(
-    github: Fake, topic: Fake, name: str, then: str
+def test_a_failure_opens_an_issue_and_the_newest_model_closes_it(
+    github: Fake, topic: Fake, name: str, newest: bool, then: str
 ) -> None:
     settings = config.load("staging")
-    notices.tell(settings, name, "run 1 is better")
+    notices.tell(settings, name, "run 1 is better", newest)
     ((how, title, body),) = github.told
     assert (how, title) == (then, f"{settings.stem}: the newest model is not released")
     assert body.startswith(f"{settings.stem}: {name}: run 1 is better\n")
@@ -70,6 +75,11 @@ def test_a_failure_opens_an_issue_and_all_else_closes_it(
     assert arn == f"arn:aws:sns:{settings.project.aws_region}:123456789012:{settings.stem}-alarms"
     assert subject == f"{settings.stem}: {name}"
     assert message.splitlines()[0] == f"{settings.stem}: {name}: run 1 is better"
+
+
+def test_who_serves_an_older_model_closes_nothing(github: Fake, topic: Fake) -> None:
+    notices.tell(config.load("staging"), "rolled back", "run 1")
+    assert (len(github.told), len(topic.told)) == (0, 1)
 
 
 def test_on_this_machine_nobody_is_told(github: Fake, topic: Fake) -> None:
@@ -83,7 +93,7 @@ def test_what_can_not_be_told_changes_nothing(
     away = Fake(away=True)
     monkeypatch.setattr(notices.Repository, "here", lambda: away)
     monkeypatch.setattr(aws.Place, "client", lambda *_: away)
-    notices.tell(config.load("staging"), "released", "run 1")
+    notices.tell(config.load("staging"), "released", "run 1", newest=True)
     assert capsys.readouterr().out == "not told: it is away\n" * 2
 
 

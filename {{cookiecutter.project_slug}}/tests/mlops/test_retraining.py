@@ -13,6 +13,17 @@ BROKEN = {
     "passed": False,
     "gates": [{"gate": "size", "passed": True}, {"gate": "baseline", "passed": False}],
 }
+
+
+def tell(told: list[str]) -> Any:
+    """What stands for the notices."""
+
+    def tells(_: Any, name: str, says: str, newest: bool = False) -> None:
+        told.append(f"{name}: {says}{', the newest' if newest else ''}")
+
+    return tells
+
+
 OPTIONS: Any = SimpleNamespace(env="local", source=None, dir=None)
 
 
@@ -20,7 +31,7 @@ OPTIONS: Any = SimpleNamespace(env="local", source=None, dir=None)
 def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is told of a run that passed and was released."""
     told: list[str] = []
-    monkeypatch.setattr(notices, "tell", lambda _, name, says: told.append(f"{name}: {says}"))
+    monkeypatch.setattr(notices, "tell", tell(told))
     monkeypatch.setattr(commands, "trained", lambda *_: "1")
     monkeypatch.setattr(commands, "shown", lambda *_: PASSED)
     monkeypatch.setattr(delivery, "serve", lambda _: told.append("the API follows"))
@@ -49,7 +60,7 @@ def test_an_outcome_is_told_and_the_api_follows(
 ) -> None:
     ends(monkeypatch, name)
     assert retraining.retrain(OPTIONS) == 0
-    assert told == [f"{name}: run 1 is as it is", "the API follows"]
+    assert told == [f"{name}: run 1 is as it is, the newest", "the API follows"]
     assert capsys.readouterr().out == f"{name}: run 1 is as it is\n"
 
 
@@ -69,6 +80,15 @@ def test_gates_that_broke_are_named(told: list[str], monkeypatch: pytest.MonkeyP
         retraining.retrain(OPTIONS)
     assert raised.value.exit_code == 3
     assert told == ["failed: run 1 failed: baseline"]
+
+
+def test_an_api_that_does_not_follow_is_told(
+    told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "serve", fails("the API was not deployed", CloudError))
+    with pytest.raises(CloudError):
+        retraining.retrain(OPTIONS)
+    assert told[-1] == "failed: the API was not deployed"
 
 
 @pytest.mark.parametrize(("kind", "code"), [(UserError, 2), (CloudError, 4)])

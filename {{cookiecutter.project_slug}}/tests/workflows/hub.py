@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from contextlib import chdir
+from contextlib import chdir, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,10 @@ from {{ cookiecutter.project_slug }}.mlops import config, image
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = config.__name__.partition(".")[0]
 ACCOUNT = "123456789012"  # moto's
-MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+MANIFEST = {
+    "schemaVersion": 2,
+    "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+}
 ENVIRONMENTS = ("staging", "prod")
 
 
@@ -96,12 +99,14 @@ class Hub:
         for name, kind in (("model", image.MODEL), ("train", image.TRAIN)):
             with chdir(self.origin):
                 tag = image.content_hash(kind)
-            self.cloud.client("ecr").put_image(
-                repositoryName=f"{self.settings(environment).stem}-{name}",
-                imageManifest=json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "tag": tag}),
-                imageManifestMediaType=MANIFEST,
-                imageTag=tag,
-            )
+            ecr = self.cloud.client("ecr")
+            with suppress(ecr.exceptions.ImageAlreadyExistsException):
+                ecr.put_image(
+                    repositoryName=f"{self.settings(environment).stem}-{name}",
+                    imageManifest=json.dumps({**MANIFEST, "tag": tag}),
+                    imageManifestMediaType=MANIFEST["mediaType"],
+                    imageTag=tag,
+                )
 
     def served(self, environment: str) -> str | None:
         """The release that an environment serves, as it was confirmed; None before the first."""

@@ -315,6 +315,8 @@ PLAYED: dict[str, Any] = {
     "actions/setup-python": _Playing.nothing,
     "actions/setup-node": _Playing.nothing,
     "actions/cache": _Playing.nothing,
+    "actions/cache/restore": _Playing.nothing,
+    "actions/cache/save": _Playing.nothing,
     "actions/upload-artifact": _Playing.upload,
     "aws-actions/configure-aws-credentials": _Playing.credentials,
 }

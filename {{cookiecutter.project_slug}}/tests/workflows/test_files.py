@@ -78,7 +78,7 @@ def test_releases_of_an_environment_wait_for_each_other() -> None:
     assert groups == {
         "release-staging": "staging",
         "release-prod": "prod",
-        f"release-{asked}": asked,
+        f"rollback-{asked}": asked,
     }
 
 

@@ -5,6 +5,7 @@ from . import sections
 GIB = 1024
 FARGATE = {1: (2, 8, 1), 2: (4, 16, 1), 4: (8, 30, 1), 8: (16, 60, 4), 16: (32, 120, 8)}
 """The least and the most GiB for a number of cores, and the step between."""
+LEAST_SECONDS = 60
 DEFAULTS = {"cpu": 1, "memory": 4 * GIB}
 """What Metaflow asks Batch for where the configuration says nothing."""
 
@@ -25,7 +26,11 @@ def refusal(step: sections.StepPolicy, place: sections.Aws | None, scheduled: bo
         return "gpu: only a step with remote = true can have one"
     if step.gpu and place is not None and not place.batch.gpu_instance:
         return "gpu: Fargate has no GPUs: name a machine that has as gpu_instance in [aws.batch]"
-    return no_size(step) if step.remote or (scheduled and place is not None) else None
+    if not step.remote and not (scheduled and place is not None):
+        return None
+    if step.timeout_seconds is not None and step.timeout_seconds < LEAST_SECONDS:
+        return f"timeout_seconds = {step.timeout_seconds}: Batch takes {LEAST_SECONDS} or more"
+    return no_size(step)
 
 
 def no_size(step: sections.StepPolicy) -> str | None:

@@ -5,6 +5,7 @@ Serving reads it with onnxruntime and numpy; nothing is unpickled.
 
 import hashlib
 import json
+import os
 import subprocess
 from typing import Any
 
@@ -78,9 +79,14 @@ def files(
 
 
 def commit() -> str | None:
-    """The commit that the code stands at, `+` behind it if files differ; None outside of git."""
+    """The commit that the code stands at, `+` behind it if files differ; None outside of git.
+
+    On AWS there is no git: Metaflow says there where it stood when it was deployed.
+    """
     if _git("rev-parse", "--show-prefix") != "":
-        return None
+        told = json.loads(os.environ.get("METAFLOW_VERSION", "{}"))
+        sha: str | None = told.get("commit_sha")
+        return f"{sha}+" if sha and told.get("has_uncommitted_changes") else sha
     head = _git("rev-parse", "HEAD")
     return f"{head}+" if head and _git("status", "--porcelain") else head
 

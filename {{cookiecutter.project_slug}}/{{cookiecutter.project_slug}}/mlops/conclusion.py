@@ -20,7 +20,8 @@ def conclude(run: Any) -> None:
 
     made = run.evaluation["run"]
     tracking.track(run.config, made)
-    if not run.given and not current.origin_run_id:
+    preview = current.branch_name.startswith("test.")
+    if not run.given and not current.origin_run_id and not preview:
         store.make_newest(run.config.store.root, run.snapshot)
     settings = config.check(run.config.to_dict())
     if current.is_production and settings.on_step_functions:

@@ -56,6 +56,14 @@ class Settings(Section):
                 raise ValueError(f"steps.{name}.{why}")
         return self
 
+    @model_validator(mode="after")
+    def _approved(self) -> "Settings":
+        if self.schedule and self.aws and self.aws.released_by == "workflow":
+            raise ValueError(
+                "schedule: what is released by its workflow only has none: retrain staging"
+            )
+        return self
+
     @property
     def stem(self) -> str:
         """What every name on AWS begins with; UserError if the environment is not there."""

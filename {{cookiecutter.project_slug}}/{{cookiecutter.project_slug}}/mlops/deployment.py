@@ -27,7 +27,8 @@ def deploy(options: argparse.Namespace) -> int:
     )
     delivery.tell(outcome)
     if changed or outcome.name == "failed":
-        notices.tell(settings, outcome.name, outcome.says)
+        newest = options.source not in (None, options.env)
+        notices.tell(settings, outcome.name, outcome.says, newest)
     delivery.serve(settings)
     return outcome.exit_code
 

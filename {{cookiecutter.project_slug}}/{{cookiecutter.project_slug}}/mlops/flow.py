@@ -87,9 +87,9 @@ def environment(settings: config.Settings) -> dict[str, str]:
     here = {
         "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(_home(settings)),
         "METAFLOW_USER": "local",
-        "AWS_DEFAULT_REGION": settings.project.aws_region,
     }
-    return here | os.environ | remote.variables(settings) | dict.fromkeys(THREADS, "1")
+    ours = {"AWS_DEFAULT_REGION": settings.project.aws_region} | dict.fromkeys(THREADS, "1")
+    return here | os.environ | remote.variables(settings) | ours
 
 
 def _home(settings: config.Settings) -> Path:

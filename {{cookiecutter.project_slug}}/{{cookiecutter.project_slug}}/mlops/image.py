@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import UserError
+from ..errors import CloudError, UserError
 from . import aws, config, containers
 
 PLATFORM = "linux/amd64"
@@ -111,7 +111,11 @@ def _make(place: aws.Place, image: Image) -> None:
         containers.copy(_registry(source), f"{rehearsed}@{digest}", _registry(place), name)
     else:
         containers.build(image.dockerfile, name, PLATFORM, image.arguments)
-        containers.push(name, _registry(place), name)
+        try:
+            containers.push(name, _registry(place), name)
+        except CloudError:
+            if _found(place, image, tag) is None:  # else another machine was first
+                raise
 
 
 def _found(place: aws.Place, image: Image, tag: str) -> str | None:

@@ -87,6 +87,8 @@ def _name(place: aws.Place, branch: str | None) -> str:
     """The state machine's name, as Metaflow gives it; UserError if the branch is none for it."""
     kind = "test" if branch else "prod"
     name = f"{place.project}.{kind}.{branch or place.aws.environment}.{flow.FLOW}"
+    if branch and place.aws.environment != aws.REHEARSAL:
+        raise UserError(f"BRANCH={branch}: previews are of ENV={aws.REHEARSAL} only")
     if branch and not re.fullmatch("[a-z0-9_]+", branch):
         raise UserError(f"BRANCH={branch}: a branch has lower-case letters, digits and _, as pr12")
     if branch and len(name) > LONGEST:

@@ -7,20 +7,21 @@ from . import aws, config
 from .github import Repository
 
 
-def tell(settings: config.Settings, name: str, says: str) -> None:
+def tell(settings: config.Settings, name: str, says: str, newest: bool = False) -> None:
     """Tell those who wait for a release how it ended.
 
-    The environment's topic gets a sentence; a failure opens an issue on GitHub, and what is no
-    failure closes it. What can't be told is printed and never raised: it changes nothing.
+    The environment's topic gets a sentence; a failure opens an issue on GitHub, and the next good
+    end of the newest model closes it. What can't be told is printed and never raised.
 
     Args:
         settings: the environment's.
         name: released, kept, rolled back or failed.
         says: which run, and why.
+        newest: whether it is of the newest model.
     """
     environment = settings.stem if settings.aws else settings.project.name
     sentence = f"{environment}: {name}: {says}"
-    for way in (_publish, _issue):
+    for way in (_publish, *([_issue] if newest or name == "failed" else [])):
         try:
             way(settings, environment, name, sentence)
         except CommandError as error:

@@ -4,6 +4,8 @@ import os
 
 from . import aws, config, image
 
+LONGEST_SECONDS = 6 * 60 * 60
+"""When Batch ends a step that says no timeout_seconds; Metaflow's own limit is five days."""
 PRIORITY = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 
 
@@ -44,6 +46,7 @@ def _names(place: aws.Place) -> dict[str, str]:
         "METAFLOW_SFN_IAM_ROLE": f"{role}-states",
         "METAFLOW_EVENTS_SFN_ACCESS_IAM_ROLE": f"{role}-schedule",
         "METAFLOW_SFN_DYNAMO_DB_TABLE": f"{place.stem}-foreach",
+        "METAFLOW_DEFAULT_RUNTIME_LIMIT": str(LONGEST_SECONDS),
     }
     elsewhere = next((os.environ[name] for name in PRIORITY if os.environ.get(name)), None)
     return told | ({"METAFLOW_S3_ENDPOINT_URL": elsewhere} if elsewhere else {})

@@ -17,10 +17,10 @@ def retrain(options: argparse.Namespace) -> int:
             broken = ", ".join(gate["gate"] for gate in evaluation["gates"] if not gate["passed"])
             raise flow.ended(f"run {run} failed: {broken}", NoCandidateError.exit_code)
         release(settings, run)
+        delivery.serve(settings)
     except CommandError as error:
         notices.tell(settings, "failed", str(error))
         raise
-    delivery.serve(settings)
     return 0
 
 
@@ -30,4 +30,4 @@ def release(settings: config.Settings, run: str) -> None:
     if outcome.name == "failed":
         raise ReleaseError(f"{outcome.says}; {delivery.STILL}")
     delivery.tell(outcome)
-    notices.tell(settings, outcome.name, outcome.says)
+    notices.tell(settings, outcome.name, outcome.says, newest=True)

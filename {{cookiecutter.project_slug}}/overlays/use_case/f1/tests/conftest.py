@@ -15,11 +15,17 @@ settings.load_profile("shared")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LONG = (
+    "test_retrain",
+    "test_pull_requests",
+    "test_remote",
+    "test_image_train",
+    "test_unattended",
     "test_resume",
     "test_deploy",
     "test_walk",
     "test_train",
     "test_image_run",
+    "test_remote_runs",
     "test_reproduce",
     "test_target",
     "test_killed",
