@@ -27,7 +27,7 @@ def deploy(options: argparse.Namespace) -> int:
     )
     delivery.tell(outcome)
     if changed or outcome.name == "failed":
-        newest = options.source not in (None, options.env)
+        newest = options.source != options.env  # else it is what was served before
         notices.tell(settings, outcome.name, outcome.says, newest)
     delivery.serve(settings)
     return outcome.exit_code
