@@ -14,6 +14,19 @@ from model_stub import Model, serving
 from app import create
 from settings import read
 
+LAMBDA_SETS = {
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+}
+
+
+@pytest.fixture(autouse=True)
+def variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Lambda tells every function."""
+    for name, value in LAMBDA_SETS.items():
+        monkeypatch.setenv(name, value)
+
 
 @pytest.fixture
 def model() -> Iterator[Model]:
