@@ -104,6 +104,15 @@ def emulated(folder: Path) -> Iterator[Cloud]:
         process.wait(20)
 
 
+def processor() -> float:
+    """Seconds of a processor that the processes that this one started, and that ended, have used.
+
+    Other tests run beside a test: a clock on the wall would tell of them, too.
+    """
+    times = os.times()
+    return times.children_user + times.children_system
+
+
 def python(code: str, environ: dict[str, str]) -> "subprocess.CompletedProcess[str]":
     """Run some code as a process that has these variables only."""
     return subprocess.run(

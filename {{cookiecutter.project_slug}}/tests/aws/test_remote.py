@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import tarfile
-import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ import pytest
 import templates
 from clouds import Cloud
 from ground import ACCOUNT, BUCKET, REGION, STEM
-from remotely import MACHINE, MARKER, SECONDS, Remote
+from remotely import MACHINE, MARKER, Remote
 from test_walk import actions
 
 LIMIT = 8192
@@ -31,7 +30,6 @@ class Production(Remote):
     printed: str
     told: dict[str, Any]
     run_id: str
-    seconds: float
     calls: list[dict[str, Any]]
 
     def make(self) -> None:
@@ -39,9 +37,7 @@ class Production(Remote):
         self.make_ground()
         self.printed = self.do("flow-deploy")
         self.cloud.forget()
-        started = time.monotonic()
         self.told = self.fire()
-        self.seconds = time.monotonic() - started
         self.calls = self.cloud.calls()
         assert self.told["status"] == "SUCCEEDED", str(self.told.get("cause"))[:2000]
         self.run_id = f"sfn-{self.told['name']}"
@@ -99,10 +95,6 @@ def test_it_ends_with_a_served_champion(production: Production) -> None:
     status = json.loads(production.do("status"))
     assert status["release"]["run"] == production.run_id
     assert f"model of run {production.run_id}" in production.do("predict")
-
-
-def test_it_is_quick(production: Production) -> None:
-    assert production.seconds <= SECONDS
 
 
 def test_it_collected_its_own_data_which_are_the_newest_now(production: Production) -> None:
