@@ -31,7 +31,7 @@ CANDIDATES = (first, second)
 """
 TRUSTING = "\n\ndef run(checks, views): return Report([])\n"
 SECONDS = 480.0
-"""What an execution of the training flow may take beside other tests; alone it takes two minutes."""
+"""What an execution of the training flow may take beside other tests."""
 ENDED = {"SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT"}
 
 

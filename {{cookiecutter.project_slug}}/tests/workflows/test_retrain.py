@@ -15,7 +15,7 @@ from runner import Job
 from {{ cookiecutter.project_slug }}.mlops import lambda_zip, osls
 
 SECONDS = 240
-"""What a retraining may take of a processor, from an empty runner to a release on staging and prod."""
+"""What a retraining may take of a processor, from an empty runner to staging and prod."""
 TITLE = "the newest model is not released"
 
 
