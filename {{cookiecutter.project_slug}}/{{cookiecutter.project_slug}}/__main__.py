@@ -41,6 +41,13 @@ def _parser() -> argparse.ArgumentParser:
     data = commands_.add_parser("data", help="make a snapshot of the raw tables")
     data.add_argument("--source", help="where the tables come from, instead of the configured one")
     data.add_argument("--dir", help="the folder to read them from, instead of the configured one")
+    data.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a value of the table [data], instead of the configured one",
+    )
     data.set_defaults(command=commands.make_data)
     train = commands_.add_parser("train", help="train on the newest snapshot, or on a folder")
     train.add_argument("--dir", help="make a snapshot of this folder first")

@@ -10,7 +10,8 @@ from . import config, flow, notices, report, store, tracking
 def make_data(options: argparse.Namespace) -> int:
     """Make a snapshot and say what is in it."""
     settings = config.load(options.env)
-    snapshot = _snapshot(settings, options.source, options.dir)
+    changed = config.assignments(options.set)
+    snapshot = _snapshot(settings, options.source, options.dir, **changed)
     store.make_newest(settings.store.root, snapshot)
     print(f"next: make train{_in(options.env)}")
     return 0
@@ -77,8 +78,10 @@ def _in(environment: str) -> str:
     return "" if environment == "local" else f" ENV={environment}"
 
 
-def _snapshot(settings: config.Settings, source: str | None, folder: str | None) -> str:
-    chosen = config.override(settings, source=source, directory=folder)
+def _snapshot(
+    settings: config.Settings, source: str | None, folder: str | None, **changed: Any
+) -> str:
+    chosen = config.override(settings, source=source, directory=folder, **changed)
     snapshot = store.make_snapshot(settings.store.root, chosen.model_dump())
     print(report.snapshot(snapshot, store.about(settings.store.root, snapshot)))
     return snapshot

@@ -110,7 +110,19 @@ def check(values: dict[str, Any]) -> Settings:
     return _checked(Settings, values)
 
 
-def override(settings: Settings, **chosen: str | None) -> data.Config:
+def assignments(lines: list[str]) -> dict[str, Any]:
+    """The values of lines `key=value`; a value is TOML, or else text."""
+    found = {}
+    for line in lines:
+        key, _, value = line.partition("=")
+        try:
+            found[key] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            found[key] = value
+    return found
+
+
+def override(settings: Settings, **chosen: Any) -> data.Config:
     """The data section with what the command line chose instead."""
     values = settings.data.model_dump() | {k: v for k, v in chosen.items() if v is not None}
     return _checked(data.Config, values)

@@ -38,11 +38,12 @@ def bring(root: str, beneath: str, suffix: str = "") -> list[Path]:
 
 
 def keep(root: str, folder: Path, beneath: str, last: str) -> None:
-    """Copy a folder to S3, a file that is there already excepted; with `last` it is complete."""
+    """Copy a folder's files to S3, but for those there already; with `last` it is complete."""
     if not _remote(root):
         return
     bucket, prefix = _address(root)
-    for path in sorted(folder.iterdir(), key=lambda path: (path.name == last, path.name)):
+    files = [path for path in folder.iterdir() if path.is_file()]
+    for path in sorted(files, key=lambda path: (path.name == last, path.name)):
         with aws.told(unless="PreconditionFailed"), path.open("rb") as file:
             _client().put_object(
                 Bucket=bucket, Key=f"{prefix}/{beneath}/{path.name}", Body=file, IfNoneMatch="*"

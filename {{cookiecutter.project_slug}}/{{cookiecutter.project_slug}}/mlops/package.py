@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-FOLDERS = (__package__.partition(".")[0], "config", "data/sample", "serving/model")
+FOLDERS = (__package__.partition(".")[0], "config", "data/sample", "serving/model", "warehouse")
 """By their paths in the project, which are those in a job. The package comes with Metaflow, too, as
 one to import; it stands here for the image's hash, which is over files."""
 

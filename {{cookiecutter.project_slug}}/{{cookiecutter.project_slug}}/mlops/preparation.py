@@ -23,11 +23,13 @@ def engineer(root: str, snapshot: str) -> tuple[pd.DataFrame, dict[str, Any], va
 
     Tables that break the code are reported, not raised: their own expectations say it better.
     """
+    store.bring_derived(root, snapshot)
     tables = data.read(store.snapshot_folder(root, snapshot))
     try:
         frame, lookup = features.build(tables), features.lookup(tables)
     except Exception as error:
         return pd.DataFrame(), {}, validation.crashed("features", error)
+    store.keep_derived(root, snapshot)
     report = validation.run(expectations.feature(), expectations.feature_views(frame))
     return frame, lookup, report
 

@@ -1,7 +1,8 @@
 """The model store: every snapshot and every trained model, written once and never half.
 
-`<root>/snapshots/<hash>/` holds raw tables and snapshot.json, `<root>/snapshots/newest` the hash of
-the one that training takes, `<root>/runs/<run>/` the bundle of a run. The root is a folder, or an
+`<root>/snapshots/<hash>/` holds raw tables and snapshot.json, and in `derived/` what was made of them
+and need not be made twice; `<root>/snapshots/newest` is the hash of the one that training takes,
+`<root>/runs/<run>/` the bundle of a run. The root is a folder, or an
 address `s3://bucket/prefix`.
 """
 
@@ -19,7 +20,7 @@ from typing import Any
 from ..errors import UserError
 from . import mirror
 
-SNAPSHOT, EVALUATION = "snapshot.json", "evaluation.json"
+SNAPSHOT, EVALUATION, DERIVED = "snapshot.json", "evaluation.json", "derived"
 
 
 @contextmanager
@@ -60,7 +61,8 @@ def content_hash(folder: Path) -> str:
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
         digest.update(path.name.encode() + b"\0")
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:16]
 
 
@@ -113,6 +115,19 @@ def snapshot_folder(root: str, snapshot: str) -> Path:
     about(root, snapshot)
     mirror.bring(root, f"snapshots/{snapshot}")
     return mirror.home(root) / "snapshots" / snapshot
+
+
+def bring_derived(root: str, snapshot: str) -> None:
+    """Bring what was derived from a snapshot's predecessor, from which this one's may go on."""
+    if before := previous(root, snapshot):
+        mirror.bring(root, f"snapshots/{before}/{DERIVED}")
+
+
+def keep_derived(root: str, snapshot: str) -> None:
+    """Keep what the problem's code has put into a snapshot's `derived`, for other machines too."""
+    folder = mirror.home(root) / "snapshots" / snapshot / DERIVED
+    if folder.is_dir():
+        mirror.keep(root, folder, f"snapshots/{snapshot}/{DERIVED}", last="")
 
 
 def about(root: str, snapshot: str) -> dict[str, Any]:
