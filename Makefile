@@ -21,19 +21,22 @@ $(VENV)/.ready: pyproject.toml
 	@$(UV) sync --quiet --python $(PYTHON)
 	@touch $@
 
-DEMO = $(MAKE) --no-print-directory -C demo/f1_predictor VENV=.venv PYTHON=$(abspath $(VENV)/bin/python)
+MADE_f1 = demo/f1_predictor
+MADE_intent = demo/purchase_intent
+MADE = $(MADE_$(USE_CASE))
+DEMO = $(MAKE) --no-print-directory -C $(MADE) VENV=.venv PYTHON=$(abspath $(VENV)/bin/python)
 
 .PHONY: demo
-demo: $(VENV)/.ready ## generate a project in demo/, train it on the sample and serve it: [PORT=8000]
-	@cookiecutter . --no-input --overwrite-if-exists --output-dir demo
+demo: $(VENV)/.ready ## generate a project in demo/, train it on the sample and serve it: [USE_CASE=f1|intent] [PORT=8000]
+	@cookiecutter . --no-input --overwrite-if-exists --output-dir demo use_case=$(USE_CASE)
 	@$(DEMO) stop
 	@$(DEMO) train
 	@$(DEMO) deploy
 	@$(DEMO) serve BACKGROUND=1
 	@$(DEMO) predict
-	@for report in demo/f1_predictor/store/runs/*/report.html; do :; done; echo "report  $$report"
+	@for report in $(MADE)/store/runs/*/report.html; do :; done; echo "report  $$report"
 	@echo "page    http://127.0.0.1:$(or $(PORT),8000)"
-	@echo "stop    make -C demo/f1_predictor stop"
+	@echo "stop    make -C $(MADE) stop"
 
 .PHONY: test
 test: $(VENV)/.ready ## run all tests: the template's, and those of a generated project
@@ -56,9 +59,9 @@ bench: $(VENV)/.ready ## measure the numbers in the README
 	@python benchmarks/run.py
 
 .PHONY: open
-open: $(VENV)/.ready ## lay a use case over the shared tree for editing: [USE_CASE=f1]
+open: $(VENV)/.ready ## lay a use case over the shared tree for editing: [USE_CASE=f1|intent]
 	@python tools/workbench.py open $(USE_CASE)
 
 .PHONY: save
-save: $(VENV)/.ready ## copy the workbench's edits back into the template: [USE_CASE=f1]
+save: $(VENV)/.ready ## copy the workbench's edits back into the template: [USE_CASE=f1|intent]
 	@python tools/workbench.py save $(USE_CASE)

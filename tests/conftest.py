@@ -1,4 +1,4 @@
-"""One baked project and one environment for all tests that run it."""
+"""One baked project a use case, and one environment each, for all tests that run it."""
 
 import os
 import resource
@@ -11,7 +11,7 @@ import pytest
 from cookiecutter.main import cookiecutter
 
 ROOT = Path(__file__).resolve().parent.parent
-SHARED_VENV = ROOT / ".cache" / "project-venv"
+USE_CASES = ("f1", "intent")
 
 
 @dataclass(frozen=True)
@@ -19,16 +19,22 @@ class Project:
     """A generated project, and its commands as its user types them."""
 
     path: Path
+    use_case: str
+
+    @property
+    def venv(self) -> Path:
+        """The environment that all bakes of a use case share."""
+        return ROOT / ".cache" / f"{self.use_case}-venv"
 
     def make(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run make in the project, in the environment that all bakes share."""
-        return self.run("make", "--no-print-directory", f"VENV={SHARED_VENV}", *words)
+        """Run make in the project, in the shared environment."""
+        return self.run("make", "--no-print-directory", f"VENV={self.venv}", *words)
 
     def run(self, *words: str | Path, kib: int | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command of that environment in the project; no file may pass `kib` KiB."""
         outer = {"VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT", "MAKEFLAGS", "MAKELEVEL"}
         environment = {key: value for key, value in os.environ.items() if key not in outer}
-        environment["PATH"] = f"{SHARED_VENV / 'bin'}:{environment['PATH']}"
+        environment["PATH"] = f"{self.venv / 'bin'}:{environment['PATH']}"
 
         def limit() -> None:
             if kib is not None:
@@ -40,22 +46,41 @@ class Project:
 
     def fresh(self) -> None:
         """Forget the environment's last sync, which may have been another project's."""
-        (SHARED_VENV / ".ready").unlink(missing_ok=True)
+        (self.venv / ".ready").unlink(missing_ok=True)
 
 
 def bake(folder: Path, **answers: Any) -> Project:
     """Generate a project in a folder."""
     baked = cookiecutter(str(ROOT), no_input=True, output_dir=str(folder), extra_context=answers)
-    return Project(Path(baked))
+    return Project(Path(baked), answers.get("use_case", "f1"))
+
+
+def ready(folder: Path, use_case: str) -> Project:
+    """The project of a use case, with its environment set up."""
+    project = bake(folder, use_case=use_case)
+    project.fresh()
+    done = project.make("setup")
+    assert done.returncode == 0, done.stderr
+    return project
 
 
 @pytest.fixture(scope="session")
 def f1(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The default project, with its environment set up."""
-    project = bake(tmp_path_factory.mktemp("f1"))
-    project.fresh()
-    assert project.make("setup").returncode == 0
-    return project
+    """The default project."""
+    return ready(tmp_path_factory.mktemp("f1"), "f1")
+
+
+@pytest.fixture(scope="session")
+def intent(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The project that predicts who buys."""
+    return ready(tmp_path_factory.mktemp("intent"), "intent")
+
+
+@pytest.fixture(params=USE_CASES)
+def project(request: pytest.FixtureRequest) -> Project:
+    """The project of each use case in turn."""
+    found: Project = request.getfixturevalue(request.param)
+    return found
 
 
 def real(variable: str) -> str:

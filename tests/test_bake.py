@@ -5,17 +5,22 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from conftest import Project, bake
+from conftest import USE_CASES, Project, bake
 
 SUPPORTED = [
     pytest.param({}, id="defaults"),
     pytest.param({"project_slug": "grid_oracle", "project_name": "Grid Oracle"}, id="other name"),
+    pytest.param({"use_case": "intent"}, id="intent"),
+    pytest.param({"use_case": "intent", "project_slug": "basket_oracle"}, id="intent, other name"),
     pytest.param({"licence": "BSD-3-Clause"}, id="BSD"),
     pytest.param({"licence": "Proprietary"}, id="proprietary"),
     pytest.param({"aws_region": "us-gov-east-1"}, id="other region"),
     pytest.param({"author": 'O\'Neil & "Sons" \\ <x>', "description": "é {x} #"}, id="odd text"),
 ]
 LEFTOVER = re.compile(r"cookiecutter|\{%")
+SLUGS = {"f1": "f1_predictor", "intent": "purchase_intent", None: "workbench_project"}
+OWN = re.compile(r"mlops/card\.html$|^warehouse/")
+"""Templates of the project's own: of the report, and the warehouse's SQL."""
 
 
 def texts(project: Project) -> dict[str, str]:
@@ -26,15 +31,15 @@ def texts(project: Project) -> dict[str, str]:
 @pytest.mark.parametrize("answers", SUPPORTED)
 def test_a_bake_is_clean(answers: dict[str, str], tmp_path: Path) -> None:
     project = bake(tmp_path, **answers)
-    slug = answers.get("project_slug", "f1_predictor")
+    slug = answers.get("project_slug", SLUGS[project.use_case])
     found = texts(project)
     assert project.path.name == slug
-    ours = {name: text for name, text in found.items() if not name.endswith("mlops/card.html")}
-    assert "{%" in found[f"{slug}/mlops/card.html"]  # a template of the project's own
+    ours = {name: text for name, text in found.items() if not OWN.search(name)}
+    assert "{%" in found[f"{slug}/mlops/card.html"]
     assert not [name for name, text in ours.items() if LEFTOVER.search(name + text)]
     assert not [name for name in found if name.startswith("overlays")]
-    others = "workbench_project" if slug == "f1_predictor" else "f1_predictor"
-    assert not [name for name, text in found.items() if others in name + text]
+    others = set(SLUGS.values()) - {slug}
+    assert not [name for name, text in found.items() for each in others if each in name + text]
     meta = tomllib.loads(found["pyproject.toml"])["project"]
     assert meta["name"] == slug
     assert meta["authors"][0]["name"] == answers.get("author", "Your Name")
@@ -60,9 +65,10 @@ def test_the_licence_is_the_chosen_one(licence: str, words: str, tmp_path: Path)
     assert words in (bake(tmp_path, licence=licence).path / "LICENSE").read_text()
 
 
-def test_two_bakes_differ_in_the_name_only(tmp_path: Path) -> None:
-    one = texts(bake(tmp_path, project_slug="one_name"))
-    two = texts(bake(tmp_path, project_slug="two_name"))
+@pytest.mark.parametrize("use_case", USE_CASES)
+def test_two_bakes_differ_in_the_name_only(use_case: str, tmp_path: Path) -> None:
+    one = texts(bake(tmp_path, use_case=use_case, project_slug="one_name"))
+    two = texts(bake(tmp_path, use_case=use_case, project_slug="two_name"))
     renamed = {
         k.replace("one_name", "two_name"): v.replace("one_name", "two_name") for k, v in one.items()
     }

@@ -27,8 +27,8 @@ def fits(wheel: str, platform: str, python: str) -> bool:
 
 @pytest.mark.parametrize("python", ["cp311", "cp312", "cp313"])
 @pytest.mark.parametrize("platform", list(TAGS))
-def test_every_package_has_a_wheel_for(f1: Project, platform: str, python: str) -> None:
-    lock = tomllib.loads((f1.path / "uv.lock").read_text())
+def test_every_package_has_a_wheel_for(project: Project, platform: str, python: str) -> None:
+    lock = tomllib.loads((project.path / "uv.lock").read_text())
     wheels = defaultdict(list)
     for package in lock["package"]:
         if "virtual" not in package["source"] and "editable" not in package["source"]:
@@ -41,8 +41,8 @@ def test_every_package_has_a_wheel_for(f1: Project, platform: str, python: str) 
     assert lacking == ELSEWHERE[platform]
 
 
-def test_every_dependency_is_bounded_at_both_ends(f1: Project) -> None:
-    meta = tomllib.loads((f1.path / "pyproject.toml").read_text())
+def test_every_dependency_is_bounded_at_both_ends(project: Project) -> None:
+    meta = tomllib.loads((project.path / "pyproject.toml").read_text())
     groups = [meta["project"]["dependencies"], *meta["dependency-groups"].values()]
     asked = [line for group in groups for line in group if isinstance(line, str)]
     assert [line for line in asked if ">=" not in line or ",<" not in line] == []

@@ -9,6 +9,12 @@ from typing import Any
 import pytest
 from conftest import Project, real
 
+PARTS: dict[str, list[str]] = {
+    "f1": [],
+    "intent": ["PART=test_*.py orchestration mlops flows serving aws/test_walk.py"],
+}
+"""What of a project's tests is run here: those that use cases share mostly by the first alone."""
+
 
 def evaluations(project: Project) -> list[dict[str, Any]]:
     """What the store knows of each run, oldest first."""
@@ -16,39 +22,42 @@ def evaluations(project: Project) -> list[dict[str, Any]]:
     return [json.loads(file.read_text()) for file in files]
 
 
-def test_lint(f1: Project) -> None:
-    done = f1.make("lint")
+def test_lint(project: Project) -> None:
+    done = project.make("lint")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_its_own_tests(f1: Project) -> None:
-    done = f1.make("test")
+@pytest.mark.parametrize("use_case", PARTS)
+def test_its_own_tests(use_case: str, request: pytest.FixtureRequest) -> None:
+    project: Project = request.getfixturevalue(use_case)
+    done = project.make("test", *PARTS[use_case])
     assert done.returncode == 0, done.stdout[-5000:]
 
 
-def test_a_long_name_does_not_break_its_lint(f1: Project, tmp_path: Path) -> None:
+def test_a_long_name_does_not_break_its_lint(project: Project, tmp_path: Path) -> None:
     from conftest import bake
 
-    other = bake(tmp_path, project_slug="a_name_of_thirty_characters_ab")
+    name = "a_name_of_thirty_characters_ab"
+    other = bake(tmp_path, use_case=project.use_case, project_slug=name)
     for words in (("ruff", "check", "."), ("ruff", "format", "--check", ".")):
         done = other.run(*words)
         assert done.returncode == 0, done.stdout
 
 
-def test_train_on_the_sample_twice_gives_the_same_model(f1: Project) -> None:
+def test_train_on_the_sample_twice_gives_the_same_model(project: Project) -> None:
     for _ in range(2):
-        done = f1.make("train")
+        done = project.make("train")
         assert done.returncode == 0, done.stdout + done.stderr
-    first, second = evaluations(f1)[-2:]
+    first, second = evaluations(project)[-2:]
     assert first["model_hash"] == second["model_hash"]
     assert first["run"] != second["run"]
     assert f"passed: model {second['model_hash']}" in done.stdout
-    listed = f1.make("runs").stdout.splitlines()
+    listed = project.make("runs").stdout.splitlines()
     assert [line.split()[0] for line in listed[1:3]] == [second["run"], first["run"]]
     assert all(first["model_hash"] in line for line in listed[1:3])
-    report = f1.make("card", f"RUN={first['run']}").stdout.splitlines()[0]
-    assert (f1.path / report).read_text().startswith("<!DOCTYPE html>")
-    told = f1.make("reproduce")
+    report = project.make("card", f"RUN={first['run']}").stdout.splitlines()[0]
+    assert (project.path / report).read_text().startswith("<!DOCTYPE html>")
+    told = project.make("reproduce")
     assert told.returncode == 2
     assert "made outside of a git repository" in told.stderr
 
