@@ -127,7 +127,9 @@ class TrainFlow(FlowSpec):
         )
 
         seed, limits = self.config.training.seed, self.config.gates
-        self.judged = training.judge(self.winner, self.parts, seed, limits.slice_rows)
+        self.judged = training.judge(
+            self.winner, self.parts, seed, limits.slice_rows, self.config.decision
+        )
         self.served = training.refit(self.winner, self.frame, seed)
         self.model_hash = bundle.model_hash(self.served["onnx"], self.served["signature"])
         files = bundle.files(self.served, self.judged, self.lookup)

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import small
 import templates
 
 from {{ cookiecutter.project_slug }}.mlops import config, image
@@ -29,8 +30,7 @@ class Ground:
         (folder / "config").mkdir()
         (folder / "infra").symlink_to(ROOT / "infra")
         for environment in ("staging", "prod"):
-            values = (ROOT / "config" / f"{environment}.toml").read_text()
-            self.configure(values, environment, name="project", aws_region=REGION)
+            self.configure(small.text(environment), environment, name="project", aws_region=REGION)
             self.change(
                 environment,
                 account=ACCOUNT,
@@ -38,6 +38,12 @@ class Ground:
                 github_ids="11/22",
                 alert_email="ops@example.org",
             )
+
+    def link(self, *names: str) -> None:
+        """Let the folder have parts of the project; not every use case has all of them."""
+        for name in names:
+            if (ROOT / name).exists():
+                (self.folder / name).symlink_to(ROOT / name)
 
     def configure(self, text: str, environment: str, **values: str) -> None:
         """Write a configuration with other values."""

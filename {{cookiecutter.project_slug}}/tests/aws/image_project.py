@@ -14,6 +14,7 @@ from pathlib import Path
 
 import debian_base
 import pytest
+import small
 from packaging.utils import canonicalize_name
 
 from {{ cookiecutter.project_slug }}.mlops import image
@@ -61,7 +62,7 @@ def copied(folder: Path) -> Path:
         shutil.copyfile(path, folder / path)
     for file in (folder / "config").iterdir():
         text = re.sub(r'(?m)^account = ".*?"', f'account = "{ACCOUNT}"', file.read_text())
-        file.write_text(text)
+        file.write_text(small.shrunk(text))
     return folder
 
 

@@ -11,7 +11,7 @@ from clouds import Cloud
 from {{ cookiecutter.project_slug }}.mlops import aws, config, release, sections
 from {{ cookiecutter.project_slug }}.mlops.targets import sagemaker
 
-RULES = sections.Release(margin=0.25, latency_ms=2000.0, keep=2)
+RULES = sections.Release(margin=config.load("staging").release.margin, latency_ms=2000.0, keep=2)
 INSTANCES = {
     "type": "ml.m5.large",
     "least": 2,

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import small
 from clouds import ROOT, Cloud
 from ground import ACCOUNT, BUCKET, PACKAGE, REGION, STEM, Ground
 
@@ -25,8 +26,9 @@ SCHEDULE = '\n[schedule]\nby = "stepfunctions"\ncron = "17 4 * * 1"\n'
 QUICK = """
 
 from dataclasses import replace
-first = replace(CANDIDATES[-1], grid=CANDIDATES[-1].grid[:1])
-second = replace(first, name='second', grid=CANDIDATES[-1].grid[1:2])
+simplest = min(CANDIDATES, key=lambda each: each.complexity)
+first = replace(simplest, grid=simplest.grid[:1])
+second = replace(simplest, name='second', grid=simplest.grid[1:2])
 CANDIDATES = (first, second)
 """
 TRUSTING = "\n\ndef run(checks, views): return Report([])\n"
@@ -40,11 +42,9 @@ class Remote(Ground):
 
     def __init__(self, folder: Path, cloud: Cloud) -> None:
         super().__init__(folder, cloud)
-        for name in ("data", "serving", "pyproject.toml"):
-            (folder / name).symlink_to(ROOT / name)
+        self.link("data", "serving", "warehouse", "pyproject.toml")
         shutil.copy(ROOT / "uv.lock", folder)
-        local = (ROOT / "config" / "local.toml").read_text()
-        self.configure(local, "local", name="project", aws_region=REGION)
+        self.configure(small.text("local"), "local", name="project", aws_region=REGION)
         for name in (PACKAGE, "flows"):
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(ROOT / name, folder / name, ignore=ignored)

@@ -36,7 +36,7 @@ MANIFEST = {
 def releases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """Archives of two releases, and what is none."""
     runs = bundles.empty(tmp_path_factory.mktemp("store"))
-    folders = {"first": runs.keep("1", bundles.GRID), "second": runs.keep("2", bundles.BETTER)}
+    folders = {"first": runs.keep("1", bundles.PLAIN), "second": runs.keep("2", bundles.BETTER)}
     made = {
         name: _release(folder, tmp_path_factory.mktemp(name)) for name, folder in folders.items()
     }

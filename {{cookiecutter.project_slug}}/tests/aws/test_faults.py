@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.config import Config
-from bundles import BETTER, GRID
+from bundles import BETTER, PLAIN
 from releasing import Project
 
 from {{ cookiecutter.project_slug }}.errors import CloudError, ReleaseError, UserError
@@ -30,10 +30,10 @@ def impatient(monkeypatch: pytest.MonkeyPatch, hasty: None) -> None:
 @pytest.fixture
 def champion(project: Project, impatient: None) -> Project:
     """A project whose run 1 serves, and whose run 2 has newer features."""
-    project.runs.keep("1", GRID)
+    project.runs.keep("1", PLAIN)
     project.deploy()
     assert project.served() == ("1", "1")
-    project.runs.keep("2", GRID, as_of="2030-01-01")
+    project.runs.keep("2", PLAIN, as_of="2030-01-01")
     return project
 
 
@@ -205,8 +205,8 @@ def test_an_upload_that_fails_leaves_nothing(
 def test_a_container_that_does_not_start_fails_its_run_only(
     project: Project, impatient: None
 ) -> None:
-    project.runs.keep("1", GRID)
-    project.runs.keep("2", GRID, onnx=b"no graph")
+    project.runs.keep("1", PLAIN)
+    project.runs.keep("2", PLAIN, onnx=b"no graph")
     assert project.deploy().name == "released"
     assert project.served() == ("1", "1")
     project.runs.keep("3", BETTER, onnx=b"no graph")

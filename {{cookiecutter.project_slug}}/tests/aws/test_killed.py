@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from botocore.client import BaseClient
-from bundles import GRID
+from bundles import PLAIN
 from releasing import Project
 
 from {{ cookiecutter.project_slug }}.mlops import release
@@ -88,7 +88,7 @@ def after(first: str, then: str) -> Callable[[Call], bool]:
 def runs() -> Iterator[tuple[str, dict[str, float]]]:
     """Runs without end, each of another model."""
     for number in range(1, 60):
-        yield str(number), {**GRID, "driver_finish": number / 1000}
+        yield str(number), {name: (1 + number / 1000) * each for name, each in PLAIN.items()}
 
 
 def test_killed_before_each_call_that_changes_something(
@@ -130,7 +130,7 @@ def test_killed_before_each_call_that_changes_something(
 def test_a_first_deployment_that_was_killed(
     project: Project, quick: None, first: str, then: str
 ) -> None:
-    project.runs.keep("1", GRID)
+    project.runs.keep("1", PLAIN)
     deploy_and_die(project, after(first, then))
     run_out(project)
     assert project.deploy().name == "released"

@@ -155,7 +155,7 @@ def test_the_zip_answers_under_awss_runtime_client(
 
 
 def variables(model: Model) -> dict[str, str]:
-    return {"ENDPOINT_NAME": "f1", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model.url}
+    return {"ENDPOINT_NAME": "endpoint", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model.url}
 
 
 def test_the_recipe_takes_every_setting_and_no_other(

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import edits
 import pytest
 import templates
 from clouds import Cloud
@@ -160,7 +161,7 @@ def test_the_code_package_holds_what_a_release_needs(production: Production) -> 
     )
     for name in (
         "config/staging.toml",
-        "data/sample/races.csv",
+        *edits.PACKED,
         "serving/model/server.py",
         "serving/model/Dockerfile.dockerignore",
         "{{ cookiecutter.project_slug }}/mlops/release.py",

@@ -5,7 +5,7 @@ import tarfile
 from typing import Any
 
 import pytest
-from bundles import BETTER, GRID, WRONG
+from bundles import BETTER, PLAIN, WRONG
 from releasing import INSTANCES, RULES, Project, read
 
 from {{ cookiecutter.project_slug }}.errors import CloudError, UserError
@@ -15,14 +15,14 @@ from {{ cookiecutter.project_slug }}.mlops.targets import archives, lease, scali
 
 def released(project: Project, run: str, keep: int = 2, **more: Any) -> None:
     """Release a run with features that are newer than any before."""
-    project.runs.keep(run, GRID, as_of=f"20{30 + int(run)}-01-01", **more)
+    project.runs.keep(run, PLAIN, as_of=f"20{30 + int(run)}-01-01", **more)
     outcome = project.deploy(keep=keep)
     assert outcome.exit_code == 0, outcome.says
     assert project.served()[1] == run
 
 
 def test_a_release_is_made_once_and_says_what_it_is(project: Project) -> None:
-    folder = project.runs.keep("1", GRID, commit="0123abc+")
+    folder = project.runs.keep("1", PLAIN, commit="0123abc+")
     assert project.target().current() is None
     outcome = project.deploy()
     assert outcome.name == "released", outcome.says
@@ -70,7 +70,7 @@ def test_a_release_is_made_once_and_says_what_it_is(project: Project) -> None:
 
 
 def test_back_and_forth_by_the_same_configurations(project: Project, hasty: None) -> None:
-    project.runs.keep("1", GRID)
+    project.runs.keep("1", PLAIN)
     project.deploy()
     before = project.endpoint()["EndpointConfigName"]
     with pytest.raises(UserError, match="no earlier release"):
@@ -127,11 +127,11 @@ def test_whatever_is_old_goes_and_what_can_be_rolled_back_to_stays(
 
 
 def test_a_model_that_fails_on_the_endpoint_is_taken_back(project: Project, hasty: None) -> None:
-    project.runs.keep("1", GRID)
+    project.runs.keep("1", PLAIN)
     project.deploy()
     for run, how in (("2", "is wrong"), ("3", "is slow"), ("4", "crashes")):
         fault = {"where": ["endpoint"], "how": how}
-        project.runs.keep(run, GRID, as_of=f"203{run}-01-01", fault=fault)
+        project.runs.keep(run, PLAIN, as_of=f"203{run}-01-01", fault=fault)
         rules = RULES.model_copy(update={"latency_ms": 200.0 if how == "is slow" else 2000.0})
         outcome = release.deploy(project.target(), project.runs.root, rules, run)
         assert (outcome.name, outcome.exit_code) == ("failed", 4)
@@ -143,11 +143,11 @@ def test_a_model_that_fails_on_the_endpoint_is_taken_back(project: Project, hast
 def test_earlier_runs_are_tried_and_an_endpoint_that_never_was_good_is_removed(
     project: Project,
 ) -> None:
-    project.runs.keep("1", GRID, fault={"where": ["endpoint"], "how": "is wrong"})
+    project.runs.keep("1", PLAIN, fault={"where": ["endpoint"], "how": "is wrong"})
     outcome = project.deploy()
     assert outcome.name == "failed" and project.target().current() is None
     assert project.cloud.client("sagemaker").list_endpoints()["Endpoints"] == []
-    project.runs.keep("2", GRID, as_of="2030-01-01")
+    project.runs.keep("2", PLAIN, as_of="2030-01-01")
     project.runs.keep("3", WRONG)
     assert project.deploy().name == "released"
     assert project.served() == ("2", "2")
@@ -156,7 +156,7 @@ def test_earlier_runs_are_tried_and_an_endpoint_that_never_was_good_is_removed(
 def test_another_image_is_released_with_the_same_model_and_can_be_taken_back(
     project: Project, hasty: None
 ) -> None:
-    project.runs.keep("1", GRID)
+    project.runs.keep("1", PLAIN)
     project.deploy()
     before = project.image
     project.push("second")
@@ -179,12 +179,12 @@ def image(project: Project) -> str:
 
 
 def test_from_serverless_to_instances_and_never_back(project: Project, hasty: None) -> None:
-    project.runs.keep("1", GRID)
+    project.runs.keep("1", PLAIN)
     project.deploy()
     serverless = dict(project.values["aws"])
     project.use_instances()
     project.runs.keep(
-        "2", GRID, as_of="2030-01-01", fault={"where": ["endpoint"], "how": "is wrong"}
+        "2", PLAIN, as_of="2030-01-01", fault={"where": ["endpoint"], "how": "is wrong"}
     )
     project.cloud.forget()
     assert project.deploy().exit_code == 4
@@ -222,7 +222,7 @@ def test_from_serverless_to_instances_and_never_back(project: Project, hasty: No
     assert project.roll_back().name == "rolled back"
     assert project.served() == ("1", "1")
     project.values["aws"] = serverless
-    project.runs.keep("4", GRID, as_of="2034-01-01")
+    project.runs.keep("4", PLAIN, as_of="2034-01-01")
     project.cloud.forget()
     with pytest.raises(UserError, match=r"runs on instances, .* keep \[aws.instances\]"):
         project.deploy()
@@ -247,7 +247,7 @@ def test_two_deployments_exclude_each_other(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lease, "RENEW_SECONDS", 0.5)
-    project.runs.keep("1", GRID)
+    project.runs.keep("1", PLAIN)
     with project.target().alone():
         for command in (project.deploy, project.roll_back):
             with pytest.raises(UserError, match=r"@.*, process \d+ deploys to .* since 20"):
@@ -260,7 +260,7 @@ def test_who_lost_the_lease_changes_nothing(
 ) -> None:
     monkeypatch.setattr(lease, "RENEW_SECONDS", 3600.0)  # a laptop that slept
     monkeypatch.setattr(lease, "LEASE_SECONDS", 2.0)
-    project.runs.keep("1", GRID)
+    project.runs.keep("1", PLAIN)
     slept = project.target()
     project.cloud.forget()
     with pytest.raises(CloudError, match=r"could not be renewed for 2 s"), slept.alone():

@@ -15,7 +15,8 @@ from typing import Any
 
 import copies
 import pytest
-from bundles import BETTER, GRID
+import small
+from bundles import BETTER, PLAIN
 from clouds import ROOT, Cloud
 from ground import BUCKET, PACKAGE, Ground
 from releasing import Project
@@ -34,11 +35,10 @@ class Machine(Ground):
     def __init__(self, folder: Path, cloud: Cloud) -> None:
         folder.mkdir()
         super().__init__(folder, cloud)
-        for name in ("serving", "data", "pyproject.toml", "uv.lock"):
-            (folder / name).symlink_to(ROOT / name)
+        self.link("serving", "data", "warehouse", "pyproject.toml", "uv.lock")
         for name in ("flows", PACKAGE):
             shutil.copytree(ROOT / name, folder / name)
-        shutil.copy(ROOT / "config" / "local.toml", folder / "config")
+        (folder / "config" / "local.toml").write_text(small.text("local"))
         copies.compete(folder, "good")
         copies.trust(folder)
         file = folder / "config" / "staging.toml"
@@ -164,7 +164,7 @@ def test_of_two_at_once_one_is_released_and_the_other_says_so(
     project.cloud.client("sns").create_topic(Name=f"{project.place.stem}-alarms")
     project.values["store"]["root"] = project.runs.root
     monkeypatch.setattr(targets, "of", lambda *_: project.target())
-    project.runs.keep("1", GRID)
+    project.runs.keep("1", PLAIN)
     project.runs.keep("2", BETTER)
     begin = multiprocessing.Barrier(2)
     children = {deploy(project, run, begin): run for run in ("1", "2")}

@@ -10,8 +10,9 @@ import bundles
 import numpy as np
 import pytest
 import requests
+import small
 import templates
-from bundles import BETTER, GRID, WORSE
+from bundles import BETTER, PLAIN, WORSE
 from clouds import ROOT, Cloud, processor
 from ground import PACKAGE, REGION, Ground
 
@@ -105,10 +106,8 @@ class Walk(Ground):
 
     def __init__(self, folder: Path, cloud: Cloud) -> None:
         super().__init__(folder, cloud)
-        for name in ("serving", PACKAGE, "pyproject.toml", "uv.lock"):
-            (folder / name).symlink_to(ROOT / name)
-        local = (ROOT / "config" / "local.toml").read_text()
-        self.configure(local, "local", name="project", aws_region=REGION)
+        self.link("serving", "warehouse", PACKAGE, "pyproject.toml", "uv.lock")
+        self.configure(small.text("local"), "local", name="project", aws_region=REGION)
         self.on_instances("prod")
         self.keep_few("staging")
         self.runs = bundles.empty(folder / "store")
@@ -184,7 +183,7 @@ def walk(tools: None, cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) ->
         for environment in ("staging", "prod"):
             walk.push(environment)
         cloud.forget()
-        walk.runs.keep("1", GRID)
+        walk.runs.keep("1", PLAIN)
         first = walk.do("first", "deploy", "--from", "local", "--run", "1")
         walk.first = walk.answer(url(first), "staging")
         walk.do("again", "deploy")

@@ -43,7 +43,7 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = command(project, "train")
     assert done.returncode == 0, done.stdout + done.stderr
     with (project / "{{ cookiecutter.project_slug }}" / "candidates.py").open("a") as file:
-        file.write("\nCANDIDATES = (replace(good, grid=({'alpha': 3000.0},)),)\n")
+        file.write("\nCANDIDATES = (replace(good, grid=simplest.grid[-1:]),)\n")
     (project / "uv.lock").write_text("version = 2\n")
     commit(project)
     return project

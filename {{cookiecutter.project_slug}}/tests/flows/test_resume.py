@@ -87,7 +87,8 @@ def test_a_run_killed_in_each_step_ends_with_its_own_data_settings_and_model(mor
         assert done.returncode == (3 if kill == "train_candidate" else 1), done.stdout + done.stderr
         assert says in done.stderr.splitlines()[-1]
         going_on = "resume"
-        settings.write_text(told.replace("periods = 30", "periods = 6"))
+        settings.write_text(re.sub(r"(?m)^periods = \d+", "periods = 6", told))
+        assert settings.read_text() != told
         store.make_newest(root, "a later one")
     done = command(mortal, "resume")
     assert done.returncode == 0, done.stdout + done.stderr

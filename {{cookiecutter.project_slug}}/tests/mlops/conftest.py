@@ -2,14 +2,15 @@
 
 import pandas as pd
 import pytest
+import small
 
 from {{ cookiecutter.project_slug }}.mlops import config, preparation, store, training
 
 
 @pytest.fixture(scope="session")
 def settings() -> config.Settings:
-    """The shipped settings of this machine."""
-    return config.load("local")
+    """The shipped settings of this machine, and a small sample."""
+    return small.settings()
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,8 @@ from {{ cookiecutter.project_slug }}.mlops import bundle, store, training
 
 @pytest.fixture(scope="module")
 def made(parts: training.Split, frame: pd.DataFrame) -> dict[str, Any]:
-    winner = training.search("ridge", parts.train, parts.validation, seed=1)
+    simplest = training.candidate_names()[-1]
+    winner = training.search(simplest, parts.train, parts.validation, seed=1)
     judged, served = training.judge(winner, parts, 1, 60), training.refit(winner, frame, 1)
     return {"judged": judged, "served": served}
 
@@ -55,6 +56,48 @@ def test_the_difference_is_that_of_the_worst_row(made: dict[str, Any]) -> None:
     answers = bundle.predict(made["served"]["onnx"], rows)
     answers[1] += 0.5
     assert bundle.difference(made["served"]["onnx"], rows, answers) == pytest.approx(0.5)
+
+
+def classifiers() -> dict[str, Any]:
+    """Some that a project may want to serve, none fitted."""
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.compose import ColumnTransformer
+    from sklearn.ensemble import ExtraTreesClassifier, GradientBoostingClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from xgboost import XGBClassifier
+
+    def boosted() -> Any:
+        some = ColumnTransformer([("some", "passthrough", [0, 2, 3])])
+        return make_pipeline(some, XGBClassifier(n_estimators=10, n_jobs=1))
+
+    return {
+        "scaled": make_pipeline(StandardScaler(), LogisticRegression()),
+        "trees": ExtraTreesClassifier(20, max_depth=5, random_state=1),
+        "boosted trees": GradientBoostingClassifier(n_estimators=20, random_state=1),
+        "XGBoost": XGBClassifier(n_estimators=20, n_jobs=1),
+        "XGBoost on some columns": boosted(),
+        "calibrated": CalibratedClassifierCV(boosted(), cv=3, ensemble=False),
+    }
+
+
+@pytest.mark.parametrize("name", classifiers())
+def test_a_classifiers_graph_answers_with_the_chance_of_class_one(name: str) -> None:
+    rng = np.random.default_rng(1)
+    rows = rng.normal(size=(500, 4)).astype(np.float32)
+    label = (rows[:, 0] + rng.normal(size=500) > 0.5).astype(int)
+    graphs = []
+    for _ in range(2):
+        fitted = classifiers()[name].fit(rows, label)
+        graphs.append(bundle.to_onnx(fitted, 4))
+    (output,) = bundle.session(graphs[0]).get_outputs()
+    assert output.type == "tensor(float)"
+    chance = fitted.predict_proba(rows)[:, 1]
+    assert bundle.predict(graphs[0], rows).shape == (500,)
+    assert bundle.difference(graphs[0], rows, chance) <= 1e-5
+    assert len(set(chance)) > 20
+    assert graphs[0] == graphs[1]
 
 
 def test_the_commit_says_when_files_differ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

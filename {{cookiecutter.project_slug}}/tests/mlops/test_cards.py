@@ -93,6 +93,7 @@ def evaluation() -> dict[str, Any]:
             {"by": "place", "value": "north", "rows": 600, "error": 0.4, "baseline": 0.9},
             {"by": "place", "value": "south", "rows": 600, "error": 0.95, "baseline": 0.9},
         ],
+        "spread": {},
         "importance": [{"feature": f"column_{i}", "rise": 0.2 - i / 100} for i in range(30)],
         "gates": [
             {"gate": "beats it", "expected": "< 0.9", "actual": "0.5", "passed": True},
@@ -238,6 +239,36 @@ def test_the_winner_shows_metrics_slices_and_the_most_important_features(
     assert "south6000.9500.900+0.050 worse" in says
     assert "column_14+0.060" in says
     assert "column_15" not in says
+
+
+CURVE = {
+    "predicted": [0.1, 0.4],
+    "observed": [0.12, 0.35],
+    "low": [0.08, 0.3],
+    "high": [0.16, 0.41],
+    "rows": [300, 299],
+}
+
+
+def test_of_chances_the_reliability_is_shown(evaluation: dict[str, Any]) -> None:
+    evaluation["spread"] = CURVE
+    shown = cards.winner(evaluation, "loss", ACTUAL % 2, ACTUAL / 20)
+    assert "Reliability" in text(shown) and "Predicted against actual" not in text(shown)
+    assert "chance, of 599 rows: 0.120 at 0.100, 0.350 at 0.400" in shown.html
+
+
+def test_a_decision_is_shown_where_there_is_one(evaluation: dict[str, Any]) -> None:
+    assert "When to act" not in text(cards.winner(evaluation, "loss", ACTUAL, ACTUAL))
+    evaluation["decision"] = {
+        "threshold": 0.253,
+        "contact_cost": 1.0,
+        "missed_cost": 3.0,
+        "expected_cost": 0.512,
+        "without_model": 0.631,
+    }
+    says = text(cards.winner(evaluation, "loss", ACTUAL, ACTUAL))
+    assert "from0.253 on: the cheapest on validation" in says
+    assert "cost of a row0.512, without the model 0.631" in says
 
 
 def test_every_candidate_and_failure_appears_with_its_reason(evaluation: dict[str, Any]) -> None:

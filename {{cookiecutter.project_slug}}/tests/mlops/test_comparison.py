@@ -11,9 +11,37 @@ import pytest
 from {{ cookiecutter.project_slug }} import metrics
 from {{ cookiecutter.project_slug }}.mlops import comparison, evaluation
 
-RACES, STARTERS, SEASONS = 22, 20, 500
+GROUPS, SIZE, SAMPLES = 22, 20, 500
 MARGIN = 0.25
-OUTPUT = {"name": "finish", "unit": "place"}
+OUTPUT = {"name": "rank", "unit": "place"}
+
+
+def ranked(frame: pd.DataFrame, predicted: np.ndarray) -> np.ndarray:
+    """The error of each row: by how many places its rank in its group is wrong."""
+    groups = pd.Series(predicted).groupby(frame["group"].to_numpy())
+    return np.abs(groups.rank(method="first").to_numpy() - frame["target"].to_numpy())
+
+
+def resampled(
+    frame: pd.DataFrame, predicted: np.ndarray, counts: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Its mean in each resample."""
+    groups = pd.Series(ranked(frame, predicted)).groupby(frame["group"].to_numpy(), sort=False)
+    return {"error": (counts @ groups.sum().to_numpy()) / (counts @ groups.size().to_numpy())}
+
+
+def score(frame: pd.DataFrame, predicted: np.ndarray) -> dict[str, float]:
+    return {"error": float(ranked(frame, predicted).mean())}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def places() -> Iterator[None]:
+    """Models are judged by the ranks that they give, whatever the project's metrics are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(metrics, "PRIMARY", "error")
+        for name, function in (("score", score), ("resampled", resampled)):
+            patch.setattr(metrics, name, function)
+        yield
 
 
 def model(column: str, **changed: Any) -> comparison.Judged:
@@ -22,16 +50,16 @@ def model(column: str, **changed: Any) -> comparison.Judged:
     return comparison.Judged(**(facts | changed), predict=lambda rows: rows[:, 0])
 
 
-def season(rng: np.random.Generator, extra: float) -> pd.DataFrame:
-    """Races of a made-up season and two models' answers.
+def sample(rng: np.random.Generator, extra: float) -> pd.DataFrame:
+    """Groups of rows, which are ranked within their group, and two models' answers.
 
-    Both know the cars' pace, err alike for most of it and apart for the rest, as two families
+    Both know the rows' pace, err alike for most of it and apart for the rest, as two families
     trained on the same rows do: their errors are about 3.1 places, and apart by 0.2 places (one
-    standard deviation) from race to race. `extra` is what the challenger errs more.
+    standard deviation) from group to group. `extra` is what the challenger errs more.
     """
-    rows = RACES * STARTERS
+    rows = GROUPS * SIZE
     pace = rng.normal(size=rows)
-    group = np.repeat(np.arange(RACES), STARTERS)
+    group = np.repeat(np.arange(GROUPS), SIZE)
     seen = pace + 0.3 * rng.normal(size=rows)
     frame = pd.DataFrame(
         {
@@ -49,34 +77,34 @@ def season(rng: np.random.Generator, extra: float) -> pd.DataFrame:
 
 
 def worse_by(extra: float) -> float:
-    """How much worse that makes the challenger on average, from many seasons."""
+    """How much worse that makes the challenger on average, from many samples."""
     rng = np.random.default_rng(99)
     means = []
     for _ in range(300):
-        frame = season(rng, extra)
+        frame = sample(rng, extra)
         means.append(
-            metrics.loss(frame, frame["challenger"].to_numpy()).mean()
-            - metrics.loss(frame, frame["champion"].to_numpy()).mean()
+            ranked(frame, frame["challenger"].to_numpy()).mean()
+            - ranked(frame, frame["champion"].to_numpy()).mean()
         )
     return float(np.mean(means))
 
 
 @cache
-def seasons(extra: float) -> list[pd.DataFrame]:
+def samples(extra: float) -> list[pd.DataFrame]:
     rng = np.random.default_rng(1)
-    return [season(rng, extra) for _ in range(SEASONS)]
+    return [sample(rng, extra) for _ in range(SAMPLES)]
 
 
 def outcomes(extra: float, margin: float = MARGIN) -> list[str]:
     return [
         comparison.compare(frame, model("challenger"), model("champion"), margin)["outcome"]
-        for frame in seasons(extra)
+        for frame in samples(extra)
     ]
 
 
 @pytest.fixture(scope="module")
 def once() -> Iterator[None]:
-    """The same answers for the same season differ by the same: it is found once."""
+    """The same answers for the same sample differ by the same: it is found once."""
     found: dict[bytes, Any] = {}
     difference = evaluation.difference
 
@@ -93,12 +121,12 @@ def once() -> Iterator[None]:
 
 
 def test_of_two_equal_models_the_challenger_is_seldom_called_inferior(once: None) -> None:
-    assert outcomes(extra=0.0).count("inferior") <= 0.05 * SEASONS
+    assert outcomes(extra=0.0).count("inferior") <= 0.05 * SAMPLES
 
 
 def test_without_a_margin_noise_alone_seldom_makes_a_model_inferior(once: None) -> None:
-    """Percentile intervals of 22 races are a little narrow: one-sided 5 % become some 6 %."""
-    assert 0.02 * SEASONS <= outcomes(extra=0.0, margin=0.0).count("inferior") <= 0.08 * SEASONS
+    """Percentile intervals of 22 groups are a little narrow: one-sided 5 % become some 6 %."""
+    assert 0.02 * SAMPLES <= outcomes(extra=0.0, margin=0.0).count("inferior") <= 0.08 * SAMPLES
 
 
 EXTRA = 0.377
@@ -106,12 +134,12 @@ EXTRA = 0.377
 
 def test_a_model_worse_by_the_margin_and_a_fifth_is_caught() -> None:
     assert worse_by(EXTRA) == pytest.approx(1.2 * MARGIN, rel=0.05)
-    assert outcomes(EXTRA).count("inferior") >= 0.8 * SEASONS
+    assert outcomes(EXTRA).count("inferior") >= 0.8 * SAMPLES
 
 
 @pytest.fixture
 def frame() -> pd.DataFrame:
-    return season(np.random.default_rng(5), extra=0.0)
+    return sample(np.random.default_rng(5), extra=0.0)
 
 
 def test_a_clearly_worse_challenger_is_inferior_and_a_better_one_is_not(
@@ -126,7 +154,7 @@ def test_a_clearly_worse_challenger_is_inferior_and_a_better_one_is_not(
 
 
 def test_worse_for_sure_but_within_the_margin_is_not_inferior(frame: pd.DataFrame) -> None:
-    """The two best-ranked cars of each race change places: a little worse, and always."""
+    """The two best-ranked rows of each group change places: a little worse, and always."""
     order = frame.groupby("group")["target"].rank()
     swapped = order.replace({1: 2, 2: 1})
     told = comparison.compare(
@@ -142,7 +170,7 @@ def test_worse_for_sure_but_within_the_margin_is_not_inferior(frame: pd.DataFram
 def test_perhaps_worse_by_more_than_the_margin_is_not_inferior_while_it_may_be_noise(
     frame: pd.DataFrame,
 ) -> None:
-    """One race goes wrong, the others are as good as the champion's: that is no evidence."""
+    """One group goes wrong, the others are as good as the champion's: that is no evidence."""
     last = frame["group"] == frame["group"].iloc[-1]
     told = comparison.compare(
         frame.assign(challenger=frame["champion"].where(~last, -frame["champion"])),
@@ -163,9 +191,9 @@ def test_answers_that_are_not_finite_are_inferior_or_not_comparable(frame: pd.Da
     assert told["outcome"] == "not comparable"
 
 
-@pytest.mark.parametrize(("races", "outcome"), [(9, "not comparable"), (10, "not inferior")])
-def test_few_races_tell_too_little(frame: pd.DataFrame, races: int, outcome: str) -> None:
-    few = frame[frame["group"].astype(int) < races]
+@pytest.mark.parametrize(("groups", "outcome"), [(9, "not comparable"), (10, "not inferior")])
+def test_few_groups_tell_too_little(frame: pd.DataFrame, groups: int, outcome: str) -> None:
+    few = frame[frame["group"].astype(int) < groups]
     told = comparison.compare(few, model("champion"), model("champion"), MARGIN)
     assert told["outcome"] == outcome
 

@@ -43,6 +43,44 @@ def test_a_missing_key_is_named() -> None:
         config.parse("\n".join(line for line in SHIPPED.splitlines() if "seed" not in line))
 
 
+DECISION = "[decision]\ncontact_cost = 1\nmissed_cost = 3.5\n"
+
+
+def with_decision(table: str) -> str:
+    """The shipped configuration with this table in place of its own, if it has one."""
+    before, found, after = SHIPPED.partition("[decision]")
+    rest = after[after.index("\n[") :] if found else ""
+    return f"{before}{rest}\n{table}"
+
+
+def test_what_a_decision_costs_can_be_left_out() -> None:
+    assert config.parse(with_decision(""))["decision"] is None
+    costs = {"contact_cost": 1.0, "missed_cost": 3.5}
+    assert config.parse(with_decision(DECISION))["decision"] == costs
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "sentence"),
+    [
+        ("3.5", "0", "decision.missed_cost = 0 is wrong"),
+        ("missed_cost = 3.5\n", "", "the key decision.missed_cost is missing"),
+        ("missed", "mised", "unknown key decision.mised_cost: did you mean 'missed_cost'?"),
+    ],
+)
+def test_costs_are_checked(right: str, wrong: str, sentence: str) -> None:
+    with pytest.raises(UserError) as caught:
+        config.parse(with_decision(DECISION.replace(right, wrong)))
+    assert sentence in str(caught.value)
+
+
+def test_a_gap_is_of_whole_days_and_none_unless_it_is_said() -> None:
+    lines = [line for line in SHIPPED.splitlines() if not line.startswith("gap_days")]
+    assert config.parse("\n".join(lines))["training"]["gap_days"] == 0
+    wrong = "\n".join(lines).replace("[training]", "[training]\ngap_days = -1")
+    with pytest.raises(UserError, match=r"training\.gap_days = -1 is wrong"):
+        config.parse(wrong)
+
+
 def test_an_unknown_environment_lists_those_there_are() -> None:
     with pytest.raises(UserError, match=r"no environment 'locl'.*local"):
         config.load("locl")
@@ -89,7 +127,7 @@ def test_an_environment_is_called_as_its_file(
 def test_environments_judge_alike() -> None:
     """A run that moves on from one to the next was held to the same."""
     local, staging, prod = map(config.load, ("local", "staging", "prod"))
-    for section in ("data", "training", "gates", "release"):
+    for section in ("data", "training", "decision", "gates", "release"):
         ours = getattr(local, section)
         assert ours == getattr(staging, section) == getattr(prod, section)
     for settings in (staging, prod):

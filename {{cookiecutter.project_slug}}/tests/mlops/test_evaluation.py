@@ -2,32 +2,38 @@
 
 import time
 
+import bundles
 import numpy as np
-import pandas as pd
 import pytest
 
 from {{ cookiecutter.project_slug }} import metrics
-from {{ cookiecutter.project_slug }}.mlops import bootstrap, evaluation, training
+from {{ cookiecutter.project_slug }}.mlops import bootstrap, bundle, evaluation, training
+
+COLUMN = next(iter(bundles.PLAIN.items()))
 
 
 def test_an_interval_holds_the_metric_and_narrows_with_more_groups(parts: training.Split) -> None:
     baseline = metrics.baseline(parts.validation)
-    told = metrics.score(parts.validation, baseline)
+    told = metrics.score(parts.validation, baseline)[metrics.PRIMARY]
     shown = evaluation.intervals(evaluation.resample(parts.validation, baseline))
     one = parts.validation[parts.validation["period"] == parts.validation["period"].min()]
     fewer = evaluation.intervals(evaluation.resample(one, metrics.baseline(one)))
-    for name, (low, high) in shown.items():
-        assert low < told[name] < high
-        assert high - low < fewer[name][1] - fewer[name][0]
+    (low, high), (lower, higher) = shown[metrics.PRIMARY], fewer[metrics.PRIMARY]
+    assert low < told < high
+    assert high - low < higher - lower
 
 
-def test_resamples_are_of_whole_groups() -> None:
-    """A metric of one group each can only take values that sums of those groups allow."""
-    frame = pd.DataFrame({"group": ["a"] * 3 + ["b"] * 3, "target": [1.0, 2, 3, 1, 2, 3]})
-    perfect_then_reversed = np.array([1.0, 2, 3, 3, 2, 1])
-    found = evaluation.resample(frame, perfect_then_reversed)[metrics.PRIMARY]
-    assert set(np.round(found, 6)) == {0.0, round(2 / 3, 6), round(4 / 3, 6)}
-    assert (found == 0).mean() == pytest.approx(0.25, abs=0.02)
+def test_resamples_are_of_whole_groups(parts: training.Split) -> None:
+    """A metric of two groups has three values: of the one twice, of the other twice, of both."""
+    two = parts.validation["group"].unique()[:2]
+    frame = parts.validation[parts.validation["group"].isin(two)]
+    baseline = metrics.baseline(frame)
+    found = evaluation.resample(frame, baseline)[metrics.PRIMARY]
+    alone = [frame["group"] == group for group in two]
+    expected = [metrics.score(frame[rows], baseline[rows])[metrics.PRIMARY] for rows in alone]
+    expected.insert(1, metrics.score(frame, baseline)[metrics.PRIMARY])
+    for value, share in zip(expected, (0.25, 0.5, 0.25), strict=True):
+        assert np.isclose(found, value).mean() == pytest.approx(share, abs=0.02)
 
 
 def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
@@ -40,7 +46,7 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
     assert 0.88 <= covered <= 0.97
 
 
-def test_every_metric_of_three_seasons_within_a_second(parts: training.Split) -> None:
+def test_every_metric_of_validation_within_a_second(parts: training.Split) -> None:
     bootstrap.counts.cache_clear()
     started = time.perf_counter()
     resampled = evaluation.resample(parts.validation, metrics.baseline(parts.validation))
@@ -63,7 +69,7 @@ def test_small_slices_are_left_out_and_errors_are_means_of_their_rows(
     parts: training.Split,
 ) -> None:
     frame = parts.validation
-    worst = -frame["target"].to_numpy()
+    worst = frame["target"].max() - frame["target"].to_numpy()
     shown = evaluation.slices(frame, worst, least=70)
     assert shown
     for part in shown:
@@ -74,15 +80,21 @@ def test_small_slices_are_left_out_and_errors_are_means_of_their_rows(
 
 
 def test_the_column_that_a_model_reads_is_the_important_one(parts: training.Split) -> None:
-    """A ridge that saw the grid alone does not care about any other column."""
-    from sklearn.linear_model import LinearRegression
-
-    grid = training.COLUMNS.index("grid")
-    rows = np.zeros((40, len(training.COLUMNS)), dtype=np.float32)
-    rows[:, grid] = np.arange(40)
-    fitted = LinearRegression().fit(rows, rows[:, grid])
-    onnx = training.bundle.to_onnx(fitted, len(training.COLUMNS))
+    onnx = bundles.linear((COLUMN,))
     shown = evaluation.importance(onnx, parts.test, training.COLUMNS, seed=1)
     assert len(shown) == len(training.COLUMNS)
-    assert shown[0]["feature"] == "grid" and shown[0]["rise"] > 1
+    assert shown[0]["feature"] == COLUMN[0] and shown[0]["rise"] > 0.01
     assert all(abs(part["rise"]) < 1e-9 for part in shown[1:])
+
+
+def test_of_many_rows_some_are_enough_for_the_importance(
+    parts: training.Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes, asked = [], bundle.predict
+    monkeypatch.setattr(
+        bundle, "predict", lambda *given: [sizes.append(len(given[1])), asked(*given)][1]
+    )
+    monkeypatch.setattr(evaluation, "MOST_ROWS", len(parts.test) - 40)
+    shown = evaluation.importance(bundles.linear((COLUMN,)), parts.test, training.COLUMNS, seed=1)
+    assert max(sizes) == evaluation.SHUFFLES * (len(parts.test) - 40)
+    assert shown[0]["feature"] == COLUMN[0] and shown[0]["rise"] > 0.01

@@ -38,7 +38,7 @@ def snapshot(s3: Any, monkeypatch: pytest.MonkeyPatch) -> str:
     """A snapshot that was made on another machine."""
 
     def collect(config: Any, folder: Path) -> dict[str, Any]:
-        (folder / "races.csv").write_text("raceId\n1\n")
+        (folder / "orders.csv").write_text("id\n1\n")
         return {"source": "files: here", "licence": "CC0", "newest": "2024-12-08", "rows": {}}
 
     monkeypatch.setattr(data, "collect", collect)
@@ -66,7 +66,7 @@ def test_another_machine_finds_snapshot_and_runs(
     keep("2")
     elsewhere(monkeypatch, tmp_path / "other")
     assert store.newest_snapshot(ROOT) == snapshot
-    assert (store.snapshot_folder(ROOT, snapshot) / "races.csv").read_text() == "raceId\n1\n"
+    assert (store.snapshot_folder(ROOT, snapshot) / "orders.csv").read_text() == "id\n1\n"
     assert list(runs.kept(ROOT)) == ["2", "1"]
     assert (store.run_folder(ROOT, "1") / "model.onnx").read_bytes() == b"graph"
 
@@ -123,7 +123,7 @@ def test_a_run_moves_on_with_its_snapshot(
     elsewhere(monkeypatch, tmp_path / "other")
     store.copy_run(ROOT, here, "1")
     assert list(runs.kept(here)) == ["1"]
-    assert (store.snapshot_folder(here, snapshot) / "races.csv").is_file()
+    assert (store.snapshot_folder(here, snapshot) / "orders.csv").is_file()
     store.copy_run(here, f"s3://{BUCKET}/second", "1")
     assert list(runs.kept(f"s3://{BUCKET}/second")) == ["1"]
 

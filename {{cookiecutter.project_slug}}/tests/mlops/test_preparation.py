@@ -1,62 +1,69 @@
 """The drift between two snapshots of one source."""
 
-import csv
-import shutil
+import json
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 
-from {{ cookiecutter.project_slug }}.mlops import config, preparation, store
+from {{ cookiecutter.project_slug }} import data, features
+from {{ cookiecutter.project_slug }}.mlops import preparation, store
+
+NAMES = [feature.name for feature in features.FEATURES]
+MOVES = NAMES[-1]
+"""The feature that is the year; all others are 0."""
+A_YEAR = 100
+"""Rows of each year."""
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> Path:
-    """A folder of tables, which a later delivery changes."""
-    return Path(shutil.copytree(Path("data", "sample"), tmp_path / "tables"))
+def delivered(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The source and the last year of what is collected next; change them."""
+    told: dict[str, Any] = {"source": "files: here", "last": 2024}
+
+    def collect(config: Any, folder: Path) -> dict[str, Any]:
+        years = [year for year in range(2020, told["last"] + 1) for _ in range(A_YEAR)]
+        (folder / "years.json").write_text(json.dumps({"of": told["source"], "years": years}))
+        about = {"source": told["source"], "licence": "CC0", "newest": f"{told['last']}-01-01"}
+        return {**about, "rows": {"years": len(years)}}
+
+    def build(folder: Path) -> pd.DataFrame:
+        years = pd.Series(store.read_json(folder / "years.json")["years"])
+        frame = pd.DataFrame(0.0, years.index, NAMES)
+        return frame.assign(**{MOVES: years, "date": pd.to_datetime(years.astype(str))})
+
+    monkeypatch.setattr(data, "collect", collect)
+    monkeypatch.setattr(data, "read", lambda folder: folder)
+    monkeypatch.setattr(features, "build", build)
+    return told
 
 
-def snapshot(root: str, folder: Path) -> str:
-    """Make a snapshot of a folder, and the newest one."""
-    settings = config.override(config.load("local"), source="files", directory=str(folder))
-    made = store.make_snapshot(root, settings.model_dump())
+def snapshot(root: str) -> str:
+    """Make a snapshot, and the newest one."""
+    made = store.make_snapshot(root, {})
     store.make_newest(root, made)
     return made
 
 
-def without_races_after(folder: Path, date: str) -> None:
-    """Cut the newest races from a folder's tables."""
-    rows = csv.DictReader((folder / "races.csv").read_text().splitlines())
-    gone = {row["raceId"] for row in rows if row["date"] > date}
-    for file in sorted(folder.glob("*.csv")):
-        lines = file.read_text().splitlines()
-        names = lines[0].split(",")
-        if "raceId" in names:
-            place = names.index("raceId")
-            kept = [line for line in lines[1:] if line.split(",")[place] not in gone]
-            file.write_text("\n".join([lines[0], *kept]) + "\n")
-
-
+@pytest.mark.parametrize("last", [2025, 2027])
 def test_new_rows_are_compared_with_all_of_the_last_snapshot_of_the_same_source(
-    source: Path, tmp_path: Path
+    delivered: dict[str, Any], tmp_path: Path, last: int
 ) -> None:
     root = str(tmp_path / "store")
-    later = Path(shutil.copytree(source, tmp_path / "later"))
-    without_races_after(source, "2024-12-31")
-    first = snapshot(root, source)
-    other = Path(shutil.copytree(source, tmp_path / "other"))
-    without_races_after(other, "2023-12-31")
-    snapshot(root, other)
-    shutil.rmtree(source)
-    later.rename(source)
-    second = snapshot(root, source)
-    frame, _, _ = preparation.engineer(root, second)
+    first = snapshot(root)
+    delivered |= {"source": "files: elsewhere", "last": 2022}
+    snapshot(root)
+    delivered |= {"source": "files: here", "last": last}
+    second = snapshot(root)
+    frame = features.build(data.read(store.snapshot_folder(root, second)))
     assert preparation.drifted(root, first, frame) is None
     assert store.previous(root, second) == first
     told = preparation.drifted(root, second, frame)
     assert told is not None
-    newer = frame[frame["date"] > "2024-12-31"]
-    assert told["rows"] == max(len(newer), preparation.ENOUGH)
-    (season,) = [row for row in told["features"] if row["feature"] == "season"]
-    assert season["level"] == "large"
-    assert season["before"] == pytest.approx(frame[frame["date"] <= "2024-12-31"]["season"].mean())
-    assert season["now"] == pytest.approx(frame.tail(told["rows"])["season"].mean())
+    assert told["rows"] == max((last - 2024) * A_YEAR, preparation.ENOUGH)
+    moved, *others = told["features"]
+    assert (moved["feature"], moved["level"]) == (MOVES, "large")
+    assert moved["before"] == pytest.approx(frame[frame["date"] <= "2024-12-31"][MOVES].mean())
+    assert moved["now"] == pytest.approx(frame.tail(told["rows"])[MOVES].mean())
+    assert {row["level"] for row in others} == {"stable"}

@@ -7,7 +7,7 @@ import pytest
 
 from {{ cookiecutter.project_slug }}.mlops import report
 
-SCORES = {"mae": 3.0, "spearman": 0.7}
+SCORES = {"error": 3.0, "hits": 0.7}
 DIFFERENCE = {"value": -0.25, "low": -0.5, "high": 0.125}
 
 
@@ -58,6 +58,14 @@ def test_the_difference_from_the_baseline_comes_with_its_interval() -> None:
         next(line for line in told.splitlines() if word in line).split()[-1]
         for word in ("difference", "interval, from", "    to ")
     ] == ["-0.250", "-0.500", "+0.125"]
+
+
+def test_a_decision_is_told_where_there_is_one() -> None:
+    assert "act from" not in report.table(evaluation(), [])
+    decision = {"threshold": 0.253, "expected_cost": 0.512, "without_model": 0.631}
+    told = report.table(evaluation(decision=decision), [])
+    costs = "costs 0.512 a row on validation, 0.631 without the model"
+    assert f"\nact from 0.253 on: {costs}\n" in told
 
 
 @pytest.mark.parametrize("passed", [True, False])

@@ -12,7 +12,7 @@ GOOD: dict[str, Any] = {
     "score": 3.0,
     "baseline_score": 3.5,
     "parity": 0.0,
-    "slices": [{"by": "circuit", "value": "monza", "rows": 80, "error": 3.9, "baseline": 3.5}],
+    "slices": [{"by": "place", "value": "north", "rows": 80, "error": 3.9, "baseline": 3.5}],
 }
 LIMITS = {"leakage": 0.5, "slice_margin": 1.0, "bundle_mib": 50.0}
 
@@ -126,10 +126,10 @@ def test_a_score_that_is_no_number_passes_nothing() -> None:
 
 
 def test_the_worst_slice_is_named() -> None:
-    bad = {"by": "constructor", "value": "minardi", "rows": 70, "error": 5.0, "baseline": 3.5}
+    bad = {"by": "place", "value": "south", "rows": 70, "error": 5.0, "baseline": 3.5}
     (shown,) = [g for g in gates(slices=[*GOOD["slices"], bad]) if "slice" in g["gate"]]
     assert shown["expected"] == "<= 1"
-    assert shown["actual"] == "1.5 (constructor minardi, 70 rows)"
+    assert shown["actual"] == "1.5 (place south, 70 rows)"
 
 
 def test_what_only_the_machine_needs_is_not_kept() -> None:
@@ -151,3 +151,11 @@ def test_all_gates_must_pass(passed: bool) -> None:
     told = selection.evaluate({"run": "7"}, known, judged, shown)
     assert told["run"] == "7" and told["judged_until"] == "2020-01-01"
     assert told["passed"] is passed
+
+
+@pytest.mark.parametrize("decision", [{}, {"decision": {"threshold": 0.3}}])
+def test_a_decision_is_kept_where_there_is_one(decision: dict[str, Any]) -> None:
+    names = ("metrics", "intervals", "baseline", "difference", "spread", "importance")
+    known = {name: {} for name in names}
+    told = selection.evaluate({}, known, GOOD | known | {"until": "2020-01-01"} | decision, [])
+    assert {key: told[key] for key in told if key == "decision"} == decision

@@ -15,12 +15,12 @@ from {{ cookiecutter.project_slug }}.mlops import store
 @pytest.fixture
 def collected(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """What the next snapshot's only table will contain; change it to change the source."""
-    content = {"races.csv": "raceId\n1\n"}
+    content = {"orders.csv": "id\n1\n"}
 
     def collect(config: Any, folder: Path) -> dict[str, Any]:
         for name, text in content.items():
             (folder / name).write_text(text)
-        rows = {"races": content["races.csv"].count("\n") - 1}
+        rows = {"orders": content["orders.csv"].count("\n") - 1}
         return {"source": "files: here", "licence": "CC0", "newest": "2024-12-08", "rows": rows}
 
     monkeypatch.setattr(data, "collect", collect)
@@ -44,22 +44,22 @@ def test_one_changed_byte_is_another_snapshot_and_the_old_one_stays(
     tmp_path: Path, collected: dict[str, str]
 ) -> None:
     first = made(tmp_path)
-    collected["races.csv"] += "2\n"
+    collected["orders.csv"] += "2\n"
     second = made(tmp_path)
     assert second != first
     assert store.newest_snapshot(str(tmp_path)) == second
-    assert store.previous_rows(str(tmp_path), second) == {"races": 1}
+    assert store.previous_rows(str(tmp_path), second) == {"orders": 1}
     assert store.previous_rows(str(tmp_path), first) is None
-    assert (store.snapshot_folder(str(tmp_path), first) / "races.csv").read_text() == "raceId\n1\n"
+    assert (store.snapshot_folder(str(tmp_path), first) / "orders.csv").read_text() == "id\n1\n"
 
 
 def test_going_back_to_earlier_tables_makes_them_the_newest(
     tmp_path: Path, collected: dict[str, str]
 ) -> None:
     first = made(tmp_path)
-    collected["races.csv"] += "2\n"
+    collected["orders.csv"] += "2\n"
     made(tmp_path)
-    collected["races.csv"] = "raceId\n1\n"
+    collected["orders.csv"] = "id\n1\n"
     assert made(tmp_path) == first == store.newest_snapshot(str(tmp_path))
 
 
@@ -70,7 +70,7 @@ def test_a_full_disk_leaves_nothing_and_is_told_in_a_sentence(
     held = sorted(tmp_path.rglob("*"))
 
     def full(config: Any, folder: Path) -> dict[str, Any]:
-        (folder / "races.csv").write_text("half")
+        (folder / "orders.csv").write_text("half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(data, "collect", full)
@@ -84,7 +84,7 @@ def test_a_snapshot_is_not_the_newest_before_it_is_said(
     tmp_path: Path, collected: dict[str, str]
 ) -> None:
     first = made(tmp_path)
-    collected["races.csv"] += "2\n"
+    collected["orders.csv"] += "2\n"
     second = store.make_snapshot(str(tmp_path), {})
     assert store.newest_snapshot(str(tmp_path)) == first != second
 
@@ -94,11 +94,11 @@ def test_what_a_resumed_run_took_becomes_the_newest_unless_another_did_since(
 ) -> None:
     root = str(tmp_path)
     made(tmp_path)
-    collected["races.csv"] += "2\n"
+    collected["orders.csv"] += "2\n"
     second = store.make_snapshot(root, {})
     store.make_newest_after(root, second)
     assert store.newest_snapshot(root) == second
-    collected["races.csv"] += "3\n"
+    collected["orders.csv"] += "3\n"
     third = made(tmp_path)
     store.make_newest_after(root, second)
     assert store.newest_snapshot(root) == third
@@ -111,7 +111,7 @@ def test_a_previous_snapshot_that_was_deleted_is_not_compared_with(
     tmp_path: Path, collected: dict[str, str]
 ) -> None:
     first = made(tmp_path)
-    collected["races.csv"] += "2\n"
+    collected["orders.csv"] += "2\n"
     second = made(tmp_path)
     shutil.rmtree(store.snapshot_folder(str(tmp_path), first))
     assert store.previous_rows(str(tmp_path), second) is None

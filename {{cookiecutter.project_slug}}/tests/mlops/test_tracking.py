@@ -58,7 +58,7 @@ def config(tmp_path: Path) -> dict[str, Any]:
     """The configuration of a project whose store holds a run."""
     store.write_run(str(tmp_path), RUN, MODEL | {"evaluation.json": store.to_json(evaluation())})
     return {
-        "project": {"name": "races"},
+        "project": {"name": "project"},
         "store": {"root": str(tmp_path)},
         "training": {"seed": 7},
         "tracking": {"comet": True},
@@ -80,29 +80,29 @@ def evaluation() -> dict[str, Any]:
         "failures": {"adaboost": "timed out after 600 seconds"},
         "winner": "ridge",
         "settings": ridge["settings"],
-        "metrics": {"validation": ridge["metrics"], "test": {"mae": 2.8, "winner": 0.5}},
-        "intervals": {"validation": ridge["intervals"], "test": {"mae": [2.6, 3.0]}},
-        "baseline": {"validation": ridge["baseline"], "test": {"mae": 3.9}},
+        "metrics": {"validation": ridge["metrics"], "test": {"error": 2.8, "hits": 0.5}},
+        "intervals": {"validation": ridge["intervals"], "test": {"error": [2.6, 3.0]}},
+        "baseline": {"validation": ridge["baseline"], "test": {"error": 3.9}},
         "gates": [{"gate": "size", "expected": "< 9", "actual": "8", "passed": True}],
     }
 
 
 def candidate(
-    name: str, mae: float, curve: list[list[float]] | None = None, disqualified: str | None = None
+    name: str, error: float, curve: list[list[float]] | None = None, disqualified: str | None = None
 ) -> dict[str, Any]:
     """A candidate that was tried twice."""
     tried = [
-        {"settings": {"alpha": alpha, "depth": None}, "metrics": {"mae": score}, "score": score}
-        for alpha, score in ((0.1, mae + 1), (1.0, mae))
+        {"settings": {"alpha": alpha, "depth": None}, "metrics": {"error": score}, "score": score}
+        for alpha, score in ((0.1, error + 1), (1.0, error))
     ]
     return {
         "candidate": name,
         "complexity": 1,
         "settings": tried[1]["settings"],
-        "metrics": {"mae": mae, "winner": 0.4},
-        "intervals": {"mae": [mae - 0.1, mae + 0.1]},
-        "score": mae,
-        "baseline": {"mae": 4.0},
+        "metrics": {"error": error, "hits": 0.4},
+        "intervals": {"error": [error - 0.1, error + 0.1]},
+        "score": error,
+        "baseline": {"error": 4.0},
         "trials": tried,
         "curve": curve or [],
         "disqualified": disqualified,
@@ -120,7 +120,7 @@ EVERY = [f"{RUN}-{name}.zip" for name in NAMES]
 
 def arrived_whole(server: Comet) -> None:
     """Every candidate stands at Comet as the run has it; a value sent twice counts once."""
-    assert {one.project for one in server.experiments.values()} == {"races"}
+    assert {one.project for one in server.experiments.values()} == {"project"}
     assert not any(one.open for one in server.experiments.values())
     winner, other, refused, failed = (
         server.named(f"{name}-{RUN}") for name in ("ridge", "boosted", "svr", "adaboost")
@@ -134,16 +134,16 @@ def arrived_whole(server: Comet) -> None:
 
     assert winner.tags == {RUN, "winner"}
     assert {name: list(dict.fromkeys(values)) for name, values in winner.metrics.items()} == {
-        "validation_mae": [(None, 3.0)],
-        "validation_mae_low": [(None, 2.9)],
-        "validation_mae_high": [(None, 3.1)],
-        "validation_winner": [(None, 0.4)],
-        "validation_baseline_mae": [(None, 4.0)],
-        "test_mae": [(None, 2.8)],
-        "test_mae_low": [(None, 2.6)],
-        "test_mae_high": [(None, 3.0)],
-        "test_winner": [(None, 0.5)],
-        "test_baseline_mae": [(None, 3.9)],
+        "validation_error": [(None, 3.0)],
+        "validation_error_low": [(None, 2.9)],
+        "validation_error_high": [(None, 3.1)],
+        "validation_hits": [(None, 0.4)],
+        "validation_baseline_error": [(None, 4.0)],
+        "test_error": [(None, 2.8)],
+        "test_error_low": [(None, 2.6)],
+        "test_error_high": [(None, 3.0)],
+        "test_hits": [(None, 0.5)],
+        "test_baseline_error": [(None, 3.9)],
         "trial_score": [(1, 4.0), (2, 3.0)],
     }
     assert winner.others["gate size"] == "passed: 8 < 9"
@@ -153,7 +153,7 @@ def arrived_whole(server: Comet) -> None:
     assert other.tags == {RUN, "candidate"}
     assert list(dict.fromkeys(other.metrics["validation_score"])) == [(10, 3.4), (20, 3.2)]
     assert other.assets.keys() == {"trials.json"}
-    assert "test_mae" not in other.metrics
+    assert "test_error" not in other.metrics
 
     assert refused.tags == {RUN, "disqualified"}
     assert refused.others["reason"] == "its ONNX graph differs by 2.0e-02"
@@ -193,14 +193,14 @@ def test_without_a_key_a_run_waits_in_archives_and_is_sent_later(
     )
     assert err == ""
     with pytest.raises(UserError, match=f"no COMET_API_KEY, so 4 experiments wait in {where}"):
-        tracking.upload(str(tmp_path), "races")
+        tracking.upload(str(tmp_path), "project")
 
     monkeypatch.setenv("COMET_API_KEY", KEY)
-    tracking.upload(str(tmp_path), "races")
+    tracking.upload(str(tmp_path), "project")
     arrived_whole(server)
     assert archives(tmp_path) == [] and archives(tmp_path, sent=True) == EVERY
     asked = len(server.asked)
-    tracking.upload(str(tmp_path), "races")
+    tracking.upload(str(tmp_path), "project")
     assert len(server.asked) == asked
     assert "nothing to send" in capfd.readouterr().out
 
@@ -247,7 +247,7 @@ def test_where_nobody_listens_a_run_waits_in_archives(
     assert archives(tmp_path) == EVERY
     assert "offline (http://127.0.0.1:9/clientlib/ does not answer)" in capfd.readouterr().out
     with pytest.raises(UserError, match="does not answer, so 4 experiments wait"):
-        tracking.upload(str(tmp_path), "races")
+        tracking.upload(str(tmp_path), "project")
 
 
 @pytest.fixture
@@ -322,7 +322,7 @@ def test_what_arrived_by_half_stays_and_is_completed_by_the_next_try(
     assert f"{RUN}-ridge.zip: " in out
     assert KEY not in out + err
     server.broken = ""
-    tracking.upload(str(tmp_path), "races")
+    tracking.upload(str(tmp_path), "project")
     arrived_whole(server)
     assert archives(tmp_path, sent=True) == EVERY
 
@@ -336,7 +336,7 @@ def test_an_archive_that_cannot_be_sent_stays_and_the_others_go(
     bad = tmp_path / "tracking" / f"{RUN}-boosted.zip"
     bad.write_bytes(b"not a zip")
     with pytest.raises(UserError, match=r"1 of them stay .*-boosted\.zip: BadZipFile"):
-        tracking.upload(str(tmp_path), "races")
+        tracking.upload(str(tmp_path), "project")
     assert archives(tmp_path) == [bad.name]
     assert archives(tmp_path, sent=True) == [name for name in EVERY if name != bad.name]
 
@@ -356,7 +356,7 @@ def test_a_server_that_goes_away_ends_the_sending(
 
     monkeypatch.setattr(comet, "_refusal", gone)
     with pytest.raises(UserError, match="4 of them stay"):
-        tracking.upload(str(tmp_path), "races")
+        tracking.upload(str(tmp_path), "project")
     assert len(asked) == 1 and archives(tmp_path) == EVERY
 
 

@@ -1,12 +1,12 @@
 """A bundle of the sample, made once, and the model server as a process."""
 
 import pytest
+import small
 from model_servers import Files, Server, running, write
 
 from {{ cookiecutter.project_slug }} import candidates
 from {{ cookiecutter.project_slug }}.mlops import (
     bundle,
-    config,
     preparation,
     selection,
     store,
@@ -17,7 +17,7 @@ from {{ cookiecutter.project_slug }}.mlops import (
 @pytest.fixture(scope="session")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     """The files of a release: the simplest candidate on the sample."""
-    settings = config.load("local")
+    settings = small.settings()
     root = str(tmp_path_factory.mktemp("store"))
     snapshot = store.make_snapshot(root, settings.data.model_dump())
     frame, lookup, _ = preparation.engineer(root, snapshot)

@@ -14,6 +14,14 @@ REAL = Path(os.environ["REAL_SERVER"])
 sys.path.insert(0, str(REAL.parent))
 
 
+def wrong(prediction):
+    """The same with other numbers."""
+    return {
+        name: value + 10 if isinstance(value, float) else value
+        for name, value in prediction.items()
+    }
+
+
 def broken():
     """The server's application, with the fault; only who serves imports it."""
     from flask import request
@@ -35,8 +43,10 @@ def broken():
         if fault["how"] == "is slow":
             time.sleep(0.3)
         if fault["how"] == "is wrong":
-            text = response.get_data(as_text=True)
-            response.set_data(text.replace('"score": ', '"score": 1'))
+            told = json.loads(response.get_data())
+            for result in told.get("results", []):
+                result["predictions"] = [wrong(each) for each in result["predictions"]]
+            response.set_data(json.dumps(told))
         return response
 
     return app

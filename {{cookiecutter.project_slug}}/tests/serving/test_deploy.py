@@ -19,10 +19,11 @@ import numpy as np
 import onnx
 import pytest
 import requests
-from bundles import BETTER, GRID, WRONG, Runs
-from onnx import TensorProto, helper
+from bundles import BETTER, BREAKS, PLAIN, WRONG, Runs
+from onnx import helper
 
-from {{ cookiecutter.project_slug }}.mlops import servers, serving, training
+from {{ cookiecutter.project_slug }} import service
+from {{ cookiecutter.project_slug }}.mlops import servers, serving, store
 from {{ cookiecutter.project_slug }}.mlops.targets import local
 
 ROOT = Path.cwd()
@@ -91,9 +92,11 @@ def first(sample: Runs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("first")
     shutil.copytree(ROOT / "config", folder / "config")
     (folder / "serving").symlink_to(ROOT / "serving")
+    if (ROOT / "warehouse").exists():
+        (folder / "warehouse").symlink_to(ROOT / "warehouse")
     shutil.copytree(Path(sample.root, "snapshots"), folder / "store" / "snapshots")
     project = Project(folder, replace(sample, root=str(folder / "store")))
-    project.runs.keep("1", GRID)
+    project.runs.keep("1", PLAIN)
     output = project.do("deploy").splitlines()
     assert output[-2].startswith("released: model ") and output[-1] == "next: make serve"
     return folder
@@ -147,7 +150,7 @@ def test_from_a_run_to_an_answer_and_back(project: Project) -> None:
     assert status["release"] == project.endpoint.current()
     assert (status["previous"], status["server"]) == (None, None)
     table = project.do("predict").splitlines()
-    assert table[1].split()[:3] == ["position", "driver", "constructor"]
+    assert table[1].split() == columns(project)
     assert table[-1].startswith("model of run 1, features as of ")
 
     project.runs.keep("2", BETTER)
@@ -163,52 +166,56 @@ def test_from_a_run_to_an_answer_and_back(project: Project) -> None:
     assert code == 2 and "no earlier release to go back to" in output
 
 
+def columns(project: Project) -> list[str]:
+    """What a prediction tells, by name."""
+    lookup = project.runs.lookup
+    example = service.example(lookup)
+    rows, _ = service.features(example, lookup)
+    evaluation = store.read_json(project.endpoint.folder() / "evaluation.json")
+    return list(service.predictions(example, np.zeros(len(rows)), rows, evaluation)[0])
+
+
 def test_a_release_that_answers_wrongly_or_late_is_walked_past(project: Project) -> None:
-    project.runs.keep("2", GRID, as_of="2030-01-01")
+    project.runs.keep("2", PLAIN, as_of="2030-01-01")
     project.runs.keep("3", WRONG, judged_until="2030-01-01")
-    project.runs.keep("4", GRID, onnx=slow())
+    project.runs.keep("4", PLAIN, onnx=slow())
     shutil.rmtree(project.folder / "endpoint")
     output = project.do("deploy")
     assert "run 4 failed: before the switch it failed: milliseconds of all" in output, output
-    assert "run 3 failed: before the switch it failed: a car moved back" in output, output
+    assert f"run 3 failed: before the switch it failed: {BREAKS}" in output, output
     assert project.served() == ("2", "2")
 
 
 def slow() -> bytes:
-    """A graph that answers as GRID does, but multiplies two large matrices meanwhile."""
-    size, inputs = 3000, len(training.COLUMNS)
-    weights = np.eye(inputs, dtype=np.float32)[:, :1]
-    zero = np.zeros(1, dtype=np.float32)
+    """A graph that answers as PLAIN does, but multiplies two large matrices meanwhile."""
+    model = onnx.load_from_string(bundles.linear(tuple(PLAIN.items())))
+    (output,) = model.graph.output
+    answer, output.name = output.name, "slow_answer"
     constants = {
-        "weights": weights,
-        "large": np.array([size, size]),
-        "zero": zero,
-        "first": np.array([0]),
+        "slow_large": np.array([3000, 3000]),
+        "slow_zero": np.zeros(1, dtype=np.float32),
+        "slow_first": np.array([0]),
     }
-    nodes = [
-        helper.make_node("MatMul", ["features", "weights"], ["answer"]),
-        helper.make_node("Gather", ["answer", "first"], ["one"]),
-        helper.make_node("Expand", ["one", "large"], ["matrix"]),
-        helper.make_node("MatMul", ["matrix", "matrix"], ["product"]),
-        helper.make_node("ReduceMax", ["product"], ["most"], keepdims=0),
-        helper.make_node("Mul", ["most", "zero"], ["nothing"]),
-        helper.make_node("Add", ["answer", "nothing"], ["variable"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "slow",
-        [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, inputs])],
-        [helper.make_tensor_value_info("variable", TensorProto.FLOAT, [None, 1])],
-        [onnx.numpy_helper.from_array(value, name) for name, value in constants.items()],
+    model.graph.node.extend(
+        [
+            helper.make_node("Gather", [answer, "slow_first"], ["slow_one"]),
+            helper.make_node("Expand", ["slow_one", "slow_large"], ["slow_matrix"]),
+            helper.make_node("MatMul", ["slow_matrix", "slow_matrix"], ["slow_product"]),
+            helper.make_node("ReduceMax", ["slow_product"], ["slow_most"], keepdims=0),
+            helper.make_node("Mul", ["slow_most", "slow_zero"], ["slow_nothing"]),
+            helper.make_node("Add", [answer, "slow_nothing"], [output.name]),
+        ]
     )
-    opset = [helper.make_opsetid("", 18)]
-    return helper.make_model(graph, opset_imports=opset, ir_version=9).SerializeToString()
+    model.graph.initializer.extend(
+        onnx.numpy_helper.from_array(value, name) for name, value in constants.items()
+    )
+    return bytes(model.SerializeToString())
 
 
 @pytest.mark.parametrize("where", ["beside", "endpoint"])
 @pytest.mark.parametrize("how", ["is wrong", "is slow", "crashes"])
 def test_a_server_that_fails_leaves_the_old_release(faulty: Project, where: str, how: str) -> None:
-    faulty.runs.keep("2", GRID, as_of="2030-01-01", fault={"where": [where], "how": how})
+    faulty.runs.keep("2", PLAIN, as_of="2030-01-01", fault={"where": [where], "how": how})
     code, output = faulty.run("deploy")
     assert code == 4, output
     when = "before" if where == "beside" else "after"
@@ -219,7 +226,7 @@ def test_a_server_that_fails_leaves_the_old_release(faulty: Project, where: str,
 def test_a_running_server_goes_back_as_well_and_answers_all_the_time(faulty: Project) -> None:
     faulty.do("serve", "--background", "--port", free_port())
     fault = {"where": ["endpoint"], "how": "is slow"}
-    faulty.runs.keep("2", GRID, as_of="2030-01-01", fault=fault)
+    faulty.runs.keep("2", PLAIN, as_of="2030-01-01", fault=fault)
     before = faulty.status()["server"]
     deploying = faulty.start("deploy")
     statuses = []
@@ -269,7 +276,7 @@ def test_a_deployment_killed_at_any_point_succeeds_when_repeated(
     project: Project, point: tuple[str, str]
 ) -> None:
     first = project.endpoint.folder().name
-    project.runs.keep("2", GRID, as_of="2030-01-01")
+    project.runs.keep("2", PLAIN, as_of="2030-01-01")
     code, output = project.run(code=DYING.format(point=point))
     assert code == -signal.SIGKILL, output
     assert project.endpoint.current() is not None
@@ -287,7 +294,7 @@ def test_a_first_deployment_that_was_killed_succeeds_when_repeated(fresh: Projec
 
 
 def test_an_ended_deployment_goes_back_and_leaves_no_process(fresh: Project) -> None:
-    fresh.runs.keep("2", GRID, fault={"where": ["endpoint"], "how": "is slow"})
+    fresh.runs.keep("2", PLAIN, fault={"where": ["endpoint"], "how": "is slow"})
     fresh.configure("latency_ms = 250", "latency_ms = 1000")
     deploying = fresh.start("deploy")
     assert eventually(lambda: fresh.endpoint.current() is not None)
@@ -313,7 +320,7 @@ def using(folder: Path) -> list[str]:
 
 
 def test_two_deployments_at_once_exclude_each_other(project: Project) -> None:
-    project.runs.keep("2", GRID, as_of="2030-01-01")
+    project.runs.keep("2", PLAIN, as_of="2030-01-01")
     with project.endpoint.alone():
         code, output = project.run("deploy")
         assert code == 2 and "another deployment goes on" in output
@@ -328,7 +335,7 @@ def test_two_deployments_at_once_exclude_each_other(project: Project) -> None:
 def test_old_releases_go_but_never_the_one_to_go_back_to(project: Project) -> None:
     project.configure("keep = 5", "keep = 2")
     for run in ("2", "3"):
-        project.runs.keep(run, GRID, as_of=f"203{run}-01-01")
+        project.runs.keep(run, PLAIN, as_of=f"203{run}-01-01")
         project.do("deploy")
     releases = project.folder / "endpoint" / "releases"
     assert set(releases.iterdir()) == {project.endpoint.previous(), project.endpoint.folder()}
@@ -355,7 +362,7 @@ def test_a_server_in_the_background_follows_the_release(project: Project) -> Non
         code, output = project.run("serve", "--port", free_port(), *words)
         assert code == 2 and f"served already at http://127.0.0.1:{port}" in output
         assert "`make stop` ends that" in output
-    project.runs.keep("2", GRID, as_of="2030-01-01")
+    project.runs.keep("2", PLAIN, as_of="2030-01-01")
     assert project.do("deploy").splitlines()[-1] == f"serving http://127.0.0.1:{port}"
     server = project.status()["server"]
     assert server["release"] == project.endpoint.folder().name

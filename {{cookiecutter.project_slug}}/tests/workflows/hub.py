@@ -10,6 +10,7 @@ from contextlib import chdir, suppress
 from pathlib import Path
 from typing import Any
 
+import small
 from clouds import Cloud
 from fake_github import NAME, GitHub
 from runner import Job, Runner
@@ -34,6 +35,7 @@ class Hub:
         self.origin = folder / "origin"
         ignored = (ROOT / ".gitignore").read_text().replace("/", "").split()
         shutil.copytree(ROOT, self.origin, ignore=shutil.ignore_patterns(".git", *ignored))
+        small.shrink(self.origin)
         self.git("init", "-q", "-b", "main")
         for environment in ENVIRONMENTS:
             self.change(

@@ -20,23 +20,67 @@ OPSET = {"": 18, "ai.onnx.ml": 3}
 
 
 def to_onnx(estimator: Any, inputs: int) -> bytes:
-    """An estimator on `inputs` raw float32 columns as an ONNX graph, the same bytes each time."""
-    from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
-    from skl2onnx import convert_sklearn, update_registered_converter
-    from skl2onnx.common.data_types import FloatTensorType
-    from skl2onnx.common.shape_calculator import calculate_linear_regressor_output_shapes
-    from xgboost import XGBRanker, XGBRegressor
+    """An estimator on `inputs` raw float32 columns as an ONNX graph, the same bytes each time.
 
-    for model in (XGBRegressor, XGBRanker):
-        name, shapes = f"XGBoost{model.__name__}", calculate_linear_regressor_output_shapes
-        update_registered_converter(model, name, shapes, convert_xgboost)
+    A graph has one output, of shape [n] or [n, 1]; that of a classifier of the classes 0 and 1 is
+    the probability of 1.
+    """
+    from skl2onnx import convert_sklearn
+    from skl2onnx.common.data_types import FloatTensorType
+    from sklearn.base import is_classifier
+
+    _register_xgboost()
+    classifies = is_classifier(estimator)
     graph = convert_sklearn(
         estimator,
         name="model",
         initial_types=[("features", FloatTensorType([None, inputs]))],
         target_opset=OPSET,
+        options={id(estimator): {"zipmap": False}} if classifies else None,
     )
+    if classifies:
+        graph = _of_class_one(graph)
     return bytes(graph.SerializeToString())
+
+
+def _register_xgboost() -> None:
+    """Tell skl2onnx how estimators of XGBoost are converted."""
+    from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
+    from skl2onnx import update_registered_converter
+    from skl2onnx.common import shape_calculator
+    from xgboost import XGBClassifier, XGBRanker, XGBRegressor
+
+    for model in (XGBRegressor, XGBRanker):
+        update_registered_converter(
+            model,
+            f"XGBoost{model.__name__}",
+            shape_calculator.calculate_linear_regressor_output_shapes,
+            convert_xgboost,
+        )
+    update_registered_converter(
+        XGBClassifier,
+        "XGBoostXGBClassifier",
+        shape_calculator.calculate_linear_classifier_output_shapes,
+        convert_xgboost,
+        options={"zipmap": [True, False], "nocl": [True, False]},
+    )
+
+
+def _of_class_one(graph: Any) -> Any:
+    """A classifier's graph without its label: of the probabilities, shape [n, 2], the second."""
+    from onnx import TensorProto, helper
+    from skl2onnx.helpers.onnx_helper import select_model_inputs_outputs
+
+    _, probabilities = (output.name for output in graph.graph.output)
+    graph = select_model_inputs_outputs(graph, outputs=[probabilities])
+    graph.graph.initializer.append(helper.make_tensor("one", TensorProto.INT64, [1], [1]))
+    graph.graph.node.append(
+        helper.make_node("Gather", [probabilities, "one"], ["probability"], axis=1)
+    )
+    del graph.graph.output[:]
+    answer = helper.make_tensor_value_info("probability", TensorProto.FLOAT, [None, 1])
+    graph.graph.output.append(answer)
+    return graph
 
 
 def predict(onnx: bytes, features: FloatArray) -> FloatArray:

@@ -91,12 +91,16 @@ def winner(
 ) -> Fragment:
     """Whether the winner passed, how good it is beside the baseline, and where it is weak.
 
+    Predicted against actual is a heat map, or the reliability curve if the spread is one (it has
+    what was `observed`).
+
     Args:
         evaluation: what evaluation.json holds.
         primary: the metric that decides, lower is better.
         actual: shape [n], of the test rows.
         predicted: shape [n], in the same unit.
     """
+    curve = evaluation["spread"] if "observed" in evaluation["spread"] else None
     top = evaluation["importance"][:MOST_FEATURES]
     most = max([0, *(row["rise"] for row in top)]) or 1
     names = _names(evaluation["metrics"]["test"], primary)
@@ -107,7 +111,8 @@ def winner(
         *_verdict(evaluation, primary),
         names,
         plots.differences({name: evaluation["difference"][name] for name in names}),
-        plots.agreement(actual, predicted),
+        plots.reliability(curve) if curve else plots.agreement(actual, predicted),
+        bool(curve),
         [{**row, "width": round(100 * max(row["rise"], 0) / most, 1)} for row in top],
         _slices(evaluation["slices"]),
         _spans(evaluation),

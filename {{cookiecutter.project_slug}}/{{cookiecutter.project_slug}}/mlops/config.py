@@ -12,6 +12,7 @@ from . import batch
 from .sections import (
     Api,
     Aws,
+    Decision,
     Gates,
     Project,
     Release,
@@ -34,6 +35,7 @@ class Settings(Section):
     data: data.Config
     store: Store
     training: Training
+    decision: Decision | None = None
     gates: Gates
     tracking: Tracking
     release: Release

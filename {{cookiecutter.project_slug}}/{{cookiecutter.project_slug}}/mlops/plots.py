@@ -156,6 +156,32 @@ def agreement(actual: npt.ArrayLike, predicted: npt.ArrayLike) -> "Markup":
     return svg.inline("agreement", says, 4.4, draw)
 
 
+def reliability(curve: Mapping[str, Sequence[float]]) -> "Markup":
+    """What came of the rows that were given a chance, as dots with intervals around a diagonal.
+
+    Args:
+        curve: by bin, ascending: `predicted`, `observed`, `low`, `high` and `rows`.
+    """
+    predicted, observed, low, high = (
+        np.asarray(curve[name]) for name in ("predicted", "observed", "low", "high")
+    )
+
+    def draw(axes: "Axes") -> None:
+        end = min(1.0, 1.08 * float(max(predicted.max(), high.max())))
+        axes.plot([0, end], [0, end], color=BASELINE, lw=1.2, ls=DASHED)
+        axes.vlines(predicted, low, high, color=ACCENT, lw=2)
+        axes.plot(predicted, observed, "o-", color=ACCENT, ms=6, lw=0.8)
+        axes.set_xlim(0, end)
+        axes.set_ylim(0, end)
+        axes.grid(axis="y")
+        axes.set_xlabel("predicted chance")
+        axes.set_ylabel("share that came true")
+
+    told = (f"{o:.3f} at {p:.3f}" for p, o in zip(predicted, observed, strict=True))
+    says = f"share that came true by predicted chance, of {sum(curve['rows'])} rows: "
+    return svg.inline("reliability", says + ", ".join(told), 3.6, draw)
+
+
 def _edges(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     low, high = values.min(), values.max()
     if high - low < MOST_CELLS and np.array_equal(values, np.round(values)):

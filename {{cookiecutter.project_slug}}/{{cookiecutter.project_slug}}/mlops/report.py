@@ -44,11 +44,19 @@ def table(evaluation: dict[str, Any], places: list[tuple[str, Path]]) -> str:
         *(_row(title, _ends(evaluation["difference"], names, end)) for title, end in DIFFERENCE),
         "",
         *map(gate, evaluation["gates"]),
+        *_decision(evaluation.get("decision")),
         "",
         *(f"{name:<7} {place}" for name, place in places),
         f"{'passed' if evaluation['passed'] else 'not passed'}: model {evaluation['model_hash']}",
     ]
     return "\n".join(lines)
+
+
+def _decision(decision: dict[str, float] | None) -> list[str]:
+    if decision is None:
+        return []
+    costs = "{expected_cost:.3f} a row on validation, {without_model:.3f} without the model"
+    return ["", f"act from {decision['threshold']:.3f} on: costs {costs.format(**decision)}"]
 
 
 def _why(tied: list[str]) -> str:

@@ -36,7 +36,10 @@ class Store(Section):
 
 
 class Training(Section):
-    """How candidates are split, searched and seeded; periods are the problem's unit of time."""
+    """How candidates are split, searched and seeded; periods are the problem's unit of time.
+
+    `gap_days` before validation and before test are left out.
+    """
 
     seed: int
     workers: PositiveInt
@@ -44,6 +47,14 @@ class Training(Section):
     validation_periods: PositiveInt
     test_periods: PositiveInt
     smallest_period: PositiveInt
+    gap_days: NonNegativeInt = 0
+
+
+class Decision(Section):
+    """What it costs to act on an answer for nothing, and not to act where it was called for."""
+
+    contact_cost: PositiveFloat
+    missed_cost: PositiveFloat
 
 
 class Tracking(Section):
@@ -53,7 +64,7 @@ class Tracking(Section):
 
 
 class Gates(Section):
-    """What a winner must show; units are those of metrics.PRIMARY."""
+    """What a winner must show; the margin of a slice is in the unit of metrics.loss."""
 
     slice_rows: PositiveInt
     slice_margin: NonNegativeFloat

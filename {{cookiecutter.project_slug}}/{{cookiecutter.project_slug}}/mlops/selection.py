@@ -132,6 +132,7 @@ def evaluate(facts: Result, winner: Result, judged: Result, shown: list[Result])
         "baseline": {"validation": winner["baseline"], "test": judged["baseline"]},
         "judged_until": judged["until"],
         **{name: judged[name] for name in ("difference", "slices", "spread", "importance")},
+        **({"decision": judged["decision"]} if "decision" in judged else {}),
         "gates": shown,
         "passed": all(gate["passed"] for gate in shown),
     }

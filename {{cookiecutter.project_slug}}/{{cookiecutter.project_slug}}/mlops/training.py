@@ -1,6 +1,7 @@
 """What the steps of the training flow call: split by time, search, judge, refit."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -51,7 +52,10 @@ def recent(frame: pd.DataFrame, periods: int) -> pd.DataFrame:
 
 
 def split(frame: pd.DataFrame, options: dict[str, Any]) -> Split:
-    """Cut by period; a newest period with few groups is judged with the one before it."""
+    """Cut by period; a newest period with few groups is judged with the one before it.
+
+    Rows of the last `gap_days` before validation and before test are left out.
+    """
     groups = frame.groupby("period")["group"].nunique()
     whole = list(groups.index)
     if len(whole) > 1 and groups.iloc[-1] < options["smallest_period"]:
@@ -63,12 +67,24 @@ def split(frame: pd.DataFrame, options: dict[str, Any]) -> Split:
             f"to hold out {held_out}, training needs at least {held_out + 1}"
         )
     validation, test = whole[-held_out], whole[-options["test_periods"]]
-    period = frame["period"]
-    return Split(
-        train=frame[period < validation],
-        validation=frame[(period >= validation) & (period < test)],
+    period, gap = frame["period"], options["gap_days"]
+    parts = Split(
+        train=_before(validation, frame[period < validation], frame, gap),
+        validation=_before(test, frame[(period >= validation) & (period < test)], frame, gap),
         test=frame[period >= test],
     )
+    if parts.train.empty or parts.validation.empty:
+        raise UserError(f"training.gap_days = {gap} leaves nothing to train or to validate on")
+    return parts
+
+
+def _before(next_one: int, part: pd.DataFrame, frame: pd.DataFrame, gap_days: int) -> pd.DataFrame:
+    """A part without the days right before the period in which the next part begins."""
+    if gap_days == 0:
+        return part
+    begins = frame.loc[frame["period"] == next_one, "date"].min()
+    kept: pd.DataFrame = part[part["date"] < begins - pd.Timedelta(days=gap_days)]
+    return kept
 
 
 def candidate_names() -> list[str]:
@@ -130,11 +146,18 @@ def export(fitted: Any, frame: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def judge(winner: dict[str, Any], parts: Split, seed: int, slice_rows: int) -> dict[str, Any]:
+def judge(
+    winner: dict[str, Any],
+    parts: Split,
+    seed: int,
+    slice_rows: int,
+    costs: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
     """Fit the winner's settings on the past and measure it on the test rows, beside the baseline.
 
     Slices and the spread need more rows than one period has: they are of all held-out rows, each
-    predicted by a model that had not seen it.
+    predicted by a model that had not seen it. With `costs` (the table [decision]) there is a
+    `decision`, which validation has to make: test rows choose nothing.
     """
     fitted = _fit(winner, parts.past, seed)
     exported = export(fitted, parts.test)
@@ -154,7 +177,18 @@ def judge(winner: dict[str, Any], parts: Split, seed: int, slice_rows: int) -> d
         "slices": evaluation.slices(parts.held_out, held_out, slice_rows),
         "importance": evaluation.importance(exported["onnx"], parts.test, COLUMNS, seed),
         "predicted": metrics.as_target(parts.test, predicted),
+        **(_decided(winner, parts.validation, costs) if costs else {}),
     }
+
+
+def _decided(
+    winner: dict[str, Any], validation: pd.DataFrame, costs: Mapping[str, float]
+) -> dict[str, Any]:
+    """What metrics.py decides by the costs; UserError if nothing is decided in this problem."""
+    decide = getattr(metrics, "decide", None)
+    if decide is None:
+        raise UserError("there is a table [decision], but metrics.py has no function `decide`")
+    return {"decision": decide(validation, winner["held_out"]["predicted"], costs)}
 
 
 def refit(winner: dict[str, Any], frame: pd.DataFrame, seed: int) -> dict[str, Any]:

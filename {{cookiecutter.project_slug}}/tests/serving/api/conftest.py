@@ -40,7 +40,7 @@ def make(model: Model) -> Callable[..., FlaskClient]:
     """Makes a client of the API in front of that model, by environment variables."""
 
     def client(**variables: str) -> FlaskClient:
-        known = {"ENDPOINT_NAME": "f1", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model.url}
+        known = {"ENDPOINT_NAME": "endpoint", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model.url}
         return create(read(known | variables)).test_client()
 
     return client

@@ -204,7 +204,7 @@ def test_a_port_where_nobody_listens_is_503() -> None:
     from app import create
 
     url = "http://127.0.0.1:9"
-    away = {"ENDPOINT_NAME": "f1", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": url}
+    away = {"ENDPOINT_NAME": "endpoint", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": url}
     refused(create(read(away)).test_client().post("/predict", json=EXAMPLE), 503)
 
 
@@ -322,4 +322,4 @@ def test_model_tells_run_hashes_metrics_and_date(api: FlaskClient) -> None:
 )
 def test_a_wrong_variable_is_named(name: str, value: str) -> None:
     with pytest.raises(ValueError, match=name):
-        read({"ENDPOINT_NAME": "f1", name: value})
+        read({"ENDPOINT_NAME": "endpoint", name: value})

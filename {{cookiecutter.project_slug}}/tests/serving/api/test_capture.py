@@ -64,7 +64,7 @@ def test_a_share_is_kept_and_names_are_redacted() -> None:
 
 
 def test_off_keeps_nothing() -> None:
-    assert capture(Settings("f1", capture="off")) is None
+    assert capture(Settings("endpoint", capture="off")) is None
 
 
 def test_a_full_disk_does_not_matter(make: Make, capfd: pytest.CaptureFixture[str]) -> None:
@@ -208,7 +208,7 @@ import sys
 from app import create
 from settings import read
 api = create(read(dict(
-    ENDPOINT_NAME="f1", CAPTURE="stdout", AWS_LAMBDA_FUNCTION_NAME="f",
+    ENDPOINT_NAME="endpoint", CAPTURE="stdout", AWS_LAMBDA_FUNCTION_NAME="f",
     AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME={model.url!r},
 ))).test_client()
 sys.stdin.readline()

@@ -19,7 +19,7 @@ REQUESTS = 60  # for each operation and mode
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 def test_every_answer_is_one_that_the_document_lists(mode: GenerationMode) -> None:
     with serving() as model:
-        variables = {"ENDPOINT_NAME": "f1", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model.url}
+        variables = {"ENDPOINT_NAME": "endpoint", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model.url}
         document = schemathesis.openapi.from_wsgi("/openapi.json", create(read(variables)))
         asked = set()
         for operation in (found.ok() for found in document.get_all_operations()):

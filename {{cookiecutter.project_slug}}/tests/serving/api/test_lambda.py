@@ -70,7 +70,7 @@ def bare(method: str, path: str) -> Json:
 
 
 def environment(model: Model, **variables: str) -> dict[str, str]:
-    known = {"ENDPOINT_NAME": "f1", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model.url}
+    known = {"ENDPOINT_NAME": "endpoint", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model.url}
     return known | variables
 
 

@@ -36,7 +36,7 @@ def port(model: Model, log: Path) -> Iterator[int]:
         listener.set_inheritable(True)
         words = [sys.executable, "-m", "gunicorn", "--pythonpath", str(HERE)]
         words += ["--config", str(HERE.parent / "model" / "gunicorn_settings.py"), "app:create()"]
-        variables = {"ENDPOINT_NAME": "f1", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model.url}
+        variables = {"ENDPOINT_NAME": "endpoint", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model.url}
         bound = ["--bind", f"fd://{listener.fileno()}"]
         process = subprocess.Popen(
             words + bound,

@@ -7,17 +7,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import small
 from sklearn.linear_model import LinearRegression
 
 from {{ cookiecutter.project_slug }} import data, features, metrics
-from {{ cookiecutter.project_slug }}.mlops import bundle, config, store, training
+from {{ cookiecutter.project_slug }}.mlops import bundle, store, training
 
-GRID = {"grid": 1.0}
+PLAIN = {"grid": 1.0}
 """Everybody finishes where they start."""
 BETTER = {"grid": 1.0, "driver_finish": 8.0}
 WORSE = {"grid": 1.0, "driver_finish": -60.0}
 WRONG = {"grid": -1.0}
 """Starting further back helps."""
+BREAKS = "a car moved back"
+"""How the invariant begins that WRONG breaks."""
 
 
 @dataclass
@@ -82,7 +85,7 @@ class Runs:
 
 def empty(root: Path) -> Runs:
     """A store that has the sample's snapshot, and no run yet."""
-    snapshot = store.make_snapshot(str(root), config.load("local").data.model_dump())
+    snapshot = store.make_snapshot(str(root), small.settings().data.model_dump())
     tables = data.read(store.snapshot_folder(str(root), snapshot))
     return Runs(str(root), snapshot, features.build(tables), features.lookup(tables))
 

@@ -2,10 +2,16 @@
 
 import csv
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = Path("data", "sample")
+SMALL: dict[str, Any] = {}
+"""For the table [data] of a configuration: what makes the sample small enough for tests."""
+PACKED = ("data/sample/races.csv",)
+"""What a step on another machine needs beside the code and the configuration."""
 NEWEST = 1010
 """The last race of the sample that was run."""
 GOOD = """
@@ -46,8 +52,24 @@ def older(project: Path) -> None:
 
 def broken(project: Path) -> None:
     """Let a driver finish a race twice."""
-    file = project / SAMPLE / "results.csv"
-    file.write_text(file.read_text() + file.read_text().splitlines()[-1] + "\n")
+    _repeat(project / SAMPLE / "results.csv")
+
+
+def _known_twice(project: Path) -> None:
+    _repeat(project / SAMPLE / "drivers.csv")
+
+
+def _repeat(file: Path) -> None:
+    """Let a table have its last row twice."""
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([*lines, lines[-1]]) + "\n")
+
+
+DAMAGES: dict[str, Callable[[Path], None]] = {
+    "one row for each race_id and driver_id": broken,
+    "one row for each driver_id": _known_twice,
+}
+"""What is said of data that are broken so."""
 
 
 def newest(project: Path) -> None:

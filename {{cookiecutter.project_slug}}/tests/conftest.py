@@ -1,8 +1,6 @@
-"""How all tests run, and fixtures that more than one test file needs."""
+"""How all tests run."""
 
-import os
 import signal
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -10,6 +8,9 @@ from hypothesis import HealthCheck, settings
 # How long an example takes depends on what else runs.
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
+
+pytest_plugins = ["real_data"]
+"""The use case's fixtures of data that the project does not ship."""
 
 # What a shell starts with `&` ignores it, and so would all that tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -45,22 +46,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest files: none should still run when all others are done."""
     begins = {name: number for number, name in enumerate(LONG)}
     items.sort(key=lambda item: begins.get(item.path.stem, len(LONG)))
-
-
-def real(variable: str) -> Path:
-    """The folder that an environment variable names, or a skip that says so."""
-    if variable not in os.environ:
-        pytest.skip(f"set {variable} to a folder with the Ergast CSV tables to run this test")
-    return Path(os.environ[variable])
-
-
-@pytest.fixture(scope="session")
-def real_f1() -> Path:
-    """Real seasons from 2010 on."""
-    return real("F1_DATA")
-
-
-@pytest.fixture(scope="session")
-def real_f1_1950() -> Path:
-    """Real seasons from 1950 on."""
-    return real("F1_DATA_1950")

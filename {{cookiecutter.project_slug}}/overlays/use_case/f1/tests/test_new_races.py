@@ -1,0 +1,62 @@
+"""The drift between two snapshots of a folder whose newest races are new."""
+
+import csv
+import shutil
+from pathlib import Path
+
+import pytest
+
+from {{ cookiecutter.project_slug }}.mlops import config, preparation, store
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A folder of tables, which a later delivery changes."""
+    return Path(shutil.copytree(Path("data", "sample"), tmp_path / "tables"))
+
+
+def snapshot(root: str, folder: Path) -> str:
+    """Make a snapshot of a folder, and the newest one."""
+    settings = config.override(config.load("local"), source="files", directory=str(folder))
+    made = store.make_snapshot(root, settings.model_dump())
+    store.make_newest(root, made)
+    return made
+
+
+def without_races_after(folder: Path, date: str) -> None:
+    """Cut the newest races from a folder's tables."""
+    rows = csv.DictReader((folder / "races.csv").read_text().splitlines())
+    gone = {row["raceId"] for row in rows if row["date"] > date}
+    for file in sorted(folder.glob("*.csv")):
+        lines = file.read_text().splitlines()
+        names = lines[0].split(",")
+        if "raceId" in names:
+            place = names.index("raceId")
+            kept = [line for line in lines[1:] if line.split(",")[place] not in gone]
+            file.write_text("\n".join([lines[0], *kept]) + "\n")
+
+
+def test_new_races_are_compared_with_all_of_the_last_snapshot_of_the_same_source(
+    source: Path, tmp_path: Path
+) -> None:
+    root = str(tmp_path / "store")
+    later = Path(shutil.copytree(source, tmp_path / "later"))
+    without_races_after(source, "2024-12-31")
+    first = snapshot(root, source)
+    other = Path(shutil.copytree(source, tmp_path / "other"))
+    without_races_after(other, "2023-12-31")
+    snapshot(root, other)
+    shutil.rmtree(source)
+    later.rename(source)
+    second = snapshot(root, source)
+    frame, _, _ = preparation.engineer(root, second)
+    assert preparation.drifted(root, first, frame) is None
+    assert store.previous(root, second) == first
+    told = preparation.drifted(root, second, frame)
+    assert told is not None
+    newer = frame[frame["date"] > "2024-12-31"]
+    assert told["rows"] == max(len(newer), preparation.ENOUGH)
+    (season,) = [row for row in told["features"] if row["feature"] == "season"]
+    assert season["level"] == "large"
+    assert season["before"] == pytest.approx(frame[frame["date"] <= "2024-12-31"]["season"].mean())
+    assert season["now"] == pytest.approx(frame.tail(told["rows"])["season"].mean())

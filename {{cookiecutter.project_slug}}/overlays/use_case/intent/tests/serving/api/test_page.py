@@ -1,0 +1,368 @@
+"""The page in a real browser, behind a stage's prefix and an API key."""
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from model_stub import Model
+from selenium import webdriver
+from selenium.webdriver import ActionChains, Keys
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+from visits import event
+from werkzeug.exceptions import NotFound
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.serving import make_server
+
+from {{ cookiecutter.project_slug }} import service
+from {{ cookiecutter.project_slug }}.service.reasons import ORDINARY
+
+from app import create
+from settings import read
+
+Json = dict[str, Any]
+KEY = "sesame"
+SHOES, SOCKS, HAT = ("a1b2c3" + "0" * 58, "d4e5f6" + "0" * 58, "ffeedd" + "0" * 58)
+CATALOG = {SHOES: [7, "feet"], SOCKS: [None, "feet"], HAT: [2, "heads"]}
+LONG = [
+    event("view", 0),
+    event("detail", 65, sku=SHOES),
+    event("add", 70, sku=SHOES),
+    event("search", 80, clicks=2),
+    event("detail", 90, sku=SOCKS),
+    event("remove", 100, sku=SHOES),
+    event("view", 120),
+    event("add", 3725, sku=SOCKS),
+]
+SHORT = [event("add", 0, sku=HAT), event("view", 30)]
+ADDED = 3  # events of LONG up to its first add
+SESSIONS = [
+    {"name": name, "date": "2019-04-14", "purchased": bought, "request": {"events": events}}
+    for name, bought, events in (("long", True, LONG), ("short", False, SHORT))
+]
+EVALUATION = {
+    "created": "2026-03-02T10:00:00+00:00",
+    "winner": "xgboost",
+    "periods": {"test": [201914, 201915], "train": [201903, 201913]},
+    "metrics": {"test": {"ap": 0.5, "log_loss": 0.4}},
+    "intervals": {"test": {"ap": [0.45, 0.55], "log_loss": [0.38, 0.42]}},
+    "baseline": {"test": {"ap": 0.25, "log_loss": 0.41}},
+    "difference": {
+        "ap": {"value": 0.25, "low": 0.2, "high": 0.3},
+        "log_loss": {"value": -0.01, "low": -0.125, "high": 0.085},
+    },
+}
+
+
+class Shop(Model):
+    """The stub with answers as the page of this use case shows them."""
+
+    def answer(self, question: Json) -> Json:
+        if "requests" not in question:
+            return super().answer(question)
+        facts = {"run": "17", "release": self.release, "model_hash": "aaaa"}
+        results = [
+            {"predictions": self.predict(request), "warnings": ["this is a stub"]}
+            for request in question["requests"]
+        ]
+        return {"model": {**facts, "features_as_of": "2019-04-14"}, "results": results}
+
+    def predict(self, request: Json) -> list[Json]:
+        """Two points of a hundred for each event; from eight events on it is enough."""
+        events = request["events"]
+        chance = 0.1 + 0.02 * len(events)
+        because = {"topic": "cart", "about": "The cart", "says": "full", "ordinary": "empty"}
+        against = {"topic": "pace", "about": "Pace", "says": "slow", "ordinary": "slow"}
+        return [
+            {
+                "probability": chance,
+                "low": chance - 0.05,
+                "high": chance + 0.05,
+                "decision": "approach" if len(events) >= 8 else "wait",
+                "threshold": 0.25,
+                "events_after": 0,
+                "reasons": [because | {"points": 12.5}, against | {"points": -3.04}],
+            }
+        ]
+
+
+class Page:
+    """The page as its reader uses it."""
+
+    def __init__(self, browser: webdriver.Chrome) -> None:
+        self.browser = browser
+
+    def wait(self, condition: Callable[[], Any]) -> Any:
+        return WebDriverWait(self.browser, 10).until(lambda _: condition())
+
+    def all(self, css: str) -> list[Any]:
+        return self.browser.find_elements(By.CSS_SELECTOR, css)
+
+    def one(self, css: str) -> Any:
+        return self.browser.find_element(By.CSS_SELECTOR, css)
+
+    def said(self) -> str:
+        return str(self.one("[aria-live=polite]").get_attribute("textContent"))
+
+    def settled(self, size: int) -> bool:
+        """Whether the answer to so many events is shown, and the line up to it."""
+        script = """const chance = document.getElementById("chance");
+            const dots = document.querySelectorAll("#chart .dot").length;
+            return chance.hasAttribute("data-waits") ? ["", 0] : [chance.textContent, dots]"""
+        chance, dots = self.browser.execute_script(script)
+        return bool(chance == f"{10 + 2 * size} %" and dots == len(self.all("#list > li")) - 2)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[webdriver.Chrome]:
+    """Chromium without a window."""
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not chromium or not driver:
+        pytest.skip("chromium and chromedriver (Debian: chromium, chromium-driver) are not here")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for word in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
+        options.add_argument(word)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    started = webdriver.Chrome(options=options, service=Service(driver))
+    yield started
+    started.quit()
+
+
+@contextmanager
+def served(model: Model) -> Iterator[str]:
+    """The API at /prod of a host, as behind API Gateway."""
+    variables = {"ENDPOINT_NAME": "shop", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model.url}
+    app = create(read(variables | {"API_KEY": KEY}))
+    server = make_server(
+        "127.0.0.1", 0, DispatcherMiddleware(NotFound(), {"/prod": app}), threaded=True
+    )
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/prod"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def page(browser: webdriver.Chrome, model: Model) -> Iterator[Page]:
+    """The page just opened, and nothing on its console at the end but refused keys."""
+    model.__class__ = Shop
+    model.schema = service.SCHEMA
+    model.evaluation = EVALUATION
+    model.page = {"sessions": SESSIONS, "catalog": CATALOG, "ordinary": ORDINARY}
+    with served(model) as url:
+        browser.get(url)
+        yield Page(browser)
+        told = [line["message"] for line in browser.get_log("browser")]
+        assert [line for line in told if "401" not in line and "403" not in line] == []
+        script = "return performance.getEntriesByType('resource').map(each => each.name)"
+        assert all(name.startswith(f"{url}/") for name in browser.execute_script(script))
+        browser.execute_script("localStorage.clear()")  # a next server may get this one's port
+
+
+@pytest.fixture
+def shown(page: Page) -> Page:
+    """The page with its key, at the first add of the first visit."""
+    unlock(page)
+    page.wait(lambda: page.settled(ADDED))
+    return page
+
+
+def unlock(page: Page, key: str = KEY) -> None:
+    page.wait(lambda: page.one("#key").get_attribute("open"))
+    page.one("#key-value").send_keys(key, Keys.ENTER)
+
+
+def asked(model: Model) -> list[list[Json]]:
+    """The events that the model was asked for, in order."""
+    return [each["requests"][0]["events"] for each in model.asked if "requests" in each]
+
+
+def test_the_key_is_asked_for_once(page: Page) -> None:
+    unlock(page, "wrong")
+    page.wait(lambda: "not known" in page.one("#key-why").text)
+    unlock(page)
+    page.wait(lambda: page.settled(ADDED))
+    page.browser.refresh()
+    page.wait(lambda: page.settled(ADDED))
+    page.one("#forget").click()
+    page.browser.refresh()
+    page.wait(lambda: page.one("#key").get_attribute("open"))
+    page.one("#key-cancel").click()
+    page.wait(lambda: "Without an API key" in page.one("#trouble").text)
+
+
+def test_it_opens_at_the_first_add_and_tells_what_happened(shown: Page, model: Model) -> None:
+    assert asked(model) == [LONG[:ADDED]]
+    assert shown.one("#now").text == (
+        "Event 3 of 8, 1:10 after the start: put into the cart: product A, price 7 of 10"
+    )
+    assert [each.text.split("\n") for each in shown.all("#list > li")] == [
+        ["1:10", "Put into the cart: product A", "price 7 of 10 · a1b2c3"],
+        ["1:05", "Looked at product A", "price 7 of 10 · a1b2c3"],
+        ["0:00", "Looked at a page"],
+    ]
+    assert shown.one("#cart").text == "In the cart: product A"
+    assert "between 11 % and 21 %" in shown.one("#between").text
+    assert shown.one("#decision").text.startswith("Leave them alone\nbelow 25 %")
+    assert shown.one("#warnings").text == "This is a stub"
+    assert not shown.one("#outcome").is_displayed()
+
+
+def test_keys_and_buttons_step_and_the_answer_follows(shown: Page, model: Model) -> None:
+    shown.one("#next").click()
+    shown.wait(lambda: shown.settled(4))
+    assert "Event 4 of 8" in shown.said() and "Chance 18 %: Leave them alone" in shown.said()
+    assert "searched and clicked 2 results" in shown.one("#now").text
+    shown.one("#slider").send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    shown.wait(lambda: shown.settled(6))
+    assert shown.one("#cart").text == "In the cart: nothing"
+    assert shown.one("#slider").get_attribute("aria-valuetext") == "event 6 of 8"
+    before = len(asked(model))
+    shown.one("#back").click()
+    shown.wait(lambda: shown.settled(5))
+    assert len(asked(model)) == before
+    shown.one("#slider").send_keys(Keys.END)
+    shown.wait(lambda: shown.settled(8))
+    assert "Approach them" in shown.one("#decision").text
+    assert shown.one("#outcome").text == (
+        "The end: they bought; the model would have approached them at event 8."
+    )
+    assert "1:02:05" in shown.one("#now").text
+    assert not shown.one("#next").is_enabled()
+    assert sorted(map(len, asked(model))) == list(range(ADDED, 9))
+
+
+def test_before_the_first_add_there_is_nothing_to_ask(shown: Page, model: Model) -> None:
+    shown.one("#slider").send_keys(Keys.HOME)
+    assert shown.one("#decision").text.startswith("No cart yet")
+    assert shown.one("#chance").text == "\u2013"
+    assert "the cart is empty" in shown.one("#reasons").text
+    assert not shown.one("#back").is_enabled()
+    shown.one("#next").click()
+    shown.one("#next").click()
+    shown.wait(lambda: shown.settled(ADDED))
+    assert asked(model) == [LONG[:ADDED]]
+
+
+def test_it_plays_to_the_end_by_itself_and_can_be_stopped(shown: Page) -> None:
+    shown.one("#session option[value='1']").click()
+    shown.wait(lambda: shown.one("#chance").text == "12 %")
+    shown.one("#play").click()
+    assert shown.one("#play").text == "Pause"
+    shown.wait(lambda: shown.one("#play").text == "Play again")
+    assert shown.one("#outcome").text == (
+        "The end: they left without buying; the model would never have approached them."
+    )
+    shown.one("#play").click()
+    assert "Event 1 of 2" in shown.one("#now").text
+    shown.one("#play").click()
+    assert shown.one("#play").text == "Play"
+    shown.browser.execute_async_script("setTimeout(arguments[0], 1200)")
+    assert "Event 1 of 2" in shown.one("#now").text
+
+
+def test_pressing_the_chart_goes_to_that_event(shown: Page) -> None:
+    chart = shown.one("#chart svg")
+    sixth = round(46 + (5.5 / 8) * (chart.rect["width"] - 60) - chart.rect["width"] / 2)
+    ActionChains(shown.browser).move_to_element_with_offset(chart, sixth, 0).click().perform()
+    shown.wait(lambda: shown.settled(6))
+    told = shown.one("#chart svg").get_attribute("aria-label")
+    assert "over 4 events: now 22 %, between 16 % and 22 % so far; approach from 25 %" in told
+
+
+def test_an_event_of_ones_own_is_tried_and_taken_back(shown: Page, model: Model) -> None:
+    assert not shown.one("#own-clicks").is_displayed()
+    shown.one("#own-action option[value=search]").click()
+    assert not shown.one("#own-product").is_displayed()
+    shown.one("#own-clicks").clear()
+    shown.one("#own-clicks").send_keys("3")
+    shown.one("#own-add").click()
+    shown.wait(lambda: shown.one("#chance").text == "18 %")
+    assert asked(model)[-1] == [*LONG[:ADDED], event("search", 90, clicks=3)]
+    shown.one("#own-action option[value=add]").click()
+    products = [each.text for each in shown.all("#own-product option")]
+    assert products == ["A · price 7 of 10", "another one · price not known"]
+    shown.all("#own-product option")[1].click()
+    shown.one("#own-seconds").clear()
+    shown.one("#own-seconds").send_keys("5", Keys.ENTER)
+    shown.wait(lambda: shown.one("#chance").text == "20 %")
+    assert asked(model)[-1][-1] == event("add", 95, sku=SOCKS)
+    assert len(shown.all("#list .own")) == 2
+    assert "The last 2 events are yours" in shown.one("#mine").text
+    assert not shown.one("#outcome").is_displayed()
+    shown.one("#undo").click()
+    shown.wait(lambda: shown.settled(ADDED))
+    assert not shown.one("#mine").is_displayed()
+    assert "Event 3 of 8" in shown.one("#now").text
+
+
+def test_a_question_that_nobody_waits_for_is_not_shown(shown: Page, model: Model) -> None:
+    model.slow = 0.4
+    shown.one("#next").click()
+    shown.browser.execute_async_script("setTimeout(arguments[0], 200)")
+    shown.one("#next").click()
+    assert shown.one("#chance").get_attribute("data-waits") is not None
+    shown.wait(lambda: shown.settled(5))
+    assert sorted(map(len, asked(model))) == [3, 4, 4, 5]
+
+
+def test_it_tells_what_speaks_for_and_against_and_what_the_model_is(shown: Page) -> None:
+    texts = [each.text.split("\n") for each in shown.all("#reasons li")]
+    assert texts == [
+        ["The cart", "Full", "ordinary: empty", "+12.5"],
+        ["Pace", "Slow", "as is ordinary", "\u22123.0"],
+    ]
+    assert [each.get_attribute("class") for each in shown.all("#reasons li")] == ["for", "contra"]
+    assert ORDINARY in shown.one("section[aria-labelledby=why-title]").text
+    facts = shown.one("#model").text
+    for fact in ("run 17", "snapshot 55", "train 201903\u2013201913", "0.450 to 0.550"):
+        assert fact in facts
+    assert "Average precision" in facts and "better" in facts and "not proven" in facts
+
+
+def test_everything_that_is_used_has_a_name(shown: Page) -> None:
+    used = shown.all("main button, main select, main input, main [tabindex]")
+    assert len(used) >= 10
+    named = [each for each in used if each.is_displayed()]
+    assert [each.get_attribute("id") for each in named if not each.accessible_name] == []
+    sizes = {each.get_attribute("id"): each.rect["height"] for each in named}
+    assert {name: height for name, height in sizes.items() if height < 44} == {}
+
+
+@pytest.mark.parametrize("width", [320, 360])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_a_phone_in_the_readers_colours(shown: Page, scheme: str, width: int) -> None:
+    say = shown.browser.execute_cdp_cmd
+    phone = {"width": width, "height": 700, "deviceScaleFactor": 2, "mobile": True}
+    say("Emulation.setDeviceMetricsOverride", phone)
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    say("Emulation.setEmulatedMedia", {"features": features})
+    try:
+        shown.wait(lambda: shown.one("#chart svg").rect["width"] < width)
+        shown.one("#slider").send_keys(Keys.END)
+        shown.wait(lambda: shown.settled(8))
+        look = """const colour = getComputedStyle(document.body).backgroundColor;
+            return [document.documentElement.scrollWidth, Number(colour.match(/\\d+/)[0])]"""
+        found, red = shown.browser.execute_script(look)
+    finally:
+        say("Emulation.clearDeviceMetricsOverride", {})
+        say("Emulation.setEmulatedMedia", {"features": []})
+    assert found == width
+    assert (red > 127) == (scheme == "light")
+
+
+def test_a_model_that_is_away_is_told_in_a_sentence(shown: Page, model: Model) -> None:
+    model.fails = (500, b"", "")
+    shown.one("#play").click()
+    shown.wait(lambda: "try again" in shown.one("#trouble").text)
+    shown.wait(lambda: shown.one("#play").text == "Play")
+    model.fails = None
+    shown.one("#next").click()
+    shown.wait(lambda: shown.settled(5))
+    assert not shown.one("#trouble").is_displayed()
+    shown.browser.get_log("browser")

@@ -1,0 +1,74 @@
+"""From a snapshot to one row a session and number of events, and to what a release knows."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .inputs import COUNTED, FEATURES, NAMES, Array, Feature, complete
+from .warehouse import Warehouse as Tables
+
+__all__ = ["FEATURES", "Feature", "Tables", "build", "lookup"]
+
+TYPICAL = 20_000
+"""Sessions by which `lookup` tells what is usual."""
+WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+
+
+def build(tables: Tables) -> pd.DataFrame:
+    """The feature table: what a session looks like 0, 2, 4 ... events after its first add.
+
+    Args:
+        tables: what `data.read` returned; sessions without an add to cart are left out.
+
+    Returns:
+        One row a session and number of events, by day, session and events: period (ISO year x 100 +
+        week), group (the UTC day on which the session began), date (that day), entity (the
+        session's id), events_after (0 to 10), weekday (of the day), target (1 = it purchases
+        later), label (what models learn), then FEATURES as float32, none NaN.
+
+    Raises:
+        UserError: a model or a test of the warehouse failed.
+    """
+    rows = tables.features()
+    days = pd.to_datetime(pd.Series(rows["day"].unique()))
+    week = days.dt.isocalendar()
+    of_day = pd.DataFrame(
+        {
+            "period": (week["year"] * 100 + week["week"]).astype("int64"),
+            "date": days,
+            "weekday": pd.Series(WEEKDAYS).reindex(days.dt.dayofweek).to_numpy(),
+        }
+    )
+    code = pd.factorize(rows["day"])[0]
+    labels = {
+        "period": of_day["period"].to_numpy()[code],
+        "group": rows["day"],
+        "date": of_day["date"].to_numpy()[code],
+        "entity": rows["session_id"],
+        "events_after": rows["after"].astype("int64"),
+        "weekday": of_day["weekday"].to_numpy()[code],
+        "target": rows["purchased"].astype("int64"),
+        "label": rows["purchased"].astype("float64"),
+    }
+    values = pd.DataFrame(_values(rows), columns=list(NAMES), copy=False)
+    return pd.concat([pd.DataFrame(labels), values], axis=1)
+
+
+def lookup(tables: Tables) -> dict[str, Any]:
+    """What the newest snapshot knows of products and of sessions; ready for JSON.
+
+    `typical` is the mean of each feature over the newest sessions; `sessions` are examples of the
+    newest days, each with the request that its events make.
+    """
+    typical = _values(tables.features(newest=TYPICAL)).mean(axis=0, dtype=np.float64)
+    return {
+        "as_of": tables.newest(),
+        "catalog": tables.catalog(),
+        "typical": dict(zip(NAMES, typical.tolist(), strict=True)),
+        "sessions": tables.examples(),
+    }
+
+
+def _values(rows: pd.DataFrame) -> Array:
+    return complete({name: rows[name].to_numpy() for name in COUNTED})

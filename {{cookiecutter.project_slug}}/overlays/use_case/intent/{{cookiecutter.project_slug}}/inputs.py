@@ -1,0 +1,165 @@
+"""What the model sees of a session with an add to cart; the code that training and serving share.
+
+Needs numpy alone, because the model server carries it.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .errors import RequestError
+from .events import ACTIONS, COUNTED, COUNTS, PAIRS, PRODUCT, SEEN, Event, prefix, raw
+
+__all__ = [
+    "ACTIONS", "COUNTED", "FEATURES", "MOST_AFTER", "NAMES", "SEQUENCE", "Array", "Event",
+    "Feature", "assemble", "complete", "prefix", "raw",
+]  # fmt: skip
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+MOST_AFTER = 10
+"""The most events after the first add that the model learns from."""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One input of the model: a finite float32.
+
+    Attributes:
+        name: its column.
+        unit: what one stands for.
+        description: for people.
+        default: the value where nothing is known.
+    """
+
+    name: str
+    unit: str
+    description: str
+    default: float
+
+
+def _logs(name: str, unit: str, description: str, default: float) -> tuple[Feature, Feature]:
+    log = Feature(f"{name}_log", f"log(1 + {unit})", description, math.log1p(default))
+    return Feature(name, unit, description, default), log
+
+
+_E = "events"
+FEATURES: tuple[Feature, ...] = (
+    *_logs("events", _E, "events so far", 9.0),
+    Feature("after", _E, "events after the first add to cart", 4.0),
+    *_logs("place", _E, "events until the first add, it included", 5.0),
+    Feature("searches", _E, "searches", 0.5),
+    Feature("views", _E, "views of pages that show no product", 4.0),
+    Feature("details", _E, "views of products", 3.0),
+    Feature("adds", _E, "adds to the cart", 1.3),
+    Feature("removes", _E, "removes from the cart", 0.2),
+    *(Feature(f"after_{n}", _E, f"{n} after the first add", 0.0) for n in COUNTS.values()),
+    Feature("cart", _E, "adds less removes", 1.0),
+    Feature("skus", "products", "different products", 2.0),
+    Feature("skus_repeated", _E, "events of products that the session had seen", 1.0),
+    Feature("skus_added", "products", "different products added", 1.0),
+    Feature("added_again", _E, "events, after the first add, of products added before", 0.0),
+    Feature("added_seen", _E, "events of the first added product before it was added", 1.0),
+    Feature("clicks", "clicks", "clicks on what searches found", 0.0),
+    Feature("product_share", "share of events", "events of products", 0.5),
+    *_logs("seconds", "s", "since the session began", 300.0),
+    *_logs("seconds_to_add", "s", "from the beginning to the first add", 150.0),
+    *_logs("seconds_since_add", "s", "from the first add to the newest event", 60.0),
+    *_logs("gap_last", "s", "between the two newest events", 20.0),
+    *_logs("gap_mean", "s", "between events, their mean", 30.0),
+    *_logs("gap_longest", "s", "between events, the longest", 120.0),
+    Feature("hour", "h", "hour (UTC) of the first add", 14.0),
+    Feature("hour_sin", "1", "sine of the hour's place in the day", 0.0),
+    Feature("hour_cos", "1", "cosine of the hour's place in the day", 0.0),
+    Feature("day_of_week", "day", "day (UTC) of the first add, Monday is 0", 3.0),
+    Feature("weekend", "0 or 1", "the first add is on a Saturday or Sunday", 0.0),
+    Feature("price", "tenth", "price bucket of the first added product", 5.0),
+    Feature("price_known", "0 or 1", "the catalogue has a price of that product", 0.0),
+    Feature("price_seen", "tenth", "mean price bucket of the products viewed", 5.0),
+    Feature("price_difference", "tenths", "price of the added less that of the viewed", 0.0),
+    Feature("categories", "categories", "different top categories", 1.0),
+    Feature("category_share", "share of events", "product events in the added one's category", 0.0),
+    *(Feature(name, "pairs", f"events {name.replace('_', ' ')} next", 0.0) for name in PAIRS),
+    *(Feature(f"last_{n}", "0 or 1", f"the newest event is `{n}`", 0.0) for n in SEEN),
+    *(Feature(f"previous_{n}", "0 or 1", f"the one before it is `{n}`", 0.0) for n in SEEN),
+)
+NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
+SEQUENCE: tuple[str, ...] = NAMES[NAMES.index(PAIRS[0]) :]
+"""Those that tell the order of events."""
+_DEFAULTS = {feature.name: feature.default for feature in FEATURES}
+
+
+def complete(known: Mapping[str, Array]) -> Array:
+    """Features from what was counted.
+
+    Args:
+        known: COUNTED by name, each of shape [n] (NaN = there is none).
+
+    Returns:
+        float32 of shape [n, len(FEATURES)], finite.
+    """
+    columns = {name: np.asarray(known[name], dtype=np.float64) for name in COUNTED}
+    columns["after"] = columns["events"] - columns["place"]
+    columns["cart"] = columns["adds"] - columns["removes"]
+    products = sum(columns[COUNTS[action]] for action in PRODUCT)
+    columns["product_share"] = products / columns["events"]
+    columns["seconds"] = columns["ms"] / 1000
+    columns["seconds_to_add"] = columns["ms_to_add"] / 1000
+    columns["seconds_since_add"] = (columns["ms"] - columns["ms_to_add"]) / 1000
+    columns["gap_last"] = np.nan_to_num(columns["gap_last_ms"]) / 1000
+    columns["gap_mean"] = columns["seconds"] / np.maximum(columns["events"] - 1, 1)
+    columns["gap_longest"] = np.nan_to_num(columns["gap_longest_ms"]) / 1000
+    angle = columns["hour"] * (2 * np.pi / 24)
+    columns["hour_sin"], columns["hour_cos"] = np.sin(angle), np.cos(angle)
+    columns["weekend"] = columns["day_of_week"] >= 5
+    columns["price_known"] = ~np.isnan(columns["price"])
+    columns["price_seen"] = _ratio(columns["price_sum"], columns["price_count"], np.nan)
+    columns["price_difference"] = columns["price"] - columns["price_seen"]
+    columns["category_share"] = _ratio(columns["category_same"], columns["category_known"], 0.0)
+    for which in ("last", "previous"):
+        columns |= {f"{which}_{n}": columns[which] == at for at, n in enumerate(SEEN)}
+    table = np.empty((len(columns["events"]), len(NAMES)), dtype=np.float32)
+    for at, name in enumerate(NAMES):
+        logs = name.endswith("_log")
+        values = np.log1p(columns[name.removesuffix("_log")]) if logs else columns[name]
+        table[:, at] = np.where(np.isnan(values), _DEFAULTS[name], values)
+    return table
+
+
+def assemble(request: Mapping[str, Any], lookup: Mapping[str, Any]) -> tuple[Array, list[str]]:
+    """Features of a session that goes on.
+
+    Args:
+        request: `events`: each an `action`, a `time` (epoch ms), maybe a `sku` and `clicks`.
+        lookup: what `features.lookup` returned.
+
+    Returns:
+        float32 of shape [1, len(FEATURES)], and what had to be guessed.
+
+    Raises:
+        RequestError: nothing is added to the cart, or not before the first purchase.
+    """
+    events, catalog = prefix(request["events"]), lookup["catalog"]
+    bought = any(each["action"] == "purchase" for each in request["events"])
+    if not any(event.action == "add" for event in events):
+        before = " before the first purchase" if bought else ""
+        raise RequestError("events", f"has no add to cart{before}: only such a session is judged")
+    counted = raw(events, catalog)
+    warnings = []
+    if bought:
+        warnings.append("the first purchase and what follows it were left out")
+    after = int(counted["events"] - counted["place"])
+    if after > MOST_AFTER:
+        warnings.append(
+            f"{after} events after the first add to cart: the model learned from {MOST_AFTER}"
+        )
+    if unknown := {event.sku for event in events if event.sku} - catalog.keys():
+        warnings.append(f"products that are not in the catalogue: {len(unknown)}")
+    return complete({name: np.array([value]) for name, value in counted.items()}), warnings
+
+
+def _ratio(part: Array, whole: Array, otherwise: float) -> Array:
+    return np.where(whole > 0, part / np.maximum(whole, 1.0), otherwise)

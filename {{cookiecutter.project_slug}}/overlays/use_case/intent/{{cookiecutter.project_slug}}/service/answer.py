@@ -1,0 +1,47 @@
+"""The model's answer in words: how likely a purchase is, how sure that is, and what to do."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..inputs import NAMES, Array
+from .schema import Request
+
+Answer = dict[str, Any]
+APPROACH, WAIT = "approach", "wait"
+AFTER = NAMES.index("after")
+
+
+def predictions(
+    request: Request, answers: Array, features: Array, evaluation: Mapping[str, Any]
+) -> list[Answer]:
+    """What the model says of the visit.
+
+    Args:
+        request: the visit so far.
+        answers: of the model, shape [1]: the probability of a purchase.
+        features: what `features` returned for the request.
+        evaluation: of the model; its `spread` is what `metrics.spread` returned, its `decision`
+            what `metrics.decide` did.
+
+    Returns:
+        One: probability, low and high (95 % interval of the share of held-out sessions with such a
+        probability that purchased), decision (APPROACH from the threshold on, else WAIT),
+        threshold, events_after (events after the first add).
+    """
+    probability, spread = float(answers[0]), evaluation["spread"]
+    low, high = (
+        float(np.interp(probability, spread["predicted"], spread[end])) for end in ("low", "high")
+    )
+    threshold = float(evaluation["decision"]["threshold"])
+    return [
+        {
+            "probability": round(probability, 4),
+            "low": round(low, 4),
+            "high": round(high, 4),
+            "decision": APPROACH if probability >= threshold else WAIT,
+            "threshold": round(threshold, 4),
+            "events_after": int(features[0, AFTER]),
+        }
+    ]

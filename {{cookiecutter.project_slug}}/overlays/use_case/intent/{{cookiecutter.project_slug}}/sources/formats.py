@@ -1,0 +1,13 @@
+"""The formats that files can have, by the name that the configuration gives them."""
+
+from types import ModuleType
+
+from . import coveo, otto, rees46, retailrocket
+
+FORMATS: dict[str, ModuleType] = {
+    "coveo": coveo,
+    "otto": otto,
+    "rees46": rees46,
+    "retailrocket": retailrocket,
+}
+"""Each has `TERMS`, a sentence about the public data in it, and `raw(connection, directory)`."""

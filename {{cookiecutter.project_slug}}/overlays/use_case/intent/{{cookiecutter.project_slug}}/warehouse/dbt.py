@@ -1,0 +1,81 @@
+"""Runs the project's dbt models, without a word unless something is wrong."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import UserError
+
+PROJECT = Path("warehouse")
+"""The dbt project, in the project's folder, which is the current one."""
+
+
+def project_hash() -> str:
+    """16 hex digits that change with the models; UserError if they are not there."""
+    files = sorted(path for path in PROJECT.rglob("*") if path.suffix in (".sql", ".yml"))
+    if not files:
+        raise UserError(f"there is no dbt project {PROJECT.resolve()}: start in the project's folder")
+    digest = hashlib.sha256()
+    for path in files:
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(PROJECT).as_posix()} {len(content)}\n".encode() + content)
+    return digest.hexdigest()[:16]
+
+
+def build(target: str, variables: Mapping[str, Any]) -> None:
+    """Build and test all models.
+
+    Args:
+        target: of profiles.yml.
+        variables: of dbt_project.yml, and of profiles.yml.
+
+    Raises:
+        UserError: names the model or the test that failed.
+    """
+    os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.adapters.factory import reset_adapters
+    from dbt.cli.main import dbtRunner
+
+    project = str(PROJECT.resolve())
+    here = Path.cwd()
+    with tempfile.TemporaryDirectory() as kept:
+        words = [
+            "build", "--target", target, "--vars", json.dumps(dict(variables)), "--fail-fast",
+            "--project-dir", project, "--profiles-dir", project, "--target-path", kept,
+            "--log-path", kept, "--log-level", "none", "--log-level-file", "none", "--quiet",
+            "--no-partial-parse", "--no-version-check", "--no-write-json", "--no-use-colors",
+        ]  # fmt: skip
+        try:
+            ended = dbtRunner().invoke(words)
+        finally:
+            os.chdir(here)
+            reset_adapters()
+            DuckDBConnectionManager.close_all_connections()
+    if not ended.success:
+        raise UserError(_why(ended))
+
+
+def _why(ended: Any) -> str:
+    """A sentence about the first model or test that failed."""
+    for result in getattr(ended.result, "results", None) or ():
+        if result.status in ("error", "fail"):
+            return _sentence(result.node, _first_lines(result.message))
+    return f"the warehouse could not be built: {_first_lines(str(ended.exception))}"
+
+
+def _sentence(node: Any, message: str) -> str:
+    if node.resource_type != "test":
+        return f"the warehouse's model {node.name} could not be built: {message}"
+    models = " and ".join(name.split(".")[-1] for name in node.depends_on.nodes)
+    return f"the warehouse's test {node.name} of {models} failed: {message}"
+
+
+def _first_lines(message: str | None) -> str:
+    """The message without its traceback or SQL, on one line."""
+    lines = [line.strip() for line in (message or "no reason was given").splitlines()]
+    return " ".join(line for line in lines[:4] if line)

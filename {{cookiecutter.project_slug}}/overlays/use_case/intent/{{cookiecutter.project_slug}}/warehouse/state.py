@@ -1,0 +1,113 @@
+"""A warehouse in a DuckDB file: built unless it is there, then read."""
+
+import os
+import tempfile
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..events import ACTIONS, COUNTED
+from . import dbt, local, parts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Warehouse:
+    """What is known of a snapshot's sessions. Nothing is read before it is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def state(self) -> Path:
+        """The file that holds it once it is built."""
+        return self.folder / "derived" / f"{dbt.project_hash()}.duckdb"
+
+    def build(self) -> Path:
+        """Build it unless that was done; returns its file.
+
+        Who else builds it at the same time does the same work, and the last one's stays.
+
+        Raises:
+            UserError: a model or a test failed, or Snowflake refused; no half of it is left.
+        """
+        state = self.state
+        if not state.exists():
+            state.parent.mkdir(exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".building-", dir=state.parent) as staged:
+                database = Path(staged) / "warehouse.duckdb"
+                if (self.folder / "warehouse.json").exists():
+                    from . import snowflake
+
+                    snowflake.build(self.folder, database)
+                else:
+                    local.build(self.folder, state.name, database)
+                os.replace(database, state)
+        return state
+
+    def features(self, newest: int | None = None) -> "pd.DataFrame":
+        """One row a session and number of events seen after its first add, by day and session.
+
+        Args:
+            newest: so many of the last sessions; all of them without it.
+
+        Returns:
+            day, session_id, after, purchased (0 or 1), then COUNTED as float64, NaN where there is
+            none.
+        """
+        columns = ", ".join(f"coalesce({name}::double, 'nan'::double) as {name}" for name in COUNTED)
+        chosen = f"where number > (select count(*) from ids) - {newest}" if newest else ""
+        with local.connect(self.build()) as connection:
+            return connection.sql(
+                f"""
+                with ids as (
+                    select *, row_number() over (order by day, session_id) as number
+                    from cart_sessions
+                )
+                select ids.day, session_id, after, purchased, {columns}
+                from features join ids using (session)
+                {chosen}
+                order by number, after
+                """
+            ).df()
+
+    def catalog(self) -> dict[str, list[Any]]:
+        """Price bucket and top category by sku; either may be None."""
+        with local.connect(self.build()) as connection:
+            rows = connection.sql("select sku, price, category from products order by sku")
+            return {sku: [price, category] for sku, price, category in rows.fetchall()}
+
+    def newest(self) -> str:
+        """The last day that has events."""
+        return max(parts.contents(self.folder))
+
+    def examples(self) -> list[dict[str, Any]]:
+        """Sessions of the newest days, half of them with a purchase if there are so many.
+
+        Returns:
+            Of each its name, date, whether it purchased, and the request that its events make.
+        """
+        with local.connect(self.build()) as connection:
+            rows = connection.sql(
+                "select day, number_of_day, purchased, action, time_ms, sku, clicks from examples "
+                "order by day desc, number_of_day, position"
+            ).fetchall()
+        return [
+            {
+                "name": f"{day}-{number}",
+                "date": day,
+                "purchased": bool(purchased),
+                "request": {"events": [_event(*row[3:]) for row in events]},
+            }
+            for (day, number, purchased), events in groupby(rows, key=lambda row: row[:3])
+        ]
+
+
+def _event(action: int, time_ms: int, sku: str | None, clicks: int) -> dict[str, Any]:
+    event: dict[str, Any] = {"action": ACTIONS[action], "time": int(time_ms)}
+    if sku:
+        event["sku"] = sku
+    if clicks:
+        event["clicks"] = int(clicks)
+    return event
