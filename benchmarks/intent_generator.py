@@ -27,8 +27,9 @@ def main(sessions: int, written: made_up.Written, inside: str | None = None) -> 
         seconds, cpu = time.perf_counter() - started, time.process_time() - worked
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         size = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
-        events = duckdb.sql(f"SELECT count(*) FROM '{folder}/browsing_train.{written}'").fetchall()
-    (count,) = events[0]
+        with duckdb.connect() as db:
+            db.execute(f"SELECT count(*) FROM '{folder}/browsing_train.{written}'")
+            (count,) = db.fetchall()[0]
     print(f"{sessions:,} sessions as {written}: {count:,} events in {seconds:.1f} s, ", end="")
     print(f"{count / seconds:,.0f} a second ({cpu:.1f} s of CPU time), ", end="")
     print(f"peak memory {peak:.0f} MiB, files {size:,.0f} MB")

@@ -41,7 +41,7 @@ def command(project: Path, *words: str, **variables: str) -> subprocess.Complete
     )
 
 
-def compete(project: Path, line: str, timeout_seconds: int = 25) -> None:
+def compete(project: Path, line: str, timeout_seconds: int = 60) -> None:
     """Replace the candidates of a project's copy, and how long one may take."""
     with (project / "{{ cookiecutter.project_slug }}" / "candidates.py").open("a") as file:
         file.write(

@@ -1,5 +1,6 @@
 """Every candidate learns, repeats itself, says chances that come true, and sees what it should."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -39,12 +40,17 @@ def _sessions(seed: int, sessions: int = 1200) -> tuple[pd.DataFrame, Array]:
 PAST, NEXT = _sessions(1)[0], _sessions(2)[0]
 
 
-def _fitted(candidate: candidates.Candidate, past: pd.DataFrame = PAST) -> Any:
+def _fit(candidate: candidates.Candidate, past: pd.DataFrame = PAST) -> Any:
     return candidates.fit(candidate, candidate.grid[0], past, NAMES, 7)
 
 
-def _predicted(candidate: candidates.Candidate, past: pd.DataFrame = PAST) -> Array:
-    return candidates.predict(_fitted(candidate, past), NEXT, NAMES)
+@cache
+def _fitted(name: str) -> Any:
+    return _fit(candidates.by_name(name))
+
+
+def _predicted(candidate: candidates.Candidate) -> Array:
+    return candidates.predict(_fitted(candidate.name), NEXT, NAMES)
 
 
 @EACH
@@ -58,7 +64,8 @@ def test_of_shuffled_labels_it_learns_the_base_rate_alone(
 ) -> None:
     ends = PAST.groupby("entity", sort=False)["target"].first()
     shuffled = np.repeat(np.random.default_rng(3).permutation(ends.to_numpy()), 3)
-    predicted = _predicted(candidate, PAST.assign(target=shuffled, label=shuffled))
+    fitted = _fit(candidate, PAST.assign(target=shuffled, label=shuffled))
+    predicted = candidates.predict(fitted, NEXT, NAMES)
     base = metrics.score(NEXT, metrics.baseline(NEXT))
     found = metrics.score(NEXT, predicted)
     assert found["ap"] == pytest.approx(base["ap"], abs=0.06)
@@ -74,16 +81,16 @@ def test_its_chances_come_true(candidate: candidates.Candidate) -> None:
 
 @EACH
 def test_the_same_seed_gives_the_same_model(candidate: candidates.Candidate) -> None:
-    assert np.array_equal(_predicted(candidate), _predicted(candidate))
+    again = candidates.predict(_fit(candidate), NEXT, NAMES)
+    assert np.array_equal(_predicted(candidate), again)
 
 
 @EACH
 def test_every_setting_fits(candidate: candidates.Candidate) -> None:
     for settings in candidate.grid:
         small = {**settings} | ({"n_estimators": 2} if "n_estimators" in settings else {})
-        chances = candidates.predict(
-            candidates.fit(candidate, small, PAST, NAMES, 7), NEXT, NAMES
-        )
+        fitted = candidates.fit(candidate, small, PAST, NAMES, 7)
+        chances = candidates.predict(fitted, NEXT, NAMES)
         assert ((chances > 0) & (chances < 1)).all()
 
 
@@ -91,7 +98,7 @@ def test_every_setting_fits(candidate: candidates.Candidate) -> None:
 def test_the_order_of_events_is_for_those_that_are_told_it(
     candidate: candidates.Candidate,
 ) -> None:
-    fitted = _fitted(candidate)
+    fitted = _fitted(candidate.name)
     otherwise = NEXT.assign(**{name: NEXT[name].to_numpy()[::-1] for name in SEQUENCE})
     before, after = (candidates.predict(fitted, rows, NAMES) for rows in (NEXT, otherwise))
     assert np.array_equal(before, after) != candidate.sequence
@@ -99,7 +106,7 @@ def test_the_order_of_events_is_for_those_that_are_told_it(
 
 @EACH
 def test_rounds_order_the_rows_as_the_whole_model_does(candidate: candidates.Candidate) -> None:
-    fitted = _fitted(candidate)
+    fitted = _fitted(candidate.name)
     rounds = dict(candidates.rounds(fitted, NEXT, NAMES, 20))
     if "learning_rate" not in candidate.grid[0]:
         assert rounds == {}

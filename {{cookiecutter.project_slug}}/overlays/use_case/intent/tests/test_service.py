@@ -4,20 +4,20 @@ import copy
 import json
 from typing import Any
 
+import example_visits
 import fastjsonschema
 import numpy as np
 import pytest
-import visits
+from example_visits import event
 from hypothesis import given
 from hypothesis import strategies as st
-from visits import event
 
 from {{ cookiecutter.project_slug }} import service
 from {{ cookiecutter.project_slug }}.errors import RequestError
 from {{ cookiecutter.project_slug }}.inputs import NAMES, Array, prefix
 from {{ cookiecutter.project_slug }}.service import topics
 
-LOOKUP = json.loads(json.dumps(visits.lookup()))
+LOOKUP = json.loads(json.dumps(example_visits.lookup()))
 EVALUATION = {
     "spread": {
         "predicted": [0.1, 0.3, 0.6],
@@ -29,6 +29,7 @@ EVALUATION = {
     "decision": {"threshold": 0.25, "contact_cost": 1.0, "missed_cost": 3.0},
 }
 VISIT = service.example(LOOKUP)
+EXAMPLES = [session["request"] for session in LOOKUP["sessions"]]
 VALID = fastjsonschema.compile(service.SCHEMA, use_default=False)
 WEIGHTS = {"after": 0.1, "cart": 0.3, "removes": -0.3}
 
@@ -56,7 +57,7 @@ def _broken(ask: Any) -> list[str]:
 
 
 def test_every_example_is_a_valid_request_that_is_known_by_its_name() -> None:
-    assert len(LOOKUP["sessions"]) == len(service.questions(LOOKUP)) == 12
+    assert len(service.questions(LOOKUP)) == len(LOOKUP["sessions"]) / 2 == 6
     for session in LOOKUP["sessions"]:
         VALID(session["request"])
         service.check(session["request"], LOOKUP)
@@ -177,6 +178,18 @@ def test_the_answer_tells_how_sure_it_is_and_what_to_do(
     assert json.loads(json.dumps(shown)) == shown
 
 
+def test_without_stated_costs_who_is_likelier_to_buy_than_not_is_approached() -> None:
+    values, _ = service.features(VISIT, LOOKUP)
+    told = [
+        service.predictions(VISIT, np.array([chance]), values, {"spread": EVALUATION["spread"]})
+        for chance in (0.49, 0.5)
+    ]
+    assert [(each["threshold"], each["decision"]) for (each,) in told] == [
+        (0.5, "wait"),
+        (0.5, "approach"),
+    ]
+
+
 def test_each_feature_belongs_to_one_topic() -> None:
     told = [name for topic in topics.TOPICS for name in topic.features]
     assert sorted(told) == sorted(NAMES)
@@ -215,7 +228,7 @@ def test_a_reason_is_how_far_the_answer_lies_from_that_with_an_ordinary_topic() 
 
 
 def test_every_topic_has_words_for_any_visit() -> None:
-    requests = [*service.questions(LOOKUP), {"events": [ADD]}, {"events": [event("add", 1)]}]
+    requests = [*EXAMPLES, {"events": [ADD]}, {"events": [event("add", 1)]}]
     rows = [service.features(request, LOOKUP)[0][0].tolist() for request in requests]
     for row in rows:
         values = dict(zip(NAMES, row, strict=True))
@@ -224,7 +237,7 @@ def test_every_topic_has_words_for_any_visit() -> None:
 
 
 def test_reasons_of_many_visits_are_those_of_each() -> None:
-    rows = [service.features(request, LOOKUP)[0] for request in service.questions(LOOKUP)]
+    rows = [service.features(request, LOOKUP)[0] for request in EXAMPLES]
     table = np.concatenate(rows)
     together = service.explain(_likes(table), table, _likes)
     assert together == [service.explain(_likes(row), row, _likes)[0] for row in rows]
@@ -237,7 +250,7 @@ def test_who_is_ordinary_needs_no_reason() -> None:
 
 def test_csv_rows_of_one_session_are_one_request() -> None:
     rows = [
-        {"session": session, "action": action, "time": str(visits.BEGINS + second),
+        {"session": session, "action": action, "time": str(example_visits.BEGINS + second),
          "sku": sku, "clicks": clicks}
         for session, action, second, sku, clicks in (
             ("one", "search", 0, "", "2"), ("one", "add", 5, "12", ""), ("two", "add", 6, "", ""),
@@ -247,8 +260,8 @@ def test_csv_rows_of_one_session_are_one_request() -> None:
     requests = service.from_csv(rows)
     assert [len(request["events"]) for request in requests] == [2, 1, 1]
     assert requests[0]["events"] == [
-        {"action": "search", "time": visits.BEGINS, "clicks": 2},
-        {"action": "add", "time": visits.BEGINS + 5, "sku": "12"},
+        {"action": "search", "time": example_visits.BEGINS, "clicks": 2},
+        {"action": "add", "time": example_visits.BEGINS + 5, "sku": "12"},
     ]
     for request in requests:
         VALID(request)

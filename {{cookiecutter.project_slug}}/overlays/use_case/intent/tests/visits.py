@@ -34,9 +34,11 @@ class Day:
 def session(chance: random.Random, name: str, start: int) -> Day:
     """One session of up to 400 events."""
     chosen = chance.random()
-    length = 1 if chosen < 0.05 else 400 if chosen > 0.995 else chance.randint(2, 40)
+    length = 1 if chosen < 0.05 else 400 if chosen > 0.99 else chance.randint(2, 40)
     pace = chance.choice([0, 1, 1000, 60_000])
-    weights = chance.choice([(9, 6, 2, 1, 0.3, 0.1), (3, 3, 4, 3, 1, 0), (1, 9, 2, 0.2, 0, 0)])
+    weights = chance.choice([(9, 6, 2, 1, 0.3, 2), (3, 3, 4, 3, 1, 0.5), (1, 9, 2, 0.2, 0, 0)])
+    if length == 400:
+        weights = (9, 6, 0.02, 1, 0, 2)
     some = chance.sample(SKUS, chance.randint(1, 8))
     made, time = Day(), start
     for number in range(length):
@@ -145,8 +147,10 @@ def without_what_follows(made: Day) -> Day:
     for name, action, _, time in made.browsing:
         if action == "purchase":
             bought[name] = min(bought.get(name, time), time)
+
     def later(name: str, time: int) -> bool:
         return time > bought.get(name, time)
+
     browsing = [row for row in made.browsing if not later(row[0], row[3])]
     added: Iterable[Browsed] = (
         (name, action, SKUS[0], time + delay)

@@ -17,8 +17,8 @@ FEW = 50_000
 LARGE_FOLDS = 20
 """Of more rows one fold of so many is enough for the sigmoid; the classifier learns the rest."""
 FLOAT, INT64 = 1, 7  # as ONNX numbers types
-SURE = 1e-6
-"""Chances nearer to 0 or 1 count as this: float32 tells no more of them apart."""
+SURE = 1e-4
+"""Chances nearer to 0 or 1 count as this: float32 is too coarse for the log odds beyond."""
 
 
 class Calibrated(BaseEstimator):  # type: ignore[misc]

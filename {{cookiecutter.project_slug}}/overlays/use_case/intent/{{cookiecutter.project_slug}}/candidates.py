@@ -156,7 +156,7 @@ def fit(
     classifier = make_pipeline(
         ColumnTransformer([("seen", "passthrough", seen)]), candidate.make(seed, **settings)
     )
-    label, session = frame["target"].to_numpy(dtype=np.int64), frame["entity"].factorize()[0]
+    label, session = frame["label"].to_numpy(dtype=np.int64), frame["entity"].factorize()[0]
     return Calibrated(classifier).fit(_matrix(frame, columns), label, session)
 
 

@@ -41,7 +41,7 @@ class Config(BaseModel):
 
 
 def collect(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Fill an empty folder with `browsing-<day>.parquet`, `search-<day>.parquet`, `catalog.parquet`.
+    """Fill an empty folder: `browsing-<day>.parquet`, `search-<day>.parquet`, `catalog.parquet`.
 
     The same input gives the same bytes, in whatever order its rows are. Everything is read and
     checked before the first file is written. A folder's `warehouse.json` says that its features are

@@ -31,24 +31,17 @@ def build(tables: Tables) -> pd.DataFrame:
         UserError: a model or a test of the warehouse failed.
     """
     rows = tables.features()
-    days = pd.to_datetime(pd.Series(rows["day"].unique()))
-    week = days.dt.isocalendar()
-    of_day = pd.DataFrame(
-        {
-            "period": (week["year"] * 100 + week["week"]).astype("int64"),
-            "date": days,
-            "weekday": pd.Series(WEEKDAYS).reindex(days.dt.dayofweek).to_numpy(),
-        }
-    )
-    code = pd.factorize(rows["day"])[0]
+    code, names = pd.factorize(rows["day"])
+    days = pd.Series(pd.to_datetime(names))
+    week = days.dt.isocalendar().astype("int64")
     labels = {
-        "period": of_day["period"].to_numpy()[code],
+        "period": (week["year"] * 100 + week["week"]).to_numpy()[code],
         "group": rows["day"],
-        "date": of_day["date"].to_numpy()[code],
+        "date": days.to_numpy()[code],
         "entity": rows["session_id"],
-        "events_after": rows["after"].astype("int64"),
-        "weekday": of_day["weekday"].to_numpy()[code],
-        "target": rows["purchased"].astype("int64"),
+        "events_after": rows["after"],
+        "weekday": np.array(WEEKDAYS)[days.dt.day_of_week.to_numpy()][code],
+        "target": rows["purchased"],
         "label": rows["purchased"].astype("float64"),
     }
     values = pd.DataFrame(_values(rows), columns=list(NAMES), copy=False)

@@ -101,7 +101,9 @@ def complete(known: Mapping[str, Array]) -> Array:
     Returns:
         float32 of shape [n, len(FEATURES)], finite.
     """
-    columns = {name: np.asarray(known[name], dtype=np.float64) for name in COUNTED}
+    columns: dict[str, Array] = {
+        name: np.asarray(known[name], dtype=np.float64) for name in COUNTED
+    }
     columns["after"] = columns["events"] - columns["place"]
     columns["cart"] = columns["adds"] - columns["removes"]
     products = sum(columns[COUNTS[action]] for action in PRODUCT)

@@ -1,6 +1,6 @@
-{% macro texts(values) -%}
-    {# A list for `in (...)`; an empty one holds nothing. #}
-    {%- for value in values %}'{{ value }}'{{ ', ' if not loop.last }}{% else %}null{% endfor -%}
+{% macro fresh() -%}
+    {# The days to be computed. #}
+    (select day from {{ source('snapshot', 'days') }} where fresh)
 {%- endmacro %}
 
 {% macro forget(stale=none) -%}
@@ -8,7 +8,8 @@
     {%- if load_relation(this) is not none -%}
         delete from {{ this }}
         where
-            day not in ({{ texts(var('kept') or ['']) }})
+            day in {{ fresh() }}
+            or day not in (select day from {{ source('snapshot', 'days') }})
             {% if stale is not none %}or day in (select day from {{ stale }}){% endif %}
     {%- endif -%}
 {%- endmacro %}

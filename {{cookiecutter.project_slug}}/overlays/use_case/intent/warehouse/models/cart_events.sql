@@ -3,7 +3,7 @@
 -- The events of these sessions in order, each once, until the first purchase.
 with sessions as (
     select * from {{ ref('cart_sessions') }}
-    where day in ({{ texts(var('days')) }})
+    where day in {{ fresh() }}
 ),
 
 found as (

@@ -6,11 +6,8 @@
 {% set before = load_relation(this.incorporate(path={'identifier': 'products'})) %}
 
 with days as (
-    select cast(null as varchar) as day
-    {%- for day in var('days') %}
-    union all
-    select '{{ day }}' as day
-    {%- endfor %}
+    select day from {{ source('snapshot', 'days') }}
+    where fresh
     {%- if before is not none %}
     union all
     select events.day
@@ -25,4 +22,3 @@ with days as (
 
 select distinct day
 from days
-where day is not null

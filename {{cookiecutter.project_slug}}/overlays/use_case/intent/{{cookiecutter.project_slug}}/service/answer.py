@@ -11,6 +11,8 @@ from .schema import Request
 Answer = dict[str, Any]
 APPROACH, WAIT = "approach", "wait"
 AFTER = NAMES.index("after")
+EVEN = {"threshold": 0.5}
+"""Where the configuration states no costs, both mistakes cost the same."""
 
 
 def predictions(
@@ -23,7 +25,7 @@ def predictions(
         answers: of the model, shape [1]: the probability of a purchase.
         features: what `features` returned for the request.
         evaluation: of the model; its `spread` is what `metrics.spread` returned, its `decision`
-            what `metrics.decide` did.
+            what `metrics.decide` did, if the configuration states costs.
 
     Returns:
         One: probability, low and high (95 % interval of the share of held-out sessions with such a
@@ -34,7 +36,7 @@ def predictions(
     low, high = (
         float(np.interp(probability, spread["predicted"], spread[end])) for end in ("low", "high")
     )
-    threshold = float(evaluation["decision"]["threshold"])
+    threshold = float(evaluation.get("decision", EVEN)["threshold"])
     return [
         {
             "probability": round(probability, 4),

@@ -58,7 +58,7 @@ def raw(connection: "DuckDBPyConnection", directory: Path) -> Raw:
             FROM {search.sql}""",
         catalog=f"""
             SELECT product_sku_hash AS sku, nullif(category_hash, '') AS category,
-                price_bucket::SMALLINT AS price
+                price_bucket::DOUBLE::SMALLINT AS price
             FROM {catalog.sql}""",
     )
 

@@ -1,4 +1,4 @@
-"""Tables in files: which files there are, whether they have the columns, and SQL that reads them."""
+"""Tables in files: which there are, whether they have the columns, and SQL that reads them."""
 
 import csv
 import gzip

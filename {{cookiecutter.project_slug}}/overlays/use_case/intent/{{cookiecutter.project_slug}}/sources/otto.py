@@ -38,7 +38,8 @@ def raw(connection: "DuckDBPyConnection", directory: Path) -> Raw:
             SELECT
                 session AS visitor,
                 CASE event.type
-                    WHEN 'clicks' THEN 'detail' WHEN 'carts' THEN 'add' WHEN 'orders' THEN 'purchase'
+                    WHEN 'clicks' THEN 'detail' WHEN 'carts' THEN 'add'
+                    WHEN 'orders' THEN 'purchase'
                     ELSE coalesce(event.type, 'unknown')
                 END AS product_action,
                 event.aid AS sku,

@@ -41,7 +41,7 @@ def raw(connection: "DuckDBPyConnection", directory: Path) -> Raw:
     if not kinds:
         raise UserError(f"{directory} has no .csv, .csv.gz or .parquet file; {WHERE}")
     if len(kinds) > 1:
-        raise UserError(f"{directory} has files of several kinds; keep CSV or Parquet.")
+        raise UserError(f"{directory} has files of several kinds; keep one.")
     table = files.table(connection, kinds[0], EVENTS, WHERE)
     return Raw(
         origin=kinds[0][0].name,
@@ -78,5 +78,6 @@ def _catalog(table: files.Table) -> str:
             SELECT sku, percent_rank() OVER (ORDER BY price) AS place FROM products
             WHERE price IS NOT NULL
         )
-        SELECT sku, category, least(10, 1 + floor(10 * place))::SMALLINT AS price
+        SELECT sku, category,
+            CASE WHEN place = 1 THEN 10 ELSE 1 + floor(10 * place) END::SMALLINT AS price
         FROM products LEFT JOIN ranked USING (sku)"""

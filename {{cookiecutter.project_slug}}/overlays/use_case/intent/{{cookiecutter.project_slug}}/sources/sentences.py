@@ -10,7 +10,7 @@ CSV = re.compile(r"CSV Error on Line: (\d+)")
 CSV_FILE = re.compile(r"^\s*file = (.*)$", re.MULTILINE)
 VALUE = re.compile(r'Error when converting column "(.*?)". Could not convert string "(.*?)" to')
 COUNTS = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
-JSON = re.compile(r'(?:Malformed JSON|JSON transform error) in file "(.*?)",.*? line (\d+)')
+JSON = re.compile(r'JSON(?: transform error)? in file "(.*?)"')
 GZIP = re.compile(r"GZIP stream: (.*)|(?:gz|GZ).*?\"(.*?)\"")
 PARQUET = re.compile(r"""(?:[Ff]ile ['"](.*?\.parquet)['"])""")
 
@@ -39,10 +39,7 @@ def sentence(message: str) -> str:
         file = CSV_FILE.search(message)
         return _csv(f"{file[1] if file else 'The CSV file'}, line {found[1]}", message)
     if found := JSON.search(message):
-        return (
-            f"{found[1]}, line {int(found[2])} is torn or not JSON as it should be; "
-            "copy or download the file again."
-        )
+        return f"{found[1]} has a line that is torn or other JSON; copy or download it again."
     if found := GZIP.search(message):
         return f"{found[1] or found[2]} is not a whole gzip file; copy or download it again."
     if found := PARQUET.search(message):

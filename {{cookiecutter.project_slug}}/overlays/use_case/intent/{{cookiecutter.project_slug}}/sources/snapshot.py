@@ -1,101 +1,35 @@
 """Writes raw tables as a snapshot: a file of each kind for each day, and the catalogue.
 
-The texts of 36 million events do not fit into memory, and sorting them is slow. So sessions and
-products are numbered in the order of their texts, the events are sorted as numbers, and the texts
-come back when a day is written.
+Memory is bounded: DuckDB sorts on the disk what does not fit.
 """
 
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UserError
-from . import sentences, times
+from . import queries, sentences, times
 from .files import text
 from .raw import Raw
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-DAY_MS = 86_400_000
+OPTIONS = "FORMAT parquet, COMPRESSION snappy, WRITE_BLOOM_FILTER false, USE_TMP_FILE false"
+"""Of the codecs snappy takes least time; nobody asks for single ids, so filters are of no use."""
 
-EVENT_TYPES = "ENUM('event_product', 'pageview')"
-ACTIONS = "ENUM('add', 'detail', 'purchase', 'remove')"
-"""The usual words, in the order of their texts."""
-
-EVENTS = """
-CREATE TABLE events AS
-SELECT session, event_type::{event_types} AS event_type, product_action::{actions} AS product_action,
-    sku, time
-FROM ({browsing})
-"""
-
-SESSIONS = f"""
-CREATE TABLE sessions AS
-SELECT session, min(time) // {DAY_MS} AS day
-FROM (SELECT session, time FROM events UNION ALL SELECT session, time FROM searches)
-GROUP BY session
-ORDER BY day, session
-"""
-
-SKUS = "CREATE TABLE skus AS SELECT DISTINCT sku FROM events WHERE sku IS NOT NULL ORDER BY sku"
-
-ORDERED = """
-CREATE TABLE ordered AS
-SELECT
-    sessions.rowid::UINTEGER AS session,
-    time,
-    event_type,
-    product_action,
-    skus.rowid::UINTEGER AS sku
-FROM events JOIN sessions USING (session) LEFT JOIN skus USING (sku)
-ORDER BY ALL NULLS FIRST
-"""
-
-ORDERED_SEARCHES = """
-CREATE TABLE ordered_searches AS
-SELECT sessions.rowid::UINTEGER AS session, time, clicks, shown
-FROM searches JOIN sessions USING (session)
-ORDER BY ALL NULLS FIRST
-"""
-
-BROWSING_OF_DAY = """
-SELECT
-    sessions.session AS session_id_hash,
-    event_type,
-    product_action,
-    skus.sku AS product_sku_hash,
-    time AS server_timestamp_epoch_ms
-FROM ordered
-JOIN sessions ON sessions.rowid = ordered.session
-LEFT JOIN skus ON skus.rowid = ordered.sku
-WHERE ordered.session BETWEEN {first} AND {last} AND sessions.day = {day}
-"""
-
-SEARCH_OF_DAY = """
-SELECT
-    sessions.session AS session_id_hash,
-    time AS server_timestamp_epoch_ms,
-    clicks,
-    shown
-FROM ordered_searches
-JOIN sessions ON sessions.rowid = ordered_searches.session
-WHERE ordered_searches.session BETWEEN {first} AND {last} AND sessions.day = {day}
-"""
-
-CATALOG = """
-SELECT DISTINCT ON (sku)
-    sku AS product_sku_hash, category AS category_hash, price AS price_bucket
-FROM catalog WHERE sku <> ''
-ORDER BY ALL
-"""
+Day = tuple[int, int, int]
+"""Days since 1970, and the numbers of its first and last session."""
 
 
 @contextmanager
-def database(parent: Path, memory_mb: int, threads: int | None = None) -> "Iterator[DuckDBPyConnection]":
+def database(
+    parent: Path, memory_mb: int, threads: int | None = None
+) -> "Iterator[DuckDBPyConnection]":
     """A DuckDB of limited memory; what needs more goes to a folder in `parent` that is removed.
 
     Raises:
@@ -103,17 +37,17 @@ def database(parent: Path, memory_mb: int, threads: int | None = None) -> "Itera
     """
     import duckdb
 
-    with tempfile.TemporaryDirectory(prefix=".sorting-", dir=parent) as spill:
-        limits = {"memory_limit": f"{memory_mb}MB", "temp_directory": spill}
-        with (
-            sentences.told(memory_mb),
-            duckdb.connect(config=limits | ({"threads": threads} if threads else {})) as connection,
-        ):
-            # A join that is turned round does not keep the order of its rows.
-            connection.execute(
-                "SET disabled_optimizers = 'join_order,build_side_probe_side'"
-            )
-            yield connection
+    limits: dict[str, Any] = {"memory_limit": f"{memory_mb}MB"}
+    if threads:
+        limits["threads"] = threads
+    with (
+        sentences.told(memory_mb),
+        tempfile.TemporaryDirectory(prefix=".sorting-", dir=parent) as spill,
+        duckdb.connect(config=limits | {"temp_directory": spill}) as connection,
+    ):
+        # A join that is turned round does not keep the order of its rows.
+        connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
+        yield connection
 
 
 def write(
@@ -136,21 +70,29 @@ def write(
     Raises:
         UserError: The tables are not what they should be.
     """
-    _load(connection, raw, say)
+    _read(connection, raw, say)
+    _sort(connection, say)
+    days = connection.execute(queries.DAYS).fetchall()
     try:
-        about = _write(connection, folder)
+        rows = _write_days(connection, days, folder)
+        rows["catalog"] = _copy(connection, queries.CATALOG, folder / "catalog.parquet")
     except BaseException:
         for path in folder.iterdir():
             path.unlink()
         raise
-    say(f"Wrote {about['days']:,} days of sessions.")
-    return {key: about[key] for key in ("newest", "rows")}
+    say(f"Wrote {len(days):,} days.")
+    return {"newest": _date(days[-1]), "rows": rows}
 
 
-def _load(connection: "DuckDBPyConnection", raw: Raw, say: Callable[[str], object]) -> None:
-    """Read everything, check it, number sessions and products, and sort."""
+def _read(connection: "DuckDBPyConnection", raw: Raw, say: Callable[[str], object]) -> None:
+    import duckdb
+
     connection.execute("SET preserve_insertion_order = false")
-    _events(connection, raw)
+    try:
+        connection.execute(queries.EVENTS.format(browsing=raw.browsing, **queries.USUAL))
+    except duckdb.ConversionException:
+        # An unusual word (or a wrong number, which is refused again): texts take longer.
+        connection.execute(queries.EVENTS.format(browsing=raw.browsing, **queries.ANY))
     connection.execute(f"CREATE TABLE searches AS {raw.search}")
     connection.execute(f"CREATE TABLE catalog AS {raw.catalog}")
     rows = times.check(connection, "events", raw.origin)
@@ -158,45 +100,57 @@ def _load(connection: "DuckDBPyConnection", raw: Raw, say: Callable[[str], objec
         raise UserError(f"{raw.origin} has no events.")
     times.check(connection, "searches", "the search table")
     say(f"Read {rows:,} events.")
+
+
+def _sort(connection: "DuckDBPyConnection", say: Callable[[str], object]) -> None:
     connection.execute("SET preserve_insertion_order = true")
-    connection.execute(SESSIONS)
-    connection.execute(SKUS)
-    connection.execute(ORDERED)
+    connection.execute(queries.SESSIONS)
+    connection.execute(queries.SKUS)
+    sessions, keys = connection.execute(
+        "SELECT count(*), count(DISTINCT key) FROM sessions"
+    ).fetchall()[0]
+    same = queries.SAME[sessions == keys]
+    connection.execute(queries.ORDERED.format(same=same.format(table="events")))
     connection.execute("DROP TABLE events")
-    connection.execute(ORDERED_SEARCHES)
-    (sessions,) = connection.execute("SELECT count(*) FROM sessions").fetchall()[0]
+    connection.execute(queries.ORDERED_SEARCHES.format(same=same.format(table="searches")))
     say(f"Sorted them into {sessions:,} sessions.")
 
 
-def _events(connection: "DuckDBPyConnection", raw: Raw) -> None:
-    import duckdb
+def _write_days(connection: "DuckDBPyConnection", days: list[Day], folder: Path) -> dict[str, int]:
+    """Write both files of each day, as many days at once as DuckDB has threads.
 
-    types = {"event_types": EVENT_TYPES, "actions": ACTIONS}
-    try:
-        connection.execute(EVENTS.format(browsing=raw.browsing, **types))
-    except duckdb.ConversionException:
-        # A rare word (or a wrong number, which is refused again): texts take longer.
-        types = dict.fromkeys(types, "VARCHAR")
-        connection.execute(EVENTS.format(browsing=raw.browsing, **types))
+    A join keeps the order of rows only if one thread does it.
+    """
+    (threads,) = connection.execute("SELECT current_setting('threads')").fetchall()[0]
+    connection.execute("SET threads = 1")
+    with ThreadPoolExecutor(threads) as pool:
+        written = list(pool.map(lambda day: _write_day(connection, day, folder), days))
+    return {
+        "browsing": sum(browsing for browsing, _ in written),
+        "search": sum(search for _, search in written),
+    }
 
 
-def _write(connection: "DuckDBPyConnection", folder: Path) -> dict[str, Any]:
-    days = connection.execute(
-        "SELECT day, min(rowid), max(rowid) FROM sessions GROUP BY day ORDER BY day"
-    ).fetchall()
-    rows = {"browsing": 0, "search": 0}
-    for number, first, last in days:
-        day = datetime.fromtimestamp(number * DAY_MS // 1000, UTC).date().isoformat()
-        bounds = {"first": first, "last": last, "day": number}
-        for kind, query in (("browsing", BROWSING_OF_DAY), ("search", SEARCH_OF_DAY)):
-            path = folder / f"{kind}-{day}.parquet"
-            rows[kind] += _copy(connection, query.format(**bounds), path)
-    rows["catalog"] = _copy(connection, CATALOG, folder / "catalog.parquet")
-    return {"newest": day, "rows": rows, "days": len(days)}
+def _write_day(connection: "DuckDBPyConnection", day: Day, folder: Path) -> tuple[int, int]:
+    number, first, last = day
+    bounds = {"day": number, "first": first, "last": last}
+    with connection.cursor() as cursor:
+        browsing, search = (
+            _copy(cursor, query.format(**bounds), folder / f"{kind}-{_date(day)}.parquet")
+            for kind, query in (
+                ("browsing", queries.BROWSING_OF_DAY),
+                ("search", queries.SEARCH_OF_DAY),
+            )
+        )
+    return browsing, search
+
+
+def _date(day: Day) -> str:
+    return datetime.fromtimestamp(day[0] * queries.DAY_MS // 1000, UTC).date().isoformat()
 
 
 def _copy(connection: "DuckDBPyConnection", query: str, path: Path) -> int:
     """Write the rows of a query; returns their number."""
-    copy = f"COPY ({query}) TO {text(str(path))} (FORMAT parquet, COMPRESSION snappy)"
+    copy = f"COPY ({query}) TO {text(str(path))} ({OPTIONS})"
     (rows,) = connection.execute(copy).fetchall()[0]
     return int(rows)

@@ -27,8 +27,8 @@ def check(connection: "DuckDBPyConnection", table: str, origin: str) -> int:
     """
     usual = f"time BETWEEN {FIRST_MS} AND {END_MS - 1}"
     rows, sessions, times, unusual = connection.execute(
-        f"SELECT count(*), count(nullif(session, '')), count(time), count(*) FILTER (NOT ({usual})) "
-        f"FROM {table}"
+        f"SELECT count(*), count(nullif(session, '')), count(time), "
+        f"count(*) FILTER (NOT ({usual})) FROM {table}"
     ).fetchall()[0]
     for name, known in (("session", sessions), ("time", times)):
         if known < rows:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,13 +13,16 @@ from ..errors import UserError
 
 PROJECT = Path("warehouse")
 """The dbt project, in the project's folder, which is the current one."""
+PARSED = Path(".cache/dbt")
+"""Where what dbt has read of the models is kept: to read it again takes longer than a small build."""
+PARSED_FILE = "partial_parse.msgpack"
 
 
 def project_hash() -> str:
     """16 hex digits that change with the models; UserError if they are not there."""
     files = sorted(path for path in PROJECT.rglob("*") if path.suffix in (".sql", ".yml"))
     if not files:
-        raise UserError(f"there is no dbt project {PROJECT.resolve()}: start in the project's folder")
+        raise UserError(f"there are no dbt models in {PROJECT.resolve()}, of the project's folder")
     digest = hashlib.sha256()
     for path in files:
         content = path.read_bytes()
@@ -26,12 +30,13 @@ def project_hash() -> str:
     return digest.hexdigest()[:16]
 
 
-def build(target: str, variables: Mapping[str, Any]) -> None:
+def build(target: str, folder: Path, variables: Mapping[str, str] | None = None) -> None:
     """Build and test all models.
 
     Args:
         target: of profiles.yml.
-        variables: of dbt_project.yml, and of profiles.yml.
+        folder: where the target `duckdb` has its file.
+        variables: of profiles.yml.
 
     Raises:
         UserError: names the model or the test that failed.
@@ -41,23 +46,34 @@ def build(target: str, variables: Mapping[str, Any]) -> None:
     from dbt.adapters.factory import reset_adapters
     from dbt.cli.main import dbtRunner
 
-    project = str(PROJECT.resolve())
-    here = Path.cwd()
+    project, here = str(PROJECT.resolve()), Path.cwd()
+    parsed = here / PARSED / f"{project_hash()}-{target}.msgpack"
     with tempfile.TemporaryDirectory() as kept:
+        if parsed.exists():
+            shutil.copyfile(parsed, Path(kept) / PARSED_FILE)
         words = [
-            "build", "--target", target, "--vars", json.dumps(dict(variables)), "--fail-fast",
+            "build", "--target", target, "--vars", json.dumps(dict(variables or {})),
             "--project-dir", project, "--profiles-dir", project, "--target-path", kept,
             "--log-path", kept, "--log-level", "none", "--log-level-file", "none", "--quiet",
-            "--no-partial-parse", "--no-version-check", "--no-write-json", "--no-use-colors",
+            "--no-version-check", "--no-write-json", "--no-use-colors",
         ]  # fmt: skip
+        # The file's path would be part of what dbt has read, were it not the same for each.
+        os.chdir(folder)
         try:
             ended = dbtRunner().invoke(words)
         finally:
             os.chdir(here)
             reset_adapters()
             DuckDBConnectionManager.close_all_connections()
-    if not ended.success:
-        raise UserError(_why(ended))
+        if not ended.success:
+            raise UserError(_why(ended))
+        _keep(Path(kept) / PARSED_FILE, parsed)
+
+
+def _keep(made: Path, parsed: Path) -> None:
+    parsed.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=parsed.parent) as staged:
+        os.replace(shutil.copy(made, staged), parsed)
 
 
 def _why(ended: Any) -> str:

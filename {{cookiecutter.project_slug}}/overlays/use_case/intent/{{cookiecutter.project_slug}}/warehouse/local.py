@@ -1,74 +1,90 @@
 """Builds a warehouse on this machine: dbt on DuckDB, on the files of the snapshot."""
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from . import dbt, parts
 
-MEMORY_MB, THREADS = 2000, 2
+FILE = "warehouse.duckdb"
+"""As profiles.yml names it."""
+MEMORY, THREADS = "2GB", 2
+"""What reading may use; building may use what profiles.yml says."""
 
 
 def connect(database: Path, read_only: bool = True) -> Any:
     """A connection of limited size to a warehouse."""
     import duckdb
 
-    limits: dict[str, Any] = {"memory_limit": f"{MEMORY_MB}MB", "threads": THREADS}
+    limits: dict[str, Any] = {"memory_limit": MEMORY, "threads": THREADS}
     return duckdb.connect(str(database), read_only=read_only, config=limits)
 
 
-def build(folder: Path, name: str, database: Path) -> None:
-    """Make a snapshot's warehouse in a new file.
+def build(folder: Path, name: str, staged: Path) -> Path:
+    """Make a snapshot's warehouse in a new file; returns it.
 
     Args:
         folder: the snapshot.
         name: of the files in which this warehouse and earlier ones are kept.
-        database: the new file.
+        staged: an empty folder.
 
     Raises:
         UserError: a model or a test failed.
     """
     contents = parts.contents(folder)
+    database = staged / FILE
     kept = _begin(folder, name, database, contents)
-    days = [day for day in contents if day not in kept]
-    # A source needs a file even if no day is read.
-    read = days or [next(iter(contents))]
-    dbt.build(
-        "duckdb",
-        {
-            "database": str(database),
-            "spill": str(database.parent / "spill"),
-            "memory_mb": MEMORY_MB,
-            "threads": THREADS,
-            "days": days,
-            "kept": kept,
-            "browsing": _list(parts.files(folder, "browsing", read)),
-            "search": _list(parts.files(folder, "search", read)),
-            "catalog": _list([parts.catalog(folder)[0]]),
-        },
-    )
-    record(database, contents)
-
-
-def record(database: Path, contents: Mapping[str, str]) -> None:
-    """Write down what the days were made of; it marks the warehouse as whole."""
+    views = _views(folder, contents, kept)
     with connect(database, read_only=False) as connection:
-        connection.execute("create or replace table days (day varchar, content varchar)")
-        connection.executemany("insert into days values (?, ?)", [*contents.items()])
+        record(connection, "snapshot_days", contents, kept)
+        for view, select in views.items():
+            connection.execute(f"create view {view} as {select}")
+    dbt.build("duckdb", staged)
+    with connect(database, read_only=False) as connection:
+        for view in views:
+            connection.execute(f"drop view {view}")
+    return database
 
 
-def _begin(folder: Path, name: str, database: Path, contents: Mapping[str, str]) -> list[str]:
+def record(
+    connection: Any, table: str, contents: Mapping[str, str], kept: Collection[str]
+) -> None:
+    """Write down of what the days are made, and which are to be computed."""
+    rows = ", ".join(f"('{day}', '{of}', {day not in kept})" for day, of in contents.items())
+    connection.execute(
+        f"create or replace table {table} (day varchar, content varchar, fresh boolean)"
+    )
+    connection.execute(f"insert into {table} values {rows}")
+
+
+def _begin(folder: Path, name: str, database: Path, contents: Mapping[str, str]) -> set[str]:
     """Begin with the newest warehouse that has days of this snapshot; returns these days."""
     for earlier in parts.earlier(folder):
         made = earlier / "derived" / name
         if made.exists():
             with connect(made) as connection:
-                days = connection.execute("select day, content from days order by day").fetchall()
-            if kept := [day for day, content in days if contents.get(day) == content]:
+                days = connection.execute("select day, content from snapshot_days").fetchall()
+            if kept := {day for day, content in days if contents.get(day) == content}:
                 shutil.copyfile(made, database)
                 return kept
-    return []
+    return set()
+
+
+def _views(
+    folder: Path, contents: Mapping[str, str], kept: Collection[str]
+) -> dict[str, str]:
+    """The models' sources: the files of the days to be computed, and the catalogue."""
+    days = [day for day in contents if day not in kept]
+    views = {"snapshot_catalog": f"select * from read_parquet({_list([parts.catalog(folder)[0]])})"}
+    for kind in ("browsing", "search"):
+        # There is no view of no file.
+        files = _list(parts.files(folder, kind, days or [min(contents)]))
+        views[f"snapshot_{kind}"] = (
+            "select *, substr(filename, length(filename) - 17, 10) as day "
+            f"from read_parquet({files}, filename = true) {'' if days else 'where false'}"
+        )
+    return views
 
 
 def _list(paths: Iterable[Path]) -> str:

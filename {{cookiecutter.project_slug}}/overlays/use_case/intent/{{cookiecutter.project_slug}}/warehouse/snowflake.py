@@ -34,36 +34,36 @@ TABLES = {
 KEPT = ("cart_sessions", "cart_events", "products", "features")
 """What an incremental build begins with."""
 BROUGHT = ("cart_sessions", "products", "features", "examples")
+WHOLE = "whole"
+"""The table that a schema has once it is built and tested."""
 
 
-def build(folder: Path, database: Path) -> None:
-    """Make a snapshot's warehouse on Snowflake and bring what was counted into a new file.
+def build(folder: Path, staged: Path) -> Path:
+    """Make a snapshot's warehouse on Snowflake; returns a new file with what was counted.
 
     Raises:
         UserError: Snowflake refused or did not answer, or a model or a test failed.
     """
     contents = parts.contents(folder)
+    schema = _schema(folder)
     with _connected() as connection:
         catalog = _load(connection, folder, contents)
-        schema, kept = _begin(connection, folder, contents)
-    days = [day for day in contents if day not in kept]
-    dbt.build(
-        "snowflake",
-        {
-            "schema": schema,
-            "raw_schema": RAW,
-            "days": days,
-            "kept": kept,
-            "parts": [f"{day}-{contents[day]}" for day in days],
-            "catalog_parts": [catalog],
-        },
-    )
+        kept = _begin(connection, folder, contents)
+        local.record(connection, f"{schema}.snapshot_days", contents, kept)
+        fresh = [f"{day}-{content}" for day, content in contents.items() if day not in kept]
+        for kind, named in {"browsing": fresh, "search": fresh, "catalog": [catalog]}.items():
+            chosen = ", ".join(f"'{part}'" for part in named) or "null"
+            connection.execute(
+                f"create view {schema}.snapshot_{kind} as select left(part, 10) as day, * "
+                f"from {RAW}.{kind} where part in ({chosen})"
+            )
+    dbt.build("snowflake", staged, {"schema": schema})
+    database = staged / local.FILE
     with _connected() as connection:
         _bring(connection, schema, database)
-        local.record(database, contents)
-        connection.run(f"create table {schema}.days (day varchar, content varchar)")
-        rows = ", ".join(f"('{day}', '{content}')" for day, content in contents.items())
-        connection.run(f"insert into {schema}.days values {rows}")
+        # Of a schema that has it a later snapshot may begin.
+        connection.execute(f"create table {schema}.{WHOLE} clone {schema}.snapshot_days")
+    return database
 
 
 class Connection:
@@ -72,7 +72,7 @@ class Connection:
     def __init__(self, connection: Any) -> None:
         self._cursor = connection.cursor()
 
-    def run(self, sql: str) -> list[tuple[Any, ...]]:
+    def execute(self, sql: str) -> list[tuple[Any, ...]]:
         """Run one statement; returns its rows."""
         with _sentences():
             rows: list[tuple[Any, ...]] = self._cursor.execute(sql).fetchall()
@@ -86,13 +86,13 @@ class Connection:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All of the block's statements, or none."""
-        self.run("begin")
+        self.execute("begin")
         try:
             yield
         except BaseException:
-            self.run("rollback")
+            self.execute("rollback")
             raise
-        self.run("commit")
+        self.execute("commit")
 
 
 @contextmanager
@@ -133,13 +133,13 @@ def _connected() -> Iterator[Connection]:
 
 def _load(connection: Connection, folder: Path, contents: Mapping[str, str]) -> str:
     """Load the parts that are not there yet; returns the catalogue's."""
-    connection.run(f"create schema if not exists {RAW}")
-    connection.run(f"create stage if not exists {RAW}.files")
-    connection.run(f"create table if not exists {RAW}.loaded (part varchar)")
+    connection.execute(f"create schema if not exists {RAW}")
+    connection.execute(f"create stage if not exists {RAW}.files")
+    connection.execute(f"create table if not exists {RAW}.loaded (part varchar)")
     for table, columns in TABLES.items():
         typed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
-        connection.run(f"create table if not exists {RAW}.{table} (part varchar, {typed})")
-    loaded = {part for (part,) in connection.run(f"select part from {RAW}.loaded")}
+        connection.execute(f"create table if not exists {RAW}.{table} (part varchar, {typed})")
+    loaded = {part for (part,) in connection.execute(f"select part from {RAW}.loaded")}
     path, content = parts.catalog(folder)
     catalog = f"catalog-{content}"
     needed = {catalog: {"catalog": path}} | {
@@ -156,42 +156,40 @@ def _load(connection: Connection, folder: Path, contents: Mapping[str, str]) -> 
 
 def _load_part(connection: Connection, part: str, files: Mapping[str, Path]) -> None:
     for path in files.values():
-        connection.run(
+        connection.execute(
             f"put 'file://{path}' @{RAW}.files/{part} auto_compress = false overwrite = true"
         )
     with connection.transaction():
         for table, path in files.items():
             columns = ", ".join(f"$1:{name}::{kind}" for name, kind in TABLES[table].items())
-            connection.run(f"delete from {RAW}.{table} where part = '{part}'")
-            connection.run(
+            connection.execute(f"delete from {RAW}.{table} where part = '{part}'")
+            connection.execute(
                 f"copy into {RAW}.{table} (part, {', '.join(TABLES[table])}) "
                 f"from (select '{part}', {columns} from @{RAW}.files/{part}/{path.name}) "
                 "file_format = (type = parquet) force = true purge = true"
             )
-        connection.run(f"insert into {RAW}.loaded values ('{part}')")
+        connection.execute(f"insert into {RAW}.loaded values ('{part}')")
 
 
-def _begin(
-    connection: Connection, folder: Path, contents: Mapping[str, str]
-) -> tuple[str, list[str]]:
-    """A schema with the newest warehouse that has days of this snapshot; returns these days."""
+def _begin(connection: Connection, folder: Path, contents: Mapping[str, str]) -> set[str]:
+    """Make a schema of the newest one that has days of this snapshot; returns these days."""
     schema = _schema(folder)
-    connection.run(f"drop schema if exists {schema} cascade")
-    connection.run(f"create schema {schema}")
+    connection.execute(f"drop schema if exists {schema} cascade")
+    connection.execute(f"create schema {schema}")
     for earlier in map(_schema, parts.earlier(folder)):
-        whole = connection.run(
+        built = connection.execute(
             "select count(*) from information_schema.tables "
-            f"where table_schema = '{earlier}' and table_name = 'DAYS'"
+            f"where table_schema = '{earlier}' and table_name = '{WHOLE.upper()}'"
         )
-        if whole != [(0,)]:
-            days = connection.run(f"select day, content from {earlier}.days order by day")
-            if kept := [day for day, content in days if contents.get(day) == content]:
+        if built != [(0,)]:
+            days = connection.execute(f"select day, content from {earlier}.{WHOLE}")
+            if kept := {day for day, content in days if contents.get(day) == content}:
                 for table in KEPT:
-                    connection.run(
+                    connection.execute(
                         f"create transient table {schema}.{table} clone {earlier}.{table}"
                     )
-                return schema, kept
-    return schema, []
+                return kept
+    return set()
 
 
 def _schema(folder: Path) -> str:

@@ -36,14 +36,13 @@ class Warehouse:
         if not state.exists():
             state.parent.mkdir(exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".building-", dir=state.parent) as staged:
-                database = Path(staged) / "warehouse.duckdb"
                 if (self.folder / "warehouse.json").exists():
                     from . import snowflake
 
-                    snowflake.build(self.folder, database)
+                    made = snowflake.build(self.folder, Path(staged))
                 else:
-                    local.build(self.folder, state.name, database)
-                os.replace(database, state)
+                    made = local.build(self.folder, state.name, Path(staged))
+                os.replace(made, state)
         return state
 
     def features(self, newest: int | None = None) -> "pd.DataFrame":
@@ -56,21 +55,23 @@ class Warehouse:
             day, session_id, after, purchased (0 or 1), then COUNTED as float64, NaN where there is
             none.
         """
-        columns = ", ".join(f"coalesce({name}::double, 'nan'::double) as {name}" for name in COUNTED)
+        known = ", ".join(f"coalesce({name}::double, 'nan'::double) as {name}" for name in COUNTED)
         chosen = f"where number > (select count(*) from ids) - {newest}" if newest else ""
         with local.connect(self.build()) as connection:
-            return connection.sql(
+            rows: pd.DataFrame = connection.sql(
                 f"""
                 with ids as (
                     select *, row_number() over (order by day, session_id) as number
                     from cart_sessions
                 )
-                select ids.day, session_id, after, purchased, {columns}
+                select ids.day, session_id, after::bigint as after,
+                    purchased::bigint as purchased, {known}
                 from features join ids using (session)
                 {chosen}
                 order by number, after
                 """
             ).df()
+        return rows
 
     def catalog(self) -> dict[str, list[Any]]:
         """Price bucket and top category by sku; either may be None."""

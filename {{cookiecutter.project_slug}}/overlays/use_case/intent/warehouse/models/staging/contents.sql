@@ -4,4 +4,3 @@ select
     price_bucket as price,
     nullif(split_part(category_hash, '/', 1), '') as category
 from {{ source('snapshot', 'catalog') }}
-{{ only(var('catalog_parts', ['catalog'])) }}

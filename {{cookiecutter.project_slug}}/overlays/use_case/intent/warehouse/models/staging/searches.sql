@@ -4,4 +4,3 @@ select
     server_timestamp_epoch_ms as time_ms,
     coalesce(clicks, 0) as clicks
 from {{ source('snapshot', 'search') }}
-{{ only(var('parts', var('days'))) }}

@@ -1,0 +1,421 @@
+"""Tests of the formats that files can have, and of every wrong file."""
+
+import gzip
+import json
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from coveo_tables import MS, config, write
+
+from {{ cookiecutter.project_slug }} import data
+from {{ cookiecutter.project_slug }}.errors import UserError
+from {{ cookiecutter.project_slug }}.sources import raw, sentences
+
+Row = tuple[Any, ...]
+
+GAP = raw.VISIT_MS
+
+
+def collected(directory: Path, folder: Path, **changes: Any) -> dict[str, Any]:
+    folder.mkdir()
+    return data.collect(config(directory, **changes), folder)
+
+
+def browsing(folder: Path) -> list[Row]:
+    """All rows of browsing, without their kind: session, action, sku, time."""
+    paths = sorted(folder.glob("browsing-*.parquet"))
+    rows = [row for path in paths for row in duckdb.execute(f"FROM '{path}'").fetchall()]
+    assert {row[1] for row in rows} == {"event_product"}
+    return [(row[0], *row[2:]) for row in rows]
+
+
+def catalog(folder: Path) -> list[Row]:
+    return duckdb.execute(f"FROM '{folder / 'catalog.parquet'}'").fetchall()
+
+
+def otto(*sessions: tuple[Any, list[Row]]) -> str:
+    return "".join(
+        json.dumps(
+            {
+                "session": session,
+                "events": [{"aid": aid, "ts": ts, "type": kind} for aid, ts, kind in events],
+            }
+        )
+        + "\n"
+        for session, events in sessions
+    )
+
+
+def test_otto_is_cut_where_half_an_hour_is_empty(tmp_path: Path) -> None:
+    events = [(7, MS, "clicks"), (7, MS + GAP, "carts"), (8, MS + GAP, "clicks")]
+    later = [(9, MS + 2 * GAP + 1, "orders"), (9, MS + 9 * GAP, "swipes")]
+    (tmp_path / "train.jsonl").write_text(otto((1, [*later, *events]), (10, [(7, MS, "clicks")])))
+    said = collected(tmp_path, tmp_path / "out", format="otto")
+    assert browsing(tmp_path / "out") == [
+        ("1-0", "detail", "7", MS),
+        ("1-0", "add", "7", MS + GAP),
+        ("1-0", "detail", "8", MS + GAP),
+        ("1-1", "purchase", "9", MS + 2 * GAP + 1),
+        ("1-2", "swipes", "9", MS + 9 * GAP),
+        ("10-0", "detail", "7", MS),
+    ]
+    assert catalog(tmp_path / "out") == []
+    assert said["rows"] == {"browsing": 6, "search": 0, "catalog": 0}
+    assert said["licence"] == "not stated; OTTO's own data set is licensed CC BY 4.0"
+
+
+def test_otto_of_another_name_is_read_unless_there_is_a_train_file(tmp_path: Path) -> None:
+    (tmp_path / "b.jsonl").write_text(otto((1, [(7, MS, "clicks")])))
+    (tmp_path / "a.jsonl").write_text(otto((2, [(7, MS, "clicks")])))
+    collected(tmp_path, tmp_path / "one", format="otto")
+    assert [row[0] for row in browsing(tmp_path / "one")] == ["1-0", "2-0"]
+    (tmp_path / "train.jsonl").write_text(otto((3, [(7, MS, "clicks")])))
+    collected(tmp_path, tmp_path / "two", format="otto")
+    assert [row[0] for row in browsing(tmp_path / "two")] == ["3-0"]
+
+
+def test_real_sessions_of_otto(real_otto: Path, tmp_path: Path) -> None:
+    said = collected(real_otto, tmp_path / "out", format="otto")
+    found = browsing(tmp_path / "out")
+    lines = [json.loads(line) for line in (real_otto / "train.jsonl").read_text().splitlines()]
+    given = [
+        (str(line["session"]), event["type"], str(event["aid"]), event["ts"])
+        for line in lines
+        for event in line["events"]
+    ]
+    words = {"clicks": "detail", "carts": "add", "orders": "purchase"}
+    assert len(given) > 800
+    assert sorted((row[0].split("-")[0], *row[1:]) for row in found) == sorted(
+        (session, words[kind], sku, time) for session, kind, sku, time in given
+    )
+    times: dict[str, list[int]] = {}
+    for session, _, _, time in found:
+        times.setdefault(session, []).append(time)
+    assert len(times) > len(lines)
+    for session, known in times.items():
+        gaps = [after - before for before, after in pairwise(known)]
+        assert all(gap <= GAP for gap in gaps)
+        visitor, number = session.split("-")
+        if number != "0":
+            assert known[0] - times[f"{visitor}-{int(number) - 1}"][-1] > GAP
+    assert said["licence"] == "see ATTRIBUTION.txt beside the files"
+
+
+HEADER = (
+    "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session"
+)
+MONTH = f"""{HEADER}
+2019-10-01 00:00:00 UTC,view,1,2053,electronics.smartphone,xiaomi,489.07,5,s-a
+2019-10-01 23:59:59 UTC,cart,2,2054,,,0.0,5,s-b
+2019-10-02 00:00:10 UTC,remove_from_cart,2,2054,,,35.5,5,s-b
+2019-10-02 00:00:20 UTC,purchase,2,2054,,,33.5,5,s-b
+2019-10-02 00:00:20 UTC,view,3,2054,,,0,5,
+2019-10-02 00:00:30 UTC,wish,4,2054,appliances.kitchen.oven,,1000,5,s-a
+"""
+
+
+def test_rees46_has_sessions_and_tells_of_a_catalogue(tmp_path: Path) -> None:
+    (tmp_path / "2019-Oct.csv").write_text(MONTH)
+    more = "2019-11-01 00:00:00 UTC,view,1,2053,electronics.smartphone,xiaomi,9.5,5,s-c"
+    (tmp_path / "2019-Nov.csv").write_text(f"{HEADER}\n{more}\n")
+    said = collected(tmp_path, tmp_path / "out", format="rees46")
+    began = 1_569_888_000_000
+    day = 86_400_000
+    assert browsing(tmp_path / "out") == [
+        ("s-a", "detail", "1", began),
+        ("s-a", "wish", "4", began + day + 30_000),
+        ("s-b", "add", "2", began + day - 1000),
+        ("s-b", "remove", "2", began + day + 10_000),
+        ("s-b", "purchase", "2", began + day + 20_000),
+        ("s-c", "detail", "1", began + 31 * day),
+    ]
+    assert catalog(tmp_path / "out") == [
+        ("1", "electronics/smartphone", 6),
+        ("2", "2054", 1),
+        ("3", "2054", None),
+        ("4", "appliances/kitchen/oven", 10),
+    ]
+    assert said["newest"] == "2019-11-01"
+    assert said["rows"]["search"] == 0
+
+
+def test_a_price_bucket_is_a_tenth_of_the_products(tmp_path: Path) -> None:
+    lines = [f"2019-10-01 00:00:00 UTC,view,{n:02},1,,,{n}.5,5,s" for n in range(100)]
+    (tmp_path / "x.csv").write_text("\n".join([HEADER, *lines, ""]))
+    collected(tmp_path, tmp_path / "out", format="rees46")
+    buckets = [row[2] for row in catalog(tmp_path / "out")]
+    assert buckets == sorted(buckets)
+    assert all(9 <= buckets.count(bucket) <= 11 for bucket in range(1, 11))
+
+
+def test_retailrocket_is_cut_where_half_an_hour_is_empty(tmp_path: Path) -> None:
+    rows = [
+        f"{MS + GAP + 1},1,addtocart,10,",
+        f"{MS},1,view,10,",
+        f"{MS + GAP + 2},1,transaction,10,77",
+        f"{MS + 1},2,view,11,",
+    ]
+    text = "\n".join(["timestamp,visitorid,event,itemid,transactionid", *rows, ""])
+    (tmp_path / "events.csv").write_text(text)
+    collected(tmp_path, tmp_path / "out", format="retailrocket")
+    assert browsing(tmp_path / "out") == [
+        ("1-0", "detail", "10", MS),
+        ("1-1", "add", "10", MS + GAP + 1),
+        ("1-1", "purchase", "10", MS + GAP + 2),
+        ("2-0", "detail", "11", MS + 1),
+    ]
+    assert catalog(tmp_path / "out") == []
+
+
+def test_lists_of_skus_may_be_lists(tmp_path: Path) -> None:
+    write(tmp_path, search=None)
+    duckdb.execute(f"""
+        COPY (
+            SELECT 'early' AS session_id_hash, [0.5] AS query_vector,
+                NULL::VARCHAR[] AS clicked_skus_hash, ['p1', 'p2'] AS product_skus_hash,
+                {MS}::BIGINT AS server_timestamp_epoch_ms
+        ) TO '{tmp_path}/search_train.parquet'""")
+    collected(tmp_path, tmp_path / "out")
+    path = tmp_path / "out" / "search-2019-01-16.parquet"
+    assert duckdb.execute(f"FROM '{path}'").fetchall() == [("early", MS, 0, 2)]
+
+
+def replaced(old: bytes, new: bytes) -> Callable[[Path], None]:
+    def replace(path: Path) -> None:
+        assert old in path.read_bytes()
+        path.write_bytes(path.read_bytes().replace(old, new, 1))
+
+    return replace
+
+
+def torn(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def torn_in_the_last_value(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-2])
+
+
+def torn_gzip(path: Path) -> None:
+    content = gzip.compress(path.read_bytes())
+    path.unlink()
+    path.with_suffix(".csv.gz").write_bytes(content[: len(content) // 2])
+
+
+def not_gzip(path: Path) -> None:
+    path.rename(path.with_suffix(".csv.gz"))
+
+
+def not_parquet(path: Path) -> None:
+    path.rename(path.with_suffix(".parquet"))
+
+
+def torn_parquet(path: Path) -> None:
+    target = path.with_suffix(".parquet")
+    duckdb.execute(f"COPY (FROM '{path}') TO '{target}'")
+    path.unlink()
+    target.write_bytes(target.read_bytes()[: target.stat().st_size // 2])
+
+
+def parquet_without_time(path: Path) -> None:
+    target = path.with_suffix(".parquet")
+    duckdb.execute(
+        f"COPY (SELECT * EXCLUDE (server_timestamp_epoch_ms) FROM '{path}') TO '{target}'"
+    )
+    path.unlink()
+
+
+def twice(path: Path) -> None:
+    torn_parquet(path)
+    write(path.parent)
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def only_a_header(path: Path) -> None:
+    path.write_bytes(path.read_bytes().split(b"\n")[0] + b"\n")
+
+
+def other_part(path: Path) -> None:
+    path.with_name(f"{path.stem}-2.csv").write_text(path.read_text().replace(",hashed_url", ""))
+
+
+SECONDS = replaced(str(MS + 5000).encode(), str(MS // 1000 + 5).encode())
+MICROSECONDS = replaced(str(MS + 5000).encode(), str(MS * 1000 + 5).encode())
+TORN_TIME = replaced(str(MS + 5000).encode(), str(MS + 5000)[:7].encode())
+
+WRONG: list[tuple[str, Callable[[Path], object], str]] = [
+    (
+        "browsing_train",
+        Path.unlink,
+        r"lacks browsing_train\.csv \(or \.csv\.gz or \.parquet\); Coveo's data set is at https://.*"
+        r"research only",
+    ),
+    ("sku_to_content", Path.unlink, r"lacks sku_to_content\.csv .*research only"),
+    (
+        "browsing_train",
+        replaced(b"event_type", b"kind"),
+        r"browsing_train\.csv lacks the column event_type; it needs session_id_hash, .*Coveo",
+    ),
+    ("browsing_train", parquet_without_time, r"\.parquet lacks the column server_timestamp_epoch"),
+    (
+        "browsing_train",
+        replaced(b"hashed_url", b"event_type"),
+        r"two columns of the name event_type",
+    ),
+    ("browsing_train", twice, r"has browsing_train as \.csv and as \.parquet; keep one of them"),
+    (
+        "browsing_train",
+        other_part,
+        r"browsing_train-2\.csv has other columns than browsing_train\.c",
+    ),
+    (
+        "browsing_train",
+        lambda path: path.write_bytes(path.read_bytes().replace(b",", b";")),
+        r"browsing_train\.csv is separated by semicolons; save it as CSV with commas",
+    ),
+    (
+        "browsing_train",
+        replaced(b"midnight,event_product,add,p1,", b"midnight;event_product;add;p1;"),
+        r"browsing_train\.csv, line 2 has 2 values instead of 6: it is torn, or has another separ",
+    ),
+    ("browsing_train", replaced(b"late", b"l\xe4te"), r"browsing_train\.csv, line 3 is not UTF-8"),
+    (
+        "browsing_train",
+        lambda path: path.write_bytes(path.read_bytes().decode().encode("utf-16")),
+        r"browsing_train\.csv is not CSV in UTF-8",
+    ),
+    ("browsing_train", empty, r"browsing_train\.csv lacks the column session_id_hash, event_type"),
+    ("browsing_train", only_a_header, r"browsing_train\.csv has no events"),
+    (
+        "browsing_train",
+        torn,
+        r"browsing_train\.csv ends within a line, so its last row may be torn",
+    ),
+    ("browsing_train", torn_in_the_last_value, r"browsing_train\.csv ends within a line"),
+    (
+        "browsing_train",
+        torn_gzip,
+        r"browsing_train\.csv\.gz is not a whole gzip file; copy or down",
+    ),
+    ("browsing_train", not_gzip, r"browsing_train\.csv\.gz is not a whole gzip file"),
+    ("browsing_train", not_parquet, r"browsing_train\.parquet is not a whole Parquet file"),
+    ("browsing_train", torn_parquet, r"browsing_train\.parquet is not a whole Parquet file"),
+    (
+        "browsing_train",
+        SECONDS,
+        r"1 of 8 times of browsing_train\.csv are not milliseconds since 1970, such as 1547596805, "
+        r"which may be seconds; all must be",
+    ),
+    ("browsing_train", MICROSECONDS, r"such as 1547596800000005, which may be microseconds;"),
+    ("browsing_train", TORN_TIME, r"such as 1547596; all must be, and of the years 2000 to 2099"),
+    ("browsing_train", replaced(str(MS + 5000).encode(), b""), r"1 of 8 rows .* have no time"),
+    (
+        "browsing_train",
+        replaced(b"late,", b","),
+        r"1 of 8 rows of browsing_train\.csv have no sess",
+    ),
+    (
+        "browsing_train",
+        replaced(str(MS + 5000).encode(), b"noon"),
+        r"browsing_train\.csv, line 2, column server_timestamp_epoch_ms: 'noon' is not a value",
+    ),
+    ("browsing_train", replaced(b"\nlate", b'\n"late'), r"has a quotation mark that is not closed"),
+    ("browsing_train", replaced(b"u4", b"u4,u5"), r"has 7 values instead of 6"),
+    (
+        "search_train",
+        replaced(str(MS - 500).encode(), b"5"),
+        r"1 of 3 times of the search table are",
+    ),
+    ("sku_to_content", replaced(b"7.0", b"dear"), r"column price_bucket: 'dear' is not a value of"),
+]
+
+
+@pytest.mark.parametrize(("table", "harm", "says"), WRONG)
+def test_a_wrong_file_is_a_sentence_and_nothing_is_written(
+    table: str, harm: Callable[[Path], object], says: str, tmp_path: Path
+) -> None:
+    write(tmp_path / "in")
+    harm(tmp_path / "in" / f"{table}.csv")
+    with pytest.raises(UserError, match=says) as raised:
+        collected(tmp_path / "in", tmp_path / "out")
+    assert "\n" not in str(raised.value)
+    assert list((tmp_path / "out").iterdir()) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]
+
+
+def test_a_byte_order_mark_and_more_columns_do_no_harm(tmp_path: Path) -> None:
+    path = write(tmp_path / "in") / "sku_to_content.csv"
+    lines = path.read_text().splitlines()
+    text = "\n".join([f"more,{lines[0]}", *(f"x,{line}" for line in lines[1:]), ""])
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    collected(tmp_path / "in", tmp_path / "out")
+    assert catalog(tmp_path / "out") == [("p1", "c1/c2", 7), ("p2", None, None)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "content", "says"),
+    [
+        ("otto", "x.csv", "", r"lacks train\.jsonl; OTTO's data set is at https://.*CC BY 4\.0"),
+        (
+            "rees46",
+            "x.txt",
+            "",
+            r"has no \.csv, \.csv\.gz or \.parquet file; REES46's .*source is n",
+        ),
+        (
+            "rees46",
+            "x.csv",
+            "event_time,price\n",
+            r"x\.csv lacks the column event_type, product_id",
+        ),
+        (
+            "rees46",
+            "x.csv",
+            MONTH.replace("2019-10-02 00:00:10 UTC", "noon"),
+            r"x\.csv, line 4, column event_time: 'noon' is not a value of this column",
+        ),
+        ("retailrocket", "x.csv", "", r"lacks events\.csv .*; Retailrocket's .* CC BY-NC-SA 4\.0"),
+        (
+            "otto",
+            "x.jsonl",
+            otto((1, [(1, MS, "clicks")]))[:-9],
+            r"x\.jsonl has a line that is torn or",
+        ),
+        (
+            "otto",
+            "x.jsonl",
+            otto((1, [(1, "noon", "clicks")])),
+            r"x\.jsonl has a line that is torn or",
+        ),
+        ("otto", "x.jsonl", '{"session": 1}\n', r"1 of 1 rows of x\.jsonl have no time"),
+        ("otto", "x.jsonl", otto((None, [(1, MS, "clicks")])), r"1 of 1 rows .* have no session"),
+        ("otto", "x.jsonl", otto((1, [(1, MS // 1000, "carts")])), r"1547596800, which may be sec"),
+        ("otto", "x.jsonl", "", r"x\.jsonl has no events"),
+    ],
+)
+def test_a_wrong_file_of_another_format_is_a_sentence(
+    kind: str, name: str, content: str, says: str, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / name).write_text(content)
+    with pytest.raises(UserError, match=says):
+        collected(tmp_path / "in", tmp_path / "out", format=kind)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_rees46_of_two_kinds_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(MONTH)
+    (tmp_path / "b.csv.gz").write_bytes(gzip.compress(MONTH.encode()))
+    with pytest.raises(UserError, match="has files of several kinds; keep one"):
+        collected(tmp_path, tmp_path / "out", format="rees46")
+
+
+def test_what_no_rule_knows_is_told_in_its_first_line() -> None:
+    assert sentences.sentence("Something: new\nand more") == "Something: new"
