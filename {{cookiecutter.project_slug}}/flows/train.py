@@ -52,7 +52,7 @@ class TrainFlow(FlowSpec):
 
     @step
     def engineer_features(self):
-        """Make the feature table, cut it by time, and keep what is known after the newest race."""
+        """Make the feature table, cut it by time, and keep what is known after the newest event."""
         from {{ cookiecutter.project_slug }}.mlops import preparation, training
 
         root = self.config.store.root

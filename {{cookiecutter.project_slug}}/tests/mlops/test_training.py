@@ -161,7 +161,8 @@ def test_the_served_model_has_seen_all_rows(frame: pd.DataFrame, parts: training
     assert served["signature"]["trained_until"] == str(frame["date"].max().date())
     assert served["signature"]["trained_rows"] == len(frame)
     assert [i["name"] for i in served["signature"]["inputs"]] == training.COLUMNS
-    changed = frame.assign(label=frame["label"].to_numpy()[::-1])
+    backwards = {name: frame[name].to_numpy()[::-1] for name in ("target", "label")}
+    changed = frame.assign(**backwards)
     assert training.refit(winner, changed, seed=1)["onnx"] != served["onnx"]
 
 

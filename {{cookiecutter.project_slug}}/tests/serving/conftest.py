@@ -5,13 +5,7 @@ import small
 from model_servers import Files, Server, running, write
 
 from {{ cookiecutter.project_slug }} import candidates
-from {{ cookiecutter.project_slug }}.mlops import (
-    bundle,
-    preparation,
-    selection,
-    store,
-    training,
-)
+from {{ cookiecutter.project_slug }}.mlops import bundle, preparation, selection, store, training
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +18,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     parts = training.split(frame, settings.training.model_dump())
     name = min(candidates.CANDIDATES, key=lambda candidate: candidate.complexity).name
     winner = training.search(name, parts.train, parts.validation, seed=1)
-    judged = training.judge(winner, parts, 1, 60)
+    costs = settings.model_dump()["decision"]
+    judged = training.judge(winner, parts, 1, 60, costs)
     served = training.refit(winner, frame, 1)
     facts = {
         "run": "1",

@@ -18,6 +18,8 @@ from {{ cookiecutter.project_slug }}.mlops import bundle
 
 ROOT = Path(__file__).resolve().parents[2]
 JSON = "application/json"
+PATIENCE = 60.0
+"""Seconds that it may take to start."""
 Files = dict[str, bytes]
 
 
@@ -101,8 +103,9 @@ def running(folder: Path, ready: int = 200) -> Iterator[Server]:
         )
     try:
         server = Server(process, _port(process, log), log)
+        end = time.monotonic() + PATIENCE
         while server.ping() != ready:
-            assert process.poll() is None, log.read_text()
+            assert process.poll() is None and time.monotonic() < end, log.read_text()
             time.sleep(0.02)
         yield server
     finally:

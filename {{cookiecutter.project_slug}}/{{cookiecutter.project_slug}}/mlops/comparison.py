@@ -76,7 +76,7 @@ def against(root: str, challenger: pairs.Bundle, served: Path, margin: float) ->
     except UserError as error:
         return not_comparable(str(error))
     ours = Judged.of(challenger)
-    if not report.passed or set(ours.inputs) - set(frame):
+    if not report.passed or set(ours.inputs) - set(frame.columns):
         raise ReleaseError(f"features.py no longer makes its features of snapshot {snapshot}")
     return compare(frame, ours, Judged.of(champion), margin)
 

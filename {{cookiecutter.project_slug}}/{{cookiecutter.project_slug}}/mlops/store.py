@@ -1,9 +1,9 @@
 """The model store: every snapshot and every trained model, written once and never half.
 
-`<root>/snapshots/<hash>/` holds raw tables and snapshot.json, and in `derived/` what was made of them
-and need not be made twice; `<root>/snapshots/newest` is the hash of the one that training takes,
-`<root>/runs/<run>/` the bundle of a run. The root is a folder, or an
-address `s3://bucket/prefix`.
+`<root>/snapshots/<hash>/` holds raw tables and snapshot.json, and in `derived/` what was made of
+them and need not be made twice; `<root>/snapshots/newest` is the hash of the one that training
+takes, `<root>/runs/<run>/` the bundle of a run. The root is a folder, or an address
+`s3://bucket/prefix`.
 """
 
 import hashlib

@@ -73,7 +73,7 @@ class Runs:
             "metrics": shown,
             "baseline": shown,
             "intervals": {"test": {metrics.PRIMARY: [number, number]}},
-            "difference": {},
+            "difference": {metrics.PRIMARY: {"value": 0.0, "low": 0.0, "high": 0.0}},
             "importance": [],
             "periods": {"test": [201914, 201915]},
             "gates": [],

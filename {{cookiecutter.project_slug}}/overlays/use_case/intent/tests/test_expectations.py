@@ -1,4 +1,4 @@
-"""What is expected of a snapshot as a whole and of the feature table: each expectation is broken."""
+"""What is expected of a snapshot as a whole, and of the feature table: each is broken once."""
 
 from pathlib import Path
 from typing import Any

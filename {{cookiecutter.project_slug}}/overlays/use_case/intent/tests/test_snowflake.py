@@ -16,7 +16,7 @@ import snowflake.connector
 import visits
 
 from {{ cookiecutter.project_slug }}.errors import UserError
-from {{ cookiecutter.project_slug }}.warehouse import Warehouse, dbt
+from {{ cookiecutter.project_slug }}.warehouse import Warehouse, account, dbt
 from {{ cookiecutter.project_slug }}.warehouse import snowflake as ours
 
 DAYS = {date: visits.day(date, 120, seed=1) for date in visits.DAYS}
@@ -25,7 +25,7 @@ RAW = ours.RAW
 
 
 @pytest.fixture(scope="module")
-def account() -> Iterator[pytest.MonkeyPatch]:
+def shop() -> Iterator[pytest.MonkeyPatch]:
     """A Snowflake on this machine, named in the environment."""
     with fakesnow.server() as server, pytest.MonkeyPatch.context() as patch:
         _name(patch, **server, database="SHOP", warehouse="SMALL", role="ANALYST")
@@ -43,14 +43,14 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def first(store: Path, account: pytest.MonkeyPatch) -> Warehouse:
+def first(store: Path, shop: pytest.MonkeyPatch) -> Warehouse:
     made = Warehouse(visits.write(store / "first", DAYS, kind="snowflake"))
     made.build()
     return made
 
 
 def _ask(sql: str) -> list[tuple[Any, ...]]:
-    with ours._connected() as connection:
+    with account.connected() as connection:
         return connection.execute(sql)
 
 
@@ -95,33 +95,33 @@ def test_a_later_snapshot_brings_and_computes_its_new_days(
 def _statements(monkeypatch: pytest.MonkeyPatch, kind: str) -> list[str]:
     """The files of which statements of a kind are run from now on."""
     found: list[str] = []
-    run = ours.Connection.execute
+    run = account.Connection.execute
 
-    def spy(self: ours.Connection, sql: str) -> list[tuple[Any, ...]]:
+    def spy(self: account.Connection, sql: str) -> list[tuple[Any, ...]]:
         if sql.startswith(kind):
             found.append(sql.split(".parquet")[0].rpartition("/")[2] + ".parquet")
         return run(self, sql)
 
-    monkeypatch.setattr(ours.Connection, "execute", spy)
+    monkeypatch.setattr(account.Connection, "execute", spy)
     return found
 
 
 def test_an_interrupted_load_goes_on_where_it_stopped(
-    store: Path, account: pytest.MonkeyPatch, monkeypatch: pytest.MonkeyPatch
+    store: Path, shop: pytest.MonkeyPatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     days = {date: visits.day(date, 20, seed=2) for date in visits.DAYS}
     made = Warehouse(visits.write(store / "stopped", days, {"a": [1, "b"]}, kind="snowflake"))
-    run = ours.Connection.execute
+    run = account.Connection.execute
     stop = f"search-{visits.DAYS[1]}"
 
-    def dies(self: ours.Connection, sql: str) -> list[tuple[Any, ...]]:
+    def dies(self: account.Connection, sql: str) -> list[tuple[Any, ...]]:
         if sql.startswith("copy") and stop in sql:
             raise KeyboardInterrupt
         return run(self, sql)
 
     loaded = set(_ask(f"select part from {RAW}.loaded"))
     with monkeypatch.context() as patch:
-        patch.setattr(ours.Connection, "execute", dies)
+        patch.setattr(account.Connection, "execute", dies)
         with pytest.raises(KeyboardInterrupt):
             made.build()
     assert not made.state.exists()
@@ -130,22 +130,24 @@ def test_an_interrupted_load_goes_on_where_it_stopped(
     for table in ("browsing", "search"):
         rows = _ask(f"select distinct part from {RAW}.{table}")
         assert {part for (part,) in rows} <= {part for (part,) in loaded} | new
+    monkeypatch.setattr(dbt, "build", _fails)
     put = _statements(monkeypatch, "put")
-    made.build()
+    with pytest.raises(UserError, match="features"):
+        made.build()
     assert {name[-18:-8] for name in put} == set(visits.DAYS[1:])
 
 
+def _fails(*_: Any) -> None:
+    raise UserError("the warehouse's model features could not be built")
+
+
 def test_a_build_that_failed_is_begun_again(
-    store: Path, account: pytest.MonkeyPatch, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    store: Path, shop: pytest.MonkeyPatch, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     days = {LATER: visits.day(LATER, 40, seed=3)}
     made = Warehouse(visits.write(store / "failed", days, kind="snowflake"))
     with monkeypatch.context() as patch:
-
-        def fails(*_: Any) -> None:
-            raise UserError("the warehouse's model features could not be built")
-
-        patch.setattr(dbt, "build", fails)
+        patch.setattr(dbt, "build", _fails)
         with pytest.raises(UserError, match="features"):
             made.build()
     assert list((made.folder / "derived").iterdir()) == []
@@ -232,14 +234,14 @@ def test_a_snowflake_that_is_away_is_said(tmp_path: Path, monkeypatch: pytest.Mo
         monkeypatch, account="shop", user="u", password="p", database="D", warehouse="W", role="R",
         host="127.0.0.1", port=9, protocol="http",
     )  # fmt: skip
-    monkeypatch.setattr(ours, "PATIENCE_SECONDS", 2)
+    monkeypatch.setattr(account, "PATIENCE_SECONDS", 2)
     with pytest.raises(UserError, match=r"Snowflake: .*the next run goes on"):
         made.build()
 
 
 def test_what_is_not_set_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = Warehouse(visits.write(tmp_path / "unset", {LATER: visits.Day()}, kind="snowflake"))
-    for name in ours.NEEDED:
+    for name in account.NEEDED:
         monkeypatch.setenv(f"SNOWFLAKE_{name}", "x")
     monkeypatch.delenv("SNOWFLAKE_PASSWORD")
     with pytest.raises(UserError, match="SNOWFLAKE_PASSWORD is not set"):

@@ -5,7 +5,6 @@ is what a single row can't tell: sizes, shares, and how they change from day to 
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 

@@ -88,7 +88,7 @@ def _measured(
         "ap": precision,
         "roc_auc": _area(there, positive),
         "log_loss": drawn(whole, loss(frame, predicted))[:, 0] / rows,
-        "ece": apart / rows,
+        "ece": np.round(apart / rows, 12),  # what lies behind is the noise of adding up
         "challenge": _challenge(frame, (chance >= 0.5) == bought, drawn),
     }
 

@@ -1,4 +1,4 @@
-"""The pipeline on Prefect's own ephemeral server: to the end with a task that fails once, and not."""
+"""The pipeline on Prefect's own ephemeral server, with a task that fails once, and with wrong data."""
 
 import json
 import os
@@ -7,12 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import copies
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.append(str(ROOT / "tests" / "flows"))
-
-import copies
 
 ONCE_AWAY = """
 import sys

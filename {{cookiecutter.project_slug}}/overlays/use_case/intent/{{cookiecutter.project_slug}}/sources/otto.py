@@ -34,6 +34,7 @@ def raw(connection: "DuckDBPyConnection", directory: Path) -> Raw:
         }})"""
     return Raw(
         origin=paths[0].name,
+        costly=True,
         browsing=visits(f"""
             SELECT
                 session AS visitor,

@@ -17,19 +17,21 @@ VISIT_MS = 30 * 60 * 1000
 
 @dataclass(frozen=True)
 class Raw:
-    """Queries of raw tables; each is run once.
+    """Queries of raw tables.
 
     Attributes:
         origin: what the events are read from, for messages.
         browsing: session, event_type, product_action, sku (texts), time (epoch ms).
         search: session, time, clicks, shown.
         catalog: sku, category, price (1 to 10).
+        costly: whether to read the browsing takes longer than to keep it.
     """
 
     origin: str
     browsing: str
     search: str = NO_SEARCH
     catalog: str = NO_CATALOG
+    costly: bool = False
 
 
 def visits(events: str) -> str:

@@ -29,6 +29,7 @@ def raw(connection: "DuckDBPyConnection", directory: Path) -> Raw:
     table = files.table(connection, paths, EVENTS, WHERE)
     return Raw(
         origin=paths[0].name,
+        costly=True,
         browsing=visits(f"""
             SELECT
                 visitorid::VARCHAR AS visitor,

@@ -19,8 +19,12 @@ from .raw import Raw
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-OPTIONS = "FORMAT parquet, COMPRESSION snappy, WRITE_BLOOM_FILTER false, USE_TMP_FILE false"
-"""Of the codecs snappy takes least time; nobody asks for single ids, so filters are of no use."""
+OPTIONS = (
+    "FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 40960, WRITE_BLOOM_FILTER false, "
+    "USE_TMP_FILE false"
+)
+"""What takes least time: a codec that is fast, and few ids in a row group. Nobody asks for single
+ids, so filters are of no use."""
 
 Day = tuple[int, int, int]
 """Days since 1970, and the numbers of its first and last session."""
@@ -70,8 +74,7 @@ def write(
     Raises:
         UserError: The tables are not what they should be.
     """
-    _read(connection, raw, say)
-    _sort(connection, say)
+    _sort(connection, _read(connection, raw, say), say)
     days = connection.execute(queries.DAYS).fetchall()
     try:
         rows = _write_days(connection, days, folder)
@@ -84,35 +87,42 @@ def write(
     return {"newest": _date(days[-1]), "rows": rows}
 
 
-def _read(connection: "DuckDBPyConnection", raw: Raw, say: Callable[[str], object]) -> None:
-    import duckdb
-
+def _read(connection: "DuckDBPyConnection", raw: Raw, say: Callable[[str], object]) -> str:
+    """Read everything but the browsing's details, and check it; returns SQL of the browsing."""
     connection.execute("SET preserve_insertion_order = false")
-    try:
-        connection.execute(queries.EVENTS.format(browsing=raw.browsing, **queries.USUAL))
-    except duckdb.ConversionException:
-        # An unusual word (or a wrong number, which is refused again): texts take longer.
-        connection.execute(queries.EVENTS.format(browsing=raw.browsing, **queries.ANY))
     connection.execute(f"CREATE TABLE searches AS {raw.search}")
     connection.execute(f"CREATE TABLE catalog AS {raw.catalog}")
-    rows = times.check(connection, "events", raw.origin)
+    searches = times.check(connection, times.SEARCHES, "the search table")
+    browsing = raw.browsing
+    if raw.costly:
+        connection.execute(f"CREATE TABLE made AS {browsing}")
+        browsing = "FROM made"
+    connection.execute(queries.GROUPS.format(browsing=browsing))
+    rows = times.check(connection, times.GROUPS, raw.origin, others=searches)
     if not rows:
         raise UserError(f"{raw.origin} has no events.")
-    times.check(connection, "searches", "the search table")
     say(f"Read {rows:,} events.")
+    return browsing
 
 
-def _sort(connection: "DuckDBPyConnection", say: Callable[[str], object]) -> None:
+def _sort(connection: "DuckDBPyConnection", browsing: str, say: Callable[[str], object]) -> None:
+    import duckdb
+
     connection.execute("SET preserve_insertion_order = true")
     connection.execute(queries.SESSIONS)
     connection.execute(queries.SKUS)
+    connection.execute("DROP TABLE groups")
     sessions, keys = connection.execute(
         "SELECT count(*), count(DISTINCT key) FROM sessions"
     ).fetchall()[0]
     same = queries.SAME[sessions == keys]
-    connection.execute(queries.ORDERED.format(same=same.format(table="events")))
-    connection.execute("DROP TABLE events")
-    connection.execute(queries.ORDERED_SEARCHES.format(same=same.format(table="searches")))
+    connection.execute(queries.SEARCH.format(same=same))
+    query = queries.BROWSING.format_map
+    try:
+        connection.execute(query({"browsing": browsing, "same": same, **queries.KNOWN_WORDS}))
+    except duckdb.ConversionException:
+        # There is an unusual word: texts take longer.
+        connection.execute(query({"browsing": browsing, "same": same, **queries.ANY_WORDS}))
     say(f"Sorted them into {sessions:,} sessions.")
 
 

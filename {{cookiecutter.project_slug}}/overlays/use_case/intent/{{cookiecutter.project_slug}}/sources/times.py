@@ -10,40 +10,49 @@ if TYPE_CHECKING:
 FIRST_MS, END_MS = 946_684_800_000, 4_102_444_800_000
 """The years 2000 to 2099."""
 
+USUAL = f"time BETWEEN {FIRST_MS} AND {END_MS - 1}"
+
 UNITS = {"seconds": 1000, "microseconds": 1 / 1000, "nanoseconds": 1 / 1_000_000}
 """What a number of such a unit is multiplied with to be milliseconds."""
 
+SEARCHES = f"""
+SELECT count(*), count(*) FILTER (session <> ''), count(time), count(*) FILTER ({USUAL}),
+    min(time), max(time)
+FROM searches
+"""
 
-def check(connection: "DuckDBPyConnection", table: str, origin: str) -> int:
-    """The number of rows of a table with `session` and `time`.
+GROUPS = """
+SELECT sum(rows), sum(rows) FILTER (session <> ''), sum(timed), sum(usual), min(first), max(last)
+FROM groups WHERE of_session
+"""
+
+
+def check(connection: "DuckDBPyConnection", query: str, origin: str, others: int = 0) -> int:
+    """The number of rows of a table of events.
 
     Args:
         connection: Has the table.
-        table: Its name.
-        origin: Where it is from, for messages.
+        query: `SEARCHES` or `GROUPS`.
+        origin: Where the table is from, for messages.
+        others: Rows of another table that are among them, and right.
 
     Raises:
         UserError: A row has no session or time, or a time is not in milliseconds.
     """
-    usual = f"time BETWEEN {FIRST_MS} AND {END_MS - 1}"
-    rows, sessions, times, unusual = connection.execute(
-        f"SELECT count(*), count(nullif(session, '')), count(time), "
-        f"count(*) FILTER (NOT ({usual})) FROM {table}"
-    ).fetchall()[0]
+    rows, sessions, times, usual, first, last = connection.execute(query).fetchall()[0]
+    of_all = f"of {(rows or 0) - others:,}"
     for name, known in (("session", sessions), ("time", times)):
-        if known < rows:
+        if rows and rows != known:
             raise UserError(
-                f"{rows - known:,} of {rows:,} rows of {origin} have no {name}; each needs one."
+                f"{rows - (known or 0):,} {of_all} rows of {origin} have no {name}; each needs one."
             )
-    if unusual:
-        (example,) = connection.execute(
-            f"SELECT min(time) FROM {table} WHERE NOT ({usual})"
-        ).fetchall()[0]
+    if rows and usual != rows:
+        example = first if first < FIRST_MS else last
         raise UserError(
-            f"{unusual:,} of {rows:,} times of {origin} are not milliseconds since 1970, "
+            f"{rows - usual:,} {of_all} times of {origin} are not milliseconds since 1970, "
             f"such as {example}{_unit(example)}; all must be, and of the years 2000 to 2099."
         )
-    return int(rows)
+    return int(rows or 0) - others
 
 
 def _unit(time: int) -> str:

@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from ..errors import UserError
 PROJECT = Path("warehouse")
 """The dbt project, in the project's folder, which is the current one."""
 PARSED = Path(".cache/dbt")
-"""Where what dbt has read of the models is kept: to read it again takes longer than a small build."""
+"""Where what dbt has read of the models is kept: reading takes longer than a small build."""
 PARSED_FILE = "partial_parse.msgpack"
 
 
@@ -71,9 +72,11 @@ def build(target: str, folder: Path, variables: Mapping[str, str] | None = None)
 
 
 def _keep(made: Path, parsed: Path) -> None:
-    parsed.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=parsed.parent) as staged:
-        os.replace(shutil.copy(made, staged), parsed)
+    # Where it can't be kept the next build takes longer, nothing else.
+    with suppress(OSError):
+        parsed.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=parsed.parent) as staged:
+            os.replace(shutil.copy(made, staged), parsed)
 
 
 def _why(ended: Any) -> str:

@@ -47,9 +47,7 @@ def build(folder: Path, name: str, staged: Path) -> Path:
     return database
 
 
-def record(
-    connection: Any, table: str, contents: Mapping[str, str], kept: Collection[str]
-) -> None:
+def record(connection: Any, table: str, contents: Mapping[str, str], kept: Collection[str]) -> None:
     """Write down of what the days are made, and which are to be computed."""
     rows = ", ".join(f"('{day}', '{of}', {day not in kept})" for day, of in contents.items())
     connection.execute(
@@ -71,9 +69,7 @@ def _begin(folder: Path, name: str, database: Path, contents: Mapping[str, str])
     return set()
 
 
-def _views(
-    folder: Path, contents: Mapping[str, str], kept: Collection[str]
-) -> dict[str, str]:
+def _views(folder: Path, contents: Mapping[str, str], kept: Collection[str]) -> dict[str, str]:
     """The models' sources: the files of the days to be computed, and the catalogue."""
     days = [day for day in contents if day not in kept]
     views = {"snapshot_catalog": f"select * from read_parquet({_list([parts.catalog(folder)[0]])})"}

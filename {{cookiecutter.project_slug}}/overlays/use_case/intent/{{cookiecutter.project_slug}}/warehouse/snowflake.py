@@ -5,19 +5,14 @@ interrupted goes on, and a later snapshot brings its new days only. What is coun
 a file on this machine, so that it is asked for once.
 """
 
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from ..errors import UserError
 from . import dbt, local, parts
+from .account import Connection, connected
 
 RAW = "INTENT_RAW"
 """The schema of the files' tables."""
-NEEDED = ("ACCOUNT", "USER", "PASSWORD", "DATABASE", "WAREHOUSE", "ROLE")
-PATIENCE_SECONDS = 30
 TABLES = {
     "browsing": {
         "session_id_hash": "varchar", "product_action": "varchar", "product_sku_hash": "varchar",
@@ -46,7 +41,7 @@ def build(folder: Path, staged: Path) -> Path:
     """
     contents = parts.contents(folder)
     schema = _schema(folder)
-    with _connected() as connection:
+    with connected() as connection:
         catalog = _load(connection, folder, contents)
         kept = _begin(connection, folder, contents)
         local.record(connection, f"{schema}.snapshot_days", contents, kept)
@@ -59,76 +54,11 @@ def build(folder: Path, staged: Path) -> Path:
             )
     dbt.build("snowflake", staged, {"schema": schema})
     database = staged / local.FILE
-    with _connected() as connection:
+    with connected() as connection:
         _bring(connection, schema, database)
         # Of a schema that has it a later snapshot may begin.
         connection.execute(f"create table {schema}.{WHOLE} clone {schema}.snapshot_days")
     return database
-
-
-class Connection:
-    """Runs SQL; what Snowflake says against it becomes a UserError."""
-
-    def __init__(self, connection: Any) -> None:
-        self._cursor = connection.cursor()
-
-    def execute(self, sql: str) -> list[tuple[Any, ...]]:
-        """Run one statement; returns its rows."""
-        with _sentences():
-            rows: list[tuple[Any, ...]] = self._cursor.execute(sql).fetchall()
-        return rows
-
-    def table(self, name: str) -> Any:
-        """A whole table, as Arrow."""
-        with _sentences():
-            return self._cursor.execute(f"select * from {name}").fetch_arrow_all(True)
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All of the block's statements, or none."""
-        self.execute("begin")
-        try:
-            yield
-        except BaseException:
-            self.execute("rollback")
-            raise
-        self.execute("commit")
-
-
-@contextmanager
-def _sentences() -> Iterator[None]:
-    from snowflake.connector import errors
-
-    try:
-        yield
-    except errors.Error as error:
-        says = " ".join(str(error.msg or error).split())
-        raise UserError(
-            f"Snowflake: {says}; nothing was loaded by half, and the next run goes on from here"
-        ) from error
-
-
-@contextmanager
-def _connected() -> Iterator[Connection]:
-    missing = [f"SNOWFLAKE_{name}" for name in NEEDED if not os.environ.get(f"SNOWFLAKE_{name}")]
-    if missing:
-        raise UserError(
-            f"the warehouse is Snowflake, but {', '.join(missing)} is not set in the environment"
-        )
-    import snowflake.connector
-
-    asked = {name.lower(): os.environ[f"SNOWFLAKE_{name}"] for name in NEEDED}
-    for name in ("HOST", "PORT", "PROTOCOL"):
-        if value := os.environ.get(f"SNOWFLAKE_{name}"):
-            asked[name.lower()] = value
-    with _sentences():
-        connection = snowflake.connector.connect(
-            **asked, login_timeout=PATIENCE_SECONDS, network_timeout=PATIENCE_SECONDS
-        )
-    try:
-        yield Connection(connection)
-    finally:
-        connection.close()
 
 
 def _load(connection: Connection, folder: Path, contents: Mapping[str, str]) -> str:
