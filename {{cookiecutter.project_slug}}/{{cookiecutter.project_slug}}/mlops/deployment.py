@@ -177,7 +177,7 @@ def _table(example: dict[str, Any], answer: dict[str, Any]) -> str:
     model = answer["model"]
     return "\n".join(
         [
-            asked,
+            *([asked] if asked else []),
             *("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells),
             *(f"warning: {warning}" for warning in answer["warnings"]),
             f"model of run {model['run']}, features as of {model['features_as_of']}",
