@@ -77,16 +77,17 @@ def train(project: Path) -> subprocess.CompletedProcess[str]:
     return command(project, "train")
 
 
-def test_a_candidate_that_crashes_or_hangs_is_reported_and_the_others_go_on(project: Path) -> None:
+def test_who_crashes_hangs_or_is_killed_is_reported_and_the_others_go_on(project: Path) -> None:
     trust(project)
-    compete(project, "good, crashing, sleeping", timeout_seconds=20)
+    compete(project, "good, crashing, sleeping, dying", timeout_seconds=20)
     done = train(project)
     assert done.returncode == 0, done.stdout + done.stderr
     (folder,) = (project / "store" / "runs").iterdir()
     evaluation = store.read_json(folder / "evaluation.json")
-    assert set(evaluation["failures"]) == {"crashing", "sleeping"}
+    assert set(evaluation["failures"]) == {"crashing", "sleeping", "dying"}
     assert "crashing" in done.stdout and "failed: boom" in done.stdout
     assert "timed out" in evaluation["failures"]["sleeping"]
+    assert "kept failing" in evaluation["failures"]["dying"]
 
 
 def test_when_no_candidate_is_left_the_exit_code_says_so(project: Path) -> None:

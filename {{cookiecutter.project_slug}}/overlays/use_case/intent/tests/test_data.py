@@ -145,6 +145,16 @@ def test_sessions_whose_keys_are_equal_are_told_apart(
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
 
+@pytest.mark.parametrize("known", [0, 1, 2])
+def test_the_catalogue_may_lack_products(known: int, tmp_path: Path) -> None:
+    collected(write(tmp_path / "all"), tmp_path / "one")
+    directory = write(tmp_path / "some", catalog=CATALOG[:known])
+    assert collected(directory, tmp_path / "two")["rows"]["catalog"] == known
+    one, two = contents(tmp_path / "one"), contents(tmp_path / "two")
+    assert (one.pop("catalog.parquet") == two.pop("catalog.parquet")) == (known == 2)
+    assert one == two
+
+
 def test_an_unknown_action_is_kept_for_the_expectations_to_report(tmp_path: Path) -> None:
     events = [*BROWSING, ("early", "event", "wish", "p1", MS + 7, "u")]
     collected(write(tmp_path / "in", browsing=events), tmp_path / "out")
@@ -199,7 +209,7 @@ def test_neither_threads_nor_memory_change_a_byte(tmp_path: Path) -> None:
     ]  # fmt: skip
     days = [duckdb.execute(f"FROM '{path}'").fetchall() for path in folder.glob("browsing-*")]
     for day in days:
-        assert day == sorted(day, key=lambda row: (*row[:1], row[4], *map(str, row[1:4])))
+        assert day == sorted(day, key=lambda row: (row[0], row[4], row[1], row[2] or ""))
     sessions = [{row[0] for row in day} for day in days]
     assert sum(map(len, sessions)) == len(set().union(*sessions)) == 57_143
 

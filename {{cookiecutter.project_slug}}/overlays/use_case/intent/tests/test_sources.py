@@ -310,7 +310,7 @@ WRONG: list[tuple[str, Callable[[Path], object], str]] = [
     (
         "browsing_train",
         SECONDS,
-        r"1 of 8 times of browsing_train\.csv are not milliseconds since 1970, such as 1547596805, "
+        r"browsing_train\.csv: 1 of 8 times are not milliseconds since 1970, such as 1547596805, "
         r"which may be seconds; all must be",
     ),
     ("browsing_train", MICROSECONDS, r"such as 1547596800000005, which may be microseconds;"),
@@ -319,7 +319,7 @@ WRONG: list[tuple[str, Callable[[Path], object], str]] = [
     (
         "browsing_train",
         replaced(b"late,", b","),
-        r"1 of 8 rows of browsing_train\.csv have no sess",
+        r"There are rows of browsing_train\.csv without a session; each",
     ),
     (
         "browsing_train",
@@ -331,7 +331,7 @@ WRONG: list[tuple[str, Callable[[Path], object], str]] = [
     (
         "search_train",
         replaced(str(MS - 500).encode(), b"5"),
-        r"1 of 3 times of the search table are",
+        r"the search table: 1 of 3 times are not",
     ),
     ("sku_to_content", replaced(b"7.0", b"dear"), r"column price_bucket: 'dear' is not a value of"),
 ]
@@ -394,8 +394,8 @@ def test_a_byte_order_mark_and_more_columns_do_no_harm(tmp_path: Path) -> None:
             otto((1, [(1, "noon", "clicks")])),
             r"x\.jsonl has a line that is torn or",
         ),
-        ("otto", "x.jsonl", '{"session": 1}\n', r"1 of 1 rows of x\.jsonl have no time"),
-        ("otto", "x.jsonl", otto((None, [(1, MS, "clicks")])), r"1 of 1 rows .* have no session"),
+        ("otto", "x.jsonl", '{"session": 1}\n', r"x\.jsonl: 1 of 1 rows have no time"),
+        ("otto", "x.jsonl", otto((None, [(1, MS, "clicks")])), r"There are rows of x\.jsonl without a session"),
         ("otto", "x.jsonl", otto((1, [(1, MS // 1000, "carts")])), r"1547596800, which may be sec"),
         ("otto", "x.jsonl", "", r"x\.jsonl has no events"),
     ],

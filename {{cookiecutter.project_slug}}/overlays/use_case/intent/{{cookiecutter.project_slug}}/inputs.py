@@ -89,7 +89,7 @@ FEATURES: tuple[Feature, ...] = (
 NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
 SEQUENCE: tuple[str, ...] = NAMES[NAMES.index(PAIRS[0]) :]
 """Those that tell the order of events."""
-_DEFAULTS = {feature.name: feature.default for feature in FEATURES}
+_DEFAULTS = np.array([feature.default for feature in FEATURES], dtype=np.float32)
 
 
 def complete(known: Mapping[str, Array]) -> Array:
@@ -126,8 +126,9 @@ def complete(known: Mapping[str, Array]) -> Array:
     table = np.empty((len(columns["events"]), len(NAMES)), dtype=np.float32)
     for at, name in enumerate(NAMES):
         logs = name.endswith("_log")
-        values = np.log1p(columns[name.removesuffix("_log")]) if logs else columns[name]
-        table[:, at] = np.where(np.isnan(values), _DEFAULTS[name], values)
+        table[:, at] = np.log1p(columns[name.removesuffix("_log")]) if logs else columns[name]
+    unknown = np.isnan(table)
+    table[unknown] = np.broadcast_to(_DEFAULTS, table.shape)[unknown]
     return table
 
 

@@ -1,9 +1,9 @@
 """The SQL that turns raw tables into the rows of a snapshot.
 
 The browsing is read twice: once to see on which day each session began, and once to sort it. It
-takes less time than to keep so many texts in between. What is sorted are numbers: of a session the
-place (`rowid`) in the table of sessions, of a product the code in a type made of all of them; both
-have the order of the texts, which come back when a day is written.
+takes less time than to keep so many texts in between. What is sorted are numbers: of a session its
+place in the table of sessions (`rowid`, in the order of days and names), of a product a hash. Their
+texts come back when a day is written.
 """
 
 from .times import USUAL
@@ -18,38 +18,21 @@ KNOWN_WORDS = {
 
 ANY_WORDS = dict.fromkeys(KNOWN_WORDS, "VARCHAR")
 
-GROUPS = f"""
-CREATE TABLE groups AS
-SELECT
-    session,
-    sku,
-    grouping(session) = 0 AS of_session,
-    count(*) AS rows,
-    count(time) AS timed,
-    count(*) FILTER ({USUAL}) AS usual,
-    min(time) AS first,
-    max(time) AS last
-FROM (
-    SELECT session, sku, time FROM ({{browsing}})
-    UNION ALL
-    SELECT session, NULL, time FROM searches
-)
-GROUP BY GROUPING SETS ((session), (sku))
-"""
-"""The sessions, and the products, each once."""
-
 SESSIONS = f"""
 CREATE TABLE sessions AS
-SELECT session, hash(session) AS key, first // {DAY_MS} AS day
-FROM groups
-WHERE of_session
+SELECT session, hash(session) AS key, min(time) // {DAY_MS} AS day
+FROM (
+    SELECT session, time FROM ({{browsing}})
+    UNION ALL
+    SELECT session, time FROM searches
+)
+GROUP BY session
 ORDER BY day, session
 """
 
-SKUS = """
-CREATE TYPE skus AS ENUM (
-    SELECT sku FROM groups WHERE NOT of_session AND sku IS NOT NULL ORDER BY sku
-)
+OF_SESSIONS = """
+SELECT count(*), count(DISTINCT key), count(*) FILTER (session IS NULL OR session = '')
+FROM sessions
 """
 
 SAME = {True: "sessions.key = hash(events.session)", False: "sessions.session = events.session"}
@@ -62,7 +45,7 @@ SELECT
     time,
     event_type::{event_types} AS event_type,
     product_action::{actions} AS product_action,
-    sku::skus AS sku
+    CASE WHEN sku IS NOT NULL THEN hash(sku) END AS sku
 FROM ({browsing}) AS events JOIN sessions ON {same}
 ORDER BY ALL NULLS FIRST
 """
@@ -74,6 +57,28 @@ FROM searches AS events JOIN sessions ON {same}
 ORDER BY ALL NULLS FIRST
 """
 
+TIMES = f"""
+SELECT count(*), count(time), count(*) FILTER ({USUAL}), min(time), max(time) FROM {{table}}
+"""
+
+SKUS = """
+CREATE TABLE skus AS
+SELECT hash(sku) AS key, any_value(sku) AS sku FROM catalog WHERE sku IS NOT NULL GROUP BY key
+"""
+
+NEW_KEYS = """
+CREATE TABLE new_keys AS
+SELECT DISTINCT sku AS key FROM browsing WHERE sku NOT IN (SELECT key FROM skus)
+"""
+
+NEW_SKUS = """
+INSERT INTO skus
+SELECT hash(sku) AS key, any_value(sku) FROM ({browsing}) AS events
+WHERE sku IS NOT NULL AND hash(sku) IN (FROM new_keys)
+GROUP BY key
+"""
+"""Products that the catalogue lacks."""
+
 DAYS = "SELECT day, min(rowid), max(rowid) FROM sessions GROUP BY day ORDER BY day"
 
 BROWSING_OF_DAY = """
@@ -81,9 +86,11 @@ SELECT
     sessions.session AS session_id_hash,
     event_type,
     product_action,
-    sku::VARCHAR AS product_sku_hash,
+    skus.sku AS product_sku_hash,
     time AS server_timestamp_epoch_ms
-FROM browsing JOIN sessions ON sessions.rowid = browsing.session
+FROM browsing
+JOIN sessions ON sessions.rowid = browsing.session
+LEFT JOIN skus ON skus.key = browsing.sku
 WHERE browsing.session BETWEEN {first} AND {last} AND sessions.day = {day}
 """
 

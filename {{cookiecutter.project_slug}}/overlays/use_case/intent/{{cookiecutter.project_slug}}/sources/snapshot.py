@@ -74,7 +74,9 @@ def write(
     Raises:
         UserError: The tables are not what they should be.
     """
-    _sort(connection, _read(connection, raw, say), say)
+    browsing = _read(connection, raw)
+    same = _sessions(connection, raw, browsing)
+    _sort(connection, raw, browsing, same, say)
     days = connection.execute(queries.DAYS).fetchall()
     try:
         rows = _write_days(connection, days, folder)
@@ -87,43 +89,58 @@ def write(
     return {"newest": _date(days[-1]), "rows": rows}
 
 
-def _read(connection: "DuckDBPyConnection", raw: Raw, say: Callable[[str], object]) -> str:
-    """Read everything but the browsing's details, and check it; returns SQL of the browsing."""
-    connection.execute("SET preserve_insertion_order = false")
+def _read(connection: "DuckDBPyConnection", raw: Raw) -> str:
+    """Read searches and catalogue; returns SQL of the browsing that is as fast the second time."""
     connection.execute(f"CREATE TABLE searches AS {raw.search}")
     connection.execute(f"CREATE TABLE catalog AS {raw.catalog}")
-    searches = times.check(connection, times.SEARCHES, "the search table")
-    browsing = raw.browsing
-    if raw.costly:
-        connection.execute(f"CREATE TABLE made AS {browsing}")
-        browsing = "FROM made"
-    connection.execute(queries.GROUPS.format(browsing=browsing))
-    rows = times.check(connection, times.GROUPS, raw.origin, others=searches)
-    if not rows:
-        raise UserError(f"{raw.origin} has no events.")
-    say(f"Read {rows:,} events.")
-    return browsing
+    if not raw.costly:
+        return raw.browsing
+    connection.execute(f"CREATE TABLE made AS {raw.browsing}")
+    return "FROM made"
 
 
-def _sort(connection: "DuckDBPyConnection", browsing: str, say: Callable[[str], object]) -> None:
+def _sessions(connection: "DuckDBPyConnection", raw: Raw, browsing: str) -> str:
+    """Make the table of sessions; returns SQL that says whether an event is of one."""
+    connection.execute(queries.SESSIONS.format(browsing=browsing))
+    sessions, keys, nameless = connection.execute(queries.OF_SESSIONS).fetchall()[0]
+    if nameless:
+        raise UserError(f"There are rows of {raw.origin} without a session; each needs one.")
+    return queries.SAME[sessions == keys]
+
+
+def _sort(
+    connection: "DuckDBPyConnection",
+    raw: Raw,
+    browsing: str,
+    same: str,
+    say: Callable[[str], object],
+) -> None:
     import duckdb
 
-    connection.execute("SET preserve_insertion_order = true")
-    connection.execute(queries.SESSIONS)
-    connection.execute(queries.SKUS)
-    connection.execute("DROP TABLE groups")
-    sessions, keys = connection.execute(
-        "SELECT count(*), count(DISTINCT key) FROM sessions"
-    ).fetchall()[0]
-    same = queries.SAME[sessions == keys]
     connection.execute(queries.SEARCH.format(same=same))
-    query = queries.BROWSING.format_map
+    _check_times(connection, "search", "the search table")
+    query, given = queries.BROWSING, {"browsing": browsing, "same": same}
     try:
-        connection.execute(query({"browsing": browsing, "same": same, **queries.KNOWN_WORDS}))
+        connection.execute(query.format(**given, **queries.KNOWN_WORDS))
     except duckdb.ConversionException:
         # There is an unusual word: texts take longer.
-        connection.execute(query({"browsing": browsing, "same": same, **queries.ANY_WORDS}))
-    say(f"Sorted them into {sessions:,} sessions.")
+        connection.execute(query.format(**given, **queries.ANY_WORDS))
+    rows = _check_times(connection, "browsing", raw.origin)
+    if not rows:
+        raise UserError(f"{raw.origin} has no events.")
+    connection.execute(queries.SKUS)
+    (new,) = connection.execute(queries.NEW_KEYS).fetchall()[0]
+    if new:
+        connection.execute(queries.NEW_SKUS.format(browsing=browsing))
+    say(f"Read and sorted {rows:,} events.")
+
+
+def _check_times(connection: "DuckDBPyConnection", table: str, origin: str) -> int:
+    """The number of a table's rows, if all times are as they should be."""
+    found = connection.execute(queries.TIMES.format(table=table)).fetchall()[0]
+    if wrong := times.wrong(*found):
+        raise UserError(f"{origin}: {wrong}")
+    return int(found[0])
 
 
 def _write_days(connection: "DuckDBPyConnection", days: list[Day], folder: Path) -> dict[str, int]:
