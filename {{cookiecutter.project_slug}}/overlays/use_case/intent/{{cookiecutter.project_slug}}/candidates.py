@@ -122,7 +122,7 @@ CANDIDATES: tuple[Candidate, ...] = (
         ),
         _extra_trees,
     ),
-    Candidate("logistic_regression", 1, settings(C=[0.003, 0.03, 0.3]), _logistic_regression),
+    Candidate("logistic_regression", 1, settings(C=[0.3, 0.03, 0.003]), _logistic_regression),
 )  # fmt: skip
 
 
