@@ -14,8 +14,8 @@ from metaflow import (
 import {{ cookiecutter.project_slug }}  # noqa: F401 - ships the package with the flow's code
 from {{ cookiecutter.project_slug }}.mlops.policy import policy
 
-KEPT = ["checks", "data_part", "frame", "lookup", "parts", "snapshot"]
-"""What is the same for every candidate."""
+KEPT = ["checks", "data_part", "frame", "lookup", "snapshot"]
+"""What no candidate reads, and so is the same for every one of them."""
 
 
 @policy
@@ -106,6 +106,7 @@ class TrainFlow(FlowSpec):
         failures = {task.input: task.failure.exception for task in inputs if task.failure}
         self.competition = selection.competition(results, failures)
         self.merge_artifacts(inputs, include=KEPT)
+        self.parts = inputs[0].parts  # who reads it keeps it in other bytes than who was killed
         self.competition["periods"] = self.parts.periods
         self.candidates_part = cards.candidates(self.competition, metrics.PRIMARY)
         running.attach(cards.page(f"Candidates of run {current.run_id}", self.candidates_part))

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from copies import command, compete, copy, gone, here, trust
+from copies import ROOT, command, compete, copy, gone, here, trust
 
 from {{ cookiecutter.project_slug }}.mlops import store
 
@@ -36,7 +36,7 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = project / "config" / "local.toml"
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "store"
     settings.write_text(settings.read_text().replace('root = "store"', f'root = "{elsewhere}"'))
-    (project / ".gitignore").write_text(".metaflow/\n__pycache__/\n")
+    shutil.copy(ROOT / ".gitignore", project)
     (project / "uv.lock").write_text("version = 1\n")
     git(project, "init", "--quiet")
     commit(project)
@@ -111,9 +111,8 @@ def test_when_it_is_interrupted_nothing_is_left(
         text=True,
     )
     assert started.stdout
-    task = None
-    while task is None:
-        task = re.search(r"validate_data/.*pid (\d+)", started.stdout.readline())
+    tasks = (re.search(r"validate_data/.*pid (\d+)", line) for line in started.stdout)
+    task = next(filter(None, tasks))
     started.send_signal(ending)
     started.communicate()
     assert started.returncode == 130

@@ -51,6 +51,16 @@ def test_a_bundle_is_read_with_numpy_and_onnxruntime_alone(
     np.testing.assert_allclose(answers, bundle.predict(made["served"]["onnx"], features))
 
 
+def test_the_order_of_a_set_is_not_in_the_bytes(made: dict[str, Any]) -> None:
+    """skl2onnx keeps the operators' domains in a set: their order is that of the process."""
+    import onnx
+
+    graph = onnx.load_from_string(made["served"]["onnx"])
+    domains = [each.domain for each in graph.opset_import]
+    assert len(domains) > 1
+    assert domains == sorted(domains)
+
+
 def test_the_difference_is_that_of_the_worst_row(made: dict[str, Any]) -> None:
     rows = np.zeros((3, len(training.COLUMNS)), dtype=np.float32)
     answers = bundle.predict(made["served"]["onnx"], rows)

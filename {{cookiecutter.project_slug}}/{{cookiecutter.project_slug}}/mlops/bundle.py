@@ -40,6 +40,7 @@ def to_onnx(estimator: Any, inputs: int) -> bytes:
     )
     if classifies:
         graph = _of_class_one(graph)
+    graph.opset_import.sort(key=lambda each: each.domain)  # it comes in the order of a set
     return bytes(graph.SerializeToString())
 
 
