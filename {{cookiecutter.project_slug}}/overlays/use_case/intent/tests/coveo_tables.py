@@ -32,11 +32,11 @@ BROWSING = [
     ("early", "event_product", "purchase", "p2", MS + 1, "u2"),
     ("midnight", "pageview", "", "", MS - 1000, "u3"),
     ("midnight", "pageview", "", "", MS, "u4"),
-    ("early", "event_product", "detail", "p2", MS, "u2"),
+    ("early", "event_product", "add", "p2", MS, "u2"),
     ("midnight", "event_product", "detail", "p1", MS, "u4"),
     ("late", "pageview", "", "", MS + 40_000_000, "u1"),
 ]
-"""Three sessions of which one crosses midnight; the rows are not in order."""
+"""Three sessions, of which two fill a cart and one of them crosses midnight; not in order."""
 
 
 def write(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from {{ cookiecutter.project_slug }} import data
 from {{ cookiecutter.project_slug }}.errors import UserError
-from {{ cookiecutter.project_slug }}.sources import coveo, queries, snapshot
+from {{ cookiecutter.project_slug }}.sources import coveo, snapshot
 from {{ cookiecutter.project_slug }}.warehouse import Warehouse
 
 Row = tuple[Any, ...]
@@ -37,9 +37,10 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_a_day_has_its_file_and_a_session_the_day_on_which_it_began(tmp_path: Path) -> None:
     said = collected(write(tmp_path / "in"), tmp_path / "out")
-    days = ("2019-01-15", "2019-01-16", "2019-01-18")
+    days = ("2019-01-15", "2019-01-16")
     assert names(tmp_path / "out") == {
         "catalog.parquet",
+        "days.parquet",
         *(f"{kind}-{day}.parquet" for kind in ("browsing", "search") for day in days),
     }
     assert rows(tmp_path / "out" / "browsing-2019-01-15.parquet") == [
@@ -49,26 +50,30 @@ def test_a_day_has_its_file_and_a_session_the_day_on_which_it_began(tmp_path: Pa
         ("midnight", "event_product", "add", "p1", MS + 5000),
     ]
     assert rows(tmp_path / "out" / "browsing-2019-01-16.parquet") == [
-        ("early", "event_product", "detail", "p2", MS),
+        ("early", "event_product", "add", "p2", MS),
         ("early", "event_product", "purchase", "p2", MS + 1),
-        ("late", "pageview", None, None, MS + 40_000_000),
-        ("late", "pageview", None, None, MS + 40_000_000),
     ]
-    assert rows(tmp_path / "out" / "browsing-2019-01-18.parquet") == []
-    assert said["newest"] == "2019-01-18"
-    assert said["rows"] == {"browsing": 8, "search": 3, "catalog": 2}
+    assert said["newest"] == "2019-01-16"
+    assert said["rows"] == {"browsing": 6, "search": 2, "catalog": 2}
 
 
-def test_a_search_keeps_two_numbers_and_its_session_one_day(tmp_path: Path) -> None:
+def test_sessions_that_fill_no_cart_are_counted(tmp_path: Path) -> None:
+    """The order: day, sessions, events (searches, too), the longest's, events of products."""
+    collected(write(tmp_path / "in"), tmp_path / "out")
+    assert rows(tmp_path / "out" / "days.parquet") == [
+        ("2019-01-15", 1, 6, 6, 2),
+        ("2019-01-16", 2, 4, 2, 2),
+        ("2019-01-18", 1, 1, 1, 0),
+    ]
+
+
+def test_a_search_keeps_a_number_and_its_session_one_day(tmp_path: Path) -> None:
     collected(write(tmp_path / "in"), tmp_path / "out")
     assert rows(tmp_path / "out" / "search-2019-01-15.parquet") == [
-        ("midnight", MS - 500, 0, 3),
-        ("midnight", MS + 1000, 2, 2),
+        ("midnight", MS - 500, 0),
+        ("midnight", MS + 1000, 2),
     ]
     assert rows(tmp_path / "out" / "search-2019-01-16.parquet") == []
-    assert rows(tmp_path / "out" / "search-2019-01-18.parquet") == [
-        ("searcher", MS + 2 * 86_400_000, 1, 1)
-    ]
 
 
 def test_a_search_before_midnight_begins_a_session(tmp_path: Path) -> None:
@@ -78,7 +83,7 @@ def test_a_search_before_midnight_begins_a_session(tmp_path: Path) -> None:
         *["early"] * 2,
         *["midnight"] * 4,
     ]
-    assert rows(tmp_path / "out" / "search-2019-01-15.parquet") == [("early", MS - 60_000, 0, 0)]
+    assert rows(tmp_path / "out" / "search-2019-01-15.parquet") == [("early", MS - 60_000, 0)]
 
 
 def test_the_catalogue_has_a_row_a_sku(tmp_path: Path) -> None:
@@ -114,7 +119,6 @@ def test_the_columns_are_typed(tmp_path: Path) -> None:
             ("session_id_hash", "VARCHAR"),
             ("server_timestamp_epoch_ms", "BIGINT"),
             ("clicks", "INTEGER"),
-            ("shown", "INTEGER"),
         ],
         "catalog": [
             ("product_sku_hash", "VARCHAR"),
@@ -131,18 +135,6 @@ def test_what_is_said_of_a_snapshot(tmp_path: Path) -> None:
     assert said["licence"].startswith("not stated; Coveo's own data set is for research only")
     (directory / "LICENCE.txt").write_text("Free")
     assert collected(directory, tmp_path / "two")["licence"] == "see LICENCE.txt beside the files"
-
-
-def test_sessions_whose_keys_are_equal_are_told_apart(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    directory = write(tmp_path / "in")
-    collected(directory, tmp_path / "one")
-    equal = queries.SESSIONS.replace("hash(session)", "7")
-    assert equal != queries.SESSIONS
-    monkeypatch.setattr(queries, "SESSIONS", equal)
-    collected(directory, tmp_path / "two")
-    assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
 
 @pytest.mark.parametrize("known", [0, 1, 2])
@@ -190,7 +182,7 @@ def test_neither_threads_nor_memory_change_a_byte(tmp_path: Path) -> None:
     duckdb.execute(f"""
         COPY (
             SELECT sha256((i // 7)::VARCHAR) AS session_id_hash, 'pageview' AS event_type,
-                CASE WHEN i % 3 = 0 THEN 'detail' END AS product_action,
+                CASE WHEN i % 7 = 0 THEN 'add' WHEN i % 3 = 0 THEN 'detail' END AS product_action,
                 CASE WHEN i % 3 = 0 THEN sha256((i % 99)::VARCHAR) END AS product_sku_hash,
                 {MS} + hash(i) % 300_000_000 AS server_timestamp_epoch_ms
             FROM range(400_000) r(i)
@@ -231,7 +223,13 @@ events = st.lists(
 @given(events=events)
 def test_no_event_is_lost_or_made_up(events: list[Row], tmp_path_factory: Any) -> None:
     folder = tmp_path_factory.mktemp("any")
-    collected(write(folder / "in", browsing=events, search=[]), folder / "out")
+    write(folder / "in", browsing=events, search=[])
+    filling = {row[0] for row in events if row[2] == "add"}
+    if not filling:
+        with pytest.raises(UserError, match="no session that adds something to the cart, among"):
+            collected(folder / "in", folder / "out")
+        return
+    collected(folder / "in", folder / "out")
     began = {row[0]: min(other[4] for other in events if other[0] == row[0]) for row in events}
     found = {
         day: rows(folder / "out" / f"browsing-{day}.parquet")
@@ -239,7 +237,7 @@ def test_no_event_is_lost_or_made_up(events: list[Row], tmp_path_factory: Any) -
         if f"browsing-{day}.parquet" in names(folder / "out")
     }
     assert sorted(str(row) for kept in found.values() for row in kept) == sorted(
-        str((*(value or None for value in row[:4]), row[4])) for row in events
+        str((*(value or None for value in row[:4]), row[4])) for row in events if row[0] in filling
     )
     for day, kept in found.items():
         assert kept
@@ -273,7 +271,7 @@ def test_the_sample_is_made_once_and_anew_by_other_code(
     sample(elsewhere / "two", sessions=5, seed=3, written="parquet")
     assert asked == [(5, 3, "parquet")]
     assert said["source"] == "sample: 5 made-up sessions of seed 3"
-    assert said["rows"]["browsing"] == 8
+    assert said["rows"]["browsing"] == 6
     (cached,) = (elsewhere / ".cache/made-up").iterdir()
     assert cached.name == "5-3-parquet"
     (cached / "made-by.txt").write_text("older code")
@@ -282,8 +280,8 @@ def test_the_sample_is_made_once_and_anew_by_other_code(
 
 
 def test_made_up_sessions_are_collected_the_same_from_csv_and_parquet(elsewhere: Path) -> None:
-    said = sample(elsewhere / "one", sessions=300, written="csv")
-    sample(elsewhere / "two", sessions=300, written="parquet")
+    said = sample(elsewhere / "one", sessions=3000, written="csv")
+    sample(elsewhere / "two", sessions=3000, written="parquet")
     assert said["rows"]["browsing"] > 1000
     assert said["newest"] > "2019-03-01"
     assert contents(elsewhere / "one-out") == contents(elsewhere / "two-out")

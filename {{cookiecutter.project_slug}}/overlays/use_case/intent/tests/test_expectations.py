@@ -51,11 +51,13 @@ def broken(views: dict[str, pd.DataFrame], rows: dict[str, int] | None = None) -
 def test_days_and_totals_are_added_up_from_the_files(snapshot: Path) -> None:
     views = expectations.views(data.read(snapshot))
     days, (totals,) = views["days"], views["totals"].to_dict("records")
-    assert days["sessions"].to_dict() == {"2019-01-15": 1, "2019-01-16": 2}
+    assert days["sessions"].to_dict() == {"2019-01-15": 1, "2019-01-16": 2, "2019-01-18": 1}
+    assert days["carts"].to_list() == [1, 1, 0]
+    assert days["cart_share"].to_list() == [1, 0.5, 0]
+    assert days["since_previous"].to_list()[1:] == [1, 2]
     assert days["misplaced"].sum() == 0
-    assert (totals["carts"], totals["purchases"]) == (1, 0)
-    assert totals["browsing"] == len(coveo_tables.BROWSING)
-    assert totals["search"] == len(coveo_tables.SEARCH)
+    assert (totals["carts"], totals["purchases"]) == (2, 1)
+    assert (totals["browsing"], totals["search"], totals["catalog"]) == (6, 2, 2)
     assert totals["catalogued_share"] == 1
 
 

@@ -237,7 +237,7 @@ def test_serving_makes_what_training_made(warehouse: Warehouse) -> None:
 
 
 def _told(path: Path) -> list[Any]:
-    rows = pd.read_parquet(path).drop(columns=["event_type", "shown"], errors="ignore")
+    rows = pd.read_parquet(path).drop(columns=["event_type"], errors="ignore")
     return list(rows.astype(object).where(rows.notna(), None).itertuples(index=False, name=None))
 
 

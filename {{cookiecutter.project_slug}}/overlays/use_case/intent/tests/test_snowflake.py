@@ -63,8 +63,8 @@ def _as_on_duckdb(made: Warehouse, tmp_path: Path) -> Warehouse:
 
 def test_snowflake_counts_what_duckdb_counts(first: Warehouse, tmp_path: Path) -> None:
     other = _as_on_duckdb(first, tmp_path)
-    assert len(first.features()) > 500
-    pd.testing.assert_frame_equal(first.features(), other.features(), check_exact=True)
+    assert len(visits.table(first)) > 500
+    pd.testing.assert_frame_equal(visits.table(first), visits.table(other), check_exact=True)
     assert first.catalog() == other.catalog()
     assert first.examples() == other.examples() != []
 
@@ -85,7 +85,7 @@ def test_a_later_snapshot_brings_and_computes_its_new_days(
     assert sorted(put) == sorted(
         f"{kind}-{day}.parquet" for kind in ("browsing", "search") for day in (changed, LATER)
     )
-    found, expected = second.features(), _as_on_duckdb(second, tmp_path).features()
+    found, expected = visits.table(second), visits.table(_as_on_duckdb(second, tmp_path))
     of_same = found["day"] == same
     assert (found.loc[of_same, "clicks"] == 1000).all()
     found.loc[of_same, "clicks"] = expected.loc[of_same, "clicks"]
@@ -151,8 +151,8 @@ def test_a_build_that_failed_is_begun_again(
         with pytest.raises(UserError, match="features"):
             made.build()
     assert list((made.folder / "derived").iterdir()) == []
-    expected = _as_on_duckdb(made, tmp_path).features()
-    pd.testing.assert_frame_equal(made.features(), expected)
+    expected = visits.table(_as_on_duckdb(made, tmp_path))
+    pd.testing.assert_frame_equal(visits.table(made), expected)
 
 
 @contextmanager

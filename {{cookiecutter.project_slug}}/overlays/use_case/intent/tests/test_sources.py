@@ -3,7 +3,6 @@
 import gzip
 import json
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -52,28 +51,33 @@ def otto(*sessions: tuple[Any, list[Row]]) -> str:
 
 def test_otto_is_cut_where_half_an_hour_is_empty(tmp_path: Path) -> None:
     events = [(7, MS, "clicks"), (7, MS + GAP, "carts"), (8, MS + GAP, "clicks")]
-    later = [(9, MS + 2 * GAP + 1, "orders"), (9, MS + 9 * GAP, "swipes")]
-    (tmp_path / "train.jsonl").write_text(otto((1, [*later, *events]), (10, [(7, MS, "clicks")])))
+    later = [(9, MS + 2 * GAP + 1, "carts"), (9, MS + 2 * GAP + 2, "orders")]
+    last = [(9, MS + 9 * GAP, "swipes"), (9, MS + 9 * GAP + 1, "carts")]
+    (tmp_path / "train.jsonl").write_text(
+        otto((1, [*last, *later, *events]), (10, [(7, MS, "carts")]))
+    )
     said = collected(tmp_path, tmp_path / "out", format="otto")
     assert browsing(tmp_path / "out") == [
         ("1-0", "detail", "7", MS),
         ("1-0", "add", "7", MS + GAP),
         ("1-0", "detail", "8", MS + GAP),
-        ("1-1", "purchase", "9", MS + 2 * GAP + 1),
+        ("1-1", "add", "9", MS + 2 * GAP + 1),
+        ("1-1", "purchase", "9", MS + 2 * GAP + 2),
         ("1-2", "swipes", "9", MS + 9 * GAP),
-        ("10-0", "detail", "7", MS),
+        ("1-2", "add", "9", MS + 9 * GAP + 1),
+        ("10-0", "add", "7", MS),
     ]
     assert catalog(tmp_path / "out") == []
-    assert said["rows"] == {"browsing": 6, "search": 0, "catalog": 0}
+    assert said["rows"] == {"browsing": 8, "search": 0, "catalog": 0}
     assert said["licence"] == "not stated; OTTO's own data set is licensed CC BY 4.0"
 
 
 def test_otto_of_another_name_is_read_unless_there_is_a_train_file(tmp_path: Path) -> None:
-    (tmp_path / "b.jsonl").write_text(otto((1, [(7, MS, "clicks")])))
-    (tmp_path / "a.jsonl").write_text(otto((2, [(7, MS, "clicks")])))
+    (tmp_path / "b.jsonl").write_text(otto((1, [(7, MS, "carts")])))
+    (tmp_path / "a.jsonl").write_text(otto((2, [(7, MS, "carts")])))
     collected(tmp_path, tmp_path / "one", format="otto")
     assert [row[0] for row in browsing(tmp_path / "one")] == ["1-0", "2-0"]
-    (tmp_path / "train.jsonl").write_text(otto((3, [(7, MS, "clicks")])))
+    (tmp_path / "train.jsonl").write_text(otto((3, [(7, MS, "carts")])))
     collected(tmp_path, tmp_path / "two", format="otto")
     assert [row[0] for row in browsing(tmp_path / "two")] == ["3-0"]
 
@@ -82,26 +86,18 @@ def test_real_sessions_of_otto(real_otto: Path, tmp_path: Path) -> None:
     said = collected(real_otto, tmp_path / "out", format="otto")
     found = browsing(tmp_path / "out")
     lines = [json.loads(line) for line in (real_otto / "train.jsonl").read_text().splitlines()]
-    given = [
-        (str(line["session"]), event["type"], str(event["aid"]), event["ts"])
-        for line in lines
-        for event in line["events"]
-    ]
     words = {"clicks": "detail", "carts": "add", "orders": "purchase"}
-    assert len(given) > 800
-    assert sorted((row[0].split("-")[0], *row[1:]) for row in found) == sorted(
-        (session, words[kind], sku, time) for session, kind, sku, time in given
-    )
-    times: dict[str, list[int]] = {}
-    for session, _, _, time in found:
-        times.setdefault(session, []).append(time)
-    assert len(times) > len(lines)
-    for session, known in times.items():
-        gaps = [after - before for before, after in pairwise(known)]
-        assert all(gap <= GAP for gap in gaps)
-        visitor, number = session.split("-")
-        if number != "0":
-            assert known[0] - times[f"{visitor}-{int(number) - 1}"][-1] > GAP
+    visits: dict[str, list[Row]] = {}
+    for line in lines:
+        number, before = 0, None
+        for event in sorted(line["events"], key=lambda each: each["ts"]):
+            number += before is not None and event["ts"] - before > GAP
+            before, name = event["ts"], f"{line['session']}-{number}"
+            row = (name, words[event["type"]], str(event["aid"]), before)
+            visits.setdefault(name, []).append(row)
+    filling = [rows for rows in visits.values() if any(row[1] == "add" for row in rows)]
+    assert len(visits) > len(lines) and 5 < len(filling) < len(visits)
+    assert sorted(found) == sorted(row for rows in filling for row in rows)
     assert said["licence"] == "see ATTRIBUTION.txt beside the files"
 
 
@@ -109,7 +105,7 @@ HEADER = (
     "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session"
 )
 MONTH = f"""{HEADER}
-2019-10-01 00:00:00 UTC,view,1,2053,electronics.smartphone,xiaomi,489.07,5,s-a
+2019-10-01 00:00:00 UTC,cart,1,2053,electronics.smartphone,xiaomi,489.07,5,s-a
 2019-10-01 23:59:59 UTC,cart,2,2054,,,0.0,5,s-b
 2019-10-02 00:00:10 UTC,remove_from_cart,2,2054,,,35.5,5,s-b
 2019-10-02 00:00:20 UTC,purchase,2,2054,,,33.5,5,s-b
@@ -120,18 +116,18 @@ MONTH = f"""{HEADER}
 
 def test_rees46_has_sessions_and_tells_of_a_catalogue(tmp_path: Path) -> None:
     (tmp_path / "2019-Oct.csv").write_text(MONTH)
-    more = "2019-11-01 00:00:00 UTC,view,1,2053,electronics.smartphone,xiaomi,9.5,5,s-c"
+    more = "2019-11-01 00:00:00 UTC,cart,1,2053,electronics.smartphone,xiaomi,9.5,5,s-c"
     (tmp_path / "2019-Nov.csv").write_text(f"{HEADER}\n{more}\n")
     said = collected(tmp_path, tmp_path / "out", format="rees46")
     began = 1_569_888_000_000
     day = 86_400_000
     assert browsing(tmp_path / "out") == [
-        ("s-a", "detail", "1", began),
+        ("s-a", "add", "1", began),
         ("s-a", "wish", "4", began + day + 30_000),
         ("s-b", "add", "2", began + day - 1000),
         ("s-b", "remove", "2", began + day + 10_000),
         ("s-b", "purchase", "2", began + day + 20_000),
-        ("s-c", "detail", "1", began + 31 * day),
+        ("s-c", "add", "1", began + 31 * day),
     ]
     assert catalog(tmp_path / "out") == [
         ("1", "electronics/smartphone", 6),
@@ -144,7 +140,7 @@ def test_rees46_has_sessions_and_tells_of_a_catalogue(tmp_path: Path) -> None:
 
 
 def test_a_price_bucket_is_a_tenth_of_the_products(tmp_path: Path) -> None:
-    lines = [f"2019-10-01 00:00:00 UTC,view,{n:02},1,,,{n}.5,5,s" for n in range(100)]
+    lines = [f"2019-10-01 00:00:00 UTC,cart,{n:02},1,,,{n}.5,5,s" for n in range(100)]
     (tmp_path / "x.csv").write_text("\n".join([HEADER, *lines, ""]))
     collected(tmp_path, tmp_path / "out", format="rees46")
     buckets = [row[2] for row in catalog(tmp_path / "out")]
@@ -155,18 +151,20 @@ def test_a_price_bucket_is_a_tenth_of_the_products(tmp_path: Path) -> None:
 def test_retailrocket_is_cut_where_half_an_hour_is_empty(tmp_path: Path) -> None:
     rows = [
         f"{MS + GAP + 1},1,addtocart,10,",
-        f"{MS},1,view,10,",
+        f"{MS},1,addtocart,10,",
         f"{MS + GAP + 2},1,transaction,10,77",
         f"{MS + 1},2,view,11,",
+        f"{MS + 2},2,addtocart,11,",
     ]
     text = "\n".join(["timestamp,visitorid,event,itemid,transactionid", *rows, ""])
     (tmp_path / "events.csv").write_text(text)
     collected(tmp_path, tmp_path / "out", format="retailrocket")
     assert browsing(tmp_path / "out") == [
-        ("1-0", "detail", "10", MS),
+        ("1-0", "add", "10", MS),
         ("1-1", "add", "10", MS + GAP + 1),
         ("1-1", "purchase", "10", MS + GAP + 2),
         ("2-0", "detail", "11", MS + 1),
+        ("2-0", "add", "11", MS + 2),
     ]
     assert catalog(tmp_path / "out") == []
 
@@ -181,7 +179,7 @@ def test_lists_of_skus_may_be_lists(tmp_path: Path) -> None:
         ) TO '{tmp_path}/search_train.parquet'""")
     collected(tmp_path, tmp_path / "out")
     path = tmp_path / "out" / "search-2019-01-16.parquet"
-    assert duckdb.execute(f"FROM '{path}'").fetchall() == [("early", MS, 0, 2)]
+    assert duckdb.execute(f"FROM '{path}'").fetchall() == [("early", MS, 0)]
 
 
 def replaced(old: bytes, new: bytes) -> Callable[[Path], None]:
@@ -293,6 +291,11 @@ WRONG: list[tuple[str, Callable[[Path], object], str]] = [
     ),
     ("browsing_train", empty, r"browsing_train\.csv lacks the column session_id_hash, event_type"),
     ("browsing_train", only_a_header, r"browsing_train\.csv has no events"),
+    (
+        "browsing_train",
+        lambda path: path.write_bytes(path.read_bytes().replace(b",add,", b",detail,")),
+        r"browsing_train\.csv has no session that adds something to the cart, among 4: only from",
+    ),
     (
         "browsing_train",
         torn,

@@ -79,7 +79,7 @@ def test_sql_counts_what_python_counts(first: Warehouse) -> None:
     wanted = pd.DataFrame(
         [expected[key] for key in index], index, ["purchased", *COUNTED], dtype="float64"
     )
-    found = first.features().set_index(["session_id", "after"])
+    found = visits.table(first).set_index(["session_id", "after"])
     pd.testing.assert_frame_equal(found[wanted.columns].astype("float64"), wanted, check_exact=True)
     assert len(found) > 3000
     assert 0.1 < wanted["purchased"].mean() < 0.9
@@ -90,11 +90,11 @@ def test_sql_counts_what_python_counts(first: Warehouse) -> None:
 
 
 def test_rows_are_by_day_session_and_events(first: Warehouse) -> None:
-    found = first.features()
+    found = visits.table(first)
     keys = found[["day", "session_id", "after"]]
     pd.testing.assert_frame_equal(keys, keys.sort_values(list(keys), ignore_index=True))
     assert (found["day"] == found["session_id"].str[:10]).all()
-    last = first.features(newest=100)["session_id"].unique()
+    last = visits.table(first, newest=100)["session_id"].unique()
     assert list(last) == list(found["session_id"].unique()[-len(last) :])
     assert 50 < len(last) <= 100
 
@@ -104,7 +104,7 @@ def test_what_follows_the_first_purchase_changes_nothing(
 ) -> None:
     changed = visits.DAYS[1]
     before, after = (
-        made.features().query(f"day == '{changed}'").reset_index(drop=True)
+        visits.table(made).query(f"day == '{changed}'").reset_index(drop=True)
         for made in (first, second)
     )
     assert before["purchased"].sum() > 100
@@ -113,7 +113,7 @@ def test_what_follows_the_first_purchase_changes_nothing(
 
 def test_only_new_and_changed_days_are_computed(first: Warehouse, second: Warehouse) -> None:
     same, changed, gone = visits.DAYS
-    found = second.features()
+    found = visits.table(second)
     assert set(found["day"]) == {same, changed, LATER}
     assert gone not in set(found["day"])
     of_same = found["day"] == same
@@ -127,7 +127,7 @@ def test_only_new_and_changed_days_are_computed(first: Warehouse, second: Wareho
 def test_an_incremental_build_ends_as_a_full_one(second: Warehouse, tmp_path: Path) -> None:
     full = tmp_path / "second"
     shutil.copytree(second.folder, full, ignore=shutil.ignore_patterns("derived", "snapshot.json"))
-    found, expected = second.features(), Warehouse(full).features()
+    found, expected = visits.table(second), visits.table(Warehouse(full))
     of_same = found["day"] == visits.DAYS[0]
     found.loc[of_same, "clicks"] = expected.loc[of_same, "clicks"]
     pd.testing.assert_frame_equal(found, expected)
@@ -149,7 +149,7 @@ def test_a_product_that_is_known_otherwise_changes_the_days_that_met_it(
     visits.write(store / "fourth", days, catalog, previous="third")
     visits.write(tmp_path / "full", days, catalog)
     fourth = Warehouse(store / "fourth")
-    found = fourth.features()
+    found = visits.table(fourth)
     assert found.query("day == '2019-02-05'")["price"].tolist() == [3.0]
     with duckdb.connect(str(fourth.state), read_only=True) as connection:
         stale = connection.sql("select day from stale_days").fetchall()
@@ -206,7 +206,7 @@ def test_two_that_build_at_once_both_end_with_the_whole(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; "
         "from {{ cookiecutter.project_slug }}.warehouse import Warehouse; "
-        "print(len(Warehouse(Path(sys.argv[1])).features()))"
+        "print(sum(map(len, Warehouse(Path(sys.argv[1])).features())))"
     )
     both = [
         subprocess.Popen([sys.executable, "-c", code, folder], stdout=subprocess.PIPE, text=True)

@@ -11,6 +11,8 @@ from typing import Any
 import duckdb
 import pandas as pd
 
+from {{ cookiecutter.project_slug }}.warehouse import Warehouse
+
 SKUS = [f"sku-{number:02}" for number in range(30)] + ["Ä", "z"]
 CATALOG = {
     sku: [number % 10 + 1 if number % 3 else None, f"top-{number % 4}/low" if number % 5 else None]
@@ -96,8 +98,7 @@ def write(
                      "server_timestamp_epoch_ms"],
         )  # fmt: skip
         search = pd.DataFrame(
-            [(*row, 10) for row in made.search],
-            columns=["session_id_hash", "server_timestamp_epoch_ms", "clicks", "shown"],
+            made.search, columns=["session_id_hash", "server_timestamp_epoch_ms", "clicks"]
         )
         _parquet(browsing, BROWSING, folder / f"browsing-{date}.parquet")
         _parquet(search, SEARCH, folder / f"search-{date}.parquet")
@@ -116,9 +117,7 @@ BROWSING = (
     "session_id_hash::varchar, event_type::varchar, product_action::varchar, "
     "product_sku_hash::varchar, server_timestamp_epoch_ms::bigint"
 )
-SEARCH = (
-    "session_id_hash::varchar, server_timestamp_epoch_ms::bigint, clicks::integer, shown::integer"
-)
+SEARCH = "session_id_hash::varchar, server_timestamp_epoch_ms::bigint, clicks::integer"
 PRODUCTS = "product_sku_hash::varchar, category_hash::varchar, price_bucket::smallint"
 
 
@@ -160,3 +159,8 @@ def without_what_follows(made: Day) -> Day:
     search = [row for row in made.search if not later(*row[:2])]
     more = [(name, time + 3, 9) for name, time in bought.items()]
     return replace(made, browsing=[*browsing, *added], search=[*search, *more])
+
+
+def table(warehouse: Warehouse, newest: int | None = None) -> pd.DataFrame:
+    """The warehouse's features as one table."""
+    return pd.concat(warehouse.features(newest), ignore_index=True)

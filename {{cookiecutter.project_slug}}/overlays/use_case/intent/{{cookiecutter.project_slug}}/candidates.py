@@ -89,7 +89,7 @@ CANDIDATES: tuple[Candidate, ...] = (
         "gradient_boosting",
         3,
         settings(
-            n_estimators=[60], learning_rate=[0.1], max_depth=[3, 4], subsample=[0.2],
+            n_estimators=[60], learning_rate=[0.1], max_depth=[4], subsample=[0.2],
             max_features=[0.2], min_samples_leaf=[20],
         ),
         _gradient_boosting,
@@ -98,7 +98,7 @@ CANDIDATES: tuple[Candidate, ...] = (
         "xgboost_sequence",
         5,
         settings(
-            n_estimators=[200], learning_rate=[0.05], max_depth=[2, 3, 5], subsample=[0.7],
+            n_estimators=[200], learning_rate=[0.05], max_depth=[3, 5], subsample=[0.7],
             colsample_bytree=[0.4], min_child_weight=[20],
         ),
         _xgboost,
@@ -108,7 +108,7 @@ CANDIDATES: tuple[Candidate, ...] = (
         "xgboost",
         4,
         settings(
-            n_estimators=[200], learning_rate=[0.05], max_depth=[2, 3, 5], subsample=[0.7],
+            n_estimators=[200], learning_rate=[0.05], max_depth=[3, 5], subsample=[0.7],
             colsample_bytree=[0.4], min_child_weight=[20],
         ),
         _xgboost,

@@ -1,7 +1,8 @@
 """The raw events: where they come from, and how a snapshot of them is written and read.
 
-A snapshot has a file of browsing and one of searches for each UTC day on which sessions began, and
-the catalogue: the columns of Coveo's format that a model can learn from.
+A snapshot has the sessions that add something to the cart: a file of browsing and one of searches
+for each UTC day on which they began, and the catalogue, with the columns of Coveo's format that a
+model can learn from. Of all sessions it has a day's counts.
 """
 
 import hashlib
@@ -41,7 +42,7 @@ class Config(BaseModel):
 
 
 def collect(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Fill an empty folder: `browsing-<day>.parquet`, `search-<day>.parquet`, `catalog.parquet`.
+    """Fill an empty folder: a day's `browsing-` and `search-<day>.parquet`, `catalog`, `days`.
 
     The same input gives the same bytes, in whatever order its rows are. Everything is read and
     checked before the first file is written. A folder's `warehouse.json` says that its features are

@@ -12,8 +12,8 @@ with browsing as (
     select
         session_id_hash as session,
         server_timestamp_epoch_ms as time,
-        coalesce(product_action, '') as action,
-        cast(regexp_extract(filename, '(\\d{4}-\\d\\d-\\d\\d)\\.parquet$', 1) as date) as day
+        product_action as action,
+        regexp_extract(filename, '(\\d{4}-\\d\\d-\\d\\d)\\.parquet$', 1) as day
     from read_parquet($browsing, filename = true)
 ),
 sessions as (
@@ -21,8 +21,9 @@ sessions as (
         day,
         session,
         count(*) as events,
-        count(*) filter (action <> '') as product_events,
-        count(*) filter (action not in ('', 'detail', 'add', 'remove', 'purchase')) as unknown,
+        count(*) filter (
+            action not in ('', 'detail', 'add', 'remove', 'purchase')
+        ) as unknown,
         count(*) filter (
             time < epoch_ms(day::timestamp) or time >= epoch_ms(day::timestamp) + 172800000
         ) as misplaced,
@@ -30,21 +31,33 @@ sessions as (
         min(time) filter (action = 'purchase') as bought
     from browsing
     group by day, session
+),
+carts as (
+    select
+        day,
+        sum(events)::bigint as browsing,
+        sum(unknown)::bigint as unknown,
+        sum(misplaced)::bigint as misplaced,
+        count(*) filter (added <= coalesce(bought, added)) as carts,
+        count(*) filter (added <= bought) as purchases
+    from sessions
+    group by day
 )
 select
-    strftime(day, '%Y-%m-%d') as day,
-    count(*) as sessions,
-    sum(events)::bigint as events,
-    max(events) as longest,
-    sum(misplaced)::bigint as misplaced,
-    sum(events) / count(*) as events_a_session,
-    sum(product_events) / sum(events) as product_share,
-    sum(unknown) / sum(events) as unknown_share,
-    count(*) filter (added is not null and added <= coalesce(bought, added)) as carts,
-    count(*) filter (added <= bought) as purchases,
-    date_diff('day', lag(day) over (order by day), day) as since_previous
-from sessions
-group by day
+    day,
+    sessions,
+    events,
+    longest,
+    events / sessions as events_a_session,
+    product_events / events as product_share,
+    coalesce(browsing, 0) as browsing,
+    coalesce(unknown / browsing, 0) as unknown_share,
+    coalesce(misplaced, 0) as misplaced,
+    coalesce(carts, 0) as carts,
+    coalesce(purchases, 0) as purchases,
+    coalesce(carts, 0) / sessions as cart_share,
+    date_diff('day', lag(day::date) over (order by day), day::date) as since_previous
+from read_parquet($days) full join carts using (day)
 order by day
 """
 CATALOGUED = """
@@ -65,26 +78,27 @@ select
 def views(tables: Tables) -> dict[str, pd.DataFrame]:
     """What the snapshot's files show, added up.
 
-    `days`: one row a day on which sessions began, named by it: sessions, events, the longest
-    session, misplaced (events before that day or two days after it), carts (sessions with an add
-    before any purchase), purchases (of these), shares, and days since the day before.
+    `days`: one row a day on which sessions began, named by it: sessions, events, those of the
+    longest session, shares, days since the day before. Of the sessions in the snapshot, which fill
+    a cart: browsing (events), unknown_share (of them, without a known action), misplaced (of them,
+    before that day or two days after it), carts (sessions with an add before any purchase), and
+    purchases (of these).
     `totals`: one row: rows of each table, carts, purchases, the share of carts that are bought, and
     that of products in use that the catalogue has (null where there is no catalogue).
     """
     import duckdb
 
     folder = tables.folder
-    files = {name: str(folder / f"{name}-*.parquet") for name in ("browsing", "search")}
+    kinds = {"browsing": "browsing-*", "search": "search-*", "catalog": "catalog", "days": "days"}
+    files = {name: str(folder / f"{kind}.parquet") for name, kind in kinds.items()}
     with duckdb.connect(config={"memory_limit": "2GB", "threads": 2}) as connection:
-        days = connection.execute(DAYS, {"browsing": files["browsing"]}).df().set_index("day")
-        found = connection.execute(
-            CATALOGUED, files | {"catalog": str(folder / "catalog.parquet")}
-        ).fetchone()
-    used, known, catalog, search = found or (0, 0, 0, 0)
-    days["cart_share"] = days["carts"] / days["sessions"]
+        days = connection.execute(DAYS, _only(files, "browsing", "days")).df().set_index("day")
+        used, known, catalog, search = connection.execute(
+            CATALOGUED, _only(files, "browsing", "search", "catalog")
+        ).fetchall()[0]
     carts, purchases = int(days["carts"].sum()), int(days["purchases"].sum())
     totals = {
-        "browsing": int(days["events"].sum()),
+        "browsing": int(days["browsing"].sum()),
         "search": search,
         "catalog": catalog,
         "carts": carts,
@@ -93,6 +107,10 @@ def views(tables: Tables) -> dict[str, pd.DataFrame]:
         "catalogued_share": known / used if catalog and used else None,
     }
     return {"days": days, "totals": pd.DataFrame([totals])}
+
+
+def _only(files: Mapping[str, str], *names: str) -> dict[str, str]:
+    return {name: files[name] for name in names}
 
 
 def feature_views(

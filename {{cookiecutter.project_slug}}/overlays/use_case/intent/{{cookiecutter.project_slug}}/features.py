@@ -12,6 +12,7 @@ __all__ = ["FEATURES", "Feature", "Tables", "build", "lookup"]
 
 TYPICAL = 20_000
 """Sessions by which `lookup` tells what is usual."""
+LABELS = ["day", "session_id", "after", "purchased"]
 WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 
 
@@ -30,7 +31,9 @@ def build(tables: Tables) -> pd.DataFrame:
     Raises:
         UserError: a model or a test of the warehouse failed.
     """
-    rows = tables.features()
+    parts = [(rows[LABELS], _values(rows)) for rows in tables.features()]
+    rows = pd.concat([labels for labels, _ in parts], ignore_index=True)
+    values = pd.DataFrame(np.concatenate([part for _, part in parts]), columns=list(NAMES))
     code, names = pd.factorize(rows["day"])
     days = pd.Series(pd.to_datetime(names))
     week = days.dt.isocalendar().astype("int64")
@@ -44,7 +47,6 @@ def build(tables: Tables) -> pd.DataFrame:
         "target": rows["purchased"],
         "label": rows["purchased"].astype("float64"),
     }
-    values = pd.DataFrame(_values(rows), columns=list(NAMES), copy=False)
     return pd.concat([pd.DataFrame(labels), values], axis=1)
 
 
@@ -54,7 +56,8 @@ def lookup(tables: Tables) -> dict[str, Any]:
     `typical` is the mean of each feature over the newest sessions; `sessions` are examples of the
     newest days, each with the request that its events make.
     """
-    typical = _values(tables.features(newest=TYPICAL)).mean(axis=0, dtype=np.float64)
+    newest = np.concatenate([_values(rows) for rows in tables.features(newest=TYPICAL)])
+    typical = newest.mean(axis=0, dtype=np.float64)
     return {
         "as_of": tables.newest(),
         "catalog": tables.catalog(),

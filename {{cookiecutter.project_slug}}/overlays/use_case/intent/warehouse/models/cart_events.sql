@@ -1,6 +1,8 @@
 {{ config(materialized='incremental', incremental_strategy='append', pre_hook="{{ forget() }}") }}
 
 -- The events of these sessions in order, each once, until the first purchase.
+{% set in_order = 'over (partition by session order by time_ms, action, sku nulls first)' %}
+
 with sessions as (
     select * from {{ ref('cart_sessions') }}
     where day in {{ fresh() }}
@@ -69,9 +71,9 @@ told as (
 ordered as (
     select
         *,
-        row_number() over (
-            partition by session order by time_ms, action, sku nulls first
-        ) as position
+        row_number() {{ in_order }} as position,
+        lag(action) {{ in_order }} as action_before,
+        time_ms - lag(time_ms) {{ in_order }} as gap_ms
     from told
 ),
 
@@ -90,6 +92,8 @@ select
     cast(ordered.position as integer) as position,
     ordered.time_ms,
     cast(ordered.action as smallint) as action,
+    cast(ordered.action_before as smallint) as action_before,
+    ordered.gap_ms,
     ordered.sku,
     cast(ordered.clicks as integer) as clicks,
     cast(firsts.place as integer) as place,

@@ -46,8 +46,8 @@ with seen as (
         action,
         clicks,
         case when action >= {{ action('detail') }} then sku end as sku,
-        lag(action) over (partition by session order by position) as action_before,
-        time_ms - lag(time_ms) over (partition by session order by position) as gap,
+        action_before,
+        gap_ms,
         case when position <= place then 0 else cast(ceil((position - place) / 2) as integer) end
             as step
     from {{ ref('cart_events') }}
@@ -124,8 +124,8 @@ steps as (
         min(time_ms) as began,
         max(time_ms) as ended,
         max(case when position = place then time_ms end) as added_at,
-        max(gap) as gap_longest_ms,
-        max(case when position = place + 2 * step then gap end) as gap_last_ms,
+        max(gap_ms) as gap_longest_ms,
+        max(case when position = place + 2 * step then gap_ms end) as gap_last_ms,
         max(case when position = place + 2 * step then action end) as last,
         max(case when position = place + 2 * step then action_before end) as previous,
         {%- for name, counted in counts.items() %}

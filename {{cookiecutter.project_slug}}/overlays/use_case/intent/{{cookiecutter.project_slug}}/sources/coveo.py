@@ -26,7 +26,6 @@ BROWSING = {
 SEARCH = {
     "session_id_hash": "VARCHAR",
     "clicked_skus_hash": "VARCHAR",
-    "product_skus_hash": "VARCHAR",
     "server_timestamp_epoch_ms": "BIGINT",
 }
 CATALOG = {"product_sku_hash": "VARCHAR", "category_hash": "VARCHAR", "price_bucket": "DOUBLE"}
@@ -53,8 +52,7 @@ def raw(connection: "DuckDBPyConnection", directory: Path) -> Raw:
             FROM {browsing.sql}""",
         search=f"""
             SELECT session_id_hash AS session, server_timestamp_epoch_ms::BIGINT AS time,
-                {_size(search, "clicked_skus_hash")} AS clicks,
-                {_size(search, "product_skus_hash")} AS shown
+                {_size(search, "clicked_skus_hash")} AS clicks
             FROM {search.sql}""",
         catalog=f"""
             SELECT product_sku_hash AS sku, nullif(category_hash, '') AS category,
@@ -67,6 +65,6 @@ def _size(table: files.Table, column: str) -> str:
     """SQL of the number of items in a list, or in the text of one."""
     if table.types[column].endswith("[]"):
         return f"coalesce(len({column}), 0)::INTEGER"
-    commas = f"length({column}) - length(replace({column}, ',', ''))"
+    commas = f"strlen({column}) - strlen(replace({column}, ',', ''))"
     return f"""
         CASE WHEN trim({column}, '[] ') <> '' THEN {commas} + 1 ELSE 0 END::INTEGER"""

@@ -1,9 +1,9 @@
 """The SQL that turns raw tables into the rows of a snapshot.
 
-The browsing is read twice: once to see on which day each session began, and once to sort it. It
-takes less time than to keep so many texts in between. What is sorted are numbers: of a session its
-place in the table of sessions (`rowid`, in the order of days and names), of a product a hash. Their
-texts come back when a day is written.
+The browsing is read once. What is kept of it and sorted are numbers: of a session and of a product
+a hash (two of ten million sessions have the same with a chance of 1 to 400,000; they would count as
+one). Only the events that fill a cart keep the session's name. The other texts come back when a day
+is written.
 """
 
 from .times import USUAL
@@ -18,47 +18,67 @@ KNOWN_WORDS = {
 
 ANY_WORDS = dict.fromkeys(KNOWN_WORDS, "VARCHAR")
 
-SESSIONS = f"""
-CREATE TABLE sessions AS
-SELECT session, hash(session) AS key, min(time) // {DAY_MS} AS day
-FROM (
-    SELECT session, time FROM ({{browsing}})
-    UNION ALL
-    SELECT session, time FROM searches
-)
-GROUP BY session
-ORDER BY day, session
+SEARCHES = """
+CREATE TABLE searches AS
+SELECT CASE WHEN session <> '' THEN hash(session) END AS key, time, clicks FROM ({search})
 """
 
-OF_SESSIONS = """
-SELECT count(*), count(DISTINCT key), count(*) FILTER (session IS NULL OR session = '')
-FROM sessions
-"""
-
-SAME = {True: "sessions.key = hash(events.session)", False: "sessions.session = events.session"}
-"""Whether an event is of a session: by numbers if all sessions have another, which is faster."""
-
-BROWSING = """
-CREATE TABLE browsing AS
+EVENTS = """
+CREATE TABLE events AS
 SELECT
-    sessions.rowid::UINTEGER AS session,
+    CASE WHEN session <> '' THEN hash(session) END AS key,
     time,
     event_type::{event_types} AS event_type,
     product_action::{actions} AS product_action,
-    CASE WHEN sku IS NOT NULL THEN hash(sku) END AS sku
-FROM ({browsing}) AS events JOIN sessions ON {same}
+    CASE WHEN sku IS NOT NULL THEN hash(sku) END AS sku,
+    CASE WHEN product_action = 'add' THEN session END AS filling
+FROM ({browsing})
+"""
+
+NAMELESS = "SELECT count(*) > count(key) FROM {table}"
+
+TIMES = f"""
+SELECT count(*), count(time), count(*) FILTER ({USUAL}), min(time), max(time) FROM {{table}}
+"""
+
+VISITS = f"""
+CREATE TABLE visits AS
+SELECT
+    key,
+    min(filling) AS session,
+    min(time) // {DAY_MS} AS day,
+    count(*) AS events,
+    count(product_action) AS product_events
+FROM (
+    SELECT key, time, product_action, filling FROM events
+    UNION ALL
+    SELECT key, time, NULL, NULL FROM searches
+)
+GROUP BY key
+"""
+"""All sessions; only those that fill a cart have their names."""
+
+SESSIONS = """
+CREATE TABLE sessions AS
+SELECT session, key, day FROM visits WHERE session IS NOT NULL ORDER BY day, session
+"""
+
+READ = """
+SELECT
+    (SELECT count(*) FROM events), (SELECT count(*) FROM visits), (SELECT count(*) FROM sessions)
+"""
+
+BROWSING = """
+CREATE TABLE browsing AS
+SELECT sessions.rowid::UINTEGER AS session, time, event_type, product_action, sku
+FROM events JOIN sessions USING (key)
 ORDER BY ALL NULLS FIRST
 """
 
 SEARCH = """
 CREATE TABLE search AS
-SELECT sessions.rowid::UINTEGER AS session, time, clicks, shown, events.session AS name
-FROM searches AS events JOIN sessions ON {same}
+SELECT sessions.rowid::UINTEGER AS session, time, clicks FROM searches JOIN sessions USING (key)
 ORDER BY ALL NULLS FIRST
-"""
-
-TIMES = f"""
-SELECT count(*), count(time), count(*) FILTER ({USUAL}), min(time), max(time) FROM {{table}}
 """
 
 SKUS = """
@@ -95,9 +115,10 @@ WHERE browsing.session BETWEEN {first} AND {last} AND sessions.day = {day}
 """
 
 SEARCH_OF_DAY = """
-SELECT name AS session_id_hash, time AS server_timestamp_epoch_ms, clicks, shown
+SELECT sessions.session AS session_id_hash, time AS server_timestamp_epoch_ms, clicks
 FROM search
-WHERE session BETWEEN {first} AND {last}
+JOIN sessions ON sessions.rowid = search.session
+WHERE search.session BETWEEN {first} AND {last} AND sessions.day = {day}
 """
 
 CATALOG = """
@@ -105,4 +126,16 @@ SELECT DISTINCT ON (sku)
     sku AS product_sku_hash, category AS category_hash, price AS price_bucket
 FROM catalog WHERE sku <> ''
 ORDER BY ALL
+"""
+
+VISITS_OF_DAYS = f"""
+SELECT
+    epoch_ms(day * {DAY_MS})::DATE::VARCHAR AS day,
+    count(*) AS sessions,
+    sum(events)::BIGINT AS events,
+    max(events)::BIGINT AS longest,
+    sum(product_events)::BIGINT AS product_events
+FROM visits
+GROUP BY ALL
+ORDER BY day
 """

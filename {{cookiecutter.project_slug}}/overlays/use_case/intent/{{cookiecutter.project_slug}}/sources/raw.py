@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 
 NO_SEARCH = """
-SELECT NULL::VARCHAR AS session, NULL::BIGINT AS time, NULL::INTEGER AS clicks,
-    NULL::INTEGER AS shown
-WHERE false
+SELECT NULL::VARCHAR AS session, NULL::BIGINT AS time, NULL::INTEGER AS clicks WHERE false
 """
 NO_CATALOG = """
 SELECT NULL::VARCHAR AS sku, NULL::VARCHAR AS category, NULL::SMALLINT AS price WHERE false
@@ -22,9 +20,9 @@ class Raw:
     Attributes:
         origin: what the events are read from, for messages.
         browsing: session, event_type, product_action, sku (texts), time (epoch ms).
-        search: session, time, clicks, shown.
+        search: session, time, clicks.
         catalog: sku, category, price (1 to 10).
-        costly: whether to read the browsing takes longer than to keep it.
+        costly: whether to read the browsing again takes longer than to keep it.
     """
 
     origin: str

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,9 @@ from . import dbt, local, parts
 
 if TYPE_CHECKING:
     import pandas as pd
+
+VECTORS = 20
+"""Of 2,048 rows each, read at a time: few enough for what is made of them to stay near."""
 
 
 class Warehouse:
@@ -45,20 +49,20 @@ class Warehouse:
                 os.replace(made, state)
         return state
 
-    def features(self, newest: int | None = None) -> "pd.DataFrame":
+    def features(self, newest: int | None = None) -> "Iterator[pd.DataFrame]":
         """One row a session and number of events seen after its first add, by day and session.
 
         Args:
             newest: so many of the last sessions; all of them without it.
 
-        Returns:
-            day, session_id, after, purchased (0 or 1), then COUNTED as float64, NaN where there is
-            none.
+        Yields:
+            Some rows at a time: day, session_id, after, purchased (0 or 1), then COUNTED as
+            float64, NaN where there is none.
         """
         known = ", ".join(f"coalesce({name}::double, 'nan'::double) as {name}" for name in COUNTED)
         chosen = f"where number > (select count(*) from ids) - {newest}" if newest else ""
         with local.connect(self.build()) as connection:
-            rows: pd.DataFrame = connection.sql(
+            connection.execute(
                 f"""
                 with ids as (
                     select *, row_number() over (order by day, session_id) as number
@@ -70,8 +74,10 @@ class Warehouse:
                 {chosen}
                 order by number, after
                 """
-            ).df()
-        return rows
+            )
+            yield connection.fetch_df_chunk(VECTORS)
+            while len(rows := connection.fetch_df_chunk(VECTORS)):
+                yield rows
 
     def catalog(self) -> dict[str, list[Any]]:
         """Price bucket and top category by sku; either may be None."""
