@@ -1,7 +1,8 @@
 """From raw CSV to the feature table of purchase intent: microseconds an event, peak memory.
 
 Run in a generated intent project: python intent_warehouse.py [FOLDER [EVENTS ...]]
-The folder keeps the made-up files for the next time; 36 million events need 12 GB there.
+The folder keeps the made-up files for the next time; 36 million events need 12 GB there. The files
+are read once before, so that no disk is measured.
 """
 
 import json
@@ -65,6 +66,10 @@ def whole(files: Path) -> dict[str, float]:
         "source": "files", "directory": str(files), "format": "coveo", "warehouse": "duckdb",
         "memory_mb": 3000,
     }  # fmt: skip
+    for file in files.glob("*.csv"):
+        with file.open("rb") as opened:
+            while opened.read(2**24):
+                pass
     started = time.perf_counter()
     data.collect(config, folder)
     snapshot = time.perf_counter()

@@ -29,6 +29,20 @@ def main() -> None:
         if "F1_DATA" in os.environ:
             overhead(project, os.environ["F1_DATA"])
             script(project, "quality.py", os.environ["F1_DATA"], "2022", "2024")
+        intent(folder)
+
+
+def intent(folder: str) -> None:
+    """The numbers of the second use case; 20 GB of the disk are needed for a while."""
+    timed(["cookiecutter", str(ROOT), "--no-input", "use_case=intent", "-o", folder], Path.cwd())
+    project = Path(folder, "purchase_intent")
+    timed(["make", "setup"], project)
+    print(f"make train on 50,000 sessions, first: {timed(['make', 'train'], project):.1f} s")
+    print(f"make train on 50,000 sessions, again: {timed(['make', 'train'], project):.1f} s")
+    timed(["make", "deploy"], project)
+    script(project, "intent_request.py")
+    script(project, "intent_generator.py", "4934699", "csv", folder)
+    script(project, "intent_warehouse.py", str(Path(folder, "events")))
 
 
 def served(project: Path) -> None:

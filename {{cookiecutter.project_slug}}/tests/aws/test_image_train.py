@@ -57,7 +57,7 @@ def project(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pr
     with with_buildah(tmp_path_factory.mktemp("train"), cloud.environ, image.TRAIN) as started:
         for name in ("infra", PACKAGE):
             shutil.copytree(name, started.folder / name, dirs_exist_ok=True)
-        for name in ("data", "flows"):
+        for name in filter(os.path.isdir, ("data", "flows", "warehouse")):
             (started.folder / name).symlink_to(ROOT / name)
         for environment in ("staging", "prod"):
             file = started.folder / "config" / f"{environment}.toml"
@@ -198,10 +198,12 @@ def test_a_steps_own_batch_command_runs_in_it_and_models_are_the_same(
     )
     names = {each["Key"].rpartition("/")[2] for each in listed["Contents"]}
     assert {"0.DONE.lock", "0.data.json", "0.task_stdout.log"} <= names
-    code = f"/guard:{HOME}/metaflow/.mf_code"  # as the job has unpacked it
+    job = f"{HOME}/metaflow"
+    code = f"/guard:{job}/.mf_code"  # as the job has unpacked it
     data = ["-c", MODELS, config.load("staging").store.root, snapshot]
     region = {"AWS_DEFAULT_REGION": place("staging").region}
-    there = inside(project, container, "python", *data, **region, PYTHONPATH=code)
+    begins = ("env", f"--chdir={job}", "python")
+    there = inside(project, container, *begins, *data, **region, PYTHONPATH=code)
     assert (
         there == _output(project, "-P", *data, **region, **dict.fromkeys(flow.THREADS, "1")).strip()
     )
