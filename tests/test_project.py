@@ -11,7 +11,10 @@ from conftest import Project, real
 
 PARTS: dict[str, list[str]] = {
     "f1": [],
-    "intent": ["PART=test_*.py serving/test_sentences.py"],
+    "intent": [
+        "PART=aws/test_walk.py workflows/test_retrain.py orchestration flows/test_train.py"
+        " test_*.py serving/test_sentences.py"
+    ],
 }
 """What of a project's tests is run here: those that use cases share mostly by the first alone."""
 
