@@ -18,6 +18,8 @@ from typing import Any
 from moto.batch.responses import BatchResponse
 from moto.batch_simple.models import BatchSimpleBackend
 
+from {{ cookiecutter.project_slug }}.mlops.flow import THREADS
+
 Json = dict[str, Any]
 TETHER = "{{ cookiecutter.project_slug }}.mlops.tether"
 
@@ -77,6 +79,7 @@ def _run(job: Any, folder: Path, url: str, attempts: int) -> None:
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_DEFAULT_REGION": job.backend.region_name,
         "METAFLOW_SKIP_INSTALL_DEPENDENCIES": "1",  # they are those of this machine
+        **dict.fromkeys(THREADS, "1"),  # as the training image says
     }
     command = overrides.get("command") or properties.get("command") or []
     job.job_started_at, job.status = datetime.datetime.now(), "RUNNING"
