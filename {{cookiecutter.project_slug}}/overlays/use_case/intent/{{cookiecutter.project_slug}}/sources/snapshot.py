@@ -133,8 +133,8 @@ def _sort(
     events, visits, filling = connection.execute(queries.READ).fetchall()[0]
     if not filling:
         raise UserError(
-            f"{raw.origin} has no session that adds something to the cart, among {visits:,}: only "
-            "from those something can be learned."
+            f"{raw.origin}: none of {visits:,} sessions adds something to the cart (product_action "
+            "add); only from those that do something can be learned."
         )
     say(f"Read {events:,} events of {visits:,} sessions, of which {filling:,} fill a cart.")
     for query in (queries.SEARCH, queries.BROWSING, queries.SKUS):
