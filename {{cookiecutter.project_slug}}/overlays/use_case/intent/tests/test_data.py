@@ -226,7 +226,7 @@ def test_no_event_is_lost_or_made_up(events: list[Row], tmp_path_factory: Any) -
     write(folder / "in", browsing=events, search=[])
     filling = {row[0] for row in events if row[2] == "add"}
     if not filling:
-        with pytest.raises(UserError, match="none of .* sessions adds something to the cart"):
+        with pytest.raises(UserError, match="sessions adds something to the cart"):
             collected(folder / "in", folder / "out")
         return
     collected(folder / "in", folder / "out")

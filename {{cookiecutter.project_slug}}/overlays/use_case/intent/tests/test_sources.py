@@ -294,7 +294,7 @@ WRONG: list[tuple[str, Callable[[Path], object], str]] = [
     (
         "browsing_train",
         lambda path: path.write_bytes(path.read_bytes().replace(b",add,", b",detail,")),
-        r"browsing_train\.csv: none of 4 sessions adds something to the cart .*only from those that",
+        r"browsing_train\.csv: none of 4 sessions adds something to the cart .*only from those",
     ),
     (
         "browsing_train",
