@@ -40,7 +40,8 @@ def to_onnx(estimator: Any, inputs: int) -> bytes:
     )
     if classifies:
         graph = _of_class_one(graph)
-    graph.opset_import.sort(key=lambda each: each.domain)  # it comes in the order of a set
+    # They come in the order of a set, and a domain may be there with two versions.
+    graph.opset_import.sort(key=lambda each: (each.domain, each.version))
     return bytes(graph.SerializeToString())
 
 
