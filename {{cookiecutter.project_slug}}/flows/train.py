@@ -10,9 +10,9 @@ from metaflow import (
     project,
     step,
 )
+from smallboat.training.policy import policy
 
 import {{ cookiecutter.project_slug }}  # noqa: F401 - ships the package with the flow's code
-from {{ cookiecutter.project_slug }}.mlops.policy import policy
 
 KEPT = ["checks", "data_part", "frame", "lookup", "snapshot"]
 """What no candidate reads, and so is the same for every one of them."""
@@ -26,7 +26,7 @@ class TrainFlow(FlowSpec):
     config = Config(
         "config",
         default="config/local.toml",
-        parser="{{ cookiecutter.project_slug }}.mlops.config.parse",
+        parser="smallboat.config.config.parse",
     )
     given = Parameter(
         "snapshot", help="hash of the snapshot to train on; without it, it is made", default=""
@@ -35,7 +35,7 @@ class TrainFlow(FlowSpec):
     @step
     def start(self):
         """Check the raw tables and make the features side by side; collect them if need be."""
-        from {{ cookiecutter.project_slug }}.mlops import store
+        from smallboat.store import store
 
         config = self.config
         self.snapshot = self.given or store.make_snapshot(config.store.root, config.data)
@@ -44,7 +44,7 @@ class TrainFlow(FlowSpec):
     @step
     def validate_data(self):
         """Hold the raw tables against their expectations."""
-        from {{ cookiecutter.project_slug }}.mlops import preparation
+        from smallboat.validation import preparation
 
         self.report = preparation.validate(self.config.store.root, self.snapshot)
         print(self.report.table())
@@ -53,7 +53,8 @@ class TrainFlow(FlowSpec):
     @step
     def engineer_features(self):
         """Make the feature table, cut it by time, and keep what is known after the newest event."""
-        from {{ cookiecutter.project_slug }}.mlops import preparation, training
+        from smallboat.training import training
+        from smallboat.validation import preparation
 
         root = self.config.store.root
         frame, self.lookup, self.report = preparation.engineer(root, self.snapshot)
@@ -68,7 +69,10 @@ class TrainFlow(FlowSpec):
     @step
     def accept_data(self, inputs):
         """Stop here if an expectation of severity error is broken."""
-        from {{ cookiecutter.project_slug }}.mlops import cards, running, store, validation
+        from smallboat.reports import cards
+        from smallboat.store import store
+        from smallboat.training import running
+        from smallboat.validation import validation
 
         self.merge_artifacts(inputs, exclude=["report"])
         reports = [task.report for task in inputs]
@@ -89,7 +93,7 @@ class TrainFlow(FlowSpec):
     @step
     def train_candidate(self):
         """Search one candidate's settings on the validation periods."""
-        from {{ cookiecutter.project_slug }}.mlops import training
+        from smallboat.training import training
 
         self.result = training.search(
             self.input, self.parts.train, self.parts.validation, self.config.training.seed
@@ -99,8 +103,11 @@ class TrainFlow(FlowSpec):
     @step
     def select_winner(self, inputs):
         """Keep the best candidate that can be served."""
+        from smallboat.evaluation import selection
+        from smallboat.reports import cards
+        from smallboat.training import running
+
         from {{ cookiecutter.project_slug }} import metrics
-        from {{ cookiecutter.project_slug }}.mlops import cards, running, selection
 
         results = [task.result for task in inputs if not task.failure]
         failures = {task.input: task.failure.exception for task in inputs if task.failure}
@@ -116,16 +123,13 @@ class TrainFlow(FlowSpec):
     @step
     def make_bundle(self):
         """Judge the winner on the test periods, once; refit it on all rows; keep both."""
+        from smallboat.evaluation import selection
+        from smallboat.reports import cards
+        from smallboat.store import bundle, store
+        from smallboat.training import running, training
+        from smallboat.validation import validation
+
         from {{ cookiecutter.project_slug }} import metrics
-        from {{ cookiecutter.project_slug }}.mlops import (
-            bundle,
-            cards,
-            running,
-            selection,
-            store,
-            training,
-            validation,
-        )
 
         seed, limits = self.config.training.seed, self.config.gates
         self.judged = training.judge(
@@ -164,7 +168,7 @@ class TrainFlow(FlowSpec):
     @step
     def end(self):
         """Tell Comet, if the configuration says so, and release, if Step Functions retrains."""
-        from {{ cookiecutter.project_slug }}.mlops import conclusion
+        from smallboat.release import conclusion
 
         conclusion.conclude(self)
 

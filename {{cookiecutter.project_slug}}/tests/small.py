@@ -4,8 +4,7 @@ import json
 from pathlib import Path
 
 from edits import SMALL
-
-from {{ cookiecutter.project_slug }}.mlops import config
+from smallboat.config import config
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import requests
-
-from {{ cookiecutter.project_slug }}.mlops import config
+from smallboat.config import config
 
 ROOT = Path(__file__).resolve().parents[2]
-TETHER = "{{ cookiecutter.project_slug }}.mlops.tether"
+TETHER = "smallboat.serving.tether"
 SERVER = ROOT / "serving" / "model" / "server.py"
 FAULTY = ROOT / "tests" / "serving" / "faulty_server.py"
 

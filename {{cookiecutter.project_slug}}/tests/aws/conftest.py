@@ -16,17 +16,12 @@ from botocore.loaders import create_loader
 from bundles import Runs
 from clouds import FAULTY, ROOT, SERVER, Cloud, emulated
 from releasing import Project, values
-
-from {{ cookiecutter.project_slug }}.mlops import (
-    behaviour,
-    lambda_zip,
-    osls,
-    preparation,
-    release,
-    servers,
-)
-from {{ cookiecutter.project_slug }}.mlops.targets import hosting, sagemaker
-from {{ cookiecutter.project_slug }}.mlops.validation import Report
+from smallboat.cloud import lambda_zip, osls
+from smallboat.release import behaviour, release
+from smallboat.release.targets import hosting, sagemaker
+from smallboat.serving import servers
+from smallboat.validation import preparation
+from smallboat.validation.validation import Report
 
 sys.path += [str(ROOT / name) for name in ("tests/serving/api", "serving/api", "tests/flows")]
 

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import requests
 from image_project import Project
-
-from {{ cookiecutter.project_slug }}.mlops import servers
+from smallboat.serving import servers
 
 
 @dataclass

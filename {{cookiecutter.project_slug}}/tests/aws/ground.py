@@ -11,8 +11,8 @@ from typing import Any
 
 import small
 import templates
-
-from {{ cookiecutter.project_slug }}.mlops import config, image
+from smallboat.aws import image
+from smallboat.config import config
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = config.__name__.partition(".")[0]

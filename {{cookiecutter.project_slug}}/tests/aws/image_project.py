@@ -16,8 +16,7 @@ import debian_base
 import pytest
 import small
 from packaging.utils import canonicalize_name
-
-from {{ cookiecutter.project_slug }}.mlops import image
+from smallboat.aws import image
 
 ACCOUNT = "123456789012"  # moto's
 LOCK = Path("serving", "model", "requirements.lock")

@@ -7,9 +7,10 @@ from typing import Any
 
 from bundles import Runs
 from clouds import Cloud
-
-from {{ cookiecutter.project_slug }}.mlops import aws, config, release, sections
-from {{ cookiecutter.project_slug }}.mlops.targets import sagemaker
+from smallboat.aws import aws
+from smallboat.config import config, sections
+from smallboat.release import release
+from smallboat.release.targets import sagemaker
 
 RULES = sections.Release(margin=config.load("staging").release.margin, latency_ms=2000.0, keep=2)
 INSTANCES = {

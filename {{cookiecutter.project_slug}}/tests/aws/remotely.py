@@ -16,8 +16,7 @@ from typing import Any
 import small
 from clouds import ROOT, Cloud
 from ground import ACCOUNT, BUCKET, PACKAGE, REGION, STEM, Ground
-
-from {{ cookiecutter.project_slug }}.mlops import image
+from smallboat.aws import image
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 MACHINE = "project.prod.staging.TrainFlow"

@@ -14,8 +14,7 @@ import bundles
 import pytest
 from botocore.exceptions import ClientError
 from clouds import Cloud
-
-from {{ cookiecutter.project_slug }}.mlops import pairs
+from smallboat.store import pairs
 
 Json = dict[str, Any]
 BUCKET, REPOSITORY = "emulator-test", "emulator-test"

@@ -11,10 +11,10 @@ import pytest
 from botocore.config import Config
 from bundles import BETTER, PLAIN
 from releasing import Project
-
-from {{ cookiecutter.project_slug }}.errors import CloudError, ReleaseError, UserError
-from {{ cookiecutter.project_slug }}.mlops import aws, release
-from {{ cookiecutter.project_slug }}.mlops.targets import archives, hosting
+from smallboat.aws import aws
+from smallboat.errors import CloudError, ReleaseError, UserError
+from smallboat.release import release
+from smallboat.release.targets import archives, hosting
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ import templates
 from clouds import Cloud
 from ground import ACCOUNT, BUCKET, STEM, Ground, fill, other_place
 from shown import exists
-
-from {{ cookiecutter.project_slug }}.mlops import aws, config, destruction, infra, leftovers
+from smallboat.aws import aws
+from smallboat.cloud import destruction, infra, leftovers
+from smallboat.config import config
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ import pytest
 from image_project import LOCK, copied, locked
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-
-from {{ cookiecutter.project_slug }}.errors import UserError
-from {{ cookiecutter.project_slug }}.mlops import aws, config, containers, image
+from smallboat.aws import aws, containers, image
+from smallboat.config import config
+from smallboat.errors import UserError
 
 SERVING = LOCK.parent
 ONLY_HERE = {"uv"}

@@ -12,17 +12,12 @@ import pytest
 import requests
 from container import Container
 from image_project import ACCOUNT, Project, locked, with_buildah
-
-from {{ cookiecutter.project_slug }}.errors import CloudError
-from {{ cookiecutter.project_slug }}.mlops import (
-    aws,
-    behaviour,
-    config,
-    containers,
-    image,
-    pairs,
-    servers,
-)
+from smallboat.aws import aws, containers, image
+from smallboat.config import config
+from smallboat.errors import CloudError
+from smallboat.release import behaviour
+from smallboat.serving import servers
+from smallboat.store import pairs
 
 USER = 10001
 MIB = 2**20

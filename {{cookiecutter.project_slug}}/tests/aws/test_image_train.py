@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 from clouds import ROOT
 from image_project import Project, with_buildah
-
-from {{ cookiecutter.project_slug }}.mlops import aws, config, flow, image
-from {{ cookiecutter.project_slug }}.mlops.stacks import Stacks
+from smallboat.aws import aws, image
+from smallboat.cloud.stacks import Stacks
+from smallboat.config import config
+from smallboat.training import flow
 
 PACKAGE = config.__name__.partition(".")[0]
 USER = 10001

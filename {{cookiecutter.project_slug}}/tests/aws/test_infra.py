@@ -10,9 +10,8 @@ import templates
 from clouds import Cloud
 from ground import ACCOUNT, BUCKET, REGION, STEM, Ground, serve
 from shown import missing
-
-from {{ cookiecutter.project_slug }}.errors import CloudError
-from {{ cookiecutter.project_slug }}.mlops import infra
+from smallboat.cloud import infra
+from smallboat.errors import CloudError
 
 NOT_SHOWN = {
     "account": {"ApiLogs", "Github"},

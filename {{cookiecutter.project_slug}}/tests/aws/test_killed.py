@@ -13,9 +13,8 @@ import pytest
 from botocore.client import BaseClient
 from bundles import PLAIN
 from releasing import Project
-
-from {{ cookiecutter.project_slug }}.mlops import release
-from {{ cookiecutter.project_slug }}.mlops.targets import lease, sagemaker
+from smallboat.release import release
+from smallboat.release.targets import lease, sagemaker
 
 
 @pytest.fixture

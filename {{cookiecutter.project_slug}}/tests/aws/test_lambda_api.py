@@ -13,13 +13,13 @@ import pytest
 import yaml
 from clouds import Cloud
 from model_stub import EXAMPLE, Model, serving
+from smallboat.aws.aws import Place
+from smallboat.aws.buckets import Bucket
+from smallboat.cloud import lambda_api, lambda_zip
+from smallboat.cloud.leftovers import KINDS
+from smallboat.config import config
+from smallboat.errors import CloudError, UserError
 from test_lambda import http, rest
-
-from {{ cookiecutter.project_slug }}.errors import CloudError, UserError
-from {{ cookiecutter.project_slug }}.mlops import config, lambda_api, lambda_zip
-from {{ cookiecutter.project_slug }}.mlops.aws import Place
-from {{ cookiecutter.project_slug }}.mlops.buckets import Bucket
-from {{ cookiecutter.project_slug }}.mlops.leftovers import KINDS
 
 from tests.aws.emulator.runtime import LAMBDA_HAS, lambda_modules, run
 

@@ -7,9 +7,8 @@ from typing import Any
 import boto3
 import pytest
 from botocore.stub import ANY, Stubber
-
-from {{ cookiecutter.project_slug }}.errors import CloudError, UserError
-from {{ cookiecutter.project_slug }}.mlops.stacks import Stacks
+from smallboat.cloud.stacks import Stacks
+from smallboat.errors import CloudError, UserError
 
 ID = "arn:aws:cloudformation:eu-west-1:123456789012:stack/ground/1"
 NOW = datetime.now(UTC)
@@ -68,7 +67,7 @@ class Told:
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> Told:
-    monkeypatch.setattr("{{ cookiecutter.project_slug }}.mlops.stacks.POLL_SECONDS", 0)
+    monkeypatch.setattr("smallboat.cloud.stacks.POLL_SECONDS", 0)
     return Told()
 
 

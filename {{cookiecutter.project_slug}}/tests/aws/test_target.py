@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 from bundles import BETTER, PLAIN, WRONG
 from releasing import INSTANCES, RULES, Project, read
-
-from {{ cookiecutter.project_slug }}.errors import CloudError, UserError
-from {{ cookiecutter.project_slug }}.mlops import release
-from {{ cookiecutter.project_slug }}.mlops.targets import archives, lease, scaling
+from smallboat.errors import CloudError, UserError
+from smallboat.release import release
+from smallboat.release.targets import archives, lease, scaling
 
 
 def released(project: Project, run: str, keep: int = 2, **more: Any) -> None:

@@ -20,10 +20,11 @@ from bundles import BETTER, PLAIN
 from clouds import ROOT, Cloud
 from ground import BUCKET, PACKAGE, Ground
 from releasing import Project
-
-from {{ cookiecutter.project_slug }}.errors import UserError
-from {{ cookiecutter.project_slug }}.mlops import behaviour, config, lambda_zip, retraining, targets
-from {{ cookiecutter.project_slug }}.mlops.targets import lease
+from smallboat.cloud import lambda_zip
+from smallboat.config import config
+from smallboat.errors import UserError
+from smallboat.release import behaviour, retraining, targets
+from smallboat.release.targets import lease
 
 DEATHS = ("snapshot ", "train_candidate", "after the switch")
 """What it has printed last: that it has its data, that it trains, that it has switched."""

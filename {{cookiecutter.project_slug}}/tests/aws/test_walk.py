@@ -15,9 +15,11 @@ import templates
 from bundles import BETTER, PLAIN, WORSE
 from clouds import ROOT, Cloud, processor
 from ground import PACKAGE, REGION, Ground
+from smallboat.cloud import lambda_zip
+from smallboat.release import behaviour
+from smallboat.store import bundle, store
 
 from {{ cookiecutter.project_slug }} import service
-from {{ cookiecutter.project_slug }}.mlops import behaviour, bundle, lambda_zip, store
 
 SECONDS = 30.0
 """What a deployment may take of a processor against the emulator, from the first to the answer."""

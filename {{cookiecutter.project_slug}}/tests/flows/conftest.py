@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 import small
 from copies import ROOT, copy
-
-from {{ cookiecutter.project_slug }}.mlops import store
+from smallboat.store import store
 
 SYSROOT = tempfile.mkdtemp(prefix="metaflow-")
 os.environ |= {"METAFLOW_USER": "test", "METAFLOW_DATASTORE_SYSROOT_LOCAL": SYSROOT}

@@ -4,8 +4,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-
-from {{ cookiecutter.project_slug }}.mlops import config, notices, policy, sections
+from smallboat.config import config, sections
+from smallboat.training import policy
+from smallboat.workflows import notices
 
 SECRET = {"type": "aws-secrets-manager", "id": "a/b"}
 NONE = sections.StepPolicy().model_dump()

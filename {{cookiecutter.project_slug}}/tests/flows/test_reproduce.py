@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 from copies import ROOT, command, compete, copy, gone, here, trust
-
-from {{ cookiecutter.project_slug }}.mlops import store
+from smallboat.store import store
 
 IDENTITY = ("-c", "user.name=Test", "-c", "user.email=test@localhost")
 

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 from copies import command, compete, copy, gone, here, trust
-
-from {{ cookiecutter.project_slug }}.mlops import store
+from smallboat.store import store
 
 # Where the process of a step kills itself, and what the command then says of the run.
 KILLS = {

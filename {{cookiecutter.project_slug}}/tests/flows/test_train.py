@@ -11,9 +11,9 @@ from typing import Any
 import edits
 import pytest
 from copies import ROOT, SIMPLEST, command, compete, here, trust
+from smallboat.store import bundle, store
 
 from {{ cookiecutter.project_slug }} import candidates
-from {{ cookiecutter.project_slug }}.mlops import bundle, store
 
 
 def test_the_store_holds_what_the_run_made(run: Any) -> None:

@@ -3,8 +3,10 @@
 import pandas as pd
 import pytest
 import small
-
-from {{ cookiecutter.project_slug }}.mlops import config, preparation, store, training
+from smallboat.config import config
+from smallboat.store import store
+from smallboat.training import training
+from smallboat.validation import preparation
 
 
 @pytest.fixture(scope="session")

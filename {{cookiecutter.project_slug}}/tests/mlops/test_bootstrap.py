@@ -4,8 +4,8 @@ import tomllib
 from typing import Any
 
 import pytest
-
-from {{ cookiecutter.project_slug }}.mlops import config, costs, infra, sections
+from smallboat.cloud import costs, infra
+from smallboat.config import config, sections
 
 
 def aws(**changed: Any) -> sections.Aws:

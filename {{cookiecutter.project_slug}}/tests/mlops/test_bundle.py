@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-
-from {{ cookiecutter.project_slug }}.mlops import bundle, store, training
+from smallboat.store import bundle, store
+from smallboat.training import training
 
 
 @pytest.fixture(scope="module")

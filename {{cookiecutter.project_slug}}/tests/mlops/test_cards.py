@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from {{ cookiecutter.project_slug }}.mlops import cards, plots, svg
+from smallboat.reports import cards, plots, svg
 
 HOSTILE = "<script>alert('$x$ \" & http-equiv')</script>"
 LIMIT = 200_000

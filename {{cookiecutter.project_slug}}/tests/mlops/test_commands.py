@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
-
-from {{ cookiecutter.project_slug }}.mlops import commands, config, report, store
-from {{ cookiecutter.project_slug }}.mlops.sections import Store
+from smallboat.config import config
+from smallboat.config.sections import Store
+from smallboat.reports import report
+from smallboat.store import store
+from smallboat.training import commands
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from smallboat.evaluation import comparison, evaluation
 
 from {{ cookiecutter.project_slug }} import metrics
-from {{ cookiecutter.project_slug }}.mlops import comparison, evaluation
 
 GROUPS, SIZE, SAMPLES = 22, 20, 500
 MARGIN = 0.25

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import pytest
-
-from {{ cookiecutter.project_slug }}.errors import UserError
-from {{ cookiecutter.project_slug }}.mlops import config
+from smallboat.config import config
+from smallboat.errors import UserError
 
 SHIPPED = Path("config/local.toml").read_text()
 ON_AWS = Path("config/staging.toml").read_text()

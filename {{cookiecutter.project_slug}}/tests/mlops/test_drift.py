@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-
-from {{ cookiecutter.project_slug }}.errors import UserError
-from {{ cookiecutter.project_slug }}.mlops import drift
+from smallboat.errors import UserError
+from smallboat.validation import drift
 
 NUMBERS = st.floats(-1e6, 1e6) | st.just(float("nan")) | st.integers(0, 3).map(float)
 COLUMNS = st.integers(1, 60).flatmap(lambda size: arrays(np.float64, size, elements=NUMBERS))

@@ -5,9 +5,11 @@ import time
 import bundles
 import numpy as np
 import pytest
+from smallboat.evaluation import bootstrap, evaluation
+from smallboat.store import bundle
+from smallboat.training import training
 
 from {{ cookiecutter.project_slug }} import metrics
-from {{ cookiecutter.project_slug }}.mlops import bootstrap, bundle, evaluation, training
 
 COLUMN = next(iter(bundles.PLAIN.items()))
 

@@ -6,9 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from bundles import PLAIN
+from smallboat.config import config
+from smallboat.evaluation import selection
+from smallboat.store import bundle
+from smallboat.training import training
 
 from {{ cookiecutter.project_slug }} import candidates, metrics
-from {{ cookiecutter.project_slug }}.mlops import bundle, config, selection, training
 
 CANDIDATE = min(candidates.CANDIDATES, key=lambda each: each.complexity).name
 LIMITS = config.load("local").gates.model_dump()

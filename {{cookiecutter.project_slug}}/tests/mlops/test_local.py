@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from {{ cookiecutter.project_slug }}.errors import UserError
-from {{ cookiecutter.project_slug }}.mlops import pairs, store
-from {{ cookiecutter.project_slug }}.mlops.targets import local
+from smallboat.errors import UserError
+from smallboat.release.targets import local
+from smallboat.store import pairs, store
 
 
 @pytest.fixture

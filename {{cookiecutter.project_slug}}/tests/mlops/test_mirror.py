@@ -8,10 +8,10 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from smallboat.errors import CloudError
+from smallboat.store import mirror, runs, store
 
 from {{ cookiecutter.project_slug }} import data
-from {{ cookiecutter.project_slug }}.errors import CloudError
-from {{ cookiecutter.project_slug }}.mlops import mirror, runs, store
 
 BUCKET = "project-staging-123456789012"
 ROOT = f"s3://{BUCKET}/store"

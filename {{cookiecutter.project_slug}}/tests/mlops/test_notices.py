@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from {{ cookiecutter.project_slug }}.errors import CloudError
-from {{ cookiecutter.project_slug }}.mlops import aws, config, notices
+from smallboat.aws import aws
+from smallboat.config import config
+from smallboat.errors import CloudError
+from smallboat.workflows import notices
 
 LINK = {
     "GITHUB_SERVER_URL": "https://github.example",

@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-
-from {{ cookiecutter.project_slug }}.errors import UserError
-from {{ cookiecutter.project_slug }}.mlops import config, plan
+from smallboat.config import config
+from smallboat.errors import UserError
+from smallboat.workflows import plan
 
 
 @pytest.fixture

@@ -6,9 +6,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from smallboat.store import store
+from smallboat.validation import preparation
 
 from {{ cookiecutter.project_slug }} import data, features
-from {{ cookiecutter.project_slug }}.mlops import preparation, store
 
 NAMES = [feature.name for feature in features.FEATURES]
 MOVES = NAMES[-1]

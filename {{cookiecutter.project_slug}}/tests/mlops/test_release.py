@@ -10,20 +10,14 @@ from typing import Any
 import bundles
 import pytest
 from bundles import BETTER, BREAKS, PLAIN, WORSE, WRONG, Runs
+from smallboat.config import config, sections
+from smallboat.errors import CloudError, ReleaseError, UserError
+from smallboat.release import behaviour, release
+from smallboat.store import bundle, pairs, store
+from smallboat.validation import preparation
+from smallboat.validation.validation import Report
 
 from {{ cookiecutter.project_slug }} import metrics, service
-from {{ cookiecutter.project_slug }}.errors import CloudError, ReleaseError, UserError
-from {{ cookiecutter.project_slug }}.mlops import (
-    behaviour,
-    bundle,
-    config,
-    pairs,
-    preparation,
-    release,
-    sections,
-    store,
-)
-from {{ cookiecutter.project_slug }}.mlops.validation import Report
 
 RULES = sections.Release(margin=config.load("local").release.margin, latency_ms=250.0, keep=2)
 

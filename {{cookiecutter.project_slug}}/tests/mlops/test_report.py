@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from {{ cookiecutter.project_slug }}.mlops import report
+from smallboat.reports import report
 
 SCORES = {"error": 3.0, "hits": 0.7}
 DIFFERENCE = {"value": -0.25, "low": -0.5, "high": 0.125}

@@ -4,9 +4,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-
-from {{ cookiecutter.project_slug }}.errors import CloudError, CommandError, UserError
-from {{ cookiecutter.project_slug }}.mlops import commands, delivery, notices, release, retraining
+from smallboat.errors import CloudError, CommandError, UserError
+from smallboat.release import delivery, release, retraining
+from smallboat.training import commands
+from smallboat.workflows import notices
 
 PASSED = {"passed": True, "gates": []}
 BROKEN = {
@@ -114,7 +115,7 @@ def test_who_may_not_release_trains_nothing(
 def test_a_command_that_fails_says_so_in_githubs_summary(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from {{ cookiecutter.project_slug }}.__main__ import main
+    from smallboat.cli import main
 
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
     assert main(["--env", "nowhere", "retrain"]) == 2

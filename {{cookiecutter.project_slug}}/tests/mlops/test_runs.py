@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from smallboat.errors import UserError
+from smallboat.store import runs
+from smallboat.training import reproduction
 
-from {{ cookiecutter.project_slug }}.errors import UserError
 from {{ cookiecutter.project_slug }}.metrics import PRIMARY
-from {{ cookiecutter.project_slug }}.mlops import reproduction, runs
 
 
 @pytest.fixture

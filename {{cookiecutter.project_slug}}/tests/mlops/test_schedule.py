@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import pytest
-
-from {{ cookiecutter.project_slug }}.errors import UserError
-from {{ cookiecutter.project_slug }}.mlops import config, schedule
+from smallboat.config import config, schedule
+from smallboat.errors import UserError
 
 ON_AWS = Path("config/staging.toml").read_text()
 

@@ -4,9 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from {{ cookiecutter.project_slug }}.errors import NoCandidateError
-from {{ cookiecutter.project_slug }}.mlops import selection
+from smallboat.errors import NoCandidateError
+from smallboat.evaluation import selection
 
 GOOD: dict[str, Any] = {
     "score": 3.0,

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from smallboat.errors import UserError
+from smallboat.store import store
 
 from {{ cookiecutter.project_slug }} import data
-from {{ cookiecutter.project_slug }}.errors import UserError
-from {{ cookiecutter.project_slug }}.mlops import store
 
 
 @pytest.fixture

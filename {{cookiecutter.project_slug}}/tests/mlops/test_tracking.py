@@ -14,11 +14,12 @@ from typing import Any
 
 import pytest
 from comet_server import Comet, serving
+from smallboat.config.config import Settings, Store
+from smallboat.errors import UserError
+from smallboat.store import store
+from smallboat.tracking import comet, tracking
 
 from {{ cookiecutter.project_slug }} import __main__
-from {{ cookiecutter.project_slug }}.errors import UserError
-from {{ cookiecutter.project_slug }}.mlops import comet, store, tracking
-from {{ cookiecutter.project_slug }}.mlops.config import Settings, Store
 
 KEY = "Zk3pQ9vXtW7nB2sL"
 RUN = "1795000000000000"
@@ -416,7 +417,7 @@ def test_the_command_ends_with_2_if_it_could_not_send(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     here = settings.model_copy(update={"store": Store(root="store")})
-    monkeypatch.setattr("{{ cookiecutter.project_slug }}.mlops.config.load", lambda _: here)
+    monkeypatch.setattr("smallboat.config.config.load", lambda _: here)
     assert __main__.main(["tracking-upload"]) == 0
     Path("store", "tracking").mkdir(parents=True)
     Path("store", "tracking", "1-ridge.zip").touch()

@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from smallboat.errors import UserError
+from smallboat.store import bundle
+from smallboat.training import training
 
 from {{ cookiecutter.project_slug }} import candidates, metrics
-from {{ cookiecutter.project_slug }}.errors import UserError
-from {{ cookiecutter.project_slug }}.mlops import bundle, training
 
 OPTIONS = {"validation_periods": 1, "test_periods": 1, "smallest_period": 10, "gap_days": 0}
 SIMPLEST = min(candidates.CANDIDATES, key=lambda each: each.complexity).name

@@ -9,9 +9,8 @@ import great_expectations.expectations as gxe
 import numpy as np
 import pandas as pd
 import pytest
-
-from {{ cookiecutter.project_slug }}.errors import UserError
-from {{ cookiecutter.project_slug }}.mlops import gx, validation
+from smallboat.errors import UserError
+from smallboat.validation import gx, validation
 
 FRAME = pd.DataFrame(
     {

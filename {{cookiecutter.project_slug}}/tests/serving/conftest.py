@@ -3,9 +3,12 @@
 import pytest
 import small
 from model_servers import Files, Server, running, write
+from smallboat.evaluation import selection
+from smallboat.store import bundle, store
+from smallboat.training import training
+from smallboat.validation import preparation
 
 from {{ cookiecutter.project_slug }} import candidates
-from {{ cookiecutter.project_slug }}.mlops import bundle, preparation, selection, store, training
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from {{ cookiecutter.project_slug }}.mlops import bundle
+from smallboat.store import bundle
 
 ROOT = Path(__file__).resolve().parents[2]
 JSON = "application/json"

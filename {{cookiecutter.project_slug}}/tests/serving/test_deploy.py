@@ -21,10 +21,11 @@ import pytest
 import requests
 from bundles import BETTER, BREAKS, PLAIN, WRONG, Runs
 from onnx import helper
+from smallboat.release.targets import local
+from smallboat.serving import servers, serving
+from smallboat.store import store
 
 from {{ cookiecutter.project_slug }} import service
-from {{ cookiecutter.project_slug }}.mlops import servers, serving, store
-from {{ cookiecutter.project_slug }}.mlops.targets import local
 
 ROOT = Path.cwd()
 FAULTY = Path(__file__).with_name("faulty_server.py")
@@ -241,7 +242,7 @@ def test_a_running_server_goes_back_as_well_and_answers_all_the_time(faulty: Pro
 DYING = """
 import os, signal
 from {{ cookiecutter.project_slug }}.__main__ import main
-from {{ cookiecutter.project_slug }}.mlops.targets import local
+from smallboat.release.targets import local
 
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)

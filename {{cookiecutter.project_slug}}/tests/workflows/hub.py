@@ -14,8 +14,8 @@ import small
 from clouds import Cloud
 from fake_github import NAME, GitHub
 from runner import Job, Runner
-
-from {{ cookiecutter.project_slug }}.mlops import config, image
+from smallboat.aws import image
+from smallboat.config import config
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = config.__name__.partition(".")[0]

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from fake_github import NAME, GitHub
-
-from {{ cookiecutter.project_slug }}.errors import UserError
-from {{ cookiecutter.project_slug }}.mlops import config, pulls, store
+from smallboat.config import config
+from smallboat.errors import UserError
+from smallboat.store import store
+from smallboat.workflows import pulls
 
 PULL = "refs/pull/1/merge"
 

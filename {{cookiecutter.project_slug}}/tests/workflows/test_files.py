@@ -8,8 +8,7 @@ import expressions
 import pytest
 import yaml
 from runner import PLAYED
-
-from {{ cookiecutter.project_slug }}.mlops import config
+from smallboat.config import config
 
 FILES = sorted([*Path(".github/workflows").glob("*.yml"), *Path(".github/actions").glob("*/*.yml")])
 FUNCTIONS = {"success": lambda: True, "failure": lambda: False, "always": lambda: True}

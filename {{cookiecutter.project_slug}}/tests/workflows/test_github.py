@@ -2,9 +2,8 @@
 
 import pytest
 from fake_github import NAME, GitHub
-
-from {{ cookiecutter.project_slug }}.errors import CloudError
-from {{ cookiecutter.project_slug }}.mlops.github import Repository
+from smallboat.errors import CloudError
+from smallboat.workflows.github import Repository
 
 MAY = "contents=read;issues=write"
 

@@ -11,8 +11,7 @@ import pytest
 from clouds import emulated, processor
 from hub import PACKAGE, Hub
 from runner import Job
-
-from {{ cookiecutter.project_slug }}.mlops import lambda_zip, osls
+from smallboat.cloud import lambda_zip, osls
 
 SECONDS = 240
 """What a retraining may take of a processor, from an empty runner to staging and prod."""

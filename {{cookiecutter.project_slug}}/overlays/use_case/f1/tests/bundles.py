@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import small
 from sklearn.linear_model import LinearRegression
+from smallboat.store import bundle, store
+from smallboat.training import training
 
 from {{ cookiecutter.project_slug }} import data, features, metrics
-from {{ cookiecutter.project_slug }}.mlops import bundle, store, training
 
 PLAIN = {"grid": 1.0}
 """Everybody finishes where they start."""

@@ -9,9 +9,9 @@ import pytest
 from ergast_tables import raw, small, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from smallboat.errors import UserError
 
 from {{ cookiecutter.project_slug }} import data
-from {{ cookiecutter.project_slug }}.errors import UserError
 from {{ cookiecutter.project_slug }}.sources import ergast
 
 

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from smallboat.validation import gx, validation
 
 from {{ cookiecutter.project_slug }} import data, derived, expectations, features
-from {{ cookiecutter.project_slug }}.mlops import gx, validation
 
 SAMPLE = Path(__file__).parents[1] / "data" / "sample"
 

@@ -16,9 +16,9 @@ import pandas as pd
 import pytest
 from ergast_tables import raw, small, write
 from jolpica_server import Api, Fault, serving
+from smallboat.errors import UserError
 
 from {{ cookiecutter.project_slug }} import data
-from {{ cookiecutter.project_slug }}.errors import UserError
 from {{ cookiecutter.project_slug }}.sources import jolpica, jolpica_http
 
 FULL = 8

@@ -5,8 +5,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-
-from {{ cookiecutter.project_slug }}.mlops import config, preparation, store
+from smallboat.config import config
+from smallboat.store import store
+from smallboat.validation import preparation
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import pytest
 import seasons
 from hypothesis import given
 from hypothesis import strategies as st
+from smallboat.errors import RequestError
 
 from {{ cookiecutter.project_slug }} import features, metrics, service
-from {{ cookiecutter.project_slug }}.errors import RequestError
 from {{ cookiecutter.project_slug }}.inputs import NAMES, Array
 
 TABLES = seasons.make()

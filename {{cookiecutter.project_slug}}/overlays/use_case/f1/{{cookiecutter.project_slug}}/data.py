@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, PositiveInt
-
-from .errors import UserError
+from smallboat.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
+from smallboat.validation import checks
+from smallboat.validation.checks import Check, Severity
 
-from . import checks, derived
-from .checks import Check, Severity
+from . import derived
 from .derived import COLUMNS, views
 from .features import FEATURES, Feature
 

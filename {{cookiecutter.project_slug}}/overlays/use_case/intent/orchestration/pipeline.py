@@ -13,19 +13,15 @@ import sys
 from typing import Any
 
 from prefect import flow, task
+from smallboat.config import config
+from smallboat.errors import CommandError, NoCandidateError, UserError
+from smallboat.release import delivery, retraining
+from smallboat.store import store
+from smallboat.training import commands
+from smallboat.training import flow as training
+from smallboat.validation import preparation, validation
 
 from {{ cookiecutter.project_slug }} import data
-from {{ cookiecutter.project_slug }}.errors import CommandError, NoCandidateError, UserError
-from {{ cookiecutter.project_slug }}.mlops import (
-    commands,
-    config,
-    delivery,
-    preparation,
-    retraining,
-    store,
-    validation,
-)
-from {{ cookiecutter.project_slug }}.mlops import flow as training
 
 DELAYS = [1, 10]
 """Seconds before the second and the third try."""

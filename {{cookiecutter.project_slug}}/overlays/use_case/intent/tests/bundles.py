@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import small
 from sklearn.linear_model import LogisticRegression
+from smallboat.store import bundle, store
+from smallboat.training import training
 
 from {{ cookiecutter.project_slug }} import data, features, metrics
-from {{ cookiecutter.project_slug }}.mlops import bundle, store, training
 
 PLAIN = {"after_views": 0.45, "after_details": -0.45, "removes": -1.5}
 """Who reads on after the first add is about to pay, who looks at products is not."""

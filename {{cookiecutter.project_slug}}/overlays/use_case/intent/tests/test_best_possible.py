@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from coveo_tables import config
 from sklearn.metrics import average_precision_score
+from smallboat.samples import made_up
 
-from {{ cookiecutter.project_slug }} import candidates, data, features, made_up
+from {{ cookiecutter.project_slug }} import candidates, data, features
 from {{ cookiecutter.project_slug }}.inputs import NAMES
 
 SESSIONS, SEED = 50_000, 7

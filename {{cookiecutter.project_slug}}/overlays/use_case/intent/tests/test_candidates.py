@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
+from smallboat.store import bundle
 
 from {{ cookiecutter.project_slug }} import calibration, candidates, metrics
 from {{ cookiecutter.project_slug }}.inputs import NAMES, SEQUENCE
-from {{ cookiecutter.project_slug }}.mlops import bundle
 
 Array = candidates.Array
 EACH = pytest.mark.parametrize("candidate", candidates.CANDIDATES, ids=lambda each: each.name)

@@ -9,9 +9,9 @@ import pytest
 from coveo_tables import BROWSING, CATALOG, MS, config, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from smallboat.errors import UserError
 
 from {{ cookiecutter.project_slug }} import data
-from {{ cookiecutter.project_slug }}.errors import UserError
 from {{ cookiecutter.project_slug }}.sources import coveo, snapshot
 from {{ cookiecutter.project_slug }}.warehouse import Warehouse
 
@@ -258,7 +258,7 @@ def sample(folder: Path, **changes: Any) -> dict[str, Any]:
 def test_the_sample_is_made_once_and_anew_by_other_code(
     elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from {{ cookiecutter.project_slug }} import made_up
+    from smallboat.samples import made_up
 
     asked: list[tuple[Any, ...]] = []
 

@@ -7,11 +7,11 @@ import coveo_tables
 import numpy as np
 import pandas as pd
 import pytest
+from smallboat.validation import validation
 
 from {{ cookiecutter.project_slug }} import data, expectations
 from {{ cookiecutter.project_slug }}.features import NAMES
 from {{ cookiecutter.project_slug }}.inputs import FEATURES
-from {{ cookiecutter.project_slug }}.mlops import validation
 
 DAYS = pd.DataFrame(
     {

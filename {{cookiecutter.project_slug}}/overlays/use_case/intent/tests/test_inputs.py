@@ -12,9 +12,9 @@ import pytest
 import visits
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from smallboat.errors import RequestError
 
 from {{ cookiecutter.project_slug }} import features
-from {{ cookiecutter.project_slug }}.errors import RequestError
 from {{ cookiecutter.project_slug }}.events import ACTIONS, COUNTED
 from {{ cookiecutter.project_slug }}.inputs import (
     FEATURES,

@@ -10,9 +10,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-
-from {{ cookiecutter.project_slug }} import made_up
-from {{ cookiecutter.project_slug }}.made_up import behaviour, files, log
+from smallboat.samples import made_up
+from smallboat.samples.made_up import behaviour, files, log
 
 SESSIONS, SEED = 60_000, 11
 

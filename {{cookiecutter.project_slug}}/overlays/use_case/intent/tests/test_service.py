@@ -11,9 +11,9 @@ import pytest
 from example_visits import event
 from hypothesis import given
 from hypothesis import strategies as st
+from smallboat.errors import RequestError
 
 from {{ cookiecutter.project_slug }} import service
-from {{ cookiecutter.project_slug }}.errors import RequestError
 from {{ cookiecutter.project_slug }}.inputs import NAMES, Array, prefix
 from {{ cookiecutter.project_slug }}.service import topics
 

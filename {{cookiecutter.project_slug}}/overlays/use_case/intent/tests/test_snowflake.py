@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 import snowflake.connector
 import visits
+from smallboat.errors import UserError
 
-from {{ cookiecutter.project_slug }}.errors import UserError
 from {{ cookiecutter.project_slug }}.warehouse import Warehouse, account, dbt
 from {{ cookiecutter.project_slug }}.warehouse import snowflake as ours
 

@@ -9,9 +9,9 @@ from typing import Any
 import duckdb
 import pytest
 from coveo_tables import MS, config, write
+from smallboat.errors import UserError
 
 from {{ cookiecutter.project_slug }} import data
-from {{ cookiecutter.project_slug }}.errors import UserError
 from {{ cookiecutter.project_slug }}.sources import raw, sentences
 
 Row = tuple[Any, ...]

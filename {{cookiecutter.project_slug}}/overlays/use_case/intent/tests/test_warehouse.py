@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 import visits
 import yaml
+from smallboat.errors import UserError
 
-from {{ cookiecutter.project_slug }}.errors import UserError
 from {{ cookiecutter.project_slug }}.events import COUNTED, prefix, raw
 from {{ cookiecutter.project_slug }}.inputs import MOST_AFTER
 from {{ cookiecutter.project_slug }}.warehouse import Warehouse, dbt

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
+from smallboat.errors import UserError
 
-from .errors import UserError
 from .warehouse import Warehouse
 
 Tables = Warehouse
@@ -95,7 +95,7 @@ def _directory(config: Mapping[str, Any]) -> Path:
 
 def _made_up(config: Mapping[str, Any]) -> Path:
     """The folder of the made-up files, which are made unless this code made them before."""
-    from . import made_up
+    from smallboat.samples import made_up
 
     target = MADE_UP / f"{config['sessions']}-{config['seed']}-{config['written']}"
     code = sorted(Path(made_up.__file__).parent.glob("*.py"))

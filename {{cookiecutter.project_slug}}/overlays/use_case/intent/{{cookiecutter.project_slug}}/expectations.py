@@ -7,9 +7,10 @@ is what a single row can't tell: sizes, shares, and how they change from day to 
 from collections.abc import Mapping
 
 import pandas as pd
+from smallboat.validation import checks
+from smallboat.validation.checks import Check, Severity
 
-from . import checks, derived
-from .checks import Check, Severity
+from . import derived
 from .derived import views
 from .features import FEATURES
 

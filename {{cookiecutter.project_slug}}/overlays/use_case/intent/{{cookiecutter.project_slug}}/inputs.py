@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from smallboat.errors import RequestError
 
-from .errors import RequestError
 from .events import ACTIONS, COUNTED, COUNTS, PAIRS, PRODUCT, SEEN, Event, prefix, raw
 
 __all__ = [

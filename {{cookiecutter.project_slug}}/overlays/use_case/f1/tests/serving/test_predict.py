@@ -6,9 +6,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-
-from {{ cookiecutter.project_slug }}.errors import UserError
-from {{ cookiecutter.project_slug }}.mlops import deployment
+from smallboat.errors import UserError
+from smallboat.release import deployment
 
 
 @contextmanager

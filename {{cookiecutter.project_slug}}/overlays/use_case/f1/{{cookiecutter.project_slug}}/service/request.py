@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..errors import RequestError
+from smallboat.errors import RequestError
+
 from ..inputs import Array, assemble
 from .schema import KNOWN, Request
 

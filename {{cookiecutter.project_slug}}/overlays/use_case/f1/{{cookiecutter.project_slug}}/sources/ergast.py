@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-
-from ..errors import UserError
+from smallboat.errors import UserError
 
 SCHEMA: dict[str, dict[str, str]] = {
     "races": {

@@ -11,10 +11,10 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from smallboat.errors import UserError
 from urllib3.response import BaseHTTPResponse
 from urllib3.util.retry import Retry
 
-from ..errors import UserError
 from . import jolpica_tables
 
 Rounds = dict[int, list[dict[str, Any]]]

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..errors import RequestError
+from smallboat.errors import RequestError
+
 from ..inputs import Array, assemble
 from .reasons import ORDINARY
 from .schema import KNOWN, Request

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import UserError
+from smallboat.errors import UserError
+
 from . import files
 from .raw import Raw, visits
 

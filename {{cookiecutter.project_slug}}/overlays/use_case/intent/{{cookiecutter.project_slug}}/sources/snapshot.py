@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import UserError
+from smallboat.errors import UserError
+
 from . import queries, sentences, times
 from .files import text
 from .raw import Raw

@@ -4,7 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from ..errors import UserError
+from smallboat.errors import UserError
 
 DAY = len("2019-01-15")
 

@@ -1,0 +1,163 @@
+"""The images of an environment: named by content, built once, promoted from staging, and found.
+
+An image's tag is the hash of all that goes into it, so that one that is there need not be made.
+"""
+
+import argparse
+import base64
+import hashlib
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..config import config
+from ..errors import CloudError, UserError
+from . import aws, containers
+
+PLATFORM = "linux/amd64"
+TAKEN = "application/vnd.docker.distribution.manifest.v2+json"
+"""The one kind of manifest that SageMaker takes."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image of the project.
+
+    Attributes:
+        dockerfile: what it is built by; beside it the list of what goes into it.
+        repository: where it lies in an environment.
+        arguments: the Dockerfile's own, as `NAME=value`.
+    """
+
+    dockerfile: Path
+    repository: Callable[[aws.Place], str]
+    arguments: tuple[str, ...] = ()
+
+    @property
+    def allowed(self) -> Path:
+        """The Dockerfile's ignore file, which lets nothing through but what it names."""
+        return self.dockerfile.with_name("Dockerfile.dockerignore")
+
+
+MODEL = Image(Path("serving/model/Dockerfile"), lambda place: place.image_repository)
+"""The model server."""
+TRAIN = Image(
+    Path("infra/train/Dockerfile"),
+    lambda place: place.train_repository,
+    (f"PYTHON={sys.version_info.major}.{sys.version_info.minor}",),
+)
+"""What remote steps run in: the project's packages, for the Python that the project runs on."""
+LOCK = Path("uv.lock")
+
+
+def make(options: argparse.Namespace) -> int:
+    """See to it that an environment has today's images, and print their names."""
+    settings = config.load(options.env)
+    place = aws.Place(settings)
+    for image in (MODEL, TRAIN) if settings.remote else (MODEL,):
+        _make(place, image)
+        print(f"image {current(place, image)}", flush=True)
+    print(f"next: make deploy ENV={options.env}")
+    return 0
+
+
+def current(place: aws.Place, image: Image = MODEL) -> str:
+    """The image of today's files in an environment, by its digest; UserError if it is not there."""
+    digest, repository = _found(place, image, content_hash(image)), image.repository(place)
+    if digest is None:
+        these = " for ".join(("these files", *image.arguments))
+        raise UserError(
+            f"{repository} has no image of {these}: `make image ENV={place.aws.environment}`"
+        )
+    with aws.told():
+        asked = {"repositoryNames": [repository]}
+        (known,) = place.client("ecr").describe_repositories(**asked)["repositories"]
+    return f"{known['repositoryUri']}@{digest}"
+
+
+def content(image: Image = MODEL) -> list[Path]:
+    """The files that go into an image, sorted: those that the Dockerfile's ignore file allows.
+
+    Raises:
+        UserError: the versions of the training image's packages are not locked.
+    """
+    lines = image.allowed.read_text().splitlines()
+    patterns = [line.removeprefix("!") for line in lines if line.startswith("!")]
+    if LOCK.name in patterns and not LOCK.is_file():
+        raise UserError(
+            f"there is no {LOCK}, which says what {image.dockerfile} installs: "
+            "`make setup` writes it, commit it"
+        )
+    return sorted({file for pattern in patterns for file in Path().glob(pattern)})
+
+
+def content_hash(image: Image = MODEL) -> str:
+    """The first 16 hex digits of a SHA-256 over platform, arguments, Dockerfile and content."""
+    digest = hashlib.sha256("\0".join((PLATFORM, *image.arguments)).encode())
+    for path in (image.dockerfile, *content(image)):
+        digest.update(path.as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def _make(place: aws.Place, image: Image) -> None:
+    """Bring today's image into an environment's repository, if it is not there."""
+    tag, target = content_hash(image), image.repository(place)
+    name = f"{target}:{tag}"
+    if _found(place, image, tag) is not None:
+        print(f"nothing to do: {target} has the image of these files")
+    elif (source := _rehearsed(place, image, tag)) is not None:
+        digest, rehearsed = _found(source, image, tag), image.repository(source)
+        print(f"copying the image of {rehearsed}, as it is", flush=True)
+        containers.copy(_registry(source), f"{rehearsed}@{digest}", _registry(place), name)
+    else:
+        containers.build(image.dockerfile, name, PLATFORM, image.arguments)
+        try:
+            containers.push(name, _registry(place), name)
+        except CloudError:
+            if _found(place, image, tag) is None:  # else another machine was first
+                raise
+
+
+def _found(place: aws.Place, image: Image, tag: str) -> str | None:
+    """The digest of a tag in an environment's repository; None if it is not there."""
+    client, repository = place.client("ecr"), image.repository(place)
+    asked = {"repositoryName": repository, "imageIds": [{"imageTag": tag}]}
+    with aws.told():
+        try:
+            (found,) = client.describe_images(**asked)["imageDetails"]
+        except client.exceptions.ImageNotFoundException:
+            return None
+        except client.exceptions.RepositoryNotFoundException:
+            environment = place.aws.environment
+            raise UserError(
+                f"there is no ECR repository {repository}: "
+                f"`make bootstrap ENV={environment}` makes it"
+            ) from None
+    kind = found["imageManifestMediaType"]
+    if kind != TAKEN:
+        raise UserError(
+            f"{repository}:{tag} is a {kind}, which SageMaker does not take: "
+            "delete that image and make it with buildah"
+        )
+    return str(found["imageDigest"])
+
+
+def _rehearsed(place: aws.Place, image: Image, tag: str) -> aws.Place | None:
+    """Staging, if it has the image and this is another environment of the same account."""
+    if (
+        place.aws.environment == aws.REHEARSAL
+        or not Path("config", f"{aws.REHEARSAL}.toml").is_file()
+    ):
+        return None
+    source = aws.Place(config.load(aws.REHEARSAL))
+    if source.aws.account != place.aws.account or _found(source, image, tag) is None:
+        return None
+    return source
+
+
+def _registry(place: aws.Place) -> containers.Registry:
+    with aws.told():
+        (data,) = place.client("ecr").get_authorization_token()["authorizationData"]
+    user, _, password = base64.b64decode(data["authorizationToken"]).decode().partition(":")
+    return containers.Registry(data["proxyEndpoint"], user, password)

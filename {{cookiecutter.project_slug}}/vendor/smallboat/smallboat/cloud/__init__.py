@@ -1,0 +1,1 @@
+"""What stands on AWS: stacks, the Lambda, state machines, their costs and their removal."""

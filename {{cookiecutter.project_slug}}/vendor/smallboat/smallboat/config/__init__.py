@@ -1,0 +1,1 @@
+"""The settings of an environment, table by table."""

@@ -1,0 +1,194 @@
+"""The container of each endpoint, as a process of this machine, and the way of a request to it."""
+
+import http.client
+import io
+import itertools
+import json
+import tarfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from moto.core import DEFAULT_ACCOUNT_ID
+from werkzeug import Request, Response
+
+from ..errors import ReleaseError
+from ..serving import servers
+
+Json = dict[str, Any]
+SECONDS = 60
+"""How long SageMaker waits for a container's answer."""
+SERVERLESS_LIMIT = 4 * 2**20
+"""Bytes of a body that a serverless endpoint takes."""
+PASSED = ("Content-Type", "Accept", "X-Amzn-SageMaker-Custom-Attributes",
+          "X-Amzn-SageMaker-Inference-Id")  # fmt: skip
+
+
+class StartError(Exception):
+    """A container that does not come up; the message is the endpoint's FailureReason."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What an endpoint configuration says of its one variant."""
+
+    name: str
+    serverless: bool
+    archive: bytes
+    variables: dict[str, str]
+
+
+class Container:
+    """A container that runs; it ends once nobody waits for its answer."""
+
+    def __init__(self, variant: Variant, port: int, process: ExitStack) -> None:
+        self.variant, self.port, self._process = variant, port, process
+        self._asking = 0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep it running."""
+        with self._changed:
+            self._asking += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._asking -= 1
+                self._changed.notify_all()
+
+    def end(self) -> None:
+        """End it after the requests at hand."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._asking, SECONDS)
+        self._process.close()
+
+
+class Containers:
+    """The container that each endpoint's requests go to, by the endpoint's name."""
+
+    def __init__(self, folder: Path, server: Path) -> None:
+        """Begin with none.
+
+        Args:
+            folder: for unpacked models and logs.
+            server: the program that a container runs.
+        """
+        self._folder, self._server = folder, server
+        self._serving: dict[str, Container] = {}
+        self._numbers = itertools.count()
+        self._lock = threading.Lock()
+
+    def start(self, endpoint: str, variant: Variant) -> Container:
+        """A new container, from when it answers /ping.
+
+        Raises:
+            StartError: its archive can't be unpacked, or it does not answer.
+        """
+        place = self._folder / f"{endpoint}-{next(self._numbers)}"
+        try:
+            with tarfile.open(fileobj=io.BytesIO(variant.archive)) as archive:
+                archive.extractall(place / "model", filter="data")
+        except tarfile.TarError as error:
+            raise StartError(f"Failed to extract model data archive: {error}") from None
+        port = servers.free_port()
+        words = [str(self._server), "serve", "--folder", str(place / "model"), "--port", str(port)]
+        with ExitStack() as process:
+            log = process.enter_context((place / "log").open("wb"))
+            started = servers.started(
+                "container", words, port, "/ping", variant.variables, output=log
+            )
+            try:
+                process.enter_context(started)
+            except ReleaseError:
+                says = servers.last_line((place / "log").read_text(errors="replace"))
+                raise StartError(
+                    f"The primary container for production variant {variant.name} did not pass "
+                    f"the ping health check. Please check CloudWatch logs for this endpoint. "
+                    f"({place / 'log'} ends with: {says})"
+                ) from None
+            return Container(variant, port, process.pop_all())
+
+    def serve(self, endpoint: str, container: Container) -> Container | None:
+        """Send an endpoint's requests to a container; returns the one before, to be ended."""
+        with self._lock:
+            before = self._serving.get(endpoint)
+            self._serving[endpoint] = container
+        return before
+
+    def stop(self, endpoint: str) -> None:
+        """End the container of an endpoint, if there is one."""
+        with self._lock:
+            container = self._serving.pop(endpoint, None)
+        if container:
+            container.end()
+
+    def close(self) -> None:
+        """End them all."""
+        for endpoint in list(self._serving):
+            self.stop(endpoint)
+
+    def invoke(self, endpoint: str, known: bool, request: Request) -> Response:
+        """The answer of an endpoint, as SageMaker's runtime gives it.
+
+        Args:
+            endpoint: its name.
+            known: whether there is such an endpoint.
+            request: to its path /invocations.
+        """
+        if not known:
+            says = f"Endpoint {endpoint} of account {DEFAULT_ACCOUNT_ID} not found."
+            return _error(400, "ValidationError", says)
+        with ExitStack() as held:
+            with self._lock:
+                container = self._serving.get(endpoint)
+                if container:
+                    held.enter_context(container.held())
+            if not container:
+                return _error(503, "ServiceUnavailable", "The endpoint is not in service.")
+            body = request.get_data()
+            if container.variant.serverless and len(body) > SERVERLESS_LIMIT:
+                says = f"Request size {len(body)} exceeds the limit of {SERVERLESS_LIMIT} bytes."
+                return _error(413, "ValidationError", says)
+            return _forwarded(container, body, request)
+
+
+def _forwarded(container: Container, body: bytes, request: Request) -> Response:
+    headers = {name: request.headers[name] for name in PASSED if name in request.headers}
+    client = http.client.HTTPConnection(servers.HOST, container.port, timeout=SECONDS)
+    try:
+        client.request("POST", "/invocations", body, headers)
+        answer = client.getresponse()
+        content = answer.read()
+    except TimeoutError:
+        return _model_error(0, "Your invocation timed out while waiting for a response.")
+    except (OSError, http.client.HTTPException):
+        return _model_error(0, "The container closed the connection without an answer.")
+    finally:
+        client.close()
+    if answer.status >= 400:
+        return _model_error(answer.status, content.decode(errors="replace"))
+    response = Response(content, content_type=answer.getheader("Content-Type"))
+    response.headers["x-Amzn-Invoked-Production-Variant"] = container.variant.name
+    for name in PASSED[2:]:
+        if value := answer.getheader(name):
+            response.headers[name] = value
+    return response
+
+
+def _model_error(status: int, message: str) -> Response:
+    side = "client" if 400 <= status < 500 else "server"
+    told = f'Received {side} error ({status}) from primary with message "{message}".'
+    return _error(
+        424, "ModelError", told, OriginalStatusCode=status, OriginalMessage=message,
+        LogStreamArn="",
+    )  # fmt: skip
+
+
+def _error(status: int, code: str, message: str, **more: Any) -> Response:
+    told = json.dumps({"Message": message, **more})
+    return Response(told, status, {"x-amzn-ErrorType": code}, content_type="application/json")

@@ -1,0 +1,1 @@
+"""How good a model is, which one wins, and whether it beats the champion."""

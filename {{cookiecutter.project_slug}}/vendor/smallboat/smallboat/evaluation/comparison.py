@@ -1,0 +1,136 @@
+"""How a run compares with the champion, on rows that neither model has seen."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import ReleaseError, UserError
+from ..store import bundle, pairs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LEAST_GROUPS = 10
+"""With fewer groups of rows that neither model has seen, a comparison would be a guess."""
+
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A model as judged, ready to be compared.
+
+    Attributes:
+        inputs: the columns that it reads, in order.
+        output: what it answers, as its signature says.
+        until: date of the newest row that it has seen, as yyyy-mm-dd.
+        predict: answers of shape [n] to features of shape [n, inputs].
+    """
+
+    inputs: list[str]
+    output: dict[str, str]
+    until: str
+    predict: Callable[[Any], Any]
+
+    @classmethod
+    def of(cls, made: pairs.Bundle) -> "Judged":
+        """That of a bundle."""
+        onnx = (made.folder / "judged.onnx").read_bytes()
+        return cls(
+            inputs=[each["name"] for each in made.signature["inputs"]],
+            output=made.signature["output"],
+            until=made.evaluation["judged_until"],
+            predict=lambda rows: bundle.predict(onnx, rows),
+        )
+
+
+def against(root: str, challenger: pairs.Bundle, served: Path, margin: float) -> Result:
+    """How a run compares with the release that is served, on the run's own snapshot.
+
+    Args:
+        root: the model store.
+        challenger: the run's bundle.
+        served: the files of the release.
+        margin: how much worse the challenger may be, in units of PRIMARY.
+
+    Returns:
+        What `compare` returns; or the `outcome` "the same", if that very model is served.
+
+    Raises:
+        ReleaseError: the snapshot no longer gives the features that the run was judged on.
+    """
+    from ..validation import preparation
+
+    try:
+        champion = pairs.read(served)
+    except ReleaseError as error:
+        return not_comparable(str(error))
+    if challenger.model_hash == champion.model_hash:
+        return {"outcome": "the same", "says": f"model {champion.model_hash} is served"}
+    snapshot = challenger.evaluation["snapshot"]
+    try:
+        frame, _, report = preparation.engineer(root, snapshot)
+    except UserError as error:
+        return not_comparable(str(error))
+    ours = Judged.of(challenger)
+    if not report.passed or set(ours.inputs) - set(frame.columns):
+        raise ReleaseError(f"features.py no longer makes its features of snapshot {snapshot}")
+    return compare(frame, ours, Judged.of(champion), margin)
+
+
+def compare(frame: "pd.DataFrame", challenger: Judged, champion: Judged, margin: float) -> Result:
+    """Whether a challenger is worse than the champion on rows that neither has seen.
+
+    Inferior means: worse beyond noise (the paired difference of PRIMARY has its lower 95 % bound
+    above 0), and by more than the margin for all that these rows can tell (its upper 95 % bound
+    lies past it).
+
+    Args:
+        frame: a feature table.
+        challenger: the model that wants to be released.
+        champion: the model that is served.
+        margin: how much worse the challenger may be, in units of PRIMARY.
+
+    Returns:
+        `outcome`: "inferior", "not inferior" or "not comparable"; `says`: why, as a sentence; and
+        if both had answers, `difference` (value and both bounds, low and high) and the number
+        of `groups`.
+    """
+    from .. import metrics
+    from . import evaluation
+
+    missing = [name for name in champion.inputs if name not in frame]
+    if missing:
+        return not_comparable(f"the champion needs {', '.join(missing)}, which no longer exist")
+    if champion.output != challenger.output:
+        return not_comparable(f"the champion answers {champion.output}, not {challenger.output}")
+    unseen = frame[frame["date"] > max(challenger.until, champion.until)]
+    groups = unseen["group"].nunique()
+    if groups < LEAST_GROUPS:
+        return not_comparable(f"{groups} groups that neither has seen, {LEAST_GROUPS} are needed")
+    ours, theirs = (
+        np.asarray(model.predict(unseen[model.inputs].to_numpy(dtype=np.float32)))
+        for model in (challenger, champion)
+    )
+    if not np.isfinite(theirs).all():
+        return not_comparable("the champion's answers are not finite numbers")
+    if not np.isfinite(ours).all():
+        return {"outcome": "inferior", "says": "its answers are not finite numbers"}
+    found = evaluation.difference(unseen, ours, theirs, coverage=0.9)[metrics.PRIMARY]
+    inferior = found["low"] > 0 and found["high"] > margin
+    interval = f"{found['value']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]"
+    return {
+        "outcome": "inferior" if inferior else "not inferior",
+        "says": f"{metrics.PRIMARY} {interval} against the champion on {groups} groups, "
+        f"margin {margin:g}",
+        "difference": found,
+        "groups": groups,
+    }
+
+
+def not_comparable(why: str) -> Result:
+    """The outcome of a comparison that can't be made."""
+    return {"outcome": "not comparable", "says": why}

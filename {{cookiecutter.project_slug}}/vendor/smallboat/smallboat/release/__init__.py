@@ -1,0 +1,1 @@
+"""A run gets to where an environment serves, and back."""

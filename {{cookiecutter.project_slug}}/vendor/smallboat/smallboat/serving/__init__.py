@@ -1,0 +1,1 @@
+"""The model server and the API, as processes of this machine."""

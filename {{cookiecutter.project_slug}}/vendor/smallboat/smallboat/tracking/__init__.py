@@ -1,0 +1,1 @@
+"""Runs are told to Comet."""

@@ -1,0 +1,1 @@
+"""Candidates are searched, judged and refitted, by a Metaflow flow."""

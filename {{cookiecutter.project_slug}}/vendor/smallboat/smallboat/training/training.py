@@ -1,0 +1,214 @@
+"""What the steps of the training flow call: split by time, search, judge, refit."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .. import candidates, features, metrics
+from ..errors import UserError
+from ..evaluation import evaluation, selection
+from ..store import bundle
+
+CURVE_EVERY = 5
+COLUMNS = [feature.name for feature in features.FEATURES]
+
+
+@dataclass(frozen=True)
+class Split:
+    """A feature table cut by time: each part lies after the one before it."""
+
+    train: pd.DataFrame
+    validation: pd.DataFrame
+    test: pd.DataFrame
+
+    @property
+    def past(self) -> pd.DataFrame:
+        """All that a judged model may have seen."""
+        return pd.concat([self.train, self.validation])
+
+    @property
+    def held_out(self) -> pd.DataFrame:
+        """The rows that models are judged on: validation, then test."""
+        return pd.concat([self.validation, self.test])
+
+    @property
+    def periods(self) -> dict[str, list[int]]:
+        """The first and the last period of each part."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {
+            name: [int(part["period"].min()), int(part["period"].max())]
+            for name, part in parts.items()
+        }
+
+
+def recent(frame: pd.DataFrame, periods: int) -> pd.DataFrame:
+    """The rows of the newest periods; older ones have fed the features' history and end there."""
+    first = frame["period"].drop_duplicates().nlargest(periods).min()
+    newest: pd.DataFrame = frame[frame["period"] >= first]
+    return newest
+
+
+def split(frame: pd.DataFrame, options: dict[str, Any]) -> Split:
+    """Cut by period; a newest period with few groups is judged with the one before it.
+
+    Rows of the last `gap_days` before validation and before test are left out.
+    """
+    groups = frame.groupby("period")["group"].nunique()
+    whole = list(groups.index)
+    if len(whole) > 1 and groups.iloc[-1] < options["smallest_period"]:
+        whole.pop()
+    held_out = options["validation_periods"] + options["test_periods"]
+    if len(whole) <= held_out:
+        raise UserError(
+            f"the data has {len(whole)} whole periods ({', '.join(map(str, whole))}): "
+            f"to hold out {held_out}, training needs at least {held_out + 1}"
+        )
+    validation, test = whole[-held_out], whole[-options["test_periods"]]
+    period, gap = frame["period"], options["gap_days"]
+    parts = Split(
+        train=_before(validation, frame[period < validation], frame, gap),
+        validation=_before(test, frame[(period >= validation) & (period < test)], frame, gap),
+        test=frame[period >= test],
+    )
+    if parts.train.empty or parts.validation.empty:
+        raise UserError(f"training.gap_days = {gap} leaves nothing to train or to validate on")
+    return parts
+
+
+def _before(next_one: int, part: pd.DataFrame, frame: pd.DataFrame, gap_days: int) -> pd.DataFrame:
+    """A part without the days right before the period in which the next part begins."""
+    if gap_days == 0:
+        return part
+    begins = frame.loc[frame["period"] == next_one, "date"].min()
+    kept: pd.DataFrame = part[part["date"] < begins - pd.Timedelta(days=gap_days)]
+    return kept
+
+
+def candidate_names() -> list[str]:
+    """The candidates that compete, in the order in which they start."""
+    return [candidate.name for candidate in candidates.CANDIDATES]
+
+
+def search(name: str, train: pd.DataFrame, validation: pd.DataFrame, seed: int) -> dict[str, Any]:
+    """Fit each setting of a candidate on train and keep the best on validation.
+
+    A candidate whose ONNX graph does not answer as the estimator does is disqualified.
+
+    Returns:
+        Plain values for people, and under `held_out` what the choice of a winner and its judgement
+        need: the best setting's `predicted`, shape [len(validation)], and the resamples of PRIMARY.
+    """
+    candidate = candidates.by_name(name)
+    trials, best, fitted = [], None, None
+    for settings in candidate.grid:
+        started = time.perf_counter()
+        model = candidates.fit(candidate, settings, train, COLUMNS, seed)
+        scores = evaluation.score(validation, candidates.predict(model, validation, COLUMNS))
+        seconds = round(time.perf_counter() - started, 3)
+        trial = {"settings": settings, **scores, "seconds": seconds}
+        trials.append(trial)
+        if best is None or trial["score"] < best["score"]:
+            best, fitted = trial, model
+    assert best is not None, f"{name} has an empty grid"
+    predicted = candidates.predict(fitted, validation, COLUMNS)
+    resampled = evaluation.resample(validation, predicted)
+    told = f"{name}: {len(trials)} fits, best {metrics.PRIMARY} {best['score']:.3f}"
+    print(f"{told} on validation with {best['settings']}")
+    return {
+        "candidate": name,
+        "complexity": candidate.complexity,
+        "trials": trials,
+        **best,
+        "intervals": evaluation.intervals(resampled),
+        "curve": _curve(fitted, validation),
+        "baseline": metrics.score(validation, metrics.baseline(validation)),
+        "disqualified": selection.disqualified(export(fitted, validation)["parity"]),
+        "held_out": {"predicted": predicted, "resampled": resampled[metrics.PRIMARY]},
+    }
+
+
+def _curve(fitted: Any, frame: pd.DataFrame) -> list[tuple[int, float]]:
+    """Boosting rounds and PRIMARY after them; empty for a family that has no rounds."""
+    rounds = candidates.rounds(fitted, frame, COLUMNS, CURVE_EVERY)
+    return [(done, metrics.score(frame, answer)[metrics.PRIMARY]) for done, answer in rounds]
+
+
+def export(fitted: Any, frame: pd.DataFrame) -> dict[str, Any]:
+    """A fitted estimator as an ONNX graph, and how far its answers on a table differ."""
+    graph = bundle.to_onnx(fitted, len(COLUMNS))
+    expected = candidates.predict(fitted, frame, COLUMNS)
+    return {
+        "onnx": graph,
+        "parity": bundle.difference(graph, frame[COLUMNS].to_numpy(), expected),
+    }
+
+
+def judge(
+    winner: dict[str, Any],
+    parts: Split,
+    seed: int,
+    slice_rows: int,
+    costs: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
+    """Fit the winner's settings on the past and measure it on the test rows, beside the baseline.
+
+    Slices and the spread need more rows than one period has: they are of all held-out rows, each
+    predicted by a model that had not seen it. With `costs` (the table [decision]) there is a
+    `decision`, which validation has to make: test rows choose nothing.
+    """
+    fitted = _fit(winner, parts.past, seed)
+    exported = export(fitted, parts.test)
+    predicted = candidates.predict(fitted, parts.test, COLUMNS)
+    baseline = metrics.baseline(parts.test)
+    beaten = evaluation.score(parts.test, baseline)
+    held_out = np.concatenate([winner["held_out"]["predicted"], predicted])
+    return {
+        **exported,
+        **evaluation.score(parts.test, predicted),
+        "until": str(parts.past["date"].max().date()),
+        "intervals": evaluation.intervals(evaluation.resample(parts.test, predicted)),
+        "baseline": beaten["metrics"],
+        "baseline_score": beaten["score"],
+        "difference": evaluation.difference(parts.test, predicted, baseline),
+        "spread": metrics.spread(parts.held_out, held_out),
+        "slices": evaluation.slices(parts.held_out, held_out, slice_rows),
+        "importance": evaluation.importance(exported["onnx"], parts.test, COLUMNS, seed),
+        "predicted": metrics.as_target(parts.test, predicted),
+        **(_decided(winner, parts.validation, costs) if costs else {}),
+    }
+
+
+def _decided(
+    winner: dict[str, Any], validation: pd.DataFrame, costs: Mapping[str, float]
+) -> dict[str, Any]:
+    """What metrics.py decides by the costs; UserError if nothing is decided in this problem."""
+    decide = getattr(metrics, "decide", None)
+    if decide is None:
+        raise UserError("there is a table [decision], but metrics.py has no function `decide`")
+    return {"decision": decide(validation, winner["held_out"]["predicted"], costs)}
+
+
+def refit(winner: dict[str, Any], frame: pd.DataFrame, seed: int) -> dict[str, Any]:
+    """Fit the winner's settings on all rows: the model that is served, and its signature."""
+    return {**export(_fit(winner, frame, seed), frame), "signature": signature(winner, frame)}
+
+
+def signature(winner: dict[str, Any], frame: pd.DataFrame) -> dict[str, Any]:
+    """What the served model takes and gives, and how far its training data reached."""
+    return {
+        "candidate": winner["candidate"],
+        "settings": winner["settings"],
+        "inputs": [{"type": "float32", **asdict(feature)} for feature in features.FEATURES],
+        "output": {"type": "float32", **asdict(candidates.OUTPUT)},
+        "trained_rows": len(frame),
+        "trained_until": str(frame["date"].max().date()),
+    }
+
+
+def _fit(winner: dict[str, Any], frame: pd.DataFrame, seed: int) -> Any:
+    candidate = candidates.by_name(winner["candidate"])
+    return candidates.fit(candidate, winner["settings"], frame, COLUMNS, seed)

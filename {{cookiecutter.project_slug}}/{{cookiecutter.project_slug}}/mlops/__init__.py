@@ -1,1 +1,0 @@
-"""The machinery, the same in every project."""
