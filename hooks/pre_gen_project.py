@@ -9,19 +9,17 @@ ANSWERS = r"""{{ cookiecutter | tojson }}"""
 USE_CASES = ("f1", "intent")
 FOLDERS = {
     "config", "data", "docs", "endpoint", "flows", "infra", "orchestration", "overlays", "serving",
-    "store", "tests", "warehouse",
+    "store", "tests", "vendor", "warehouse",
 }  # fmt: skip
-MODULES = {
-    "app", "asking", "capture", "errors", "gunicorn_settings", "handler", "incoming", "model",
-    "openapi", "server", "settings",
-}  # fmt: skip
+MODULES = {"handler"}
 PACKAGES = {
     "awslambdaric", "boto3", "cfnlint", "check_jsonschema", "comet_ml", "dbt", "duckdb", "fakesnow",
     "fastjsonschema", "flask", "flask_cors", "great_expectations", "gunicorn", "hypothesis",
     "jinja2", "markupsafe", "marshmallow", "matplotlib", "metaflow", "moto", "mypy", "numpy",
     "onnx", "onnxmltools", "onnxruntime", "openapi_spec_validator", "pandas", "policy_sentry",
     "prefect", "pydantic", "pytest", "requests", "ruff", "sagemaker", "schemathesis", "selenium",
-    "serverless_wsgi", "skl2onnx", "sklearn", "snowflake", "uv", "xdist", "xgboost", "yaml",
+    "serverless_wsgi", "skl2onnx", "sklearn", "smallboat", "snowflake", "uv", "xdist", "xgboost",
+    "yaml",
 }  # fmt: skip
 
 

@@ -12,13 +12,14 @@ from metaflow import (
 )
 from smallboat.training.policy import policy
 
-import {{ cookiecutter.project_slug }}  # noqa: F401 - ships the package with the flow's code
+# Imported up here, library and package go with the flow's code to where its steps run.
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
 
 KEPT = ["checks", "data_part", "frame", "lookup", "snapshot"]
 """What no candidate reads, and so is the same for every one of them."""
 
 
-@policy
+@policy(PROBLEM.package)
 @project(name=config_expr("config.project.name"))
 class TrainFlow(FlowSpec):
     """Raw tables → validated, features → candidates → winner → bundle."""
@@ -26,7 +27,7 @@ class TrainFlow(FlowSpec):
     config = Config(
         "config",
         default="config/local.toml",
-        parser="smallboat.config.config.parse",
+        parser="{{ cookiecutter.project_slug }}.problem.parse",
     )
     given = Parameter(
         "snapshot", help="hash of the snapshot to train on; without it, it is made", default=""
@@ -38,7 +39,7 @@ class TrainFlow(FlowSpec):
         from smallboat.store import store
 
         config = self.config
-        self.snapshot = self.given or store.make_snapshot(config.store.root, config.data)
+        self.snapshot = self.given or store.make_snapshot(PROBLEM, config.store.root, config.data)
         self.next(self.validate_data, self.engineer_features)
 
     @step
@@ -46,7 +47,7 @@ class TrainFlow(FlowSpec):
         """Hold the raw tables against their expectations."""
         from smallboat.validation import preparation
 
-        self.report = preparation.validate(self.config.store.root, self.snapshot)
+        self.report = preparation.validate(PROBLEM, self.config.store.root, self.snapshot)
         print(self.report.table())
         self.next(self.accept_data)
 
@@ -57,13 +58,13 @@ class TrainFlow(FlowSpec):
         from smallboat.validation import preparation
 
         root = self.config.store.root
-        frame, self.lookup, self.report = preparation.engineer(root, self.snapshot)
-        self.drift = preparation.drifted(root, self.snapshot, frame)
+        frame, self.lookup, self.report = preparation.engineer(PROBLEM, root, self.snapshot)
+        self.drift = preparation.drifted(PROBLEM, root, self.snapshot, frame)
         print(self.report.table())
         if self.report.passed:
             self.frame = training.recent(frame, self.config.training.periods)
             self.parts = training.split(self.frame, self.config.training)
-            self.names = training.candidate_names()
+            self.names = training.candidate_names(PROBLEM)
         self.next(self.accept_data)
 
     @step
@@ -96,7 +97,11 @@ class TrainFlow(FlowSpec):
         from smallboat.training import training
 
         self.result = training.search(
-            self.input, self.parts.train, self.parts.validation, self.config.training.seed
+            PROBLEM,
+            self.input,
+            self.parts.train,
+            self.parts.validation,
+            self.config.training.seed,
         )
         self.next(self.select_winner)
 
@@ -107,7 +112,6 @@ class TrainFlow(FlowSpec):
         from smallboat.reports import cards
         from smallboat.training import running
 
-        from {{ cookiecutter.project_slug }} import metrics
 
         results = [task.result for task in inputs if not task.failure]
         failures = {task.input: task.failure.exception for task in inputs if task.failure}
@@ -115,7 +119,7 @@ class TrainFlow(FlowSpec):
         self.merge_artifacts(inputs, include=KEPT)
         self.parts = inputs[0].parts  # who reads it keeps it in other bytes than who was killed
         self.competition["periods"] = self.parts.periods
-        self.candidates_part = cards.candidates(self.competition, metrics.PRIMARY)
+        self.candidates_part = cards.candidates(self.competition, PROBLEM.metrics.PRIMARY)
         running.attach(cards.page(f"Candidates of run {current.run_id}", self.candidates_part))
         self.winner = selection.choose(results, failures)
         self.next(self.make_bundle)
@@ -129,13 +133,12 @@ class TrainFlow(FlowSpec):
         from smallboat.training import running, training
         from smallboat.validation import validation
 
-        from {{ cookiecutter.project_slug }} import metrics
 
         seed, limits = self.config.training.seed, self.config.gates
         self.judged = training.judge(
-            self.winner, self.parts, seed, limits.slice_rows, self.config.decision
+            PROBLEM, self.winner, self.parts, seed, limits.slice_rows, self.config.decision
         )
-        self.served = training.refit(self.winner, self.frame, seed)
+        self.served = training.refit(PROBLEM, self.winner, self.frame, seed)
         self.model_hash = bundle.model_hash(self.served["onnx"], self.served["signature"])
         files = bundle.files(self.served, self.judged, self.lookup)
         expectations = validation.summary(self.checks)
@@ -154,7 +157,7 @@ class TrainFlow(FlowSpec):
         target, predicted = self.parts.test["target"], self.judged["predicted"]
         page = cards.page(
             f"{self.config.project.name}: run {current.run_id}",
-            cards.winner(self.evaluation, metrics.PRIMARY, target, predicted),
+            cards.winner(self.evaluation, PROBLEM.metrics.PRIMARY, target, predicted),
             self.candidates_part,
             self.data_part,
             cards.run(running.steps()),
@@ -170,7 +173,7 @@ class TrainFlow(FlowSpec):
         """Tell Comet, if the configuration says so, and release, if Step Functions retrains."""
         from smallboat.release import conclusion
 
-        conclusion.conclude(self)
+        conclusion.conclude(PROBLEM, self)
 
 
 if __name__ == "__main__":

@@ -6,17 +6,17 @@ import sys
 from .aws import image
 from .cloud import destruction, infra, machines
 from .errors import CommandError
-from .release import deployment, retraining
-from .store import runs
+from .problem import Problem
+from .release import deployment, listing, retraining
 from .training import commands, reproduction
 from .workflows import notices, plan, pulls
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(problem: Problem, arguments: list[str] | None = None) -> int:
     """Run one command; the exit code is the one that the README lists."""
-    options = _parser().parse_args(arguments)
+    options = _parser(problem).parse_args(arguments)
     try:
-        return int(options.command(options))
+        return int(options.command(problem, options))
     except CommandError as error:
         print(f"error: {error}", file=sys.stderr)
         notices.summary(f"**error**: {error}\n")
@@ -26,8 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=__package__, description=__doc__)
+def _parser(problem: Problem) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=problem.package, description=__doc__)
     parser.add_argument("--env", default="local", help="which config/<env>.toml to use")
     commands_ = parser.add_subparsers(required=True)
     data = commands_.add_parser("data", help="make a snapshot of the raw tables")
@@ -49,11 +49,11 @@ def _parser() -> argparse.ArgumentParser:
     again.add_argument("--dir", help="the folder to read them from, instead of the configured one")
     again.set_defaults(command=retraining.retrain)
     table = commands_.add_parser("runs", help="list all runs with their metrics")
-    table.set_defaults(command=runs.show)
+    table.set_defaults(command=listing.show)
     for name, command, says in (
         ("resume", commands.resume, "go on where the newest run, or that one, failed"),
         ("reproduce", reproduction.reproduce, "train a run again from its commit and its data"),
-        ("card", runs.card, "open the report of the newest run, or of that one"),
+        ("card", listing.card, "open the report of the newest run, or of that one"),
         ("deploy", deployment.deploy, "release the newest run that passes, or that one"),
     ):
         parser_ = commands_.add_parser(name, help=says)
@@ -107,7 +107,3 @@ def _parser() -> argparse.ArgumentParser:
     upload = commands_.add_parser("tracking-upload", help="send waiting experiments to Comet")
     upload.set_defaults(command=commands.tracking_upload)
     return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -33,6 +33,13 @@ class CloudError(CommandError):
     exit_code = 4
 
 
+def ended(says: str, exit_code: int) -> UserError:
+    """An error with an exit code of its own."""
+    error = UserError(says)
+    error.exit_code = exit_code
+    return error
+
+
 def nearest(name: str, known: list[str]) -> str:
     """The end of a sentence about a wrong name: the nearest right one, or all of them."""
     close = get_close_matches(name, known, n=1)

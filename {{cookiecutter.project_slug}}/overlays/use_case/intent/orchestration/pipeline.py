@@ -14,14 +14,14 @@ from typing import Any
 
 from prefect import flow, task
 from smallboat.config import config
-from smallboat.errors import CommandError, NoCandidateError, UserError
+from smallboat.errors import CommandError, NoCandidateError, UserError, ended
 from smallboat.release import delivery, retraining
 from smallboat.store import store
 from smallboat.training import commands
 from smallboat.training import flow as training
 from smallboat.validation import preparation, validation
 
-from {{ cookiecutter.project_slug }} import data
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
 
 DELAYS = [1, 10]
 """Seconds before the second and the third try."""
@@ -36,24 +36,24 @@ def _may_pass(_task: Any, _run: Any, state: Any) -> bool:
 @task(retries=len(DELAYS), retry_delay_seconds=DELAYS, retry_condition_fn=_may_pass)
 def load(environment: str, source: str | None, folder: str | None) -> str:
     """Collect the raw tables; the snapshot's hash."""
-    settings = config.load(environment)
-    chosen = config.override(settings, source=source, directory=folder)
-    return store.make_snapshot(settings.store.root, chosen.model_dump())
+    settings = config.load(PROBLEM, environment)
+    chosen = config.override(PROBLEM, settings, source=source, directory=folder)
+    return store.make_snapshot(PROBLEM, settings.store.root, chosen.model_dump())
 
 
 @task(retries=len(DELAYS), retry_delay_seconds=DELAYS, retry_condition_fn=_may_pass)
 def dbt_build(environment: str, snapshot: str) -> None:
     """Make the feature table in the warehouse, and hold its rows against dbt's tests."""
-    root = config.load(environment).store.root
+    root = config.load(PROBLEM, environment).store.root
     store.bring_derived(root, snapshot)
-    data.read(store.snapshot_folder(root, snapshot)).build()
+    PROBLEM.data.read(store.snapshot_folder(root, snapshot)).build()
     store.keep_derived(root, snapshot)
 
 
 @task
 def validate(environment: str, snapshot: str) -> None:
     """Hold the raw tables against their expectations."""
-    report = preparation.validate(config.load(environment).store.root, snapshot)
+    report = preparation.validate(PROBLEM, config.load(PROBLEM, environment).store.root, snapshot)
     print(report.table())
     validation.accept(report)
 
@@ -61,20 +61,20 @@ def validate(environment: str, snapshot: str) -> None:
 @task(retries=1, retry_condition_fn=_may_pass)
 def train(environment: str, snapshot: str) -> str:
     """Run the training flow on a snapshot; the run, whose winner passed its gates."""
-    settings = config.load(environment)
+    settings = config.load(PROBLEM, environment)
     run = training.start(environment, settings, snapshot)
     store.make_newest(settings.store.root, snapshot)
     if not commands.shown(settings, run)["passed"]:
-        raise training.ended(f"run {run} failed its gates", NoCandidateError.exit_code)
+        raise ended(f"run {run} failed its gates", NoCandidateError.exit_code)
     return run
 
 
 @task
 def release(environment: str, run: str) -> None:
     """Release a run where the environment serves; ReleaseError if that failed."""
-    settings = config.load(environment)
-    retraining.release(settings, run)
-    delivery.serve(settings)
+    settings = config.load(PROBLEM, environment)
+    retraining.release(PROBLEM, settings, run)
+    delivery.serve(PROBLEM, settings)
 
 
 @flow(name="{{ cookiecutter.project_slug }}", log_prints=True)
@@ -82,7 +82,7 @@ def pipeline(
     environment: str = "local", source: str | None = None, folder: str | None = None
 ) -> str:
     """From raw data to a release; returns the run."""
-    delivery.permitted(config.load(environment))
+    delivery.permitted(config.load(PROBLEM, environment))
     snapshot = load(environment, source, folder)
     dbt_build(environment, snapshot)
     validate(environment, snapshot)

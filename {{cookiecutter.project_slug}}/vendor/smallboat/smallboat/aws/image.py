@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..config import config
 from ..errors import CloudError, UserError
+from ..problem import Problem
 from . import aws, containers
 
 PLATFORM = "linux/amd64"
@@ -51,12 +52,12 @@ TRAIN = Image(
 LOCK = Path("uv.lock")
 
 
-def make(options: argparse.Namespace) -> int:
+def make(problem: Problem, options: argparse.Namespace) -> int:
     """See to it that an environment has today's images, and print their names."""
-    settings = config.load(options.env)
+    settings = config.load(problem, options.env)
     place = aws.Place(settings)
     for image in (MODEL, TRAIN) if settings.remote else (MODEL,):
-        _make(place, image)
+        _make(problem, place, image)
         print(f"image {current(place, image)}", flush=True)
     print(f"next: make deploy ENV={options.env}")
     return 0
@@ -100,13 +101,13 @@ def content_hash(image: Image = MODEL) -> str:
     return digest.hexdigest()[:16]
 
 
-def _make(place: aws.Place, image: Image) -> None:
+def _make(problem: Problem, place: aws.Place, image: Image) -> None:
     """Bring today's image into an environment's repository, if it is not there."""
     tag, target = content_hash(image), image.repository(place)
     name = f"{target}:{tag}"
     if _found(place, image, tag) is not None:
         print(f"nothing to do: {target} has the image of these files")
-    elif (source := _rehearsed(place, image, tag)) is not None:
+    elif (source := _rehearsed(problem, place, image, tag)) is not None:
         digest, rehearsed = _found(source, image, tag), image.repository(source)
         print(f"copying the image of {rehearsed}, as it is", flush=True)
         containers.copy(_registry(source), f"{rehearsed}@{digest}", _registry(place), name)
@@ -143,14 +144,14 @@ def _found(place: aws.Place, image: Image, tag: str) -> str | None:
     return str(found["imageDigest"])
 
 
-def _rehearsed(place: aws.Place, image: Image, tag: str) -> aws.Place | None:
+def _rehearsed(problem: Problem, place: aws.Place, image: Image, tag: str) -> aws.Place | None:
     """Staging, if it has the image and this is another environment of the same account."""
     if (
         place.aws.environment == aws.REHEARSAL
         or not Path("config", f"{aws.REHEARSAL}.toml").is_file()
     ):
         return None
-    source = aws.Place(config.load(aws.REHEARSAL))
+    source = aws.Place(config.load(problem, aws.REHEARSAL))
     if source.aws.account != place.aws.account or _found(source, image, tag) is None:
         return None
     return source

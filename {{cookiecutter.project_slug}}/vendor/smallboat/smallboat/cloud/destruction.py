@@ -7,13 +7,14 @@ from ..aws import aws
 from ..aws.buckets import Bucket
 from ..config import config
 from ..errors import CloudError, UserError
+from ..problem import Problem
 from .infra import as_administrator
 from .leftovers import KINDS
 
 
-def destroy(options: argparse.Namespace) -> int:
+def destroy(problem: Problem, options: argparse.Namespace) -> int:
     """Remove what deployments and `bootstrap` made; 0 if a list shows that nothing is left."""
-    place = aws.Place(config.load(options.env))
+    place = aws.Place(config.load(problem, options.env))
     _confirm(place, options.confirm)
     with as_administrator(place), aws.told():
         removed = _remove(place, options.force)

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..aws import aws
 from ..config import config, sections
 from ..errors import CloudError, UserError
+from ..problem import Problem
 from . import costs
 from .stacks import Stacks
 
@@ -16,9 +17,9 @@ ACCOUNT_STACK = "mlops-account"
 GITHUB = "token.actions.githubusercontent.com"
 
 
-def bootstrap(options: argparse.Namespace) -> int:
+def bootstrap(problem: Problem, options: argparse.Namespace) -> int:
     """Make the ground of an environment or bring it up to date, and tell what it costs."""
-    settings = config.load(options.env)
+    settings = config.load(problem, options.env)
     place = aws.Place(settings)
     with as_administrator(place):
         stacks = Stacks(place)

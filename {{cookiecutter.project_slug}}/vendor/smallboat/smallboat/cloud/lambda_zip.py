@@ -17,6 +17,7 @@ from ..serving import servers
 from ..store import store
 
 CODE = Path("serving/api")
+LIBRARY = Path(__file__).parent.parent
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 ARCHITECTURE = "arm64"
 PLATFORM = "aarch64-manylinux2014"
@@ -29,7 +30,7 @@ Contents = dict[str, bytes]
 
 
 def contents() -> Contents:
-    """The API's code and the locked packages of the dependency group `api`.
+    """The project's part, the library's API, and the locked packages of the group `api`.
 
     Raises:
         UserError: there is no lock file, a package has nothing for the function's platform, or
@@ -37,7 +38,7 @@ def contents() -> Contents:
     """
     code = [*CODE.glob("*.py"), *(p for p in CODE.glob("static/**/*") if p.is_file())]
     files = {path.relative_to(CODE).as_posix(): path.read_bytes() for path in code}
-    return _packages() | files
+    return _packages() | _library() | files
 
 
 def pack(files: Contents) -> bytes:
@@ -82,10 +83,22 @@ def check(files: Contents) -> None:
             raise UserError(f"{name} is compiled for another processor than {ARCHITECTURE}")
 
 
+def _library() -> Contents:
+    """The library's rooms that the API is of."""
+    room = LIBRARY / "serving" / "api"
+    code = [LIBRARY / "__init__.py", room.parent / "__init__.py", *room.rglob("*")]
+    return {
+        path.relative_to(LIBRARY.parent).as_posix(): path.read_bytes()
+        for path in code
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
 def _packages() -> Contents:
     """What the lock file names for the group, without what Lambda has; installed once."""
     options = ["--frozen", "--only-group", "api", "--prune", BUILT_IN, "--no-header"]
-    wanted = _uv("export", *options, "--no-annotate")
+    # The library is no package here: `_library` takes what the API needs of it.
+    wanted = _uv("export", *options, "--no-annotate", "--no-emit-local")
     CACHE.mkdir(parents=True, exist_ok=True)
     known = hashlib.sha256(f"{PYTHON} {PLATFORM}\n{wanted}".encode()).hexdigest()[:16]
     if not (CACHE / known).is_dir():

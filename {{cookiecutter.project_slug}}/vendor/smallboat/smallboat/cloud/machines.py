@@ -11,6 +11,7 @@ from typing import Any
 from ..aws import aws, remote
 from ..config import batch, config
 from ..errors import CloudError, UserError
+from ..problem import Problem
 from ..store import mirror
 from ..training import flow
 
@@ -22,12 +23,12 @@ PURPOSE = (
 )
 
 
-def deploy(options: argparse.Namespace) -> int:
+def deploy(problem: Problem, options: argparse.Namespace) -> int:
     """Make or update the environment's state machine, or a preview under a branch's name.
 
     The environment's own runs on schedule if the configuration says so; a preview never does.
     """
-    settings = config.load(options.env)
+    settings = config.load(problem, options.env)
     place = aws.Place(settings)
     name = _name(place, options.branch)
     _check_sizes(settings)
@@ -51,9 +52,9 @@ def deploy(options: argparse.Namespace) -> int:
     return 0
 
 
-def remove(options: argparse.Namespace) -> int:
+def remove(problem: Problem, options: argparse.Namespace) -> int:
     """Remove the environment's state machine, or a preview, with its schedule."""
-    place = aws.Place(config.load(options.env))
+    place = aws.Place(config.load(problem, options.env))
     name = _name(place, options.branch)
     print(f"removed the state machine {name}" if discard(place, name) else "nothing to do")
     return 0

@@ -1,13 +1,14 @@
 """One file per environment: everything that differs between them, checked before anything runs."""
 
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, create_model, model_validator
 
-from .. import data
 from ..errors import UserError, nearest
+from ..problem import Problem
 from . import batch
 from .sections import (
     Api,
@@ -29,10 +30,10 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class Settings(Section):
-    """A whole configuration file."""
+    """A whole configuration file; what `data` holds is the problem's own."""
 
     project: Project
-    data: data.Config
+    data: Any
     store: Store
     training: Training
     decision: Decision | None = None
@@ -89,16 +90,16 @@ class Settings(Section):
         return self.schedule is not None and self.schedule.by == "stepfunctions"
 
 
-def parse(text: str) -> dict[str, Any]:
+def parse(problem: Problem, text: str) -> dict[str, Any]:
     """The configuration as plain values, defaults filled in; UserError names a wrong key."""
-    return _settings(text).model_dump(mode="json")
+    return _settings(problem, text).model_dump(mode="json")
 
 
-def load(environment: str) -> Settings:
+def load(problem: Problem, environment: str) -> Settings:
     """The settings of an environment, from `config/<environment>.toml`."""
     path = file(environment)
     try:
-        settings = _settings(path.read_text())
+        settings = _settings(problem, path.read_text())
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     if settings.aws is not None and settings.aws.environment != environment:
@@ -108,7 +109,10 @@ def load(environment: str) -> Settings:
 
 
 def check(values: dict[str, Any]) -> Settings:
-    """The settings in values that `parse` made, by this version of the project or an older one."""
+    """The settings in values that `parse` made, by this version of the project or an older one.
+
+    The problem's table `data` is taken as it is.
+    """
     return _checked(Settings, values)
 
 
@@ -124,10 +128,10 @@ def assignments(lines: list[str]) -> dict[str, Any]:
     return found
 
 
-def override(settings: Settings, **chosen: Any) -> data.Config:
+def override(problem: Problem, settings: Settings, **chosen: Any) -> Any:
     """The data section with what the command line chose instead."""
     values = settings.data.model_dump() | {k: v for k, v in chosen.items() if v is not None}
-    return _checked(data.Config, values)
+    return _checked(problem.data.Config, values)
 
 
 def file(environment: str) -> Path:
@@ -139,12 +143,17 @@ def file(environment: str) -> Path:
     return path
 
 
-def _settings(text: str) -> Settings:
+@cache
+def _model(problem: Problem) -> type[Settings]:
+    return create_model("Settings", __base__=Settings, data=(problem.data.Config, ...))
+
+
+def _settings(problem: Problem, text: str) -> Settings:
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"the configuration is not valid TOML: {error}") from None
-    settings = check(values)
+    settings = _checked(_model(problem), values)
     if settings.aws is None:
         return settings
     root = settings.store.root.replace("{bucket}", settings.bucket)
@@ -161,14 +170,14 @@ def _checked(model: type[Model], values: dict[str, Any]) -> Model:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise UserError("; ".join(_sentence(item) for item in error.errors())) from None
+        raise UserError("; ".join(_sentence(model, item) for item in error.errors())) from None
 
 
-def _sentence(error: Any) -> str:
+def _sentence(model: type[BaseModel], error: Any) -> str:
     path = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         *tables, key = error["loc"]
-        return f"unknown key {path}: {nearest(str(key), _keys(tables))}"
+        return f"unknown key {path}: {nearest(str(key), _keys(model, tables))}"
     if error["type"] == "missing":
         return f"the key {path} is missing"
     if error["type"] == "value_error":
@@ -176,9 +185,9 @@ def _sentence(error: Any) -> str:
     return f"{path} = {error['input']!r} is wrong: {error['msg'].lower()}"
 
 
-def _keys(tables: list[Any]) -> list[str]:
-    section: Any = StepPolicy if tables[:1] == ["steps"] else Settings
-    if section is Settings:
+def _keys(model: type[BaseModel], tables: list[Any]) -> list[str]:
+    section: Any = StepPolicy if tables[:1] == ["steps"] else model
+    if section is model:
         for table in tables:
             annotation = section.model_fields[table].annotation
             section = next(iter(get_args(annotation)), annotation)

@@ -11,6 +11,7 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug import Response
 from werkzeug.serving import make_server
 
+from ..serving import servers
 from .application import Application
 from .registry import Registry
 
@@ -57,24 +58,24 @@ def told(url: str, folder: Path) -> str:
 
 def main() -> None:
     """Serve."""
-    parser = argparse.ArgumentParser(prog="python -m tests.aws.emulator", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m smallboat.emulator", description=__doc__)
     parser.add_argument("--port", type=int, default=5000, help="0: a free one")
     parser.add_argument("--folder", type=Path, required=True, help="for processes and their logs")
-    parser.add_argument(
-        "--server",
-        type=Path,
-        default=Path("serving/model/server.py"),
-        help="the program of the containers",
-    )
+    program = parser.add_mutually_exclusive_group(required=True)
+    program.add_argument("--problem", help="the project's package: containers run its model server")
+    program.add_argument("--server", type=Path, help="another program for the containers")
     parser.add_argument("--told", action="store_true", help="print for people")
     chosen = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     folder = chosen.folder.resolve()
+    words = ["-m", servers.MODEL_SERVER, "--problem", chosen.problem]
+    if chosen.server:
+        words = [str(chosen.server.resolve())]
     server = make_server(
         HOST, chosen.port, Response(status=503), threaded=True, request_handler=Handler
     )
     url = f"http://{HOST}:{server.server_port}"
-    application = Application(folder, chosen.server.resolve(), url, any_image=chosen.told)
+    application = Application(folder, words, url, any_image=chosen.told)
     server.app = Registry(application, folder / "registry")
     print(told(url, folder) if chosen.told else json.dumps(variables(url)), flush=True)
     try:

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,14 @@ Json = dict[str, Any]
 class Application:
     """AWS, its runtime interfaces, and the emulator's own address `/_emulator/`."""
 
-    def __init__(self, folder: Path, server: Path, url: str, any_image: bool = False) -> None:
+    def __init__(
+        self, folder: Path, server: Sequence[str], url: str, any_image: bool = False
+    ) -> None:
         """Begin empty.
 
         Args:
             folder: for what processes need and print.
-            server: the program of the containers.
+            server: the program of the containers, as the words for Python.
             url: where this application answers.
             any_image: every image that is looked for is there: none was built.
         """

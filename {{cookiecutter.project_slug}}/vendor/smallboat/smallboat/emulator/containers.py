@@ -6,7 +6,7 @@ import itertools
 import json
 import tarfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,12 +71,12 @@ class Container:
 class Containers:
     """The container that each endpoint's requests go to, by the endpoint's name."""
 
-    def __init__(self, folder: Path, server: Path) -> None:
+    def __init__(self, folder: Path, server: Sequence[str]) -> None:
         """Begin with none.
 
         Args:
             folder: for unpacked models and logs.
-            server: the program that a container runs.
+            server: the program that a container runs, as the words for Python.
         """
         self._folder, self._server = folder, server
         self._serving: dict[str, Container] = {}
@@ -96,7 +96,7 @@ class Containers:
         except tarfile.TarError as error:
             raise StartError(f"Failed to extract model data archive: {error}") from None
         port = servers.free_port()
-        words = [str(self._server), "serve", "--folder", str(place / "model"), "--port", str(port)]
+        words = [*self._server, "serve", "--folder", str(place / "model"), "--port", str(port)]
         with ExitStack() as process:
             log = process.enter_context((place / "log").open("wb"))
             started = servers.started(

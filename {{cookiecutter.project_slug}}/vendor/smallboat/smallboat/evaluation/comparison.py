@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ReleaseError, UserError
+from ..problem import Problem
 from ..store import bundle, pairs
 
 if TYPE_CHECKING:
@@ -47,10 +48,13 @@ class Judged:
         )
 
 
-def against(root: str, challenger: pairs.Bundle, served: Path, margin: float) -> Result:
+def against(
+    problem: Problem, root: str, challenger: pairs.Bundle, served: Path, margin: float
+) -> Result:
     """How a run compares with the release that is served, on the run's own snapshot.
 
     Args:
+        problem: the project's.
         root: the model store.
         challenger: the run's bundle.
         served: the files of the release.
@@ -72,16 +76,18 @@ def against(root: str, challenger: pairs.Bundle, served: Path, margin: float) ->
         return {"outcome": "the same", "says": f"model {champion.model_hash} is served"}
     snapshot = challenger.evaluation["snapshot"]
     try:
-        frame, _, report = preparation.engineer(root, snapshot)
+        frame, _, report = preparation.engineer(problem, root, snapshot)
     except UserError as error:
         return not_comparable(str(error))
     ours = Judged.of(challenger)
     if not report.passed or set(ours.inputs) - set(frame.columns):
         raise ReleaseError(f"features.py no longer makes its features of snapshot {snapshot}")
-    return compare(frame, ours, Judged.of(champion), margin)
+    return compare(problem, frame, ours, Judged.of(champion), margin)
 
 
-def compare(frame: "pd.DataFrame", challenger: Judged, champion: Judged, margin: float) -> Result:
+def compare(
+    problem: Problem, frame: "pd.DataFrame", challenger: Judged, champion: Judged, margin: float
+) -> Result:
     """Whether a challenger is worse than the champion on rows that neither has seen.
 
     Inferior means: worse beyond noise (the paired difference of PRIMARY has its lower 95 % bound
@@ -89,6 +95,7 @@ def compare(frame: "pd.DataFrame", challenger: Judged, champion: Judged, margin:
     lies past it).
 
     Args:
+        problem: the project's.
         frame: a feature table.
         challenger: the model that wants to be released.
         champion: the model that is served.
@@ -99,7 +106,6 @@ def compare(frame: "pd.DataFrame", challenger: Judged, champion: Judged, margin:
         if both had answers, `difference` (value and both bounds, low and high) and the number
         of `groups`.
     """
-    from .. import metrics
     from . import evaluation
 
     missing = [name for name in champion.inputs if name not in frame]
@@ -119,12 +125,14 @@ def compare(frame: "pd.DataFrame", challenger: Judged, champion: Judged, margin:
         return not_comparable("the champion's answers are not finite numbers")
     if not np.isfinite(ours).all():
         return {"outcome": "inferior", "says": "its answers are not finite numbers"}
-    found = evaluation.difference(unseen, ours, theirs, coverage=0.9)[metrics.PRIMARY]
+    found = evaluation.difference(problem, unseen, ours, theirs, coverage=0.9)[
+        problem.metrics.PRIMARY
+    ]
     inferior = found["low"] > 0 and found["high"] > margin
     interval = f"{found['value']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]"
     return {
         "outcome": "inferior" if inferior else "not inferior",
-        "says": f"{metrics.PRIMARY} {interval} against the champion on {groups} groups, "
+        "says": f"{problem.metrics.PRIMARY} {interval} against the champion on {groups} groups, "
         f"margin {margin:g}",
         "difference": found,
         "groups": groups,

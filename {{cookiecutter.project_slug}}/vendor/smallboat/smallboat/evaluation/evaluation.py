@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .. import metrics
+from ..problem import Problem
 from ..store import bundle
 from . import bootstrap
 
@@ -17,15 +17,15 @@ MOST_ROWS = 20_000
 DIGITS = 9  # what lies behind is the noise of adding up
 
 
-def score(frame: pd.DataFrame, predicted: Array) -> dict[str, Any]:
+def score(problem: Problem, frame: pd.DataFrame, predicted: Array) -> dict[str, Any]:
     """All metrics, and the one that decides as `score` (lower is better)."""
-    scores = metrics.score(frame, predicted)
-    return {"metrics": scores, "score": scores[metrics.PRIMARY]}
+    scores = problem.metrics.score(frame, predicted)
+    return {"metrics": scores, "score": scores[problem.metrics.PRIMARY]}
 
 
-def resample(frame: pd.DataFrame, predicted: Array) -> dict[str, Array]:
+def resample(problem: Problem, frame: pd.DataFrame, predicted: Array) -> dict[str, Array]:
     """Each metric of a prediction in every resample of the groups, shape [RESAMPLES]."""
-    return metrics.resampled(frame, predicted, bootstrap.counts(frame["group"].nunique()))
+    return problem.metrics.resampled(frame, predicted, bootstrap.counts(frame["group"].nunique()))
 
 
 def intervals(resampled: dict[str, Array]) -> dict[str, list[float]]:
@@ -34,11 +34,15 @@ def intervals(resampled: dict[str, Array]) -> dict[str, list[float]]:
 
 
 def difference(
-    frame: pd.DataFrame, predicted: Array, other: Array, coverage: float = 0.95
+    problem: Problem,
+    frame: pd.DataFrame,
+    predicted: Array,
+    other: Array,
+    coverage: float = 0.95,
 ) -> dict[str, dict[str, float]]:
     """Each metric of a prediction minus that of another on the same rows, with its interval."""
-    here, there = metrics.score(frame, predicted), metrics.score(frame, other)
-    ours, theirs = resample(frame, predicted), resample(frame, other)
+    here, there = problem.metrics.score(frame, predicted), problem.metrics.score(frame, other)
+    ours, theirs = resample(problem, frame, predicted), resample(problem, frame, other)
     shown = {}
     for name in here:
         low, high = bootstrap.interval(ours[name] - theirs[name], coverage)
@@ -47,15 +51,17 @@ def difference(
     return shown
 
 
-def slices(frame: pd.DataFrame, predicted: Array, least: int) -> list[dict[str, Any]]:
+def slices(
+    problem: Problem, frame: pd.DataFrame, predicted: Array, least: int
+) -> list[dict[str, Any]]:
     """The mean error of each slice of at least that many rows, beside the baseline's."""
-    rows = frame[list(metrics.SLICES)].assign(
+    rows = frame[list(problem.metrics.SLICES)].assign(
         rows=1,
-        error=metrics.loss(frame, predicted),
-        baseline=metrics.loss(frame, metrics.baseline(frame)),
+        error=problem.metrics.loss(frame, predicted),
+        baseline=problem.metrics.loss(frame, problem.metrics.baseline(frame)),
     )
     shown = []
-    for by in metrics.SLICES:
+    for by in problem.metrics.SLICES:
         means = rows.groupby(by, observed=True).agg(
             rows=("rows", "size"), error=("error", "mean"), baseline=("baseline", "mean")
         )
@@ -68,7 +74,7 @@ def slices(frame: pd.DataFrame, predicted: Array, least: int) -> list[dict[str, 
 
 
 def importance(
-    onnx: bytes, frame: pd.DataFrame, columns: list[str], seed: int
+    problem: Problem, onnx: bytes, frame: pd.DataFrame, columns: list[str], seed: int
 ) -> list[dict[str, Any]]:
     """How much worse PRIMARY gets when a column's values change rows; the greatest rise first.
 
@@ -79,14 +85,17 @@ def importance(
     if len(frame) > MOST_ROWS:
         frame = frame.iloc[np.sort(rng.choice(len(frame), MOST_ROWS, replace=False))]
     rows = frame[columns].to_numpy(dtype=np.float32)
-    whole = metrics.score(frame, bundle.predict(onnx, rows))[metrics.PRIMARY]
+    whole = problem.metrics.score(frame, bundle.predict(onnx, rows))[problem.metrics.PRIMARY]
     rises = {}
     for column, name in enumerate(columns):
         shuffled = np.tile(rows, (SHUFFLES, 1, 1))
         for values in shuffled:
             values[:, column] = rng.permutation(values[:, column])
         answers = bundle.predict(onnx, shuffled.reshape(-1, len(columns)))
-        scores = [metrics.score(frame, a)[metrics.PRIMARY] for a in answers.reshape(SHUFFLES, -1)]
+        scores = [
+            problem.metrics.score(frame, a)[problem.metrics.PRIMARY]
+            for a in answers.reshape(SHUFFLES, -1)
+        ]
         rises[name] = round(float(np.mean(scores)) - whole, DIGITS)
     ranked = sorted(rises.items(), key=lambda pair: -pair[1])
     return [{"feature": name, "rise": rise} for name, rise in ranked]

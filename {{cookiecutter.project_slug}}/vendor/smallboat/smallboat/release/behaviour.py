@@ -5,8 +5,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .. import service
 from ..errors import CloudError, ReleaseError
+from ..problem import Problem
 from ..reports import report
 from ..serving.servers import Ask
 from ..store import bundle, store
@@ -17,10 +17,11 @@ ASKS = 20
 """How often it is asked for its latency; one answer may be late."""
 
 
-def check(when: str, ask: Ask, folder: Path, latency_ms: float) -> None:
+def check(problem: Problem, when: str, ask: Ask, folder: Path, latency_ms: float) -> None:
     """Ask a server what is known of the release in a folder, and print each gate.
 
     Args:
+        problem: the project's.
         when: for people.
         ask: the server.
         folder: the release that should answer.
@@ -31,7 +32,7 @@ def check(when: str, ask: Ask, folder: Path, latency_ms: float) -> None:
     """
     print(when, flush=True)
     try:
-        gates = _gates(ask, folder, latency_ms)
+        gates = _gates(problem, ask, folder, latency_ms)
     except ReleaseError as error:
         raise ReleaseError(f"{when}: {error}") from None
     except CloudError:  # nobody answered
@@ -45,10 +46,10 @@ def check(when: str, ask: Ask, folder: Path, latency_ms: float) -> None:
         raise ReleaseError(f"{when} it failed: {'; '.join(broken)}")
 
 
-def _gates(ask: Ask, folder: Path, latency_ms: float) -> list[dict[str, Any]]:
+def _gates(problem: Problem, ask: Ask, folder: Path, latency_ms: float) -> list[dict[str, Any]]:
     release = store.read_json(folder / "release.json")["release"]
     lookup = store.read_json(folder / "lookup.json")
-    questions = service.questions(lookup)
+    questions = problem.service.questions(lookup)
 
     def answers(requests: list[Any]) -> list[Any]:
         answer = ask({"requests": requests})
@@ -57,8 +58,8 @@ def _gates(ask: Ask, folder: Path, latency_ms: float) -> list[dict[str, Any]]:
         return list(answer["results"])
 
     found = [result["predictions"] for result in answers(questions)]
-    apart = distance(found, _expected(folder, questions, lookup))
-    invariants = service.invariants(answers, lookup)
+    apart = distance(found, _expected(problem, folder, questions, lookup))
+    invariants = problem.service.invariants(answers, lookup)
     taken = [0.0]
     for number in range(ASKS):
         started = time.perf_counter()
@@ -81,14 +82,16 @@ def _gates(ask: Ask, folder: Path, latency_ms: float) -> list[dict[str, Any]]:
     return [dict(zip(names, gate, strict=True)) for gate in gates]
 
 
-def _expected(folder: Path, questions: list[Any], lookup: dict[str, Any]) -> list[Any]:
+def _expected(
+    problem: Problem, folder: Path, questions: list[Any], lookup: dict[str, Any]
+) -> list[Any]:
     onnx = (folder / "model.onnx").read_bytes()
     evaluation = store.read_json(folder / "evaluation.json")
     expected = []
     for question in questions:
-        features, _ = service.features(question, lookup)
+        features, _ = problem.service.features(question, lookup)
         answers = bundle.predict(onnx, features)
-        expected.append(service.predictions(question, answers, features, evaluation))
+        expected.append(problem.service.predictions(question, answers, features, evaluation))
     return expected
 
 

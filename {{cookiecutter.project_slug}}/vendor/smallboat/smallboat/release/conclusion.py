@@ -3,16 +3,18 @@
 from typing import Any
 
 from ..config import config
+from ..problem import Problem
 from ..store import store
 from ..tracking import tracking
 
 
-def conclude(run: Any) -> None:
+def conclude(problem: Problem, run: Any) -> None:
     """Tell Comet; make data that the run collected the newest; release, if that is for the run.
 
     Only the environment's own state machine releases: whoever trains by hand releases by hand.
 
     Args:
+        problem: the project's.
         run: the flow at its last step.
 
     Raises:
@@ -29,4 +31,4 @@ def conclude(run: Any) -> None:
     if current.is_production and settings.on_step_functions:
         from . import retraining
 
-        retraining.release(settings, made)
+        retraining.release(problem, settings, made)

@@ -6,6 +6,7 @@ from ..aws import aws
 from ..cloud import lambda_api
 from ..config import config
 from ..errors import UserError
+from ..problem import Problem
 from ..serving import serving
 from ..store import store
 from ..workflows import notices
@@ -30,19 +31,21 @@ def permitted(settings: config.Settings) -> None:
         )
 
 
-def target(settings: config.Settings, releasing: bool = False) -> release.Target:
+def target(problem: Problem, settings: config.Settings, releasing: bool = False) -> release.Target:
     """Where the environment serves; whoever is told to end goes back first, as with Ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    found: release.Target = targets.of(settings, releasing)
+    found: release.Target = targets.of(problem, settings, releasing)
     return found
 
 
-def promoted(source: str, run: str | None, settings: config.Settings) -> tuple[str, str]:
+def promoted(
+    problem: Problem, source: str, run: str | None, settings: config.Settings
+) -> tuple[str, str]:
     """Bring the pair that another environment serves, or one of its runs, into our store."""
-    theirs = config.load(source)
+    theirs = config.load(problem, source)
     if run is not None:
         pair = run, run
-    elif served := target(theirs).current():
+    elif served := target(problem, theirs).current():
         pair = str(served["run"]), str(served["features_run"])
     else:
         raise UserError(f"{source} serves nothing yet: `make deploy ENV={source}`, or name RUN")
@@ -52,6 +55,7 @@ def promoted(source: str, run: str | None, settings: config.Settings) -> tuple[s
 
 
 def release_run(
+    problem: Problem,
     settings: config.Settings,
     run: str | None,
     features_run: str | None = None,
@@ -59,9 +63,9 @@ def release_run(
 ) -> tuple[release.Outcome, bool]:
     """Release a run, or the newest that passes; the outcome, and whether another pair is served."""
     root, rules = settings.store.root, settings.release
-    where = target(settings, releasing=True)
+    where = target(problem, settings, releasing=True)
     before = _pair(where)
-    outcome = release.deploy(where, root, rules, run, allow_schema_change, features_run)
+    outcome = release.deploy(problem, where, root, rules, run, allow_schema_change, features_run)
     changed = _pair(where) != before
     notices.output(outcome=outcome.name, changed=str(changed).lower())
     return outcome, changed
@@ -75,12 +79,12 @@ def tell(outcome: release.Outcome) -> None:
     notices.summary(f"**{outcome.name}**: {outcome.says}\n")
 
 
-def serve(settings: config.Settings) -> None:
+def serve(problem: Problem, settings: config.Settings) -> None:
     """Say where it is served; on AWS the API follows the code and what the endpoint serves."""
     if settings.aws is None:
         server = serving.running(local.FOLDER)
         print(f"serving {server['url']}" if server else "next: make serve")
-    elif _pair(target(settings)) is not None:
+    elif _pair(target(problem, settings)) is not None:
         print(f"serving {lambda_api.deploy(aws.Place(settings), settings)}")
 
 

@@ -12,6 +12,7 @@ from ..aws import aws
 from ..cloud import lambda_api
 from ..config import config
 from ..errors import ReleaseError, UserError
+from ..problem import Problem
 from ..serving import servers, serving
 from ..workflows import notices
 from . import delivery, release
@@ -20,50 +21,50 @@ from .targets import local
 NOTHING = "nothing is released yet: `make deploy` releases the newest run that passed"
 
 
-def deploy(options: argparse.Namespace) -> int:
+def deploy(problem: Problem, options: argparse.Namespace) -> int:
     """Release the newest run that passes, or that run; 0 released or kept, 4 failed."""
-    settings = config.load(options.env)
+    settings = config.load(problem, options.env)
     delivery.permitted(settings)
     run = features_run = options.run
     if options.source:
-        run, features_run = delivery.promoted(options.source, options.run, settings)
+        run, features_run = delivery.promoted(problem, options.source, options.run, settings)
     outcome, changed = delivery.release_run(
-        settings, run, features_run, options.allow_schema_change
+        problem, settings, run, features_run, options.allow_schema_change
     )
     delivery.tell(outcome)
     if changed or outcome.name == "failed":
         newest = options.source != options.env  # else it is what was served before
         notices.tell(settings, outcome.name, outcome.says, newest)
-    delivery.serve(settings)
+    delivery.serve(problem, settings)
     return outcome.exit_code
 
 
-def refresh(options: argparse.Namespace) -> int:
+def refresh(problem: Problem, options: argparse.Namespace) -> int:
     """Serve the pair that is served by today's image, settings and API; 0, too, if none is."""
-    settings = config.load(options.env)
-    if delivery.target(settings).current() is None:
+    settings = config.load(problem, options.env)
+    if delivery.target(problem, settings).current() is None:
         print(NOTHING)
         return 0
     same = {"source": options.env, "run": None, "allow_schema_change": False}
-    return deploy(argparse.Namespace(env=options.env, **same))
+    return deploy(problem, argparse.Namespace(env=options.env, **same))
 
 
-def roll_back(options: argparse.Namespace) -> int:
+def roll_back(problem: Problem, options: argparse.Namespace) -> int:
     """Serve the release before the current one; 0 if it is served, 4 if it failed."""
-    settings = config.load(options.env)
+    settings = config.load(problem, options.env)
     delivery.permitted(settings)
-    outcome = release.roll_back(delivery.target(settings), settings.release)
+    outcome = release.roll_back(problem, delivery.target(problem, settings), settings.release)
     delivery.tell(outcome)
     notices.tell(settings, outcome.name, outcome.says)
     if settings.aws is None:
-        delivery.serve(settings)
+        delivery.serve(problem, settings)
     return outcome.exit_code
 
 
-def status(options: argparse.Namespace) -> int:
+def status(problem: Problem, options: argparse.Namespace) -> int:
     """Print what is served, and where, as JSON."""
-    settings = config.load(options.env)
-    target = delivery.target(settings)
+    settings = config.load(problem, options.env)
+    target = delivery.target(problem, settings)
     before = target.previous()
     told = {
         "environment": options.env,
@@ -75,20 +76,20 @@ def status(options: argparse.Namespace) -> int:
     return 0
 
 
-def serve(options: argparse.Namespace) -> int:
+def serve(problem: Problem, options: argparse.Namespace) -> int:
     """Serve the endpoint on this machine, in the foreground or as a process that stays."""
-    settings = config.load(options.env)
+    settings = config.load(problem, options.env)
     if settings.serve is None:
         raise UserError(f"{options.env} is not served on this machine: `make serve` without ENV")
-    if delivery.target(settings).current() is None:
+    if delivery.target(problem, settings).current() is None:
         raise UserError(NOTHING)
     port = settings.serve.port if options.port is None else _port(options.port)
     if not options.background:
         with suppress(KeyboardInterrupt):
-            serving.serve(local.FOLDER, settings, port)
+            serving.serve(problem, local.FOLDER, settings, port)
         print("stopped")
         return 0
-    server = serving.serve_in_background(local.FOLDER, options.env, port)
+    server = serving.serve_in_background(problem, local.FOLDER, options.env, port)
     if options.port is not None and not server["url"].endswith(f":{port}"):
         raise UserError(f"this project is served already at {server['url']}: `make stop` ends that")
     print(f"serving {server['url']} in the background (process {server['pid']} and those it")
@@ -96,16 +97,16 @@ def serve(options: argparse.Namespace) -> int:
     return 0
 
 
-def stop(options: argparse.Namespace) -> int:
+def stop(problem: Problem, options: argparse.Namespace) -> int:
     """End the server that runs in the background."""
     pid = serving.stop(local.FOLDER)
     print("nothing is running" if pid is None else f"stopped process {pid} and those it started")
     return 0
 
 
-def predict(options: argparse.Namespace) -> int:
+def predict(problem: Problem, options: argparse.Namespace) -> int:
     """Ask for the prediction of an example, the API if there is one, and print it as a table."""
-    settings = config.load(options.env)
+    settings = config.load(problem, options.env)
     if settings.aws is not None:
         place = aws.Place(settings)
         url = lambda_api.url(place)
@@ -115,7 +116,7 @@ def predict(options: argparse.Namespace) -> int:
         url = server["url"] if server else None
         headers = {"x-api-key": os.environ["API_KEY"]} if "API_KEY" in os.environ else {}
     if url is None:
-        example, answer = _ask_model(delivery.target(settings))
+        example, answer = _ask_model(delivery.target(problem, settings))
     else:
         example = _ask_api(url, "page.json", headers)["example"]
         answer = _ask_api(url, "predict", headers, example)

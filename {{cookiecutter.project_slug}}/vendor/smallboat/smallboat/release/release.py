@@ -13,6 +13,7 @@ from typing import Protocol
 from ..config import sections
 from ..errors import ReleaseError, UserError
 from ..evaluation import comparison
+from ..problem import Problem
 from ..serving import servers
 from ..store import pairs, runs, store
 from . import behaviour
@@ -82,6 +83,7 @@ class NotComparableError(ReleaseError):
 
 
 def deploy(
+    problem: Problem,
     target: Target,
     root: str,
     rules: sections.Release,
@@ -92,6 +94,7 @@ def deploy(
     """Release the newest run that passes, or that run; earlier ones are tried if checks break.
 
     Args:
+        problem: the project's.
         target: where to.
         root: the model store.
         rules: the `[release]` of the configuration.
@@ -104,7 +107,7 @@ def deploy(
         for tried in _challengers(root, run, broken):
             try:
                 pair = tried, features_run or tried
-                outcome = _try(target, root, pair, rules, allow_schema_change)
+                outcome = _try(problem, target, root, pair, rules, allow_schema_change)
             except ReleaseError as error:
                 broken.append(f"run {tried} failed: {error}")
                 print(broken[-1], flush=True)
@@ -118,14 +121,14 @@ def deploy(
     return Outcome("failed", "; ".join(broken))
 
 
-def roll_back(target: Target, rules: sections.Release) -> Outcome:
+def roll_back(problem: Problem, target: Target, rules: sections.Release) -> Outcome:
     """Serve the release before the current one again, by the same steps."""
     with target.alone():
         folder = target.previous()
         if folder is None:
             raise UserError("there is no earlier release to go back to")
         try:
-            return Outcome("rolled back", _switch(target, folder, rules, back=True))
+            return Outcome("rolled back", _switch(problem, target, folder, rules, back=True))
         except ReleaseError as error:
             return Outcome("failed", str(error))
 
@@ -146,6 +149,7 @@ def _challengers(root: str, run: str | None, broken: list[str]) -> list[str]:
 
 
 def _try(
+    problem: Problem,
     target: Target,
     root: str,
     pair: tuple[str, str],
@@ -161,24 +165,24 @@ def _try(
         current, compared = None, comparison.not_comparable(str(error))
     else:
         if current is None:
-            return Outcome("released", _release(target, challenger, features, rules))
-        compared = comparison.against(root, challenger, target.folder(), rules.margin)
+            return Outcome("released", _release(problem, target, challenger, features, rules))
+        compared = comparison.against(problem, root, challenger, target.folder(), rules.margin)
     why = f"run {run} is {compared['outcome']}: {compared['says']}"
     if compared["outcome"] == "not comparable" and not allow_schema_change:
         back = "`make rollback` goes back to the release before, " if target.previous() else ""
         raise NotComparableError(f"{why}; {back}`make deploy ALLOW_SCHEMA_CHANGE=1` releases it")
     if current is None or compared["outcome"] not in ("inferior", "the same"):
         print(why, flush=True)
-        return Outcome("released", _release(target, challenger, features, rules))
+        return Outcome("released", _release(problem, target, challenger, features, rules))
     champion = pairs.read(target.folder())
     served = pairs.Features.of(champion.folder, current["features_run"], current["snapshot"])
     if _newer(root, features, served):
         if challenger.inputs == champion.inputs:
-            told = _release(target, champion, features, rules)
+            told = _release(problem, target, champion, features, rules)
             return Outcome("kept", f"{why}; its newer features are served: {told}")
         why += "; the champion does not take its newer features"
     if target.outdated():
-        told = _release(target, champion, served, rules)
+        told = _release(problem, target, champion, served, rules)
         why += f"; it is served anew, by the image and settings of now: {told}"
     return Outcome("kept", why)
 
@@ -193,21 +197,29 @@ def _newer(root: str, features: pairs.Features, served: pairs.Features) -> bool:
 
 
 def _release(
-    target: Target, model: pairs.Bundle, features: pairs.Features, rules: sections.Release
+    problem: Problem,
+    target: Target,
+    model: pairs.Bundle,
+    features: pairs.Features,
+    rules: sections.Release,
 ) -> str:
     with tempfile.TemporaryDirectory() as folder:
         pairs.write(Path(folder), model, features)
-        return _switch(target, Path(folder), rules)
+        return _switch(problem, target, Path(folder), rules)
 
 
-def _switch(target: Target, folder: Path, rules: sections.Release, back: bool = False) -> str:
+def _switch(
+    problem: Problem, target: Target, folder: Path, rules: sections.Release, back: bool = False
+) -> str:
     """Ask it beside what is served; switch; ask again; go back if an answer is wrong or late."""
     with target.beside(folder) as ask:
-        behaviour.check("before the switch", ask, folder, rules.latency_ms)
+        behaviour.check(problem, "before the switch", ask, folder, rules.latency_ms)
     try:
         target.update(folder)
         with target.asked() as ask:
-            behaviour.check("after the switch", ask, folder, rules.latency_ms + target.way_ms)
+            behaviour.check(
+                problem, "after the switch", ask, folder, rules.latency_ms + target.way_ms
+            )
         target.confirm(back)
     except BaseException:
         target.undo()

@@ -3,33 +3,34 @@
 import argparse
 
 from ..config import config
-from ..errors import CommandError, NoCandidateError, ReleaseError
-from ..training import commands, flow
+from ..errors import CommandError, NoCandidateError, ReleaseError, ended
+from ..problem import Problem
+from ..training import commands
 from ..workflows import notices
 from . import delivery
 
 
-def retrain(options: argparse.Namespace) -> int:
+def retrain(problem: Problem, options: argparse.Namespace) -> int:
     """Data, training, release: 0 released or kept, 2 bad data, 3 no candidate passed, 4 failed."""
-    settings = config.load(options.env)
+    settings = config.load(problem, options.env)
     delivery.permitted(settings)
     try:
-        run = commands.trained(settings, options)
+        run = commands.trained(problem, settings, options)
         evaluation = commands.shown(settings, run)
         if not evaluation["passed"]:
             broken = ", ".join(gate["gate"] for gate in evaluation["gates"] if not gate["passed"])
-            raise flow.ended(f"run {run} failed: {broken}", NoCandidateError.exit_code)
-        release(settings, run)
-        delivery.serve(settings)
+            raise ended(f"run {run} failed: {broken}", NoCandidateError.exit_code)
+        release(problem, settings, run)
+        delivery.serve(problem, settings)
     except CommandError as error:
         notices.tell(settings, "failed", str(error))
         raise
     return 0
 
 
-def release(settings: config.Settings, run: str) -> None:
+def release(problem: Problem, settings: config.Settings, run: str) -> None:
     """Release a run of the environment's store and tell how it ended; ReleaseError if it failed."""
-    outcome, _ = delivery.release_run(settings, run)
+    outcome, _ = delivery.release_run(problem, settings, run)
     if outcome.name == "failed":
         raise ReleaseError(f"{outcome.says}; {delivery.STILL}")
     delivery.tell(outcome)

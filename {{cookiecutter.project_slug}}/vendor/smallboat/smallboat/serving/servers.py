@@ -15,6 +15,7 @@ from typing import IO, Any
 import requests
 
 from ..errors import ReleaseError
+from ..problem import Problem
 
 Ask = Callable[[dict[str, Any]], dict[str, Any]]
 """Sends one JSON body to a model server; ReleaseError if no good answer comes."""
@@ -22,7 +23,7 @@ Ask = Callable[[dict[str, Any]], dict[str, Any]]
 HOST = "127.0.0.1"
 START_SECONDS = 60.0
 ANSWER_SECONDS = 10.0
-MODEL_SERVER = "serving/model/server.py"
+MODEL_SERVER = "smallboat.serving.model"
 ABOVE = "its messages stand above"
 QUIET = {"GUNICORN_CMD_ARGS": "--log-level=warning"}
 
@@ -49,21 +50,22 @@ def port_trouble(port: int) -> str | None:
 
 
 @contextmanager
-def model(folder: Path, output: IO[bytes] | None = None) -> Iterator["Server"]:
+def model(problem: Problem, folder: Path, output: IO[bytes] | None = None) -> Iterator["Server"]:
     """The model server on a release's folder or an endpoint's, on a free port.
 
     Without `output` its log is kept for the case that it fails.
     """
     port = free_port()
-    words = [MODEL_SERVER, "serve", "--folder", str(folder.resolve()), "--port", str(port)]
+    words = ["-m", MODEL_SERVER, "--problem", problem.package, "serve"]
+    words += ["--folder", str(folder.resolve()), "--port", str(port)]
     with started("model server", words, port, "/ping", output=output) as server:
         yield server
 
 
 @contextmanager
-def asked_alone(folder: Path) -> Iterator[Ask]:
+def asked_alone(problem: Problem, folder: Path) -> Iterator[Ask]:
     """Questions to a model server that runs for them only."""
-    with model(folder) as server, asking(server.url) as ask:
+    with model(problem, folder) as server, asking(server.url) as ask:
         yield ask
 
 

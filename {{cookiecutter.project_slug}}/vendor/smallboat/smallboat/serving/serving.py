@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..config import config
-from ..errors import UserError
+from ..errors import UserError, ended
+from ..problem import Problem
 from ..store import store
-from ..training import flow
 from . import servers
 
 RECORD, LOCK, LOG = "serving.json", ".serving", "serve.log"
@@ -27,10 +27,10 @@ API = [
     "-m",
     "gunicorn",
     "--config",
-    "serving/model/gunicorn_settings.py",
-    "--pythonpath",
-    "serving/api",
+    str(Path(__file__).parent / "model" / "gunicorn_settings.py"),
 ]
+PAGE = "serving/api/static"
+"""Where a project has its own part of the page."""
 
 
 def running(folder: Path) -> dict[str, Any] | None:
@@ -44,10 +44,10 @@ def running(folder: Path) -> dict[str, Any] | None:
     return record
 
 
-def serve(folder: Path, settings: config.Settings, port: int) -> None:
+def serve(problem: Problem, folder: Path, settings: config.Settings, port: int) -> None:
     """Serve an endpoint's folder until a KeyboardInterrupt; UserError if that can't be."""
     signal.signal(signal.SIGHUP, signal.default_int_handler)  # its terminal was closed
-    with _lock(folder), _both(folder, settings, port) as (model, api):
+    with _lock(folder), _both(problem, folder, settings, port) as (model, api):
         record = {"pid": os.getpid(), "url": api.url, "model_url": model.url}
         with store.staged(folder) as stage:
             (stage / RECORD).write_bytes(store.to_json(record))
@@ -56,13 +56,15 @@ def serve(folder: Path, settings: config.Settings, port: int) -> None:
         _until_one_ends(model, api)
 
 
-def serve_in_background(folder: Path, environment: str, port: int) -> dict[str, Any]:
+def serve_in_background(
+    problem: Problem, folder: Path, environment: str, port: int
+) -> dict[str, Any]:
     """What `running` says, of a `serve` that is started if none runs and outlives this process."""
     found = running(folder)
     if found is not None:
         return found
     log = folder / LOG
-    command = [sys.executable, "-m", __package__.partition(".")[0], "--env", environment]
+    command = [sys.executable, "-m", problem.package, "--env", environment]
     with log.open("w") as output:
         process = subprocess.Popen(
             [*command, "serve", "--port", str(port)],
@@ -95,21 +97,26 @@ def stop(folder: Path) -> int | None:
     end = time.monotonic() + STOP_SECONDS
     while _held(folder):
         if time.monotonic() > end:
-            raise flow.ended(f"process {pid} does not end: `kill -9 {pid}` ends it", 1)
+            raise ended(f"process {pid} does not end: `kill -9 {pid}` ends it", 1)
         time.sleep(0.1)
     return pid
 
 
 @contextmanager
 def _both(
-    folder: Path, settings: config.Settings, port: int
+    problem: Problem, folder: Path, settings: config.Settings, port: int
 ) -> Iterator[tuple[servers.Server, servers.Server]]:
     trouble = servers.port_trouble(port)
     if trouble:
         raise UserError(f"port {port}: {trouble}; choose another, as in `make serve PORT=8001`")
     out = sys.stdout.buffer
-    with servers.model(folder, out) as model:
-        words = [*API, "--bind", f"{servers.HOST}:{port}", "app:create()"]
+    with servers.model(problem, folder, out) as model:
+        words = [
+            *API,
+            "--bind",
+            f"{servers.HOST}:{port}",
+            f"smallboat.serving.api.app:create({PAGE!r})",
+        ]
         variables = _variables(settings, model.url)
         with servers.started("API", words, port, "/health", variables, out) as api:
             yield model, api
@@ -129,7 +136,7 @@ def _until_one_ends(*started: servers.Server) -> None:
     while True:
         for server in started:
             if server.ended():
-                raise flow.ended(f"the {server.name} ended: `make serve` starts it again", 1)
+                raise ended(f"the {server.name} ended: `make serve` starts it again", 1)
         time.sleep(0.2)
 
 

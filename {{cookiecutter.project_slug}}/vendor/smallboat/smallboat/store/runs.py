@@ -1,50 +1,14 @@
-"""The trained models in the store: which there are, how good they are, and their reports."""
+"""The trained models in the store: which there are, and how good they are."""
 
-import argparse
 import json
-import os
-import sys
-import webbrowser
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ..config import config
 from ..errors import UserError, nearest
-from ..release import targets
-from ..reports import report
 from . import store
 
 NONE = "no runs yet: `make train` makes one"
-
-
-def show(options: argparse.Namespace) -> int:
-    """Print all runs, the newest first."""
-    from ..metrics import PRIMARY
-
-    settings = config.load(options.env)
-    root = settings.store.root
-    found, notes = kept(root), [told(names) for names in [left_out(root)] if names]
-    try:
-        released = targets.of(settings).current() or {}
-    except UserError as error:
-        released, notes = {}, [*notes, str(error)]
-    shown = [each | {"release": _released(run, released)} for run, each in found.items()]
-    print("\n".join([report.runs(shown, PRIMARY) if found else NONE, *notes]))
-    return 0
-
-
-def card(options: argparse.Namespace) -> int:
-    """Open a run's report in the browser, or say where it lies."""
-    root = config.load(options.env).store.root
-    run = pick(options.run, kept(root), left_out(root))
-    page = store.run_folder(root, run) / "report.html"
-    if not page.is_file():
-        raise UserError(f"run {run} has no report: `make train` makes a run that has one")
-    os.environ.pop("TERM", None)  # a text browser, which would take over the terminal, asks for it
-    shown = _display() and webbrowser.open(page.resolve().as_uri())
-    print(page if shown else f"{page}\nno browser can show it from here: open it in yours")
-    return 0
 
 
 def kept(root: str) -> dict[str, dict[str, Any]]:
@@ -78,12 +42,6 @@ def pick(run: str | None, newest_first: Iterable[str], left_out: Iterable[str] =
     return run
 
 
-def _released(run: str, release: dict[str, Any]) -> str:
-    """What of a run is served: its model, its look-up features, both or nothing."""
-    parts = {"run": "model", "features_run": "features"}
-    return " and ".join(says for part, says in parts.items() if release.get(part) == run)
-
-
 def _evaluations(root: str) -> dict[str, dict[str, Any] | None]:
     """What the evaluation.json in each folder of the store's runs says, None if that is no use."""
     return {path.parent.name: _evaluation(path) for path in store.evaluations(root)}
@@ -96,7 +54,3 @@ def _evaluation(path: Path) -> dict[str, Any] | None:
         return None
     ours = isinstance(evaluation, dict) and evaluation.get("run") == path.parent.name
     return evaluation if ours else None
-
-
-def _display() -> bool:
-    return sys.platform == "darwin" or bool({"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys())

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
+from ..problem import Problem
 from . import mirror
 
 SNAPSHOT, EVALUATION, DERIVED = "snapshot.json", "evaluation.json", "derived"
@@ -66,15 +67,13 @@ def content_hash(folder: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def make_snapshot(root: str, config: Mapping[str, Any]) -> str:
+def make_snapshot(problem: Problem, root: str, config: Mapping[str, Any]) -> str:
     """Collect the raw tables into the store and return the snapshot's hash."""
-    from .. import data
-
     parent = mirror.home(root) / "snapshots"
     with staged(parent) as stage:
         folder = stage / "snapshot"
         folder.mkdir()
-        about = data.collect(config, folder)
+        about = problem.data.collect(config, folder)
         snapshot = content_hash(folder)
         if not has(root, snapshot):
             (folder / SNAPSHOT).write_bytes(

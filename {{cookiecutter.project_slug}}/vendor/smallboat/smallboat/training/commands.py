@@ -5,6 +5,7 @@ from typing import Any
 
 from ..config import config
 from ..errors import NoCandidateError
+from ..problem import Problem
 from ..reports import report
 from ..store import store
 from ..tracking import tracking
@@ -12,34 +13,34 @@ from ..workflows import notices
 from . import flow
 
 
-def make_data(options: argparse.Namespace) -> int:
+def make_data(problem: Problem, options: argparse.Namespace) -> int:
     """Make a snapshot and say what is in it."""
-    settings = config.load(options.env)
+    settings = config.load(problem, options.env)
     changed = config.assignments(options.set)
-    snapshot = _snapshot(settings, options.source, options.dir, **changed)
+    snapshot = _snapshot(problem, settings, options.source, options.dir, **changed)
     store.make_newest(settings.store.root, snapshot)
     print(f"next: make train{_in(options.env)}")
     return 0
 
 
-def train(options: argparse.Namespace) -> int:
+def train(problem: Problem, options: argparse.Namespace) -> int:
     """Run the training flow and print how the candidates did; 0 if the winner passed, else 3."""
-    settings = config.load(options.env)
+    settings = config.load(problem, options.env)
     root = settings.store.root
     snapshot = None if options.dir else store.newest_snapshot(root)
     if snapshot is None:
-        snapshot = _snapshot(settings, "files" if options.dir else None, options.dir)
+        snapshot = _snapshot(problem, settings, "files" if options.dir else None, options.dir)
     run = flow.start(options.env, settings, snapshot)
     store.make_newest(root, snapshot)
     return _tell(settings, run, options.env)
 
 
-def trained(settings: config.Settings, options: argparse.Namespace) -> str:
+def trained(problem: Problem, settings: config.Settings, options: argparse.Namespace) -> str:
     """Collect the data anew and train on it; returns the run.
 
     Data on which training failed does not become the newest snapshot.
     """
-    snapshot = _snapshot(settings, options.source, options.dir)
+    snapshot = _snapshot(problem, settings, options.source, options.dir)
     run = flow.start(options.env, settings, snapshot)
     store.make_newest(settings.store.root, snapshot)
     return run
@@ -55,19 +56,19 @@ def shown(settings: config.Settings, run: str) -> dict[str, Any]:
     return evaluation
 
 
-def resume(options: argparse.Namespace) -> int:
+def resume(problem: Problem, options: argparse.Namespace) -> int:
     """Go on where a run failed, with its data and configuration; ends as `train` does."""
     with flow.nothing_running() as lock:
-        origin = flow.origin(options.run, config.load(options.env))
+        origin = flow.origin(options.run, config.load(problem, options.env))
         run = flow.resume(origin, lock)
     evaluation, root = flow.evaluation(run, origin.settings), origin.settings.store.root
     store.make_newest_after(root, evaluation["snapshot"])
     return _tell(origin.settings, evaluation["run"], options.env)
 
 
-def tracking_upload(options: argparse.Namespace) -> int:
+def tracking_upload(problem: Problem, options: argparse.Namespace) -> int:
     """Send to Comet what could not be sent when it was made."""
-    settings = config.load(options.env)
+    settings = config.load(problem, options.env)
     tracking.upload(settings.store.root, settings.project.name)
     return 0
 
@@ -84,9 +85,13 @@ def _in(environment: str) -> str:
 
 
 def _snapshot(
-    settings: config.Settings, source: str | None, folder: str | None, **changed: Any
+    problem: Problem,
+    settings: config.Settings,
+    source: str | None,
+    folder: str | None,
+    **changed: Any,
 ) -> str:
-    chosen = config.override(settings, source=source, directory=folder, **changed)
-    snapshot = store.make_snapshot(settings.store.root, chosen.model_dump())
+    chosen = config.override(problem, settings, source=source, directory=folder, **changed)
+    snapshot = store.make_snapshot(problem, settings.store.root, chosen.model_dump())
     print(report.snapshot(snapshot, store.about(settings.store.root, snapshot)))
     return snapshot

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..aws import aws, remote
 from ..config import config
-from ..errors import UserError, nearest
+from ..errors import UserError, ended, nearest
 from ..store import mirror
 from . import origins
 
@@ -167,10 +167,3 @@ def _why(run: Any) -> UserError:
         return ended(f"run {run.id} failed in {raised}: its traceback stands above", 1)
     steps = ", ".join(sorted({task.parent.id for task in failed})) or "between two steps"
     return ended(f"run {run.id} was killed ({steps}): `make resume` goes on from there", 1)
-
-
-def ended(says: str, exit_code: int) -> UserError:
-    """An error with an exit code of its own."""
-    error = UserError(says)
-    error.exit_code = exit_code
-    return error

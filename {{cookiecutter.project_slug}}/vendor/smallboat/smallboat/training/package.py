@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-FOLDERS = (__package__.partition(".")[0], "config", "data/sample", "serving/model", "warehouse")
-"""By their paths in the project, which are those in a job. The package comes with Metaflow, too, as
-one to import; it stands here for the image's hash, which is over files."""
+FOLDERS = ("config", "data/sample", "serving/model", "vendor/smallboat/smallboat", "warehouse")
+"""By their paths in the project, which are those in a job, beside the package. Package and library
+come with Metaflow, too, to be imported; here they are for the image's hash, which is over files."""
 
 
-def files() -> Iterator[Path]:
+def files(package: str) -> Iterator[Path]:
     """Their files, by paths from the project's folder, which is the current one."""
-    for folder in FOLDERS:
+    for folder in (package, *FOLDERS):
         for path in sorted(Path(folder).rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
                 yield path

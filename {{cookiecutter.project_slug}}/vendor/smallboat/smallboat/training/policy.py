@@ -18,6 +18,10 @@ from ..errors import CommandError, nearest
 class policy(FlowMutator):  # type: ignore[misc]  # noqa: N801 - a decorator's name
     """Decorate the steps that `[steps]` names; every step ends with a sentence, not a traceback."""
 
+    def init(self, package: str) -> None:
+        """Of which project the flow is."""
+        self._package = package
+
     def pre_mutate(self, mutable_flow: Any) -> None:
         """Give the environment's own state machine the schedule; a preview gets none."""
         configured = _configured(mutable_flow)["schedule"]
@@ -45,7 +49,7 @@ class policy(FlowMutator):  # type: ignore[misc]  # noqa: N801 - a decorator's n
         """Take the project along: remote steps find its files beside the flow."""
         from . import package
 
-        for path in package.files():
+        for path in package.files(self._package):
             yield str(path.resolve()), path.as_posix(), ContentType.USER_CONTENT
 
 

@@ -14,16 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from ..config import config
-from ..errors import NoCandidateError, UserError
+from ..errors import NoCandidateError, UserError, ended
+from ..problem import Problem
 from ..store import runs, store
 from . import flow
 
 PACKAGES = ("pyproject.toml", "uv.lock")
 
 
-def reproduce(options: argparse.Namespace) -> int:
+def reproduce(problem: Problem, options: argparse.Namespace) -> int:
     """Train a run again in a worktree of its commit; 0 if the same model comes out, else 1."""
-    settings = config.load(options.env)
+    settings = config.load(problem, options.env)
     root = settings.store.root
     known = runs.kept(root)
     wanted = known[runs.pick(options.run, known, runs.left_out(root))]
@@ -37,17 +38,17 @@ def reproduce(options: argparse.Namespace) -> int:
         print(f"training again in a worktree of commit {commit}, removed afterwards", flush=True)
         _lend(tree, snapshots, wanted["snapshot"])
         _localise(tree / "config" / f"{options.env}.toml", commit)
-        made = _train(tree, options.env, flow.environment(settings))
+        made = _train(problem, tree, options.env, flow.environment(settings))
         if made is None:
             says = f"not reproduced: training failed at commit {commit}, its message stands above"
-            raise flow.ended(says, 1)
+            raise ended(says, 1)
         if made["model_hash"] == wanted["model_hash"]:
             print(f"reproduced: model {made['model_hash']}")
             return 0
         folders = store.run_folder(root, wanted["run"]), store.run_folder(_store(tree), made["run"])
         print(f"not reproduced: {_run(wanted)} has model {wanted['model_hash']}, ", end="")
         print(f"its commit now makes model {made['model_hash']}")
-        print(_difference(root, wanted["snapshot"], *folders))
+        print(_difference(problem, root, wanted["snapshot"], *folders))
     changed = _git("diff", "--name-only", commit, "--", *PACKAGES).stdout.split()
     if changed:
         print(f"since that commit {' and '.join(changed)} changed: packages may differ")
@@ -133,13 +134,19 @@ def _toml(values: dict[str, Any], *path: str) -> str:
     return "\n".join(lines)
 
 
-def _train(tree: Path, name: str, environment: dict[str, str]) -> dict[str, Any] | None:
+def _train(
+    problem: Problem, tree: Path, name: str, environment: dict[str, str]
+) -> dict[str, Any] | None:
     """The evaluation of a run of the worktree's own package, or None if it left no bundle."""
-    package = __package__.partition(".")[0]
-    paths = [str(tree), *filter(None, [environment.get("PYTHONPATH")])]
+    # Its library, too, is the tree's: one of before the library has all in its own package.
+    paths = [
+        str(tree / "vendor" / "smallboat"),
+        str(tree),
+        *filter(None, [environment.get("PYTHONPATH")]),
+    ]
     own = {"PYTHONPATH": os.pathsep.join(paths), "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(tree)}
     with subprocess.Popen(
-        [sys.executable, "-m", package, "--env", name, "train"],
+        [sys.executable, "-m", problem.package, "--env", name, "train"],
         cwd=tree,
         env=environment | own,
         process_group=0,
@@ -154,14 +161,14 @@ def _train(tree: Path, name: str, environment: dict[str, str]) -> dict[str, Any]
     return next(iter(runs.kept(_store(tree)).values()), None)
 
 
-def _difference(root: str, snapshot: str, *folders: Path) -> str:
+def _difference(problem: Problem, root: str, snapshot: str, *folders: Path) -> str:
     """How far the answers of two bundles lie apart, and what else differs."""
     import numpy as np
 
     from ..store import bundle
     from ..validation import preparation
 
-    frame, _, _ = preparation.engineer(root, snapshot)
+    frame, _, _ = preparation.engineer(problem, root, snapshot)
     signatures = [store.read_json(folder / "signature.json") for folder in folders]
     names = [[each["name"] for each in signature["inputs"]] for signature in signatures]
     gone = sorted({name for inputs in names for name in inputs} - set(frame.columns))

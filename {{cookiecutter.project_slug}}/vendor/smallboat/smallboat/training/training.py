@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .. import candidates, features, metrics
 from ..errors import UserError
 from ..evaluation import evaluation, selection
+from ..problem import Problem
 from ..store import bundle
 
 CURVE_EVERY = 5
-COLUMNS = [feature.name for feature in features.FEATURES]
 
 
 @dataclass(frozen=True)
@@ -88,12 +87,19 @@ def _before(next_one: int, part: pd.DataFrame, frame: pd.DataFrame, gap_days: in
     return kept
 
 
-def candidate_names() -> list[str]:
+def columns(problem: Problem) -> list[str]:
+    """The names of a model's inputs, in their order."""
+    return [feature.name for feature in problem.features.FEATURES]
+
+
+def candidate_names(problem: Problem) -> list[str]:
     """The candidates that compete, in the order in which they start."""
-    return [candidate.name for candidate in candidates.CANDIDATES]
+    return [candidate.name for candidate in problem.candidates.CANDIDATES]
 
 
-def search(name: str, train: pd.DataFrame, validation: pd.DataFrame, seed: int) -> dict[str, Any]:
+def search(
+    problem: Problem, name: str, train: pd.DataFrame, validation: pd.DataFrame, seed: int
+) -> dict[str, Any]:
     """Fit each setting of a candidate on train and keep the best on validation.
 
     A candidate whose ONNX graph does not answer as the estimator does is disqualified.
@@ -102,21 +108,23 @@ def search(name: str, train: pd.DataFrame, validation: pd.DataFrame, seed: int) 
         Plain values for people, and under `held_out` what the choice of a winner and its judgement
         need: the best setting's `predicted`, shape [len(validation)], and the resamples of PRIMARY.
     """
-    candidate = candidates.by_name(name)
+    candidate = problem.candidates.by_name(name)
     trials, best, fitted = [], None, None
     for settings in candidate.grid:
         started = time.perf_counter()
-        model = candidates.fit(candidate, settings, train, COLUMNS, seed)
-        scores = evaluation.score(validation, candidates.predict(model, validation, COLUMNS))
+        model = problem.candidates.fit(candidate, settings, train, columns(problem), seed)
+        scores = evaluation.score(
+            problem, validation, problem.candidates.predict(model, validation, columns(problem))
+        )
         seconds = round(time.perf_counter() - started, 3)
         trial = {"settings": settings, **scores, "seconds": seconds}
         trials.append(trial)
         if best is None or trial["score"] < best["score"]:
             best, fitted = trial, model
     assert best is not None, f"{name} has an empty grid"
-    predicted = candidates.predict(fitted, validation, COLUMNS)
-    resampled = evaluation.resample(validation, predicted)
-    told = f"{name}: {len(trials)} fits, best {metrics.PRIMARY} {best['score']:.3f}"
+    predicted = problem.candidates.predict(fitted, validation, columns(problem))
+    resampled = evaluation.resample(problem, validation, predicted)
+    told = f"{name}: {len(trials)} fits, best {problem.metrics.PRIMARY} {best['score']:.3f}"
     print(f"{told} on validation with {best['settings']}")
     return {
         "candidate": name,
@@ -124,30 +132,34 @@ def search(name: str, train: pd.DataFrame, validation: pd.DataFrame, seed: int) 
         "trials": trials,
         **best,
         "intervals": evaluation.intervals(resampled),
-        "curve": _curve(fitted, validation),
-        "baseline": metrics.score(validation, metrics.baseline(validation)),
-        "disqualified": selection.disqualified(export(fitted, validation)["parity"]),
-        "held_out": {"predicted": predicted, "resampled": resampled[metrics.PRIMARY]},
+        "curve": _curve(problem, fitted, validation),
+        "baseline": problem.metrics.score(validation, problem.metrics.baseline(validation)),
+        "disqualified": selection.disqualified(export(problem, fitted, validation)["parity"]),
+        "held_out": {"predicted": predicted, "resampled": resampled[problem.metrics.PRIMARY]},
     }
 
 
-def _curve(fitted: Any, frame: pd.DataFrame) -> list[tuple[int, float]]:
+def _curve(problem: Problem, fitted: Any, frame: pd.DataFrame) -> list[tuple[int, float]]:
     """Boosting rounds and PRIMARY after them; empty for a family that has no rounds."""
-    rounds = candidates.rounds(fitted, frame, COLUMNS, CURVE_EVERY)
-    return [(done, metrics.score(frame, answer)[metrics.PRIMARY]) for done, answer in rounds]
+    rounds = problem.candidates.rounds(fitted, frame, columns(problem), CURVE_EVERY)
+    return [
+        (done, problem.metrics.score(frame, answer)[problem.metrics.PRIMARY])
+        for done, answer in rounds
+    ]
 
 
-def export(fitted: Any, frame: pd.DataFrame) -> dict[str, Any]:
+def export(problem: Problem, fitted: Any, frame: pd.DataFrame) -> dict[str, Any]:
     """A fitted estimator as an ONNX graph, and how far its answers on a table differ."""
-    graph = bundle.to_onnx(fitted, len(COLUMNS))
-    expected = candidates.predict(fitted, frame, COLUMNS)
+    graph = bundle.to_onnx(fitted, len(columns(problem)))
+    expected = problem.candidates.predict(fitted, frame, columns(problem))
     return {
         "onnx": graph,
-        "parity": bundle.difference(graph, frame[COLUMNS].to_numpy(), expected),
+        "parity": bundle.difference(graph, frame[columns(problem)].to_numpy(), expected),
     }
 
 
 def judge(
+    problem: Problem,
     winner: dict[str, Any],
     parts: Split,
     seed: int,
@@ -160,55 +172,65 @@ def judge(
     predicted by a model that had not seen it. With `costs` (the table [decision]) there is a
     `decision`, which validation has to make: test rows choose nothing.
     """
-    fitted = _fit(winner, parts.past, seed)
-    exported = export(fitted, parts.test)
-    predicted = candidates.predict(fitted, parts.test, COLUMNS)
-    baseline = metrics.baseline(parts.test)
-    beaten = evaluation.score(parts.test, baseline)
+    fitted = _fit(problem, winner, parts.past, seed)
+    exported = export(problem, fitted, parts.test)
+    predicted = problem.candidates.predict(fitted, parts.test, columns(problem))
+    baseline = problem.metrics.baseline(parts.test)
+    beaten = evaluation.score(problem, parts.test, baseline)
     held_out = np.concatenate([winner["held_out"]["predicted"], predicted])
     return {
         **exported,
-        **evaluation.score(parts.test, predicted),
+        **evaluation.score(problem, parts.test, predicted),
         "until": str(parts.past["date"].max().date()),
-        "intervals": evaluation.intervals(evaluation.resample(parts.test, predicted)),
+        "intervals": evaluation.intervals(evaluation.resample(problem, parts.test, predicted)),
         "baseline": beaten["metrics"],
         "baseline_score": beaten["score"],
-        "difference": evaluation.difference(parts.test, predicted, baseline),
-        "spread": metrics.spread(parts.held_out, held_out),
-        "slices": evaluation.slices(parts.held_out, held_out, slice_rows),
-        "importance": evaluation.importance(exported["onnx"], parts.test, COLUMNS, seed),
-        "predicted": metrics.as_target(parts.test, predicted),
-        **(_decided(winner, parts.validation, costs) if costs else {}),
+        "difference": evaluation.difference(problem, parts.test, predicted, baseline),
+        "spread": problem.metrics.spread(parts.held_out, held_out),
+        "slices": evaluation.slices(problem, parts.held_out, held_out, slice_rows),
+        "importance": evaluation.importance(
+            problem, exported["onnx"], parts.test, columns(problem), seed
+        ),
+        "predicted": problem.metrics.as_target(parts.test, predicted),
+        **(_decided(problem, winner, parts.validation, costs) if costs else {}),
     }
 
 
 def _decided(
-    winner: dict[str, Any], validation: pd.DataFrame, costs: Mapping[str, float]
+    problem: Problem,
+    winner: dict[str, Any],
+    validation: pd.DataFrame,
+    costs: Mapping[str, float],
 ) -> dict[str, Any]:
     """What metrics.py decides by the costs; UserError if nothing is decided in this problem."""
-    decide = getattr(metrics, "decide", None)
+    decide = getattr(problem.metrics, "decide", None)
     if decide is None:
         raise UserError("there is a table [decision], but metrics.py has no function `decide`")
     return {"decision": decide(validation, winner["held_out"]["predicted"], costs)}
 
 
-def refit(winner: dict[str, Any], frame: pd.DataFrame, seed: int) -> dict[str, Any]:
+def refit(
+    problem: Problem, winner: dict[str, Any], frame: pd.DataFrame, seed: int
+) -> dict[str, Any]:
     """Fit the winner's settings on all rows: the model that is served, and its signature."""
-    return {**export(_fit(winner, frame, seed), frame), "signature": signature(winner, frame)}
+    return {
+        **export(problem, _fit(problem, winner, frame, seed), frame),
+        "signature": signature(problem, winner, frame),
+    }
 
 
-def signature(winner: dict[str, Any], frame: pd.DataFrame) -> dict[str, Any]:
+def signature(problem: Problem, winner: dict[str, Any], frame: pd.DataFrame) -> dict[str, Any]:
     """What the served model takes and gives, and how far its training data reached."""
     return {
         "candidate": winner["candidate"],
         "settings": winner["settings"],
-        "inputs": [{"type": "float32", **asdict(feature)} for feature in features.FEATURES],
-        "output": {"type": "float32", **asdict(candidates.OUTPUT)},
+        "inputs": [{"type": "float32", **asdict(feature)} for feature in problem.features.FEATURES],
+        "output": {"type": "float32", **asdict(problem.candidates.OUTPUT)},
         "trained_rows": len(frame),
         "trained_until": str(frame["date"].max().date()),
     }
 
 
-def _fit(winner: dict[str, Any], frame: pd.DataFrame, seed: int) -> Any:
-    candidate = candidates.by_name(winner["candidate"])
-    return candidates.fit(candidate, winner["settings"], frame, COLUMNS, seed)
+def _fit(problem: Problem, winner: dict[str, Any], frame: pd.DataFrame, seed: int) -> Any:
+    candidate = problem.candidates.by_name(winner["candidate"])
+    return problem.candidates.fit(candidate, winner["settings"], frame, columns(problem), seed)

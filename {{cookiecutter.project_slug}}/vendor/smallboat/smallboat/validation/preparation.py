@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from .. import data, expectations, features
+from ..problem import Problem
 from ..store import store
 from . import drift, validation
 
@@ -12,30 +12,36 @@ ENOUGH = 200
 """By chance alone, so many rows of ten bins have a stability index of about .05."""
 
 
-def validate(root: str, snapshot: str) -> validation.Report:
+def validate(problem: Problem, root: str, snapshot: str) -> validation.Report:
     """Hold a snapshot's raw tables against their expectations."""
-    tables = data.read(store.snapshot_folder(root, snapshot))
-    checks = expectations.raw(store.previous_rows(root, snapshot))
-    return validation.run(checks, expectations.views(tables))
+    tables = problem.data.read(store.snapshot_folder(root, snapshot))
+    checks = problem.expectations.raw(store.previous_rows(root, snapshot))
+    return validation.run(checks, problem.expectations.views(tables))
 
 
-def engineer(root: str, snapshot: str) -> tuple[pd.DataFrame, dict[str, Any], validation.Report]:
+def engineer(
+    problem: Problem, root: str, snapshot: str
+) -> tuple[pd.DataFrame, dict[str, Any], validation.Report]:
     """The feature table, the look-up features, and what the table's expectations found.
 
     Tables that break the code are reported, not raised: their own expectations say it better.
     """
     store.bring_derived(root, snapshot)
-    tables = data.read(store.snapshot_folder(root, snapshot))
+    tables = problem.data.read(store.snapshot_folder(root, snapshot))
     try:
-        frame, lookup = features.build(tables), features.lookup(tables)
+        frame, lookup = problem.features.build(tables), problem.features.lookup(tables)
     except Exception as error:
-        return pd.DataFrame(), {}, validation.crashed("features", error)
+        return pd.DataFrame(), {}, validation.crashed(problem, "features", error)
     store.keep_derived(root, snapshot)
-    report = validation.run(expectations.feature(), expectations.feature_views(frame))
+    report = validation.run(
+        problem.expectations.feature(), problem.expectations.feature_views(frame)
+    )
     return frame, lookup, report
 
 
-def drifted(root: str, snapshot: str, frame: pd.DataFrame) -> dict[str, Any] | None:
+def drifted(
+    problem: Problem, root: str, snapshot: str, frame: pd.DataFrame
+) -> dict[str, Any] | None:
     """How far each feature of the rows that are new since the previous snapshot moved.
 
     A few rows always look as if they had drifted, so at least the newest ENOUGH count as new.
@@ -48,9 +54,9 @@ def drifted(root: str, snapshot: str, frame: pd.DataFrame) -> dict[str, Any] | N
     if before is None or frame.empty:
         return None
     try:
-        earlier = features.build(data.read(store.snapshot_folder(root, before)))
+        earlier = problem.features.build(problem.data.read(store.snapshot_folder(root, before)))
     except Exception:  # it may have been broken: this one need not suffer for it
         return None
     new = frame.tail(max(ENOUGH, (frame["date"] > earlier["date"].max()).sum()))
-    names = [feature.name for feature in features.FEATURES]
+    names = [feature.name for feature in problem.features.FEATURES]
     return {"rows": len(new), "features": drift.table(earlier, new, names)}

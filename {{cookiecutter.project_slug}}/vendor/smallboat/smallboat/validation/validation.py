@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import UserError
+from ..problem import Problem
 from . import gx
 from .gx import Result
 
@@ -100,11 +101,10 @@ def run(checks: Iterable[Check], views: "Mapping[str, pd.DataFrame]") -> Report:
     return Report([results[i] for i in range(len(checks))])
 
 
-def crashed(view: str, error: Exception) -> Report:
+def crashed(problem: Problem, view: str, error: Exception) -> Report:
     """A report with one error: a table could not be made, and which line of ours gave up."""
-    package = Path(__file__).parent.parent
     lines = traceback.extract_tb(error.__traceback__)
-    ours = [line for line in lines if Path(line.filename).parent == package]
+    ours = [line for line in lines if Path(line.filename).parent == problem.folder]
     place = f" in {Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else ""
     check = {"view": view, "expectation": "made", "severity": "error"}
     told = gx.failed(f"{type(error).__name__}: {gx.first_line(error)}{place}")

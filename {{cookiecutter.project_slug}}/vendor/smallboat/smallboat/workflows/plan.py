@@ -9,6 +9,7 @@ from pathlib import Path
 from ..aws import aws
 from ..config import config, sections
 from ..errors import UserError
+from ..problem import Problem
 from . import notices
 
 ENVIRONMENTS = (aws.REHEARSAL, "prod")
@@ -16,14 +17,14 @@ RETRAIN = Path(".github/workflows/retrain.yml")
 CRON = re.compile(r"(?m)^on:\n(?:  schedule:\n    - cron: .*\n|  # no cron.*\n)?")
 
 
-def plan(options: argparse.Namespace) -> int:
+def plan(problem: Problem, options: argparse.Namespace) -> int:
     """Print each environment's role, their region, who has the schedule, and if there is a flow.
 
     GitHub's jobs get the same as outputs. An environment that is not set up has no role; UserError
     if it is the one that was asked for.
     """
     config.file(options.env)
-    known = {each: _settings(each) for each in ENVIRONMENTS}
+    known = {each: _settings(problem, each) for each in ENVIRONMENTS}
     missing = {each: _missing(each, settings) for each, settings in known.items()}
     if missing.get(options.env):
         raise UserError(missing[options.env])
@@ -45,9 +46,9 @@ def plan(options: argparse.Namespace) -> int:
     return 0
 
 
-def write_schedule(options: argparse.Namespace) -> int:
+def write_schedule(problem: Problem, options: argparse.Namespace) -> int:
     """Write the configured cron into the workflow; with `check`, UserError if another is there."""
-    settings = _settings(aws.REHEARSAL)
+    settings = _settings(problem, aws.REHEARSAL)
     wanted = _cron(settings.schedule if settings else None)
     if not RETRAIN.is_file():
         raise UserError(f"there is no {RETRAIN}: `git checkout {RETRAIN}` brings it back")
@@ -68,11 +69,11 @@ def write_schedule(options: argparse.Namespace) -> int:
     return 0
 
 
-def _settings(environment: str) -> config.Settings | None:
+def _settings(problem: Problem, environment: str) -> config.Settings | None:
     """An environment's configuration, or None if the project has no such environment."""
     if not Path("config", f"{environment}.toml").is_file():
         return None
-    return config.load(environment)
+    return config.load(problem, environment)
 
 
 def _missing(environment: str, settings: config.Settings | None) -> str:

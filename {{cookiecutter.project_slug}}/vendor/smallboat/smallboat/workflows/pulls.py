@@ -8,6 +8,7 @@ from typing import Any
 
 from ..config import config
 from ..errors import CloudError, UserError
+from ..problem import Problem
 from ..store import runs
 from . import notices
 from .github import Repository
@@ -17,9 +18,9 @@ TITLE = "Challenger and main"
 PULL = re.compile(r"refs/pull/(\d+)/")
 
 
-def compare(options: argparse.Namespace) -> int:
+def compare(problem: Problem, options: argparse.Namespace) -> int:
     """Print this folder's newest run beside that of another checkout, and comment so on GitHub."""
-    settings = config.load(options.env)
+    settings = config.load(problem, options.env)
     if settings.aws is not None:
         raise UserError(f"{options.env} has one store for all: `make compare` is of two folders")
     other = Path(options.other)

@@ -4,16 +4,17 @@ from typing import Any
 
 from ...aws import aws, image
 from ...config import config
+from ...problem import Problem
 
 
-def of(settings: config.Settings, releasing: bool = False) -> Any:
+def of(problem: Problem, settings: config.Settings, releasing: bool = False) -> Any:
     """The target of an environment; `releasing` on AWS needs the image of today's model server."""
     if settings.aws is None:
         from .local import Endpoint
 
-        return Endpoint(keep=settings.release.keep)
+        return Endpoint(problem, keep=settings.release.keep)
     from . import sagemaker
 
     place = aws.Place(settings)
     name = image.current(place) if releasing else ""
-    return sagemaker.Endpoint(place, name, settings.release.keep)
+    return sagemaker.Endpoint(problem, place, name, settings.release.keep)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ReleaseError, UserError
+from ...problem import Problem
 from ...serving import servers, serving
 from ...store import pairs, store
 from . import history
@@ -28,9 +29,9 @@ class Endpoint:
 
     way_ms = 0.0
 
-    def __init__(self, folder: Path = FOLDER, keep: int = 2) -> None:
+    def __init__(self, problem: Problem, folder: Path = FOLDER, keep: int = 2) -> None:
         """An endpoint in a folder that keeps so many releases, the served one among them."""
-        self._folder, self._keep = folder, keep
+        self._problem, self._folder, self._keep = problem, folder, keep
         self._releases = folder / "releases"
 
     @contextmanager
@@ -86,7 +87,7 @@ class Endpoint:
 
     def beside(self, folder: Path) -> AbstractContextManager[servers.Ask]:
         """The model server on a release that is not served yet."""
-        return servers.asked_alone(folder)
+        return servers.asked_alone(self._problem, folder)
 
     def update(self, folder: Path) -> None:
         """Copy a release and point at it."""
@@ -108,7 +109,7 @@ class Endpoint:
         """The server that runs here, once it has followed the pointer; else one for the moment."""
         running = serving.running(self._folder)
         if running is None:
-            with servers.asked_alone(self._folder) as ask:
+            with servers.asked_alone(self._problem, self._folder) as ask:
                 yield ask
             return
         with servers.asking(running["model_url"]) as ask:

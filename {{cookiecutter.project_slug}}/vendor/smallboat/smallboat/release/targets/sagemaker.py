@@ -12,6 +12,7 @@ from typing import Any
 
 from ...aws import aws
 from ...errors import CloudError
+from ...problem import Problem
 from ...serving import servers
 from ...store import pairs, store
 from . import archives, asking, journal, pruning, registry, scaling
@@ -26,15 +27,16 @@ from .sdk import Sdk
 class Endpoint:
     """A target of releases."""
 
-    def __init__(self, place: aws.Place, image: str, keep: int) -> None:
+    def __init__(self, problem: Problem, place: aws.Place, image: str, keep: int) -> None:
         """The endpoint of a place.
 
         Args:
+            problem: the project's.
             place: its names and its clients.
             image: the model server's, `<repository's address>@<digest>`.
             keep: how many releases stay, the served one among them.
         """
-        self._place, self._image, self._keep = place, image, keep
+        self._problem, self._place, self._image, self._keep = problem, place, image, keep
         self.way_ms = place.aws.way_ms
         sdk = Sdk(place)
         self._bucket = Bucket(place)
@@ -84,7 +86,7 @@ class Endpoint:
 
     def beside(self, folder: Path) -> AbstractContextManager[servers.Ask]:
         """The model server on a release that is not served yet, on this machine."""
-        return servers.asked_alone(folder)
+        return servers.asked_alone(self._problem, folder)
 
     def update(self, folder: Path) -> None:
         """Serve a release; the previous one by the configuration that it had then."""

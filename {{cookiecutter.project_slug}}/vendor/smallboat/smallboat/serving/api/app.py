@@ -1,7 +1,6 @@
 """The API: checks a request, asks the model, keeps what was answered; and the page for people.
 
-Under gunicorn (`mlops/serving.py` starts it): `--pythonpath serving/api "app:create()"`; on Lambda:
-`handler.py`.
+Under gunicorn, which `serving.py` starts: `create('serving/api/static')`; on Lambda: `handler.py`.
 """
 
 import base64
@@ -15,17 +14,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import incoming
-import openapi
-import settings as configuration
-from capture import capture
-from endpoint import Endpoint
-from errors import ApiError, unavailable
 from flask import Flask, Response, g, jsonify, request, send_from_directory
 from flask_cors import CORS
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+
+from . import incoming, openapi
+from . import settings as configuration
+from .capture import capture
+from .endpoint import Endpoint
+from .errors import ApiError, unavailable
 
 Json = dict[str, Any]
+FRAME = Path(__file__).with_name("static")
+"""What the page is in every project."""
 HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self' 'sha256-{}'; style-src 'self'; img-src 'self'; "
@@ -43,10 +44,16 @@ HTTP = {
 }
 
 
-def create(settings: configuration.Settings | None = None) -> Flask:
-    """The app, by settings or by the environment's variables."""
+def create(own: str | Path, settings: configuration.Settings | None = None) -> Flask:
+    """The app, by settings or by the environment's variables.
+
+    Args:
+        own: the folder of the project's own part of the page.
+        settings: else they are read from the environment.
+    """
+    own = Path(own).resolve()
     settings = settings or configuration.read(os.environ)
-    app = Flask(__name__, static_folder="static", static_url_path="/static")
+    app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = incoming.LIMIT + 1  # one more, to see that it is too much
     app.json.sort_keys = False  # type: ignore[attr-defined]
     if settings.cors_origins:
@@ -58,7 +65,7 @@ def create(settings: configuration.Settings | None = None) -> Flask:
             expose_headers=["X-Request-Id", "Retry-After"],
             max_age=600,
         )
-    policy = PAGE_POLICY.format(_inline_script(Path(str(app.static_folder), "index.html")))
+    policy = PAGE_POLICY.format(_inline_script(FRAME / "index.html"))
     endpoint = Endpoint(settings)
     kept = capture(settings)
 
@@ -117,9 +124,16 @@ def create(settings: configuration.Settings | None = None) -> Flask:
 
     @app.get("/")
     def page() -> Response:
-        response = send_from_directory(str(app.static_folder), "index.html")
+        response = send_from_directory(FRAME, "index.html")
         response.headers["Content-Security-Policy"] = policy
         return response
+
+    @app.get("/static/<path:name>")
+    def static(name: str) -> Response:
+        try:
+            return send_from_directory(FRAME, name)
+        except NotFound:
+            return send_from_directory(own, name)
 
     @app.errorhandler(ApiError)
     def refuse(error: ApiError) -> tuple[Json, int]:

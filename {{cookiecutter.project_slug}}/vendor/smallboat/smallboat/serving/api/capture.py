@@ -14,7 +14,7 @@ from io import FileIO
 from itertools import pairwise
 from typing import Any
 
-from settings import Settings
+from .settings import Settings
 
 Json = dict[str, Any]
 Sink = Callable[[bytes], None]

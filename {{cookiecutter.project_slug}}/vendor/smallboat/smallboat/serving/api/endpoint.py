@@ -12,8 +12,9 @@ import fastjsonschema
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from errors import ApiError, unavailable
-from settings import Settings
+
+from .errors import ApiError, unavailable
+from .settings import Settings
 
 Json = dict[str, Any]
 TRIES = 2

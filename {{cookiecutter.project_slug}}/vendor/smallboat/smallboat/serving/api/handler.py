@@ -1,17 +1,24 @@
 """What Lambda calls, with events of a REST API (payload 1.0) or of an HTTP API (2.0)."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import serverless_wsgi
-from app import create
 
-app = create()
+from .app import create
 
 
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """The answer to an API Gateway event."""
-    answer: dict[str, Any] = serverless_wsgi.handle_request(app, tidy(event), context)
-    return answer
+def of(own: Path) -> Callable[[dict[str, Any], object], dict[str, Any]]:
+    """The function for Lambda, of a project with its own part of the page."""
+    app = create(own)
+
+    def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+        """The answer to an API Gateway event."""
+        answer: dict[str, Any] = serverless_wsgi.handle_request(app, tidy(event), context)
+        return answer
+
+    return handler
 
 
 def tidy(event: dict[str, Any]) -> dict[str, Any]:

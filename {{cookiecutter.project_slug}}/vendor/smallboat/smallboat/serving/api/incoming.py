@@ -6,10 +6,11 @@ import socket
 from contextlib import suppress
 from typing import Any
 
-from endpoint import Endpoint
-from errors import ApiError
 from fastjsonschema import JsonSchemaValueException
 from flask import Request, Response, abort
+
+from .endpoint import Endpoint
+from .errors import ApiError
 
 Json = dict[str, Any]
 LIMIT = 4 * 2**20  # bytes; a SageMaker endpoint takes no more

@@ -4,12 +4,13 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import fastjsonschema
-from {{ cookiecutter.project_slug }} import service
 
 from ...errors import RequestError
+from ...problem import Problem
 
 MOST = 1000  # requests in one body
 DIGITS = 400  # of a whole number; the largest float has 309
@@ -26,7 +27,7 @@ class RefusedError(Exception):
         self.status, self.message, self.field = status, message, field
 
 
-def question(mimetype: str, body: bytes) -> Json:
+def question(problem: Problem, mimetype: str, body: bytes) -> Json:
     """What a body asks: one of `describe`, `known`, and `requests` with or without `explain`.
 
     Raises:
@@ -36,15 +37,16 @@ def question(mimetype: str, body: bytes) -> Json:
     if mimetype not in READERS:
         raise RefusedError(415, f"send {' or '.join(READERS)}", "Content-Type")
     try:
-        asked = READERS[mimetype](body.decode())
+        asked = READERS[mimetype](problem, body.decode())
     except (ValueError, RecursionError, csv.Error) as error:
         raise RefusedError(400, f"the body can't be read as {mimetype}: {error}", "body") from None
-    named = [name for name in CHECKS if isinstance(asked, dict) and name in asked]
-    CHECKS[named[0] if named else "requests"](asked)
+    checks = _checks(problem)
+    named = [name for name in checks if isinstance(asked, dict) and name in asked]
+    checks[named[0] if named else "requests"](asked)
     return dict(asked)
 
 
-def _json(text: str) -> Any:
+def _json(_: Problem, text: str) -> Any:
     return json.loads(text, parse_constant=_no_constant, parse_int=_whole)
 
 
@@ -58,14 +60,14 @@ def _whole(text: str) -> int:
     return int(text)
 
 
-def _csv(text: str) -> Json:
+def _csv(problem: Problem, text: str) -> Json:
     rows = list(csv.DictReader(io.StringIO(text, newline=""), restval="", strict=True))
     if any(None in row for row in rows):
         raise ValueError("a row has more cells than the header")
-    return {"requests": service.from_csv(rows)}
+    return {"requests": problem.service.from_csv(rows)}
 
 
-READERS: dict[str, Callable[[str], Any]] = {"application/json": _json, "text/csv": _csv}
+READERS: dict[str, Callable[[Problem, str], Any]] = {"application/json": _json, "text/csv": _csv}
 
 
 def _checker(required: str, **properties: Json) -> Callable[[Any], None]:
@@ -107,12 +109,19 @@ def _joined(field: str, name: str) -> str:
     return f"{field}.{name}" if field else name
 
 
-CHECKS = {
-    "describe": _checker("describe", describe={"const": True}),
-    "known": _checker("known", known={"type": "object"}),
-    "requests": _checker(
-        "requests",
-        requests={"type": "array", "minItems": 1, "maxItems": MOST, "items": service.SCHEMA},
-        explain={"type": "boolean"},
-    ),
-}
+@cache
+def _checks(problem: Problem) -> dict[str, Callable[[Any], None]]:
+    return {
+        "describe": _checker("describe", describe={"const": True}),
+        "known": _checker("known", known={"type": "object"}),
+        "requests": _checker(
+            "requests",
+            requests={
+                "type": "array",
+                "minItems": 1,
+                "maxItems": MOST,
+                "items": problem.service.SCHEMA,
+            },
+            explain={"type": "boolean"},
+        ),
+    }

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-from {{ cookiecutter.project_slug }} import service
 
 from ...errors import RequestError
+from ...problem import Problem
 
 TEXTS = ("release.json", "signature.json", "evaluation.json", "lookup.json")
 GRAPHS = ("model.onnx", "judged.onnx")
@@ -37,12 +37,13 @@ class Release:
         description: the answer to `describe`.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, problem: Problem, folder: Path) -> None:
         """Load a release's folder.
 
         Raises:
             BrokenReleaseError: a file is missing, cut short, or doesn't fit the others.
         """
+        self._service = problem.service
         try:
             files = {name: (folder / name).read_bytes() for name in (*TEXTS, *GRAPHS)}
             self.facts, signature, self._evaluation, self._lookup = (
@@ -50,7 +51,7 @@ class Release:
             )
             _compare_hashes(self.facts, signature, files)
             inputs = [each["name"] for each in signature["inputs"]]
-            if inputs != list(service.NAMES):
+            if inputs != list(self._service.NAMES):
                 raise BrokenReleaseError("signature.json names other inputs than the code makes")
             # Not asked here, but a release is whole or it is refused.
             _session("judged.onnx", files, len(inputs))
@@ -67,7 +68,7 @@ class Release:
 
     def known(self, asked: Json) -> Json:
         """The request that the look-up features can fill in by themselves."""
-        return {"request": service.known(self._lookup, asked)}
+        return {"request": self._service.known(self._lookup, asked)}
 
     def answers(self, requests: list[Json], explain: bool) -> Json:
         """The answers to requests that fit the schema, all asked in one batch.
@@ -90,19 +91,19 @@ class Release:
         for request, (features, warnings), answers in zip(
             requests, prepared, np.split(self._ask(np.concatenate(asked)), ends), strict=True
         ):
-            shown = service.predictions(request, answers, features, self._evaluation)
+            shown = self._service.predictions(request, answers, features, self._evaluation)
             if explain:
-                reasons = service.explain(answers, features, self._ask)
+                reasons = self._service.explain(answers, features, self._ask)
                 shown = [{**a, "reasons": why} for a, why in zip(shown, reasons, strict=True)]
             results.append({"predictions": shown, "warnings": warnings})
         return {"model": {name: self.facts[name] for name in MODEL}, "results": results}
 
     def _features(self, number: int, request: Json) -> tuple[Array, list[str]]:
         try:
-            service.check(request, self._lookup)
+            self._service.check(request, self._lookup)
         except RequestError as error:
             raise RequestError(f"requests[{number}].{error.field}", error.message) from None
-        return service.features(request, self._lookup)
+        return self._service.features(request, self._lookup)
 
     def _ask(self, features: Array) -> Array:
         """Answers, float64 of shape [n], to float32 features of shape [n, inputs]."""
@@ -115,19 +116,19 @@ class Release:
         return {
             "release": self.facts,
             "signature": signature,
-            "request": service.SCHEMA,
-            "known": service.KNOWN,
-            "example": service.example(self._lookup),
+            "request": self._service.SCHEMA,
+            "known": self._service.KNOWN,
+            "example": self._service.example(self._lookup),
             "evaluation": {name: self._evaluation[name] for name in EVALUATION},
-            "page": service.page(self._lookup),
+            "page": self._service.page(self._lookup),
         }
 
 
 class Served:
     """The release in a folder, or the one of its `releases` that its file `current` names."""
 
-    def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
-        self._folder, self._say = folder, say
+    def __init__(self, problem: Problem, folder: Path, say: Callable[[str], None]) -> None:
+        self._problem, self._folder, self._say = problem, folder, say
         self._release: Release | None = None
         self._seen: tuple[bytes, int] | None = None
         self._loading = threading.Lock()
@@ -150,7 +151,7 @@ class Served:
 
     def _load(self) -> None:
         try:
-            self._release = Release(self._named())
+            self._release = Release(self._problem, self._named())
         except (BrokenReleaseError, OSError, ValueError) as error:
             old = self._release.facts["release"] if self._release else "no release"
             self._say(f"refused a release in {self._folder}: {error}; {old} is served")

@@ -1,6 +1,6 @@
 """The model server: SageMaker's container contract for the release in a folder.
 
-Started as `python serving/model/server.py serve [--folder F] [--port P]`.
+Started as `python -m smallboat.serving.model --problem PACKAGE serve [--folder F] [--port P]`.
 """
 
 import argparse
@@ -16,12 +16,13 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from asking import RefusedError, question
 from flask import Flask, Response, abort, g, request
-from model import Served
 from werkzeug.exceptions import HTTPException
 
+from ... import problem as problems
 from ...errors import RequestError
+from .asking import RefusedError, question
+from .model import Served
 
 LIMIT = 4 * 2**20  # bytes of a body; a serverless endpoint takes no more
 DRAINED = 4 * LIMIT
@@ -39,11 +40,14 @@ CODES = {
 }
 
 
-def create() -> Flask:
-    """The WSGI application, on the folder that MODEL_FOLDER names."""
+def create(package: str) -> Flask:
+    """The WSGI application of a project, on the folder that MODEL_FOLDER names."""
     log = _log()
+    problem = problems.of(package)
     served = Served(
-        Path(os.environ["MODEL_FOLDER"]), lambda says: log.info(json.dumps({"message": says}))
+        problem,
+        Path(os.environ["MODEL_FOLDER"]),
+        lambda says: log.info(json.dumps({"message": says})),
     )
     app = Flask(__name__, static_folder=None)
     turn = threading.BoundedSemaphore(TOGETHER)
@@ -69,7 +73,7 @@ def create() -> Flask:
         body = request.get_data(cache=False)
         if len(body) > LIMIT:
             abort(413)
-        asked = question(request.mimetype, body)
+        asked = question(problem, request.mimetype, body)
         if "describe" in asked:
             return _json(release.description)
         if "known" in asked:
@@ -159,7 +163,7 @@ def _workers(folder: Path) -> int:
     return min(os.cpu_count() or 1, MOST_WORKERS) if fixed else 1
 
 
-def serve(folder: str, host: str, port: int) -> None:
+def serve(package: str, folder: str, host: str, port: int) -> None:
     """Become gunicorn; SIGTERM ends it after the requests at hand."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -169,22 +173,22 @@ def serve(folder: str, host: str, port: int) -> None:
         sys.exit(f"can't listen on {host}, port {port}: {error.strerror}")
     listener.set_inheritable(True)
     os.environ["MODEL_FOLDER"] = os.path.abspath(folder)
-    here = Path(__file__).resolve().parent
     words = [
-        f"--config={here / 'gunicorn_settings.py'}",
+        f"--config={Path(__file__).with_name('gunicorn_settings.py')}",
         f"--bind=fd://{listener.fileno()}",
-        f"--chdir={here}",
         f"--workers={_workers(Path(folder))}",
-        "server:create()",
+        f"{__name__}:create({package!r})",
     ]
     os.execv(sys.executable, [sys.executable, "-m", "gunicorn", *words])
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+def main() -> None:
+    """Serve as the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m smallboat.serving.model", description=__doc__)
+    parser.add_argument("--problem", required=True, help="the project's package")
     parser.add_argument("command", choices=["serve"])
     parser.add_argument("--folder", default=os.environ.get("MODEL_FOLDER", "/opt/ml/model"))
     parser.add_argument("--host", default=os.environ.get("MODEL_HOST", "127.0.0.1"))
     parser.add_argument("--port", type=int, default=8080)
     options = parser.parse_args()
-    serve(options.folder, options.host, options.port)
+    serve(options.problem, options.folder, options.host, options.port)

@@ -1,0 +1,5 @@
+"""Starts the model server."""
+
+from .server import main
+
+main()

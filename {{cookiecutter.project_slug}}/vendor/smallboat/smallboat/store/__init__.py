@@ -1,0 +1,1 @@
+"""Snapshots, runs and bundles, in a folder or on S3."""
