@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 USE_CASE ?= f1
 CODE = hooks tools tests benchmarks
+LIBRARY = {{cookiecutter.project_slug}}/vendor/smallboat
 UV := $(or $(shell command -v uv),$(VENV)/bin/uv)
 export UV_PROJECT_ENVIRONMENT = $(VENV)
 export PATH := $(abspath $(VENV)/bin):$(PATH)
@@ -19,6 +20,10 @@ setup: $(VENV)/.ready ## install what the template's maintainers need into .venv
 $(VENV)/.ready: pyproject.toml
 	@[ -x "$(UV)" ] || { $(PYTHON) -m venv $(VENV) && $(VENV)/bin/pip install --quiet 'uv>=0.9,<1'; }
 	@$(UV) sync --quiet --python $(PYTHON)
+	@touch $@
+
+$(VENV)/.library: $(VENV)/.ready $(LIBRARY)/pyproject.toml # what checks the library, which `make demo` does without
+	@$(UV) sync --quiet --python $(PYTHON) --group library
 	@touch $@
 
 MADE_f1 = demo/f1_predictor
@@ -43,10 +48,12 @@ test: $(VENV)/.ready ## run all tests: the template's, and those of a generated 
 	@pytest
 
 .PHONY: lint
-lint: $(VENV)/.ready ## check style, types, workflows and generated documents
-	@ruff check $(CODE)
-	@ruff format --check $(CODE)
+lint: $(VENV)/.library ## check style, types, workflows and generated documents; the library's rooms, too
+	@ruff check $(CODE) $(LIBRARY)
+	@ruff format --check $(CODE) $(LIBRARY)
 	@mypy
+	@mypy --config-file $(LIBRARY)/pyproject.toml $(LIBRARY)/smallboat
+	@lint-imports --no-cache --config $(LIBRARY)/pyproject.toml
 	@zizmor --offline --quiet .github/workflows
 	@python tools/options.py --check
 

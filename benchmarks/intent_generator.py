@@ -13,12 +13,13 @@ import time
 from pathlib import Path
 
 import duckdb
-from purchase_intent import made_up
+from smallboat.samples import made_up
+from smallboat.samples.made_up.files import Written
 
 SEED = 2019
 
 
-def main(sessions: int, written: made_up.Written, inside: str | None = None) -> None:
+def main(sessions: int, written: Written, inside: str | None = None) -> None:
     """Print events, seconds, events a second, peak memory and the files' size."""
     with tempfile.TemporaryDirectory(dir=inside) as name:
         folder = Path(name)

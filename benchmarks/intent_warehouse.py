@@ -15,7 +15,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import duckdb
-from purchase_intent import data, features, made_up
+from purchase_intent import data, features
+from smallboat.samples import made_up
 
 EVENTS_A_SESSION = 7.31
 SIZES = (1_000_000, 9_000_000, 36_000_000)
@@ -79,7 +80,7 @@ def whole(files: Path) -> dict[str, float]:
     frame = features.build(tables)
     ended = time.perf_counter()
     query = f"select sum(events)::bigint from '{folder}/days.parquet'"
-    (events,) = duckdb.sql(query).fetchall()[0]
+    (events,) = duckdb.connect().execute(query).fetchall()[0]
     return {
         "events": events,
         "rows": len(frame),

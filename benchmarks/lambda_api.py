@@ -13,11 +13,9 @@ import sys
 import sysconfig
 import tempfile
 import zipfile
-from importlib import import_module
 from pathlib import Path
 
 sys.path[:0] = ["", "tests/serving/api"]
-PACKAGE = next(Path().glob("*/mlops/__init__.py")).parts[0]
 STARTS = 15
 LAMBDAS = ("boto3", "botocore", "s3transfer", "urllib3", "jmespath", "dateutil", "six.py")
 START = """
@@ -29,7 +27,8 @@ print(1000 * (time.perf_counter() - began), 1000 * (time.process_time() - used))
 """
 REQUESTS = """
 import json, resource, statistics, time
-import endpoint, handler
+import handler
+from smallboat.serving.api import endpoint
 example = {"season": 2026, "round": 3, "circuit": "meerdam",
            "grid": [{"driver": "tillery", "grid": 1}, {"driver": "marrabel", "grid": 2}]}
 event = {"resource": "/predict", "path": "/predict", "httpMethod": "POST",
@@ -59,8 +58,8 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 def main() -> None:
     """Print each number."""
     from model_stub import serving
+    from smallboat.cloud import lambda_zip
 
-    lambda_zip = import_module(f"{PACKAGE}.mlops.lambda_zip")
     packed = lambda_zip.pack(lambda_zip.contents())
     print(f"zip: {len(packed) / 1e6:.2f} MB")
     installed = Path(sysconfig.get_path("purelib"))

@@ -6,28 +6,36 @@ Run in a generated f1 project: python plain.py SNAPSHOT
 import sys
 from concurrent.futures import ProcessPoolExecutor
 
-from f1_predictor.mlops import config, preparation, selection, training, validation
+from f1_predictor.problem import PROBLEM
+from smallboat.config import config
+from smallboat.evaluation import selection
+from smallboat.training import training
+from smallboat.validation import preparation, validation
 
 
 def main(snapshot: str) -> None:
     """Validate, make features, search every candidate, judge and refit the winner."""
-    settings = config.load("local")
+    settings = config.load(PROBLEM, "local")
     root, options = settings.store.root, settings.training.model_dump()
     limits = settings.gates.model_dump()
     with ProcessPoolExecutor(options["workers"]) as pool:
-        raw = pool.submit(preparation.validate, root, snapshot)
-        engineered = pool.submit(preparation.engineer, root, snapshot)
+        raw = pool.submit(preparation.validate, PROBLEM, root, snapshot)
+        engineered = pool.submit(preparation.engineer, PROBLEM, root, snapshot)
         frame, _, report = engineered.result()
         frame = training.recent(frame, options["periods"])
         validation.accept(raw.result(), report)
         parts = training.split(frame, options)
         searches = [
-            pool.submit(training.search, name, parts.train, parts.validation, options["seed"])
-            for name in training.candidate_names()
+            pool.submit(
+                training.search, PROBLEM, name, parts.train, parts.validation, options["seed"]
+            )
+            for name in training.candidate_names(PROBLEM)
         ]
         winner = selection.choose([search.result() for search in searches], {})
-        judged = pool.submit(training.judge, winner, parts, options["seed"], limits["slice_rows"])
-        served = pool.submit(training.refit, winner, frame, options["seed"])
+        judged = pool.submit(
+            training.judge, PROBLEM, winner, parts, options["seed"], limits["slice_rows"]
+        )
+        served = pool.submit(training.refit, PROBLEM, winner, frame, options["seed"])
         expectations = validation.summary([*raw.result().results, *report.results])
         gates = selection.gates(judged.result(), served.result(), expectations, 0, limits)
     print(winner["candidate"], judged.result()["metrics"], [gate["passed"] for gate in gates])

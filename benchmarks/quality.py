@@ -13,12 +13,15 @@ from pathlib import Path
 
 import pandas as pd
 from f1_predictor import candidates, data, features, metrics
-from f1_predictor.mlops import config, selection, training
+from f1_predictor.problem import PROBLEM
+from smallboat.config import config
+from smallboat.evaluation import selection
+from smallboat.training import training
 
 
 def main(folder: str, first: int, last: int) -> None:
     """Print metrics of all held-out races beside the baseline, for each season and pooled."""
-    options = config.load("local").training.model_dump()
+    options = config.load(PROBLEM, "local").training.model_dump()
     with tempfile.TemporaryDirectory() as snapshot:
         data.collect({"source": "files", "directory": folder}, Path(snapshot))
         frame = features.build(data.read(Path(snapshot)))
@@ -33,18 +36,19 @@ def _season(frame: pd.DataFrame, season: int, options: dict[str, int]) -> pd.Dat
     split = training.split(known, options)
     with redirect_stdout(StringIO()):
         results = [
-            training.search(name, split.train, split.validation, options["seed"])
-            for name in training.candidate_names()
+            training.search(PROBLEM, name, split.train, split.validation, options["seed"])
+            for name in training.candidate_names(PROBLEM)
         ]
     winner = selection.choose(results, {})
     candidate = candidates.by_name(winner["candidate"])
-    fitted = candidates.fit(
-        candidate, winner["settings"], split.past, training.COLUMNS, options["seed"]
-    )
-    predicted = candidates.predict(fitted, split.test, training.COLUMNS)
+    columns = training.columns(PROBLEM)
+    fitted = candidates.fit(candidate, winner["settings"], split.past, columns, options["seed"])
+    predicted = candidates.predict(fitted, split.test, columns)
     told = _told(metrics.score(split.test, predicted))
     print(f"{season:<12}", told, winner["candidate"], winner["settings"], flush=True)
-    return split.test.assign(predicted=predicted, baseline=metrics.baseline(split.test))
+    baseline = metrics.baseline(split.test)
+    answered: pd.DataFrame = split.test.assign(predicted=predicted, baseline=baseline)
+    return answered
 
 
 def _told(scores: dict[str, float]) -> str:

@@ -23,7 +23,8 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
-PACKAGE = next(Path().glob("*/mlops/__init__.py")).parts[0]
+PACKAGE = next(Path().glob("*/problem.py")).parts[0]
+LIBRARY = Path("vendor/smallboat/smallboat")
 HEADERS = {"Content-Type": "application/json"}
 ROUNDS, ASKS = 5, 1500
 MANY = 100_000
@@ -34,13 +35,13 @@ SIDES = {
     "onnx": {},
     "constant": {
         "asking.py": """
-def question(mimetype, body):
+def question(problem, mimetype, body):
     return {"describe": True}
 """,
         "model.py": """
 class Release(Release):
-    def __init__(self, folder):
-        super().__init__(folder)
+    def __init__(self, problem, folder):
+        super().__init__(problem, folder)
         example = self.description["example"].items()
         row = {key: each[:1] if isinstance(each, list) else each for key, each in example}
         self.description = self.answers([row], explain=False)
@@ -51,11 +52,11 @@ class Release(Release):
 import pickle
 import pandas
 class Release(Release):
-    def __init__(self, folder):
+    def __init__(self, problem, folder):
         self.estimator = pickle.loads((folder / "pickle").read_bytes())
-        super().__init__(folder)
+        super().__init__(problem, folder)
     def _ask(self, features):
-        frame = pandas.DataFrame(features, columns=list(service.NAMES))
+        frame = pandas.DataFrame(features, columns=list(self._service.NAMES))
         return np.asarray(self.estimator.predict(frame), dtype=np.float64)
 """
     },
@@ -64,11 +65,11 @@ class Release(Release):
 import pickle
 import pandas
 class Release(Release):
-    def __init__(self, folder):
+    def __init__(self, problem, folder):
         self.estimator = pickle.loads((folder / "usual").read_bytes())
-        super().__init__(folder)
+        super().__init__(problem, folder)
     def _ask(self, features):
-        frame = pandas.DataFrame(features, columns=list(service.NAMES))
+        frame = pandas.DataFrame(features, columns=list(self._service.NAMES))
         frame = frame.assign(entity="one", constructor="two", circuit="three")
         return np.asarray(self.estimator.predict(frame), dtype=np.float64)
 """
@@ -111,36 +112,36 @@ def main() -> None:
 def make(release: Path) -> bytes:
     """A release of the sample in a folder, with the pickled estimator; returns a one-row body."""
     sys.path.insert(0, str(Path.cwd()))
-    from importlib import import_module
-
     from sklearn.base import clone
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
+    from smallboat import problem as problems
+    from smallboat.config import config
+    from smallboat.store import bundle, store
+    from smallboat.training import training
+    from smallboat.validation import preparation
     from xgboost import XGBRegressor
 
-    bundle, config, preparation, store, training = (
-        import_module(f"{PACKAGE}.mlops.{name}")
-        for name in ("bundle", "config", "preparation", "store", "training")
-    )
-    service = import_module(f"{PACKAGE}.service")
+    problem = problems.of(PACKAGE)
+    columns, service = training.columns(problem), problem.service
     trained = max(path for path in Path("store/runs").iterdir() if path.name.isdigit())
     lookup = (trained / "lookup.json").read_bytes()
     root = tempfile.mkdtemp(dir=release.parent)
-    snapshot = store.make_snapshot(root, config.load("local").data.model_dump())
-    frame, _, _ = preparation.engineer(root, snapshot)
+    snapshot = store.make_snapshot(problem, root, config.load(problem, "local").data.model_dump())
+    frame, _, _ = preparation.engineer(problem, root, snapshot)
     trees = XGBRegressor(n_estimators=200, max_depth=6, n_jobs=1, random_state=1)
     model = make_pipeline(SimpleImputer(), trees)
-    model.fit(frame[training.COLUMNS], frame["target"])
+    model.fit(frame[columns], frame["target"])
     encoded = ColumnTransformer(
         [
             ("texts", OneHotEncoder(handle_unknown="ignore"), TEXTS),
-            ("numbers", make_pipeline(SimpleImputer(), StandardScaler()), training.COLUMNS),
+            ("numbers", make_pipeline(SimpleImputer(), StandardScaler()), columns),
         ]
     )
     usual = make_pipeline(encoded, clone(trees)).fit(frame, frame["target"])
-    graph = bundle.to_onnx(model, len(training.COLUMNS))
+    graph = bundle.to_onnx(model, len(columns))
     signature = json.loads((trained / "signature.json").read_text())
     facts = {
         "run": trained.name,
@@ -228,16 +229,22 @@ class Server:
 @contextmanager
 def server(release: Path, side: str) -> Iterator[Server]:
     """One side, from its first answer on."""
-    code = Path(tempfile.mkdtemp(dir=release.parent)) / "model"
-    shutil.copytree("serving/model", code)
+    here = Path(tempfile.mkdtemp(dir=release.parent))
+    shutil.copytree(LIBRARY, here / "smallboat")
+    code = here / "smallboat" / "serving" / "model"
     for name, more in SIDES[side].items():
         (code / name).write_text((code / name).read_text() + more)
-    log = code.parent / "log"
-    words = [str(code / "server.py"), "serve", "--folder", str(release), "--port", "0"]
+    log = here / "log"
+    words = ["-m", "smallboat.serving.model", "--problem", PACKAGE, "serve"]
+    words += ["--folder", str(release), "--port", "0"]
+    found_first = {"PYTHONPATH": os.pathsep.join([str(here), "."])}
     started = time.perf_counter()
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, *words], stdout=output, stderr=subprocess.STDOUT
+            [sys.executable, *words],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=os.environ | found_first,
         )
     try:
         while not (found := re.search(r"Listening at: \S+:(\d+)", log.read_text())):

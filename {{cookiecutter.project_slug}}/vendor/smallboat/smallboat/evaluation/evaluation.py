@@ -25,7 +25,9 @@ def score(problem: Problem, frame: pd.DataFrame, predicted: Array) -> dict[str, 
 
 def resample(problem: Problem, frame: pd.DataFrame, predicted: Array) -> dict[str, Array]:
     """Each metric of a prediction in every resample of the groups, shape [RESAMPLES]."""
-    return problem.metrics.resampled(frame, predicted, bootstrap.counts(frame["group"].nunique()))
+    counts = bootstrap.counts(frame["group"].nunique())
+    resampled: dict[str, Array] = problem.metrics.resampled(frame, predicted, counts)
+    return resampled
 
 
 def intervals(resampled: dict[str, Array]) -> dict[str, list[float]]:

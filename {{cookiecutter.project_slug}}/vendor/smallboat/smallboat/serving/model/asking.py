@@ -93,7 +93,8 @@ def _checker(required: str, **properties: Json) -> Callable[[Any], None]:
 
 def _told(error: fastjsonschema.JsonSchemaValueException) -> tuple[str, str]:
     """The field that is wrong, missing or too much, and what is wrong with it."""
-    field = error.name.removeprefix("data").removeprefix(".")
+    name = error.name or ""
+    field = name.removeprefix("data").removeprefix(".")
     if error.rule == "required":
         missing = next(name for name in error.rule_definition if name not in error.value)
         return _joined(field, missing), "is missing"
@@ -102,7 +103,7 @@ def _told(error: fastjsonschema.JsonSchemaValueException) -> tuple[str, str]:
         extra = next(name for name in error.value if name not in known)
         says = f"is not known; known are {', '.join(known)}"
         return _joined(field, extra[:LONGEST] or "''"), says
-    return field or "body", error.message.removeprefix(error.name).strip()
+    return field or "body", error.message.removeprefix(name).strip()
 
 
 def _joined(field: str, name: str) -> str:

@@ -103,7 +103,8 @@ class Release:
             self._service.check(request, self._lookup)
         except RequestError as error:
             raise RequestError(f"requests[{number}].{error.field}", error.message) from None
-        return self._service.features(request, self._lookup)
+        made: tuple[Array, list[str]] = self._service.features(request, self._lookup)
+        return made
 
     def _ask(self, features: Array) -> Array:
         """Answers, float64 of shape [n], to float32 features of shape [n, inputs]."""
