@@ -37,4 +37,5 @@ def main(sessions: int, written: Written, inside: str | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], *sys.argv[3:])
+    written: Written = "csv" if sys.argv[2] == "csv" else "parquet"
+    main(int(sys.argv[1]), written, *sys.argv[3:])

@@ -112,7 +112,6 @@ class TrainFlow(FlowSpec):
         from smallboat.reports import cards
         from smallboat.training import running
 
-
         results = [task.result for task in inputs if not task.failure]
         failures = {task.input: task.failure.exception for task in inputs if task.failure}
         self.competition = selection.competition(results, failures)
@@ -132,7 +131,6 @@ class TrainFlow(FlowSpec):
         from smallboat.store import bundle, store
         from smallboat.training import running, training
         from smallboat.validation import validation
-
 
         seed, limits = self.config.training.seed, self.config.gates
         self.judged = training.judge(

@@ -1,1 +1,1 @@
-"""A package, so that `python -m tests.aws.emulator` finds it before a library's `tests`."""
+"""A package, so that `python -m smallboat.emulator` finds it before a library's `tests`."""

@@ -6,6 +6,8 @@ from pathlib import Path
 from edits import SMALL
 from smallboat.config import config
 
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -16,7 +18,7 @@ def text(environment: str) -> str:
 
 def settings(environment: str = "local") -> config.Settings:
     """The settings of an environment, with SMALL."""
-    return config.check(config.parse(text(environment)))
+    return config.read(PROBLEM, text(environment))
 
 
 def shrink(project: Path) -> None:

@@ -12,9 +12,10 @@ from typing import Any
 import requests
 from smallboat.config import config
 
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
+
 ROOT = Path(__file__).resolve().parents[2]
 TETHER = "smallboat.serving.tether"
-SERVER = ROOT / "serving" / "model" / "server.py"
 FAULTY = ROOT / "tests" / "serving" / "faulty_server.py"
 
 
@@ -29,7 +30,7 @@ class Cloud:
 
     def __init__(self, environ: dict[str, str]) -> None:
         self.environ, self.url = environ, environ["AWS_ENDPOINT_URL"]
-        self.region = config.load("staging").project.aws_region
+        self.region = config.load(PROBLEM, "staging").project.aws_region
 
     def client(self, service: str, **named: Any) -> Any:
         """A boto3 client that asks once."""
@@ -85,12 +86,13 @@ def emulated(folder: Path) -> Iterator[Cloud]:
     """The emulator on a free port, under the guard, with containers that obey `faulty_server`."""
     guards = Path(__file__).with_name("guard")
     guard = {"PYTHONPATH": str(guards), "NODE_OPTIONS": f"--require {guards / 'loopback.cjs'}"}
-    real = {"REAL_SERVER": str(SERVER), "PLACE": "endpoint"}
-    words = ["--port", "0", "--folder", str(folder), "--server", str(FAULTY)]
+    place = {"PLACE": "endpoint"}
+    words = ["--problem", PROBLEM.package, "--server", str(FAULTY)]
+    words += ["--port", "0", "--folder", str(folder)]
     process = subprocess.Popen(
-        [sys.executable, "-m", TETHER, sys.executable, "-m", "tests.aws.emulator", *words],
+        [sys.executable, "-m", TETHER, sys.executable, "-m", "smallboat.emulator", *words],
         cwd=ROOT,
-        env=os.environ | guard | real,
+        env=os.environ | guard | place,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         process_group=0,  # whoever is ended with us could not end it in order

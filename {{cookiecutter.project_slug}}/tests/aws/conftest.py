@@ -14,16 +14,17 @@ import bundles
 import pytest
 from botocore.loaders import create_loader
 from bundles import Runs
-from clouds import FAULTY, ROOT, SERVER, Cloud, emulated
+from clouds import FAULTY, ROOT, Cloud, emulated
 from releasing import Project, values
 from smallboat.cloud import lambda_zip, osls
+from smallboat.problem import Problem
 from smallboat.release import behaviour, release
 from smallboat.release.targets import hosting, sagemaker
 from smallboat.serving import servers
 from smallboat.validation import preparation
 from smallboat.validation.validation import Report
 
-sys.path += [str(ROOT / name) for name in ("tests/serving/api", "serving/api", "tests/flows")]
+sys.path += [str(ROOT / name) for name in ("tests/serving/api", "tests/flows")]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -70,9 +71,9 @@ def project(
     """A project without a release, in a folder of its own, on an empty AWS."""
     made = sample.frame, sample.lookup, Report([])
     monkeypatch.setattr(preparation, "engineer", lambda *_: made)
-    for name, value in {**cloud.environ, "REAL_SERVER": str(SERVER)}.items():
+    for name, value in cloud.environ.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(servers, "MODEL_SERVER", str(FAULTY))
+    monkeypatch.setattr(servers, "MODEL_SERVER", (str(FAULTY),))
     monkeypatch.setattr(hosting, "POLL_SECONDS", (0.05, 0.2))
     runs = Runs(str(tmp_path / "store"), sample.snapshot, sample.frame, sample.lookup)
     project = Project(cloud, runs, values())
@@ -89,9 +90,9 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Releases are asked after the switch only, and less often."""
     check = behaviour.check
 
-    def after_the_switch(when: str, ask: Any, *rest: Any) -> None:
+    def after_the_switch(problem: Problem, when: str, ask: Any, *rest: Any) -> None:
         if ask is not None:
-            check(when, ask, *rest)
+            check(problem, when, ask, *rest)
 
     monkeypatch.setattr(behaviour, "ASKS", 3)
     monkeypatch.setattr(release.behaviour, "check", after_the_switch)

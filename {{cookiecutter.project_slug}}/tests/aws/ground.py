@@ -14,8 +14,10 @@ import templates
 from smallboat.aws import image
 from smallboat.config import config
 
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
+
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGE = config.__name__.partition(".")[0]
+PACKAGE = PROBLEM.package
 ACCOUNT, REGION = templates.PARAMETERS["AWS::AccountId"], templates.PARAMETERS["AWS::Region"]
 STEM, BUCKET = templates.PARAMETERS["Stem"], templates.PARAMETERS["Bucket"]
 MARKS = [{"Key": "project", "Value": "project"}, {"Key": "environment", "Value": "staging"}]

@@ -31,8 +31,7 @@ class Project:
 
     def make(self, environment: str, **environ: str) -> tuple[int, str]:
         """Exit code and output of `make image`."""
-        package = image.__name__.partition(".")[0]
-        words = [sys.executable, "-P", "-m", package, "--env", environment, "image"]
+        words = [sys.executable, "-P", "-m", "{{ cookiecutter.project_slug }}", "--env", environment, "image"]
         done = subprocess.run(
             words,
             cwd=self.folder,

@@ -12,7 +12,11 @@ from smallboat.config import config, sections
 from smallboat.release import release
 from smallboat.release.targets import sagemaker
 
-RULES = sections.Release(margin=config.load("staging").release.margin, latency_ms=2000.0, keep=2)
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
+
+RULES = sections.Release(
+    margin=config.load(PROBLEM, "staging").release.margin, latency_ms=2000.0, keep=2
+)
 INSTANCES = {
     "type": "ml.m5.large",
     "least": 2,
@@ -43,7 +47,7 @@ class Project:
         return aws.Place(config.check(self.values))
 
     def target(self, keep: int = RULES.keep) -> sagemaker.Endpoint:
-        return sagemaker.Endpoint(self.place, self.image, keep)
+        return sagemaker.Endpoint(PROBLEM, self.place, self.image, keep)
 
     def make_ground(self) -> None:
         """What `make bootstrap` and `make image` make, as far as a release needs it."""
@@ -81,10 +85,10 @@ class Project:
         self.values["aws"]["instances"] = INSTANCES | changed
 
     def deploy(self, keep: int = RULES.keep) -> release.Outcome:
-        return release.deploy(self.target(keep), self.runs.root, RULES)
+        return release.deploy(PROBLEM, self.target(keep), self.runs.root, RULES)
 
     def roll_back(self) -> release.Outcome:
-        return release.roll_back(self.target(), RULES)
+        return release.roll_back(PROBLEM, self.target(), RULES)
 
     def served(self) -> tuple[str, str]:
         """The runs of the model and of the features that the endpoint itself says it serves."""
@@ -141,7 +145,7 @@ class Project:
 
 def values() -> dict[str, Any]:
     """config/staging.toml, for an endpoint that is near."""
-    values = config.parse(Path("config", "staging.toml").read_text())
+    values = config.parse(PROBLEM, Path("config", "staging.toml").read_text())
     values["aws"]["way_ms"] = 0.0
     return values
 

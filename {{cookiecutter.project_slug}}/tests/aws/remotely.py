@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import copies
 import small
 from clouds import ROOT, Cloud
 from ground import ACCOUNT, BUCKET, PACKAGE, REGION, STEM, Ground
@@ -44,11 +45,11 @@ class Remote(Ground):
         self.link("data", "serving", "warehouse", "pyproject.toml")
         shutil.copy(ROOT / "uv.lock", folder)
         self.configure(small.text("local"), "local", name="project", aws_region=REGION)
-        for name in (PACKAGE, "flows"):
+        for name in (PACKAGE, "flows", "vendor"):
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(ROOT / name, folder / name, ignore=ignored)
         self.append(f"{PACKAGE}/candidates.py", QUICK)
-        self.append(f"{PACKAGE}/mlops/validation.py", TRUSTING)
+        self.append("vendor/smallboat/smallboat/validation/validation.py", TRUSTING)
         file = folder / "config" / "staging.toml"
         file.write_text(re.sub(r"\n\[schedule\]\n(?:.*\S.*\n)*", "\n", file.read_text()))
         self.append("config/staging.toml", SCHEDULE)
@@ -60,7 +61,7 @@ class Remote(Ground):
 
     def do(self, *words: str, code: int = 0, **variables: str) -> str:
         """Run a command that ends so; returns what it prints."""
-        found = os.pathsep.join([self.cloud.environ["PYTHONPATH"], str(self.folder)])
+        found = os.pathsep.join([self.cloud.environ["PYTHONPATH"], *copies.paths(self.folder)])
         done = subprocess.run(
             [sys.executable, "-m", PACKAGE, "--env", "staging", *words],
             cwd=self.folder,

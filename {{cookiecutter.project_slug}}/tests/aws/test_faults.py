@@ -160,8 +160,10 @@ def test_what_is_wrong_here_leaves_the_champion(champion: Project) -> None:
 
 def test_a_region_that_is_not_there(champion: Project) -> None:
     code = """
-from {{ cookiecutter.project_slug }}.mlops import aws, config
-values = config.parse(open("config/staging.toml").read())
+from smallboat.aws import aws
+from smallboat.config import config
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
+values = config.parse(PROBLEM, open("config/staging.toml").read())
 values["project"]["aws_region"] = "eu-wset-1"
 try:
     aws.Place(config.check(values)).session

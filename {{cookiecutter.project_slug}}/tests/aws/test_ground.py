@@ -12,6 +12,8 @@ from smallboat.aws import aws
 from smallboat.cloud import destruction, infra, leftovers
 from smallboat.config import config
 
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
+
 
 @pytest.fixture
 def ground(cloud: Cloud, tmp_path: Path) -> Iterator[Ground]:
@@ -149,7 +151,7 @@ def left(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> set[str]:
     for key, value in ground.cloud.environ.items():
         monkeypatch.setenv(key, value)
     monkeypatch.chdir(ground.folder)
-    return set(destruction._left(aws.Place(config.load("staging")), force=True))
+    return set(destruction._left(aws.Place(config.load(PROBLEM, "staging")), force=True))
 
 
 def _there(ground: Ground, template: str) -> list[str]:

@@ -19,7 +19,10 @@ from smallboat.aws import aws, containers, image
 from smallboat.config import config
 from smallboat.errors import UserError
 
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
+
 SERVING = LOCK.parent
+SERVER = Path("vendor/smallboat/smallboat/serving/model")
 ONLY_HERE = {"uv"}
 """What no step asks for: the API's zip is packed where a person or a workflow deploys."""
 
@@ -30,7 +33,7 @@ def place(tmp_path: Path, cloud: Any, monkeypatch: pytest.MonkeyPatch) -> aws.Pl
     monkeypatch.chdir(copied(tmp_path))
     for name, value in cloud.environ.items():
         monkeypatch.setenv(name, value)
-    return aws.Place(config.load("staging"))
+    return aws.Place(config.load(PROBLEM, "staging"))
 
 
 def test_the_lock_holds_what_is_required_and_names_no_index() -> None:
@@ -46,11 +49,11 @@ def test_the_lock_holds_what_is_required_and_names_no_index() -> None:
 
 def test_the_server_imports_nothing_that_the_image_lacks(tmp_path: Path) -> None:
     code = (
-        "import json, sys; before = set(sys.modules); import server; "
+        "import json, sys; before = set(sys.modules); import {{ cookiecutter.project_slug }}.service, smallboat.serving.model.server; "
         "print(json.dumps(sorted(set(sys.modules) - before)))"
     )
     folder = copied(tmp_path)
-    path = os.pathsep.join(str(folder / each) for each in (".", SERVING))
+    path = os.pathsep.join(str(folder / each) for each in (".", "vendor/smallboat"))
     found = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,
@@ -61,7 +64,7 @@ def test_the_server_imports_nothing_that_the_image_lacks(tmp_path: Path) -> None
     assert found.returncode == 0, found.stderr
     owners = packages_distributions()
     tops = {name.partition(".")[0] for name in json.loads(found.stdout)}
-    own = {"server", "{{ cookiecutter.project_slug }}"}
+    own = {"smallboat", "{{ cookiecutter.project_slug }}"}
     used = {canonicalize_name(each) for top in tops - own for each in owners.get(top, [])}
     assert {"flask", "numpy", "onnxruntime", "fastjsonschema"} <= used
     assert used <= set(locked())
@@ -73,16 +76,16 @@ def test_the_tag_changes_with_what_goes_into_the_image_and_with_nothing_else(
     monkeypatch.chdir(copied(tmp_path))
     tags = [image.content_hash()]
     assert re.fullmatch("[0-9a-f]{16}", tags[0])
-    for file in (SERVING / "notes.txt", SERVING / "__pycache__" / "model.cpython-313.pyc"):
+    for file in (SERVER / "notes.txt", SERVER / "__pycache__" / "model.cpython-313.pyc"):
         file.parent.mkdir(exist_ok=True)
         file.write_text("not in the image")
     Path("{{ cookiecutter.project_slug }}", "data.py").write_text("not in the image")
-    os.utime(SERVING / "server.py", (1, 1))
+    os.utime(SERVER / "server.py", (1, 1))
     assert image.content_hash() == tags[0]
     for file in (image.MODEL.dockerfile, *image.content()):
         file.write_text(file.read_text() + "\n")
         tags.append(image.content_hash())
-    (SERVING / "server.py").rename(SERVING / "renamed.py")
+    (SERVER / "server.py").rename(SERVER / "renamed.py")
     tags.append(image.content_hash())
     assert len(set(tags)) == len(tags)
 
@@ -141,7 +144,7 @@ def _imported(files: list[Path]) -> set[str]:
 
 
 def test_the_training_image_is_for_environments_whose_steps_run_remotely() -> None:
-    values = config.load("staging").model_dump(mode="json")
+    values = config.load(PROBLEM, "staging").model_dump(mode="json")
     assert not config.check(values).remote
     values["steps"]["train_candidate"]["remote"] = True
     assert config.check(values).remote

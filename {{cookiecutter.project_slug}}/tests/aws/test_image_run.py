@@ -19,6 +19,8 @@ from smallboat.release import behaviour
 from smallboat.serving import servers
 from smallboat.store import pairs
 
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
+
 USER = 10001
 MIB = 2**20
 MOUNTED = ("dev", "etc", "marker", "opt", "proc", "run", "sys", "tmp")
@@ -26,7 +28,7 @@ NOT_LEFT = ("pip", "pip3", "gcc", "cc", "g++", "clang", "ld", "make", "git", "cu
 
 
 def repository(environment: str) -> str:
-    return aws.Place(config.load(environment)).image_repository
+    return aws.Place(config.load(PROBLEM, environment)).image_repository
 
 
 def named(output: str) -> str:
@@ -124,7 +126,7 @@ def test_it_answers_as_the_releases_own_files_do(container: Container, released:
     with container.serving(released) as running:
         assert requests.get(f"{running.url}/ping", timeout=5).status_code == 200
         with servers.asking(running.url) as ask:
-            behaviour.check("in its container", ask, released, latency_ms=250)
+            behaviour.check(PROBLEM, "in its container", ask, released, latency_ms=250)
         assert os.stat(f"/proc/{running.server()}").st_uid == USER
         assert running.end() == 0, running.log.read_text()
         assert "telemetry" not in running.log.read_text()

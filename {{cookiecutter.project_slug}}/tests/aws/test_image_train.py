@@ -19,7 +19,9 @@ from smallboat.cloud.stacks import Stacks
 from smallboat.config import config
 from smallboat.training import flow
 
-PACKAGE = config.__name__.partition(".")[0]
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
+
+PACKAGE = PROBLEM.package
 USER = 10001
 RUN = "by-hand"
 GUARD = Path(__file__).with_name("guard")
@@ -37,11 +39,14 @@ OF_THE_BASE = {"pip", "wheel", "setuptools"}
 MODELS = """
 import sys
 from {{ cookiecutter.project_slug }} import candidates
-from {{ cookiecutter.project_slug }}.mlops import bundle, preparation, training
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
+from smallboat.store import bundle
+from smallboat.training import training
+from smallboat.validation import preparation
 
-frame = preparation.engineer(*sys.argv[1:])[0]
+frame = preparation.engineer(PROBLEM, *sys.argv[1:])[0]
 for each in candidates.CANDIDATES:
-    made = training.refit({"candidate": each.name, "settings": each.grid[0]}, frame, seed=1)
+    made = training.refit(PROBLEM, {"candidate": each.name, "settings": each.grid[0]}, frame, seed=1)
     print(each.name, bundle.model_hash(made["onnx"], made["signature"]))
 """
 INSTALLED = """
@@ -56,7 +61,7 @@ def project(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pr
     """Two environments whose steps run remotely, with their ground and a model server's image."""
     cloud.reset()
     with with_buildah(tmp_path_factory.mktemp("train"), cloud.environ, image.TRAIN) as started:
-        for name in ("infra", PACKAGE):
+        for name in ("infra", "vendor", PACKAGE):
             shutil.copytree(name, started.folder / name, dirs_exist_ok=True)
         for name in filter(os.path.isdir, ("data", "flows", "warehouse")):
             (started.folder / name).symlink_to(ROOT / name)
@@ -76,7 +81,7 @@ def project(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pr
 
 
 def place(environment: str) -> aws.Place:
-    return aws.Place(config.load(environment))
+    return aws.Place(config.load(PROBLEM, environment))
 
 
 def command(project: Project, *words: str, environment: str = "staging") -> str:
@@ -201,7 +206,7 @@ def test_a_steps_own_batch_command_runs_in_it_and_models_are_the_same(
     assert {"0.DONE.lock", "0.data.json", "0.task_stdout.log"} <= names
     job = f"{HOME}/metaflow"
     code = f"/guard:{job}/.mf_code"  # as the job has unpacked it
-    data = ["-c", MODELS, config.load("staging").store.root, snapshot]
+    data = ["-c", MODELS, config.load(PROBLEM, "staging").store.root, snapshot]
     region = {"AWS_DEFAULT_REGION": place("staging").region}
     begins = ("env", f"--chdir={job}", "python")
     there = inside(project, container, *begins, *data, **region, PYTHONPATH=code)

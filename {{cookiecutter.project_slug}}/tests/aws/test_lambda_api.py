@@ -18,10 +18,11 @@ from smallboat.aws.buckets import Bucket
 from smallboat.cloud import lambda_api, lambda_zip
 from smallboat.cloud.leftovers import KINDS
 from smallboat.config import config
+from smallboat.emulator.runtime import LAMBDA_HAS, lambda_modules, run
 from smallboat.errors import CloudError, UserError
 from test_lambda import http, rest
 
-from tests.aws.emulator.runtime import LAMBDA_HAS, lambda_modules, run
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
 
 Json = dict[str, Any]
 NEVER = {*LAMBDA_HAS, "six.py", "pip", "setuptools", "tests", "__pycache__", "node_modules", "bin"}
@@ -40,7 +41,7 @@ def with_(settings: config.Settings, section: str, **values: Any) -> config.Sett
 @pytest.fixture(scope="module")
 def settings() -> config.Settings:
     """Of staging, in a region that osls knows whatever the project's is."""
-    return with_(config.load("staging"), "project", aws_region="eu-west-1")
+    return with_(config.load(PROBLEM, "staging"), "project", aws_region="eu-west-1")
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +170,7 @@ def test_two_tries_of_the_model_end_before_api_gateway_gives_up() -> None:
     recipe = yaml.safe_load(RECIPE.read_text())
     assert recipe["functions"]["api"]["timeout"] == 29
     for environment in ("staging", "prod"):
-        assert 2 * config.load(environment).api.model_timeout_seconds < 29
+        assert 2 * config.load(PROBLEM, environment).api.model_timeout_seconds < 29
 
 
 def test_the_lock_file_pins_and_names_no_address() -> None:

@@ -162,9 +162,9 @@ def test_the_code_package_holds_what_a_release_needs(production: Production) -> 
     for name in (
         "config/staging.toml",
         *edits.PACKED,
-        "serving/model/server.py",
+        "vendor/smallboat/smallboat/serving/model/server.py",
         "serving/model/Dockerfile.dockerignore",
-        "{{ cookiecutter.project_slug }}/mlops/release.py",
+        "vendor/smallboat/smallboat/release/release.py",
         "{{ cookiecutter.project_slug }}/inputs.py",
     ):
         assert f"/{name}\n" in done.stdout + done.stderr

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from clouds import Cloud
-from ground import PACKAGE, STEM
+from ground import STEM
 from remotely import Remote
 
 BREAKING = "\n\ndef files(*_): raise RuntimeError('boom')\n"
@@ -26,8 +26,8 @@ def laptop(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
 
 def failed(laptop: Remote) -> str:
     """The id of a run that fails where the bundle is made."""
-    with laptop.changed(f"{PACKAGE}/mlops/bundle.py", "def ", "def "):
-        laptop.append(f"{PACKAGE}/mlops/bundle.py", BREAKING)
+    with laptop.changed("vendor/smallboat/smallboat/store/bundle.py", "def ", "def "):
+        laptop.append("vendor/smallboat/smallboat/store/bundle.py", BREAKING)
         told = laptop.do("train", code=1)
     assert "failed in make_bundle" in told
     return told.partition("(run-id ")[2].partition(")")[0]

@@ -11,6 +11,8 @@ from smallboat.errors import CloudError, UserError
 from smallboat.release import release
 from smallboat.release.targets import archives, lease, scaling
 
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
+
 
 def released(project: Project, run: str, keep: int = 2, **more: Any) -> None:
     """Release a run with features that are newer than any before."""
@@ -132,7 +134,7 @@ def test_a_model_that_fails_on_the_endpoint_is_taken_back(project: Project, hast
         fault = {"where": ["endpoint"], "how": how}
         project.runs.keep(run, PLAIN, as_of=f"203{run}-01-01", fault=fault)
         rules = RULES.model_copy(update={"latency_ms": 200.0 if how == "is slow" else 2000.0})
-        outcome = release.deploy(project.target(), project.runs.root, rules, run)
+        outcome = release.deploy(PROBLEM, project.target(), project.runs.root, rules, run)
         assert (outcome.name, outcome.exit_code) == ("failed", 4)
         assert f"run {run} failed: after the switch" in outcome.says
         assert project.served() == ("1", "1")

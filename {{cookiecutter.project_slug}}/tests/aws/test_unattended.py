@@ -26,6 +26,8 @@ from smallboat.errors import UserError
 from smallboat.release import behaviour, retraining, targets
 from smallboat.release.targets import lease
 
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
+
 DEATHS = ("snapshot ", "train_candidate", "after the switch")
 """What it has printed last: that it has its data, that it trains, that it has switched."""
 
@@ -37,7 +39,7 @@ class Machine(Ground):
         folder.mkdir()
         super().__init__(folder, cloud)
         self.link("serving", "data", "warehouse", "pyproject.toml", "uv.lock")
-        for name in ("flows", PACKAGE):
+        for name in ("flows", PACKAGE, "vendor"):
             shutil.copytree(ROOT / name, folder / name)
         (folder / "config" / "local.toml").write_text(small.text("local"))
         copies.compete(folder, "good")
@@ -50,7 +52,7 @@ class Machine(Ground):
 
     def retrain(self, until: str = "") -> str:
         """What `make retrain ENV=staging` prints, until it is killed or to its good end."""
-        found = os.pathsep.join([self.cloud.environ["PYTHONPATH"], str(self.folder)])
+        found = os.pathsep.join([self.cloud.environ["PYTHONPATH"], *copies.paths(self.folder)])
         printed = []
         with subprocess.Popen(
             [sys.executable, "-u", "-m", PACKAGE, "--env", "staging", "retrain"],
@@ -128,7 +130,7 @@ def deploy(project: Project, run: str, begin: Any) -> int:
         return child
     try:
         begin.wait()
-        retraining.release(config.check(project.values), run)
+        retraining.release(PROBLEM, config.check(project.values), run)
     except UserError as error:
         print(error, flush=True)
         os._exit(error.exit_code)

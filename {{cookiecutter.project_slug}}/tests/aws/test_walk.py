@@ -108,7 +108,7 @@ class Walk(Ground):
 
     def __init__(self, folder: Path, cloud: Cloud) -> None:
         super().__init__(folder, cloud)
-        self.link("serving", "warehouse", PACKAGE, "pyproject.toml", "uv.lock")
+        self.link("serving", "vendor", "warehouse", PACKAGE, "pyproject.toml", "uv.lock")
         self.configure(small.text("local"), "local", name="project", aws_region=REGION)
         self.on_instances("prod")
         self.keep_few("staging")

@@ -12,6 +12,8 @@ import small
 from copies import ROOT, copy
 from smallboat.store import store
 
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
+
 SYSROOT = tempfile.mkdtemp(prefix="metaflow-")
 os.environ |= {"METAFLOW_USER": "test", "METAFLOW_DATASTORE_SYSROOT_LOCAL": SYSROOT}
 
@@ -32,7 +34,7 @@ def finished(sysroot: Path) -> Iterator[Any]:
         copy(sysroot)
         patch.chdir(sysroot)
         (sysroot / ".metaflow").mkdir()
-        snapshot = store.make_snapshot("store", small.settings().data.model_dump())
+        snapshot = store.make_snapshot(PROBLEM, "store", small.settings().data.model_dump())
         store.make_newest("store", snapshot)
         runner = Runner("flows/train.py", show_output=False, pylint=False)
         running = runner.run(snapshot=snapshot, max_workers=2)

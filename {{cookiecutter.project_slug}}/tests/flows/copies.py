@@ -14,7 +14,7 @@ from {{ cookiecutter.project_slug }} import candidates
 ROOT = Path.cwd()
 SIMPLEST = min(candidates.CANDIDATES, key=lambda each: each.complexity)
 """The candidate that is soon trained."""
-NEEDED = ("{{ cookiecutter.project_slug }}", "flows", "config", "data", "warehouse")
+NEEDED = ("{{ cookiecutter.project_slug }}", "flows", "config", "data", "vendor", "warehouse")
 
 
 def copy(folder: Path) -> None:
@@ -24,9 +24,17 @@ def copy(folder: Path) -> None:
     small.shrink(folder)
 
 
+def paths(project: Path) -> list[str]:
+    """Where a copy's own package and library are found."""
+    return [str(project), str(project / "vendor" / "smallboat")]
+
+
 def here(project: Path) -> dict[str, str]:
     """The environment in which a copy's own package is imported and its runs stay with it."""
-    own = {"PYTHONPATH": str(project), "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(project)}
+    own = {
+        "PYTHONPATH": os.pathsep.join(paths(project)),
+        "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(project),
+    }
     return os.environ | own
 
 
@@ -71,7 +79,9 @@ def trust(project: Path) -> None:
     with (project / "{{ cookiecutter.project_slug }}" / "expectations.py").open("a") as file:
         file.write("\n\ndef raw(previous_rows=None): return []\n")
         file.write("def feature(): return []\n")
-    with (project / "{{ cookiecutter.project_slug }}" / "mlops" / "validation.py").open("a") as file:
+    with (project / "vendor/smallboat/smallboat" / "validation" / "validation.py").open(
+        "a"
+    ) as file:
         file.write("\n\ndef run(checks, views): return Report([])\n")
     file = project / "config" / "local.toml"
     file.write_text(file.read_text().replace("comet = true", "comet = false"))

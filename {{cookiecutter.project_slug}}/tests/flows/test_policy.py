@@ -8,6 +8,8 @@ from smallboat.config import config, sections
 from smallboat.training import policy
 from smallboat.workflows import notices
 
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
+
 SECRET = {"type": "aws-secrets-manager", "id": "a/b"}
 NONE = sections.StepPolicy().model_dump()
 
@@ -52,7 +54,7 @@ def test_the_last_attempt_of_a_production_run_tells_why_it_failed(
     monkeypatch.setattr("metaflow.current", running)
     heard: list[tuple[str, str]] = []
     monkeypatch.setattr(notices, "tell", lambda _, name, says: heard.append((name, says)))
-    settings = config.parse(Path("config/staging.toml").read_text())
+    settings = config.parse(PROBLEM, Path("config/staging.toml").read_text())
     flow = SimpleNamespace(
         config=SimpleNamespace(to_dict=lambda: settings), end=SimpleNamespace(decorators=decorated)
     )

@@ -33,7 +33,7 @@ def die(where):
     if os.environ.get("KILL") == where: os.kill(os.getpid(), 9)
 """
 KEEPING = """
-from .. import die
+from {{ cookiecutter.project_slug }} import die
 _settle = settle
 def settle(folder, target):
     if "runs" in target.parts: die("bundle made")
@@ -53,13 +53,16 @@ def mortal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     flow = project / "flows" / "train.py"
     text, found = re.subn(
         r'(    @step\n    def (\w+)\(.*\n        """.*"""\n)',
-        r"\1        {{ cookiecutter.project_slug }}.die('\2')\n",
+        r"\1        import {{ cookiecutter.project_slug }}\n        {{ cookiecutter.project_slug }}.die('\2')\n",
         flow.read_text(),
     )
     assert found == 9
     flow.write_text(text)
-    for name, code in (("__init__.py", DYING), ("mlops/store.py", KEEPING)):
-        with (project / "{{ cookiecutter.project_slug }}" / name).open("a") as file:
+    for name, code in (
+        ("{{ cookiecutter.project_slug }}/__init__.py", DYING),
+        ("vendor/smallboat/smallboat/store/store.py", KEEPING),
+    ):
+        with (project / name).open("a") as file:
             file.write(f"\n\n{code}\n")
     done = command(project, "train")
     assert done.returncode == 0, done.stdout + done.stderr

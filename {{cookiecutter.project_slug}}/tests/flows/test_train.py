@@ -124,7 +124,7 @@ def test_code_that_breaks_is_told_with_its_line(project: Path) -> None:
 def test_a_step_that_crashes_is_named_after_its_traceback(project: Path) -> None:
     trust(project)
     compete(project, "good")
-    with (project / "{{ cookiecutter.project_slug }}" / "mlops" / "bundle.py").open("a") as file:
+    with (project / "vendor/smallboat/smallboat" / "store" / "bundle.py").open("a") as file:
         file.write("\n\ndef files(*_): raise RuntimeError('boom')\n")
     done = train(project)
     assert done.returncode == 1
@@ -180,7 +180,7 @@ def test_a_remote_step_is_refused_where_there_is_no_aws(project: Path) -> None:
 
 def test_the_code_package_holds_the_package(project: Path) -> None:
     listed = flow(project, "package", "list")
-    assert "{{ cookiecutter.project_slug }}/mlops/training.py" in listed
+    assert "smallboat/training/training.py" in listed
     assert "{{ cookiecutter.project_slug }}/features.py" in listed
 
 

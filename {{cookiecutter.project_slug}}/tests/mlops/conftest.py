@@ -8,6 +8,8 @@ from smallboat.store import store
 from smallboat.training import training
 from smallboat.validation import preparation
 
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
+
 
 @pytest.fixture(scope="session")
 def settings() -> config.Settings:
@@ -24,13 +26,13 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="session")
 def snapshot(root: str, settings: config.Settings) -> str:
     """The sample, in the session's store."""
-    return store.make_snapshot(root, settings.data.model_dump())
+    return store.make_snapshot(PROBLEM, root, settings.data.model_dump())
 
 
 @pytest.fixture(scope="session")
 def frame(root: str, snapshot: str) -> pd.DataFrame:
     """The sample's feature table."""
-    return preparation.engineer(root, snapshot)[0]
+    return preparation.engineer(PROBLEM, root, snapshot)[0]
 
 
 @pytest.fixture(scope="session")

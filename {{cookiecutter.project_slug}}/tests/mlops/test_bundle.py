@@ -13,12 +13,17 @@ import pytest
 from smallboat.store import bundle, store
 from smallboat.training import training
 
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
+
 
 @pytest.fixture(scope="module")
 def made(parts: training.Split, frame: pd.DataFrame) -> dict[str, Any]:
-    simplest = training.candidate_names()[-1]
-    winner = training.search(simplest, parts.train, parts.validation, seed=1)
-    judged, served = training.judge(winner, parts, 1, 60), training.refit(winner, frame, 1)
+    simplest = training.candidate_names(PROBLEM)[-1]
+    winner = training.search(PROBLEM, simplest, parts.train, parts.validation, seed=1)
+    judged, served = (
+        training.judge(PROBLEM, winner, parts, 1, 60),
+        training.refit(PROBLEM, winner, frame, 1),
+    )
     return {"judged": judged, "served": served}
 
 
@@ -36,7 +41,7 @@ def test_a_bundle_is_read_with_numpy_and_onnxruntime_alone(
     files = bundle.files(made["served"], made["judged"], {})
     folder = store.write_run(str(tmp_path), "7", files)
     assert store.read_json(folder / "signature.json") == made["served"]["signature"]
-    features = parts.test[training.COLUMNS].to_numpy()
+    features = parts.test[training.columns(PROBLEM)].to_numpy()
     np.save(tmp_path / "features.npy", features)
     code = (
         "import sys, numpy, onnxruntime\n"
@@ -62,7 +67,7 @@ def test_the_order_of_a_set_is_not_in_the_bytes(made: dict[str, Any]) -> None:
 
 
 def test_the_difference_is_that_of_the_worst_row(made: dict[str, Any]) -> None:
-    rows = np.zeros((3, len(training.COLUMNS)), dtype=np.float32)
+    rows = np.zeros((3, len(training.columns(PROBLEM))), dtype=np.float32)
     answers = bundle.predict(made["served"]["onnx"], rows)
     answers[1] += 0.5
     assert bundle.difference(made["served"]["onnx"], rows, answers) == pytest.approx(0.5)

@@ -9,6 +9,8 @@ from smallboat.reports import report
 from smallboat.store import store
 from smallboat.training import commands
 
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
+
 
 @pytest.mark.parametrize(
     ("environment", "then"), [("local", "make deploy"), ("staging", "make deploy ENV=staging")]
@@ -25,7 +27,7 @@ def test_only_a_run_that_passed_is_to_be_deployed(
 ) -> None:
     files = {"evaluation.json": store.to_json({"passed": passed})}
     store.write_run(str(tmp_path), "1", files)
-    settings = config.load("local").model_copy(update={"store": Store(root=str(tmp_path))})
+    settings = config.load(PROBLEM, "local").model_copy(update={"store": Store(root=str(tmp_path))})
     monkeypatch.setattr(report, "table", lambda *_: "table")
     assert commands._tell(settings, "1", environment) == code
     assert capsys.readouterr().out.splitlines() == ["table", f"next: {then}"][: 1 + passed]

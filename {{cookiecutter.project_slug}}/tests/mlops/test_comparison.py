@@ -10,6 +10,7 @@ import pytest
 from smallboat.evaluation import comparison, evaluation
 
 from {{ cookiecutter.project_slug }} import metrics
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
 
 GROUPS, SIZE, SAMPLES = 22, 20, 500
 MARGIN = 0.25
@@ -97,7 +98,9 @@ def samples(extra: float) -> list[pd.DataFrame]:
 
 def outcomes(extra: float, margin: float = MARGIN) -> list[str]:
     return [
-        comparison.compare(frame, model("challenger"), model("champion"), margin)["outcome"]
+        comparison.compare(PROBLEM, frame, model("challenger"), model("champion"), margin)[
+            "outcome"
+        ]
         for frame in samples(extra)
     ]
 
@@ -146,10 +149,10 @@ def test_a_clearly_worse_challenger_is_inferior_and_a_better_one_is_not(
     frame: pd.DataFrame,
 ) -> None:
     worse = frame.assign(challenger=-frame["champion"])
-    told = comparison.compare(worse, model("challenger"), model("champion"), MARGIN)
+    told = comparison.compare(PROBLEM, worse, model("challenger"), model("champion"), MARGIN)
     assert told["outcome"] == "inferior"
     assert told["difference"]["low"] > MARGIN
-    told = comparison.compare(worse, model("champion"), model("challenger"), MARGIN)
+    told = comparison.compare(PROBLEM, worse, model("champion"), model("challenger"), MARGIN)
     assert told["outcome"] == "not inferior"
 
 
@@ -158,6 +161,7 @@ def test_worse_for_sure_but_within_the_margin_is_not_inferior(frame: pd.DataFram
     order = frame.groupby("group")["target"].rank()
     swapped = order.replace({1: 2, 2: 1})
     told = comparison.compare(
+        PROBLEM,
         frame.assign(champion=order, challenger=swapped),
         model("challenger"),
         model("champion"),
@@ -173,6 +177,7 @@ def test_perhaps_worse_by_more_than_the_margin_is_not_inferior_while_it_may_be_n
     """One group goes wrong, the others are as good as the champion's: that is no evidence."""
     last = frame["group"] == frame["group"].iloc[-1]
     told = comparison.compare(
+        PROBLEM,
         frame.assign(challenger=frame["champion"].where(~last, -frame["champion"])),
         model("challenger"),
         model("champion"),
@@ -185,21 +190,21 @@ def test_perhaps_worse_by_more_than_the_margin_is_not_inferior_while_it_may_be_n
 
 def test_answers_that_are_not_finite_are_inferior_or_not_comparable(frame: pd.DataFrame) -> None:
     broken = frame.assign(challenger=np.nan)
-    told = comparison.compare(broken, model("challenger"), model("champion"), MARGIN)
+    told = comparison.compare(PROBLEM, broken, model("challenger"), model("champion"), MARGIN)
     assert told["outcome"] == "inferior"
-    told = comparison.compare(broken, model("champion"), model("challenger"), MARGIN)
+    told = comparison.compare(PROBLEM, broken, model("champion"), model("challenger"), MARGIN)
     assert told["outcome"] == "not comparable"
 
 
 @pytest.mark.parametrize(("groups", "outcome"), [(9, "not comparable"), (10, "not inferior")])
 def test_few_groups_tell_too_little(frame: pd.DataFrame, groups: int, outcome: str) -> None:
     few = frame[frame["group"].astype(int) < groups]
-    told = comparison.compare(few, model("champion"), model("champion"), MARGIN)
+    told = comparison.compare(PROBLEM, few, model("champion"), model("champion"), MARGIN)
     assert told["outcome"] == outcome
 
 
 def test_the_same_model_is_not_inferior_to_itself(frame: pd.DataFrame) -> None:
-    told = comparison.compare(frame, model("champion"), model("champion"), margin=0.0)
+    told = comparison.compare(PROBLEM, frame, model("champion"), model("champion"), margin=0.0)
     assert told["outcome"] == "not inferior"
     assert told["difference"] == {"value": 0, "low": 0, "high": 0}
 
@@ -212,6 +217,7 @@ def test_only_rows_that_neither_has_seen_count(frame: pd.DataFrame) -> None:
     spoilt = frame.assign(challenger=frame["champion"].where(~early, -frame["champion"]))
     for challenger, champion in (("2023-12-31", cut), (cut, "2023-12-31")):
         told = comparison.compare(
+            PROBLEM,
             spoilt,
             model("challenger", until=challenger),
             model("champion", until=champion),
@@ -232,6 +238,6 @@ def test_only_rows_that_neither_has_seen_count(frame: pd.DataFrame) -> None:
 def test_what_can_not_be_compared_is_said(
     frame: pd.DataFrame, champion: comparison.Judged, says: str
 ) -> None:
-    told = comparison.compare(frame, model("challenger"), champion, MARGIN)
+    told = comparison.compare(PROBLEM, frame, model("challenger"), champion, MARGIN)
     assert told["outcome"] == "not comparable"
     assert says in told["says"]

@@ -6,13 +6,15 @@ import pytest
 from smallboat.config import config
 from smallboat.errors import UserError
 
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
+
 SHIPPED = Path("config/local.toml").read_text()
 ON_AWS = Path("config/staging.toml").read_text()
 
 
 def test_every_shipped_environment_loads() -> None:
     for path in Path("config").glob("*.toml"):
-        assert config.load(path.stem).project.name
+        assert config.load(PROBLEM, path.stem).project.name
 
 
 @pytest.mark.parametrize(
@@ -33,13 +35,15 @@ def test_a_wrong_key_or_value_is_named_with_what_is_right(
 ) -> None:
     assert right in SHIPPED
     with pytest.raises(UserError) as caught:
-        config.parse(SHIPPED.replace(right, wrong))
+        config.parse(PROBLEM, SHIPPED.replace(right, wrong))
     assert sentence in str(caught.value)
 
 
 def test_a_missing_key_is_named() -> None:
     with pytest.raises(UserError, match=r"the key training\.seed is missing"):
-        config.parse("\n".join(line for line in SHIPPED.splitlines() if "seed" not in line))
+        config.parse(
+            PROBLEM, "\n".join(line for line in SHIPPED.splitlines() if "seed" not in line)
+        )
 
 
 DECISION = "[decision]\ncontact_cost = 1\nmissed_cost = 3.5\n"
@@ -53,9 +57,9 @@ def with_decision(table: str) -> str:
 
 
 def test_what_a_decision_costs_can_be_left_out() -> None:
-    assert config.parse(with_decision(""))["decision"] is None
+    assert config.parse(PROBLEM, with_decision(""))["decision"] is None
     costs = {"contact_cost": 1.0, "missed_cost": 3.5}
-    assert config.parse(with_decision(DECISION))["decision"] == costs
+    assert config.parse(PROBLEM, with_decision(DECISION))["decision"] == costs
 
 
 @pytest.mark.parametrize(
@@ -68,21 +72,21 @@ def test_what_a_decision_costs_can_be_left_out() -> None:
 )
 def test_costs_are_checked(right: str, wrong: str, sentence: str) -> None:
     with pytest.raises(UserError) as caught:
-        config.parse(with_decision(DECISION.replace(right, wrong)))
+        config.parse(PROBLEM, with_decision(DECISION.replace(right, wrong)))
     assert sentence in str(caught.value)
 
 
 def test_a_gap_is_of_whole_days_and_none_unless_it_is_said() -> None:
     lines = [line for line in SHIPPED.splitlines() if not line.startswith("gap_days")]
-    assert config.parse("\n".join(lines))["training"]["gap_days"] == 0
+    assert config.parse(PROBLEM, "\n".join(lines))["training"]["gap_days"] == 0
     wrong = "\n".join(lines).replace("[training]", "[training]\ngap_days = -1")
     with pytest.raises(UserError, match=r"training\.gap_days = -1 is wrong"):
-        config.parse(wrong)
+        config.parse(PROBLEM, wrong)
 
 
 def test_an_unknown_environment_lists_those_there_are() -> None:
     with pytest.raises(UserError, match=r"no environment 'locl'.*local"):
-        config.load("locl")
+        config.load(PROBLEM, "locl")
 
 
 @pytest.mark.parametrize(
@@ -102,7 +106,7 @@ def test_an_unknown_environment_lists_those_there_are() -> None:
 def test_so_are_those_of_an_environment_on_aws(right: str, wrong: str, sentence: str) -> None:
     assert right in ON_AWS
     with pytest.raises(UserError) as caught:
-        config.parse(ON_AWS.replace(right, wrong))
+        config.parse(PROBLEM, ON_AWS.replace(right, wrong))
     assert sentence in str(caught.value)
 
 
@@ -110,7 +114,7 @@ def test_an_endpoint_is_of_one_kind() -> None:
     text = ON_AWS.replace("[aws.serverless]", "[nothing]").partition("[nothing]")
     limits = text[2][text[2].index("[aws.limits]") :]
     with pytest.raises(UserError, match=r"^aws: choose one of \[aws.serverless\] and"):
-        config.parse(text[0] + limits)
+        config.parse(PROBLEM, text[0] + limits)
 
 
 def test_an_environment_is_called_as_its_file(
@@ -120,7 +124,7 @@ def test_an_environment_is_called_as_its_file(
     (tmp_path / "config" / "test.toml").write_text(ON_AWS)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=r"aws\.environment is 'staging', it must be 'test'"):
-        config.load("test")
+        config.load(PROBLEM, "test")
 
 
 def test_environments_judge_alike() -> None:
@@ -135,7 +139,7 @@ def test_environments_judge_alike() -> None:
 
 
 def test_the_store_of_an_environment_is_in_its_own_bucket() -> None:
-    settings = config.load("staging")
+    settings = config.load(PROBLEM, "staging")
     assert settings.store.root == f"s3://{settings.bucket}/store"
     assert len(settings.bucket) <= 63
 
@@ -160,7 +164,7 @@ def test_the_store_of_an_environment_is_in_its_own_bucket() -> None:
 )
 def test_what_batch_can_not_run_is_refused(wanted: str, sentence: str) -> None:
     with pytest.raises(UserError) as caught:
-        config.parse(f"{ON_AWS}\n[steps.compete]\n{wanted}\n")
+        config.parse(PROBLEM, f"{ON_AWS}\n[steps.compete]\n{wanted}\n")
     assert str(caught.value).startswith("steps.compete.") and sentence in str(caught.value)
 
 
@@ -168,38 +172,38 @@ def test_what_batch_can_not_run_is_refused(wanted: str, sentence: str) -> None:
     "wanted", ["cpu = 1\nmemory = 8192", "cpu = 8\nmemory = 16384", "cpu = 16\nmemory = 122880", ""]
 )
 def test_what_batch_can_run_is_not(wanted: str) -> None:
-    config.parse(f"{ON_AWS}\n[steps.compete]\nremote = true\n{wanted}\n")
+    config.parse(PROBLEM, f"{ON_AWS}\n[steps.compete]\nremote = true\n{wanted}\n")
 
 
 def test_a_gpu_is_had_where_a_machine_with_one_is_named() -> None:
     text = f'{ON_AWS}\n[aws.batch]\ngpu_instance = "g4dn.xlarge"\n[steps.compete]\n'
-    config.parse(text + "remote = true\ngpu = 1\ncpu = 3\n")
+    config.parse(PROBLEM, text + "remote = true\ngpu = 1\ncpu = 3\n")
 
 
 def test_on_step_functions_every_step_needs_a_size_that_fargate_has() -> None:
     text = ON_AWS.replace('by = "actions"', 'by = "stepfunctions"') + "\n[steps.compete]\ncpu = 3"
     with pytest.raises(UserError, match=r"^steps\.compete\.cpu = 3: Fargate has"):
-        config.parse(text)
+        config.parse(PROBLEM, text)
 
 
 def test_without_aws_a_step_is_neither_remote_nor_has_it_secrets() -> None:
     for wanted, key in (("remote = true", "remote"), ('secrets = ["a"]', "secrets")):
         with pytest.raises(UserError, match=rf"^steps\.compete\.{key}: this environment is not on"):
-            config.parse(f"{SHIPPED}\n[steps.compete]\n{wanted}\n")
+            config.parse(PROBLEM, f"{SHIPPED}\n[steps.compete]\n{wanted}\n")
 
 
 def test_secrets_are_the_environments_own() -> None:
-    settings = config.load("staging")
+    settings = config.load(PROBLEM, "staging")
     assert settings.steps["end"].secrets == [f"{settings.stem}/comet"]
 
 
 def test_what_waits_for_an_approval_has_no_schedule() -> None:
     released = ON_AWS.replace("way_ms", 'released_by = "workflow"\nway_ms')
     with pytest.raises(UserError, match=r"^schedule: what is released by its workflow only has"):
-        config.parse(released)
+        config.parse(PROBLEM, released)
 
 
 def test_other_partitions_of_aws_are_refused() -> None:
-    region = config.load("staging").project.aws_region
+    region = config.load(PROBLEM, "staging").project.aws_region
     with pytest.raises(UserError, match="another partition of AWS"):
-        config.parse(ON_AWS.replace(f'"{region}"', '"cn-north-1"'))
+        config.parse(PROBLEM, ON_AWS.replace(f'"{region}"', '"cn-north-1"'))

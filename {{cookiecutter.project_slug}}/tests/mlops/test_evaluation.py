@@ -10,6 +10,7 @@ from smallboat.store import bundle
 from smallboat.training import training
 
 from {{ cookiecutter.project_slug }} import metrics
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
 
 COLUMN = next(iter(bundles.PLAIN.items()))
 
@@ -17,9 +18,9 @@ COLUMN = next(iter(bundles.PLAIN.items()))
 def test_an_interval_holds_the_metric_and_narrows_with_more_groups(parts: training.Split) -> None:
     baseline = metrics.baseline(parts.validation)
     told = metrics.score(parts.validation, baseline)[metrics.PRIMARY]
-    shown = evaluation.intervals(evaluation.resample(parts.validation, baseline))
+    shown = evaluation.intervals(evaluation.resample(PROBLEM, parts.validation, baseline))
     one = parts.validation[parts.validation["period"] == parts.validation["period"].min()]
-    fewer = evaluation.intervals(evaluation.resample(one, metrics.baseline(one)))
+    fewer = evaluation.intervals(evaluation.resample(PROBLEM, one, metrics.baseline(one)))
     (low, high), (lower, higher) = shown[metrics.PRIMARY], fewer[metrics.PRIMARY]
     assert low < told < high
     assert high - low < higher - lower
@@ -30,7 +31,7 @@ def test_resamples_are_of_whole_groups(parts: training.Split) -> None:
     two = parts.validation["group"].unique()[:2]
     frame = parts.validation[parts.validation["group"].isin(two)]
     baseline = metrics.baseline(frame)
-    found = evaluation.resample(frame, baseline)[metrics.PRIMARY]
+    found = evaluation.resample(PROBLEM, frame, baseline)[metrics.PRIMARY]
     alone = [frame["group"] == group for group in two]
     expected = [metrics.score(frame[rows], baseline[rows])[metrics.PRIMARY] for rows in alone]
     expected.insert(1, metrics.score(frame, baseline)[metrics.PRIMARY])
@@ -51,7 +52,7 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
 def test_every_metric_of_validation_within_a_second(parts: training.Split) -> None:
     bootstrap.counts.cache_clear()
     started = time.perf_counter()
-    resampled = evaluation.resample(parts.validation, metrics.baseline(parts.validation))
+    resampled = evaluation.resample(PROBLEM, parts.validation, metrics.baseline(parts.validation))
     evaluation.intervals(resampled)
     assert time.perf_counter() - started < 1
     assert {len(values) for values in resampled.values()} == {10_000}
@@ -60,10 +61,10 @@ def test_every_metric_of_validation_within_a_second(parts: training.Split) -> No
 def test_a_difference_is_paired(parts: training.Split) -> None:
     frame = parts.test
     baseline = metrics.baseline(frame)
-    same = evaluation.difference(frame, baseline, baseline)
+    same = evaluation.difference(PROBLEM, frame, baseline, baseline)
     assert all(part == {"value": 0, "low": 0, "high": 0} for part in same.values())
     truth = frame["target"].to_numpy()
-    better = evaluation.difference(frame, truth, baseline)[metrics.PRIMARY]
+    better = evaluation.difference(PROBLEM, frame, truth, baseline)[metrics.PRIMARY]
     assert better["low"] <= better["value"] <= better["high"] < 0
 
 
@@ -72,7 +73,7 @@ def test_small_slices_are_left_out_and_errors_are_means_of_their_rows(
 ) -> None:
     frame = parts.validation
     worst = frame["target"].max() - frame["target"].to_numpy()
-    shown = evaluation.slices(frame, worst, least=70)
+    shown = evaluation.slices(PROBLEM, frame, worst, least=70)
     assert shown
     for part in shown:
         chosen = frame[part["by"]].astype(str) == part["value"]
@@ -83,8 +84,8 @@ def test_small_slices_are_left_out_and_errors_are_means_of_their_rows(
 
 def test_the_column_that_a_model_reads_is_the_important_one(parts: training.Split) -> None:
     onnx = bundles.linear((COLUMN,))
-    shown = evaluation.importance(onnx, parts.test, training.COLUMNS, seed=1)
-    assert len(shown) == len(training.COLUMNS)
+    shown = evaluation.importance(PROBLEM, onnx, parts.test, training.columns(PROBLEM), seed=1)
+    assert len(shown) == len(training.columns(PROBLEM))
     assert shown[0]["feature"] == COLUMN[0] and shown[0]["rise"] > 0.01
     assert all(abs(part["rise"]) < 1e-9 for part in shown[1:])
 
@@ -97,6 +98,8 @@ def test_of_many_rows_some_are_enough_for_the_importance(
         bundle, "predict", lambda *given: [sizes.append(len(given[1])), asked(*given)][1]
     )
     monkeypatch.setattr(evaluation, "MOST_ROWS", len(parts.test) - 40)
-    shown = evaluation.importance(bundles.linear((COLUMN,)), parts.test, training.COLUMNS, seed=1)
+    shown = evaluation.importance(
+        PROBLEM, bundles.linear((COLUMN,)), parts.test, training.columns(PROBLEM), seed=1
+    )
     assert max(sizes) == evaluation.SHUFFLES * (len(parts.test) - 40)
     assert shown[0]["feature"] == COLUMN[0] and shown[0]["rise"] > 0.01

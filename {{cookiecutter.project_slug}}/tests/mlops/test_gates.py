@@ -12,17 +12,18 @@ from smallboat.store import bundle
 from smallboat.training import training
 
 from {{ cookiecutter.project_slug }} import candidates, metrics
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
 
 CANDIDATE = min(candidates.CANDIDATES, key=lambda each: each.complexity).name
-LIMITS = config.load("local").gates.model_dump()
+LIMITS = config.load(PROBLEM, "local").gates.model_dump()
 
 
 def failed(parts: training.Split, limits: dict[str, Any] = LIMITS) -> dict[str, str]:
     """Train and judge one candidate as the flow does; the gates that fail and what they found."""
-    results = [training.search(CANDIDATE, parts.train, parts.validation, 1)]
+    results = [training.search(PROBLEM, CANDIDATE, parts.train, parts.validation, 1)]
     winner = selection.choose(results, {})
-    judged = training.judge(winner, parts, 1, limits["slice_rows"])
-    served = training.refit(winner, pd.concat([parts.past, parts.test]), 1)
+    judged = training.judge(PROBLEM, winner, parts, 1, limits["slice_rows"])
+    served = training.refit(PROBLEM, winner, pd.concat([parts.past, parts.test]), 1)
     size = sum(len(content) for content in bundle.files(served, judged, {}).values())
     gates = selection.gates(judged, served, {"errors": 0}, size, limits)
     return {gate["gate"]: gate["actual"] for gate in gates if not gate["passed"]}
@@ -34,7 +35,7 @@ def test_an_honest_candidate_passes(parts: training.Split) -> None:
 
 def test_a_feature_that_leaks(parts: training.Split) -> None:
     """The target stands in a column that the baseline does not read."""
-    column = next(name for name in training.COLUMNS if name not in PLAIN)
+    column = next(name for name in training.columns(PROBLEM) if name not in PLAIN)
     leaking = [
         part.assign(**{column: part["target"].astype("float32")})
         for part in (parts.train, parts.validation, parts.test)
@@ -71,7 +72,7 @@ def crooked(parts: training.Split, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Makes the candidate answer some rows otherwise than its graph does."""
 
     def spoil(rows: pd.DataFrame) -> None:
-        known = {row.tobytes() for row in rows[training.COLUMNS].to_numpy(np.float32)}
+        known = {row.tobytes() for row in rows[training.columns(PROBLEM)].to_numpy(np.float32)}
         straight = candidates.predict
 
         def predict(fitted: Any, frame: pd.DataFrame, columns: list[str]) -> Any:
@@ -89,7 +90,7 @@ def test_an_export_that_differs_on_validation_rows_is_no_winner(
     parts: training.Split, crooked: Any
 ) -> None:
     crooked(parts.validation.tail(1))
-    told = training.search(CANDIDATE, parts.train, parts.validation, 1)["disqualified"]
+    told = training.search(PROBLEM, CANDIDATE, parts.train, parts.validation, 1)["disqualified"]
     assert told == "its ONNX graph differs from the estimator by 5.0e-01 on validation rows"
 
 

@@ -9,10 +9,12 @@ from smallboat.errors import UserError
 from smallboat.release.targets import local
 from smallboat.store import pairs, store
 
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
+
 
 @pytest.fixture
 def endpoint(tmp_path: Path) -> local.Endpoint:
-    return local.Endpoint(tmp_path / "endpoint", keep=5)
+    return local.Endpoint(PROBLEM, tmp_path / "endpoint", keep=5)
 
 
 @pytest.fixture

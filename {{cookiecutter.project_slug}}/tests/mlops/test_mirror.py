@@ -12,6 +12,7 @@ from smallboat.errors import CloudError
 from smallboat.store import mirror, runs, store
 
 from {{ cookiecutter.project_slug }} import data
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
 
 BUCKET = "project-staging-123456789012"
 ROOT = f"s3://{BUCKET}/store"
@@ -42,7 +43,7 @@ def snapshot(s3: Any, monkeypatch: pytest.MonkeyPatch) -> str:
         return {"source": "files: here", "licence": "CC0", "newest": "2024-12-08", "rows": {}}
 
     monkeypatch.setattr(data, "collect", collect)
-    made = store.make_snapshot(ROOT, {})
+    made = store.make_snapshot(PROBLEM, ROOT, {})
     store.make_newest(ROOT, made)
     return made
 
@@ -77,7 +78,7 @@ def test_the_same_tables_are_one_snapshot_wherever_they_are_collected(
     first = store.about(ROOT, snapshot)
     elsewhere(monkeypatch, tmp_path / "other")
     monkeypatch.setattr(store, "now", lambda: "later")
-    assert store.make_snapshot(ROOT, {}) == snapshot
+    assert store.make_snapshot(PROBLEM, ROOT, {}) == snapshot
     assert store.about(ROOT, snapshot) == first
 
 

@@ -9,6 +9,8 @@ from smallboat.config import config
 from smallboat.errors import CloudError
 from smallboat.workflows import notices
 
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
+
 LINK = {
     "GITHUB_SERVER_URL": "https://github.example",
     "GITHUB_REPOSITORY": "org/repo",
@@ -66,7 +68,7 @@ def topic(monkeypatch: pytest.MonkeyPatch) -> Fake:
 def test_a_failure_opens_an_issue_and_the_newest_model_closes_it(
     github: Fake, topic: Fake, name: str, newest: bool, then: str
 ) -> None:
-    settings = config.load("staging")
+    settings = config.load(PROBLEM, "staging")
     notices.tell(settings, name, "run 1 is better", newest)
     ((how, title, body),) = github.told
     assert (how, title) == (then, f"{settings.stem}: the newest model is not released")
@@ -79,12 +81,12 @@ def test_a_failure_opens_an_issue_and_the_newest_model_closes_it(
 
 
 def test_who_serves_an_older_model_closes_nothing(github: Fake, topic: Fake) -> None:
-    notices.tell(config.load("staging"), "rolled back", "run 1")
+    notices.tell(config.load(PROBLEM, "staging"), "rolled back", "run 1")
     assert (len(github.told), len(topic.told)) == (0, 1)
 
 
 def test_on_this_machine_nobody_is_told(github: Fake, topic: Fake) -> None:
-    notices.tell(config.load("local"), "released", "run 1")
+    notices.tell(config.load(PROBLEM, "local"), "released", "run 1")
     assert topic.told == []
 
 
@@ -94,7 +96,7 @@ def test_what_can_not_be_told_changes_nothing(
     away = Fake(away=True)
     monkeypatch.setattr(notices.Repository, "here", lambda: away)
     monkeypatch.setattr(aws.Place, "client", lambda *_: away)
-    notices.tell(config.load("staging"), "released", "run 1", newest=True)
+    notices.tell(config.load(PROBLEM, "staging"), "released", "run 1", newest=True)
     assert capsys.readouterr().out == "not told: it is away\n" * 2
 
 

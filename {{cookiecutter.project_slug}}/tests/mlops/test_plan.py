@@ -10,6 +10,8 @@ from smallboat.config import config
 from smallboat.errors import UserError
 from smallboat.workflows import plan
 
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
+
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -35,13 +37,13 @@ def change(environment: str, pattern: str, text: str) -> None:
 
 def planned(capsys: pytest.CaptureFixture[str], environment: str = "local") -> dict[str, str]:
     """What is printed for GitHub."""
-    assert plan.plan(argparse.Namespace(env=environment)) == 0
+    assert plan.plan(PROBLEM, argparse.Namespace(env=environment)) == 0
     return dict(line.split("=", 1) for line in capsys.readouterr().out.splitlines())
 
 
 def schedule(check: bool = False) -> str:
     """What the workflow starts with after `make schedule`."""
-    assert plan.write_schedule(argparse.Namespace(check=check)) == 0
+    assert plan.write_schedule(PROBLEM, argparse.Namespace(check=check)) == 0
     text = plan.RETRAIN.read_text()
     return text[text.index("on:\n") : text.index("  workflow_dispatch")]
 
@@ -51,7 +53,7 @@ def test_the_roles_follow_from_the_configuration(
 ) -> None:
     monkeypatch.setenv("GITHUB_REPOSITORY", "org/repo")
     monkeypatch.setenv("GITHUB_OUTPUT", str(project / "output"))
-    settings = config.load("prod")
+    settings = config.load(PROBLEM, "prod")
     assert settings.aws is not None
     known = planned(capsys)
     assert known["prod"] == f"arn:aws:iam::{settings.aws.account}:role/{settings.stem}-deploy"
@@ -65,12 +67,12 @@ def test_what_is_not_set_up_has_no_role_and_is_said(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     change("prod", r'github = ".*?"', 'github = ""')
-    plan.plan(argparse.Namespace(env="staging"))
+    plan.plan(PROBLEM, argparse.Namespace(env="staging"))
     told = capsys.readouterr()
     assert "prod=\n" in told.out and "staging=arn:" in told.out
     assert told.err.startswith("prod is not set up yet: write this repository's ORG/REPO as `gith")
     with pytest.raises(UserError, match=r"^prod is not set up yet: .* `make bootstrap ENV=prod`$"):
-        plan.plan(argparse.Namespace(env="prod"))
+        plan.plan(PROBLEM, argparse.Namespace(env="prod"))
 
 
 def test_an_environment_that_was_removed_has_no_role(
@@ -87,19 +89,19 @@ def test_another_repository_is_refused(
     monkeypatch.setenv("GITHUB_REPOSITORY", here)
     says = f"config/staging.toml is deployed by the workflows of org/repo, this is {here}"
     with pytest.raises(UserError, match=says):
-        plan.plan(argparse.Namespace(env="local"))
+        plan.plan(PROBLEM, argparse.Namespace(env="local"))
 
 
 def test_an_unknown_environment_is_refused(project: Path) -> None:
     with pytest.raises(UserError, match="there is no environment 'production': choose one of"):
-        plan.plan(argparse.Namespace(env="production"))
+        plan.plan(PROBLEM, argparse.Namespace(env="production"))
 
 
 def test_environments_of_two_regions_are_refused(project: Path) -> None:
     change("prod", r'aws_region = ".*?"', 'aws_region = "eu-west-1"')
     change("staging", r'aws_region = ".*?"', 'aws_region = "eu-west-2"')
     with pytest.raises(UserError, match=r"lie in eu-west-1 and eu-west-2: .* give both the same"):
-        plan.plan(argparse.Namespace(env="local"))
+        plan.plan(PROBLEM, argparse.Namespace(env="local"))
 
 
 @pytest.mark.parametrize(

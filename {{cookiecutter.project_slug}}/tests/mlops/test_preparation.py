@@ -10,6 +10,7 @@ from smallboat.store import store
 from smallboat.validation import preparation
 
 from {{ cookiecutter.project_slug }} import data, features
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
 
 NAMES = [feature.name for feature in features.FEATURES]
 MOVES = NAMES[-1]
@@ -42,7 +43,7 @@ def delivered(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def snapshot(root: str) -> str:
     """Make a snapshot, and the newest one."""
-    made = store.make_snapshot(root, {})
+    made = store.make_snapshot(PROBLEM, root, {})
     store.make_newest(root, made)
     return made
 
@@ -58,9 +59,9 @@ def test_new_rows_are_compared_with_all_of_the_last_snapshot_of_the_same_source(
     delivered |= {"source": "files: here", "last": last}
     second = snapshot(root)
     frame = features.build(data.read(store.snapshot_folder(root, second)))
-    assert preparation.drifted(root, first, frame) is None
+    assert preparation.drifted(PROBLEM, root, first, frame) is None
     assert store.previous(root, second) == first
-    told = preparation.drifted(root, second, frame)
+    told = preparation.drifted(PROBLEM, root, second, frame)
     assert told is not None
     assert told["rows"] == max((last - 2024) * A_YEAR, preparation.ENOUGH)
     moved, *others = told["features"]

@@ -18,8 +18,11 @@ from smallboat.validation import preparation
 from smallboat.validation.validation import Report
 
 from {{ cookiecutter.project_slug }} import metrics, service
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
 
-RULES = sections.Release(margin=config.load("local").release.margin, latency_ms=250.0, keep=2)
+RULES = sections.Release(
+    margin=config.load(PROBLEM, "local").release.margin, latency_ms=250.0, keep=2
+)
 
 
 class Fake:
@@ -131,7 +134,7 @@ def target(tmp_path: Path) -> Fake:
 
 def deploy(target: Fake, runs: Runs, run: str | None = None, allow: bool = False) -> Any:
     target.log.clear()
-    return release.deploy(target, runs.root, RULES, run, allow)
+    return release.deploy(PROBLEM, target, runs.root, RULES, run, allow)
 
 
 def served(target: Fake) -> tuple[str, str]:
@@ -276,7 +279,7 @@ def test_one_late_answer_is_forgiven(target: Fake, runs: Runs) -> None:
                 time.sleep(next(late, 0.0))
             return ask(body)
 
-        behaviour.check("now", once_late, target.folder(), 250.0)
+        behaviour.check(PROBLEM, "now", once_late, target.folder(), 250.0)
 
 
 def test_a_model_that_breaks_an_invariant_fails(target: Fake, runs: Runs) -> None:
@@ -456,14 +459,14 @@ def test_back_to_the_release_before_by_the_same_steps(target: Fake, runs: Runs) 
     runs.keep("1", PLAIN)
     deploy(target, runs)
     with pytest.raises(UserError, match="no earlier release"):
-        release.roll_back(target, RULES)
+        release.roll_back(PROBLEM, target, RULES)
     runs.keep("2", BETTER)
     deploy(target, runs)
     target.fault, target.log = ("beside", "is wrong"), []
-    assert release.roll_back(target, RULES).exit_code == 4
+    assert release.roll_back(PROBLEM, target, RULES).exit_code == 4
     assert served(target) == ("2", "2")
     target.fault, target.log = ("", ""), []
-    outcome = release.roll_back(target, RULES)
+    outcome = release.roll_back(PROBLEM, target, RULES)
     assert (outcome.name, outcome.exit_code) == ("rolled back", 0)
     assert target.log == ["beside", "update", "asked", "back"]
     assert served(target) == ("1", "1")

@@ -9,6 +9,8 @@ from smallboat.release import delivery, release, retraining
 from smallboat.training import commands
 from smallboat.workflows import notices
 
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
+
 PASSED = {"passed": True, "gates": []}
 BROKEN = {
     "passed": False,
@@ -35,7 +37,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(notices, "tell", tell(told))
     monkeypatch.setattr(commands, "trained", lambda *_: "1")
     monkeypatch.setattr(commands, "shown", lambda *_: PASSED)
-    monkeypatch.setattr(delivery, "serve", lambda _: told.append("the API follows"))
+    monkeypatch.setattr(delivery, "serve", lambda *_: told.append("the API follows"))
     ends(monkeypatch, "released")
     return told
 
@@ -60,7 +62,7 @@ def test_an_outcome_is_told_and_the_api_follows(
     name: str,
 ) -> None:
     ends(monkeypatch, name)
-    assert retraining.retrain(OPTIONS) == 0
+    assert retraining.retrain(PROBLEM, OPTIONS) == 0
     assert told == [f"{name}: run 1 is as it is, the newest", "the API follows"]
     assert capsys.readouterr().out == f"{name}: run 1 is as it is\n"
 
@@ -70,7 +72,7 @@ def test_a_release_that_failed_is_told_once(
 ) -> None:
     ends(monkeypatch, "failed")
     with pytest.raises(CommandError) as raised:
-        retraining.retrain(OPTIONS)
+        retraining.retrain(PROBLEM, OPTIONS)
     assert raised.value.exit_code == 4
     assert told == ["failed: run 1 is as it is; what was served before is served still"]
 
@@ -78,7 +80,7 @@ def test_a_release_that_failed_is_told_once(
 def test_gates_that_broke_are_named(told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commands, "shown", lambda *_: BROKEN)
     with pytest.raises(CommandError) as raised:
-        retraining.retrain(OPTIONS)
+        retraining.retrain(PROBLEM, OPTIONS)
     assert raised.value.exit_code == 3
     assert told == ["failed: run 1 failed: baseline"]
 
@@ -88,7 +90,7 @@ def test_an_api_that_does_not_follow_is_told(
 ) -> None:
     monkeypatch.setattr(delivery, "serve", fails("the API was not deployed", CloudError))
     with pytest.raises(CloudError):
-        retraining.retrain(OPTIONS)
+        retraining.retrain(PROBLEM, OPTIONS)
     assert told[-1] == "failed: the API was not deployed"
 
 
@@ -98,7 +100,7 @@ def test_what_ends_the_training_is_told(
 ) -> None:
     monkeypatch.setattr(commands, "trained", fails("the data are wrong", kind))
     with pytest.raises(kind) as raised:
-        retraining.retrain(OPTIONS)
+        retraining.retrain(PROBLEM, OPTIONS)
     assert raised.value.exit_code == code
     assert told == ["failed: the data are wrong"]
 
@@ -108,7 +110,7 @@ def test_who_may_not_release_trains_nothing(
 ) -> None:
     monkeypatch.setattr(delivery, "permitted", fails("by its workflow only", UserError))
     with pytest.raises(UserError, match="by its workflow only"):
-        retraining.retrain(OPTIONS)
+        retraining.retrain(PROBLEM, OPTIONS)
     assert told == []
 
 
@@ -118,7 +120,7 @@ def test_a_command_that_fails_says_so_in_githubs_summary(
     from smallboat.cli import main
 
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
-    assert main(["--env", "nowhere", "retrain"]) == 2
+    assert main(PROBLEM, ["--env", "nowhere", "retrain"]) == 2
     says = "there is no environment 'nowhere': choose one of local, prod, staging"
     assert capsys.readouterr().err == f"error: {says}\n"
     assert (tmp_path / "summary").read_text() == f"**error**: {says}\n\n"

@@ -8,7 +8,7 @@ import pytest
 FLOW = """
 from metaflow import FlowSpec, step
 
-from {{ cookiecutter.project_slug }}.mlops import running
+from smallboat.training import running
 
 
 class SmallFlow(FlowSpec):

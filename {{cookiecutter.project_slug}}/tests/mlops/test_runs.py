@@ -13,6 +13,7 @@ from smallboat.store import runs
 from smallboat.training import reproduction
 
 from {{ cookiecutter.project_slug }}.metrics import PRIMARY
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_the_table_has_a_line_for_each_run_the_newest_first(
     keep(folder, "1")
     keep(folder, "3", gates=[{"gate": "parity", "passed": False}, {"gate": "size", "passed": True}])
     keep(folder, "2")
-    assert runs.show(options()) == 0
+    assert listing.show(PROBLEM, options()) == 0
     head, third, second, first = capsys.readouterr().out.splitlines()
     assert columns(head)[0] == "run" and f"{PRIMARY} on test" in columns(head)
     assert (third[0], second[0], first[0]) == ("3", "2", "1")
@@ -96,7 +97,7 @@ def test_a_damaged_evaluation_is_a_line_with_dashes_and_the_others_are_shown(
 ) -> None:
     keep(folder, "1")
     keep(folder, "2", **damaged)
-    assert runs.show(options()) == 0
+    assert listing.show(PROBLEM, options()) == 0
     _, *lines = capsys.readouterr().out.splitlines()
     assert sorted(line[0] for line in lines) == ["1", "2"]
     assert "-" in columns(next(line for line in lines if line[0] == "2"))
@@ -107,7 +108,7 @@ def test_what_an_older_evaluation_lacks_is_a_dash(
 ) -> None:
     keep(folder, "9", created="absent", intervals="absent", commit=None)
     keep(folder, "1")
-    runs.show(options())
+    listing.show(PROBLEM, options())
     _, newer, older = capsys.readouterr().out.splitlines()
     assert newer[0] == "1"
     assert columns(older)[:2] == ["9", "-"]
@@ -121,10 +122,10 @@ def test_what_is_not_a_run_is_left_alone(folder: Path, capsys: pytest.CaptureFix
         (folder / "runs" / name).mkdir()
         (folder / "runs" / name / "evaluation.json").write_text(text, errors="surrogateescape")
     (folder / "runs" / "e").mkdir()
-    runs.show(options())
+    listing.show(PROBLEM, options())
     _, one, left_out = capsys.readouterr().out.splitlines()
     assert one.startswith("1 ") and left_out.startswith("left out: a, b, c, d: evaluation.json ")
-    for command in (runs.card, reproduction.reproduce):
+    for command in (listing.card, reproduction.reproduce):
         with pytest.raises(UserError, match=r"evaluation\.json of run a can't be read"):
             command(options("a"))
 
@@ -135,7 +136,7 @@ def test_a_broken_endpoint_is_told_below_the_runs(
     keep(folder, "1")
     Path("endpoint").mkdir()
     Path("endpoint", "current").write_text("gone")
-    assert runs.show(options()) == 0
+    assert listing.show(PROBLEM, options()) == 0
     _, one, says = capsys.readouterr().out.splitlines()
     assert one.startswith("1 ") and "what is served can't be read: endpoint/releases/gone" in says
 
@@ -143,14 +144,14 @@ def test_a_broken_endpoint_is_told_below_the_runs(
 def test_without_a_run_it_is_said_how_to_make_one(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert runs.show(options()) == 0
+    assert listing.show(PROBLEM, options()) == 0
     assert capsys.readouterr().out == "no runs yet: `make train` makes one\n"
-    for command in (runs.card, reproduction.reproduce):
+    for command in (listing.card, reproduction.reproduce):
         with pytest.raises(UserError, match="no runs yet: `make train` makes one"):
             command(options())
 
 
-@pytest.mark.parametrize("command", [runs.card, reproduction.reproduce])
+@pytest.mark.parametrize("command", [listing.card, reproduction.reproduce])
 def test_an_unknown_run_is_told_with_the_nearest(folder: Path, command: Any) -> None:
     keep(folder, "1795222852862741")
     with pytest.raises(UserError, match="no run '1795222852': did you mean '1795222852862741'"):
@@ -171,7 +172,7 @@ def test_the_newest_report_is_opened_where_there_is_a_display(
     monkeypatch.setenv("DISPLAY", ":0")
     monkeypatch.setenv("TERM", "xterm")  # card() unsets it
     monkeypatch.setattr("webbrowser.open", lambda url: asked.append(url) or opens)
-    assert runs.card(options()) == 0
+    assert listing.card(PROBLEM, options()) == 0
     assert asked == [page.as_uri()]
     told = capsys.readouterr().out
     assert told.startswith("store/runs/2/report.html\n")
@@ -187,14 +188,14 @@ def test_without_a_display_only_the_place_is_told(
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.setattr("webbrowser.open", lambda url: pytest.fail("a browser was started"))
-    assert runs.card(options("1")) == 0
+    assert listing.card(PROBLEM, options("1")) == 0
     assert capsys.readouterr().out.splitlines()[0] == "store/runs/1/report.html"
 
 
 def test_a_run_without_a_report_is_told(folder: Path) -> None:
     keep(folder, "1")
     with pytest.raises(UserError, match="run 1 has no report"):
-        runs.card(options())
+        listing.card(PROBLEM, options())
 
 
 @pytest.mark.parametrize(
@@ -210,7 +211,7 @@ def test_why_a_run_cannot_be_reproduced_is_told(
 ) -> None:
     keep(folder, "1", commit=commit)
     with pytest.raises(UserError, match=says):
-        reproduction.reproduce(options())
+        reproduction.reproduce(PROBLEM, options())
 
 
 def test_a_run_whose_snapshot_is_gone_cannot_be_reproduced(
@@ -219,4 +220,4 @@ def test_a_run_whose_snapshot_is_gone_cannot_be_reproduced(
     monkeypatch.setattr(reproduction, "_commit", lambda evaluation: evaluation["commit"])
     keep(folder, "1")
     with pytest.raises(UserError, match="has snapshot 356aa0350cfef22c of run 1 no more"):
-        reproduction.reproduce(options())
+        reproduction.reproduce(PROBLEM, options())

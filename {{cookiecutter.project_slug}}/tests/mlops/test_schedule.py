@@ -6,6 +6,8 @@ import pytest
 from smallboat.config import config, schedule
 from smallboat.errors import UserError
 
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
+
 ON_AWS = Path("config/staging.toml").read_text()
 
 
@@ -63,15 +65,15 @@ def test_a_configuration_is_refused_when_it_is_read(
     (tmp_path / "config" / "staging.toml").write_text(with_schedule("actions", "@daily"))
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=r"^config/staging.toml: schedule.cron = '@daily' is wron"):
-        config.load("staging")
+        config.load(PROBLEM, "staging")
 
 
 def test_step_functions_cannot_have_both_day_fields() -> None:
     both = "0 4 1 * 1"
-    settings = config.check(config.parse(with_schedule("actions", both)))
+    settings = config.check(config.parse(PROBLEM, with_schedule("actions", both)))
     assert settings.schedule is not None and settings.schedule.cron == both
     with pytest.raises(UserError, match="a day of the month or of the week, not both"):
-        config.parse(with_schedule("stepfunctions", both))
+        config.parse(PROBLEM, with_schedule("stepfunctions", both))
 
 
 def with_schedule(by: str, cron: str) -> str:

@@ -10,6 +10,7 @@ from smallboat.errors import UserError
 from smallboat.store import store
 
 from {{ cookiecutter.project_slug }} import data
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def collected(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 def made(folder: Path) -> str:
     """A new snapshot, the newest from now on."""
-    snapshot = store.make_snapshot(str(folder), {})
+    snapshot = store.make_snapshot(PROBLEM, str(folder), {})
     store.make_newest(str(folder), snapshot)
     return snapshot
 
@@ -75,7 +76,7 @@ def test_a_full_disk_leaves_nothing_and_is_told_in_a_sentence(
 
     monkeypatch.setattr(data, "collect", full)
     with pytest.raises(UserError, match="No space left on device; nothing was kept"):
-        store.make_snapshot(str(tmp_path), {})
+        store.make_snapshot(PROBLEM, str(tmp_path), {})
     assert sorted(tmp_path.rglob("*")) == held
     assert store.newest_snapshot(str(tmp_path)) == before
 
@@ -85,7 +86,7 @@ def test_a_snapshot_is_not_the_newest_before_it_is_said(
 ) -> None:
     first = made(tmp_path)
     collected["orders.csv"] += "2\n"
-    second = store.make_snapshot(str(tmp_path), {})
+    second = store.make_snapshot(PROBLEM, str(tmp_path), {})
     assert store.newest_snapshot(str(tmp_path)) == first != second
 
 
@@ -95,7 +96,7 @@ def test_what_a_resumed_run_took_becomes_the_newest_unless_another_did_since(
     root = str(tmp_path)
     made(tmp_path)
     collected["orders.csv"] += "2\n"
-    second = store.make_snapshot(root, {})
+    second = store.make_snapshot(PROBLEM, root, {})
     store.make_newest_after(root, second)
     assert store.newest_snapshot(root) == second
     collected["orders.csv"] += "3\n"
@@ -120,7 +121,7 @@ def test_a_previous_snapshot_that_was_deleted_is_not_compared_with(
 def test_a_store_that_is_no_folder_is_told_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "store").write_text("")
     with pytest.raises(UserError, match="Not a directory; nothing was kept"):
-        store.make_snapshot(str(tmp_path / "store"), {})
+        store.make_snapshot(PROBLEM, str(tmp_path / "store"), {})
 
 
 def test_json_that_others_could_not_read_is_refused() -> None:

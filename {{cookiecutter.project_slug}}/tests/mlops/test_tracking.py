@@ -392,7 +392,7 @@ def test_switched_off_comet_is_not_even_imported() -> None:
     printed = in_a_process(
         "import sys;"
         "from {{ cookiecutter.project_slug }} import __main__;"
-        "from {{ cookiecutter.project_slug }}.mlops import tracking;"
+        "from smallboat.tracking import tracking;"
         "tracking.track({'tracking': {'comet': False}}, '1');"
         "print('comet_ml' in sys.modules)"
     )
@@ -404,7 +404,7 @@ def test_comet_leaves_the_libraries_and_the_errors_of_the_project_alone(
 ) -> None:
     printed = in_a_process(
         "import sklearn.linear_model;"
-        "from {{ cookiecutter.project_slug }}.mlops import comet;"
+        "from smallboat.tracking import comet;"
         "comet.obstacle();"
         "import comet_ml, sentry_sdk;"
         "print(comet_ml.error_tracking.enabled_in_config(), sentry_sdk.get_client().is_active(),"
@@ -417,7 +417,7 @@ def test_the_command_ends_with_2_if_it_could_not_send(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     here = settings.model_copy(update={"store": Store(root="store")})
-    monkeypatch.setattr("smallboat.config.config.load", lambda _: here)
+    monkeypatch.setattr("smallboat.config.config.load", lambda *_: here)
     assert __main__.main(["tracking-upload"]) == 0
     Path("store", "tracking").mkdir(parents=True)
     Path("store", "tracking", "1-ridge.zip").touch()

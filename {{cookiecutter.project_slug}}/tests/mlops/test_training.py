@@ -10,6 +10,7 @@ from smallboat.store import bundle
 from smallboat.training import training
 
 from {{ cookiecutter.project_slug }} import candidates, metrics
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
 
 OPTIONS = {"validation_periods": 1, "test_periods": 1, "smallest_period": 10, "gap_days": 0}
 SIMPLEST = min(candidates.CANDIDATES, key=lambda each: each.complexity).name
@@ -96,7 +97,7 @@ def test_a_season_under_way_is_judged_with_the_one_before_it() -> None:
 
 
 def test_the_search_keeps_the_setting_that_validates_best(parts: training.Split) -> None:
-    result = training.search(SIMPLEST, parts.train, parts.validation, seed=1)
+    result = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
     scores = [trial["score"] for trial in result["trials"]]
     assert len(scores) == len(candidates.by_name(SIMPLEST).grid)
     assert result["score"] == min(scores)
@@ -108,7 +109,7 @@ def test_the_search_keeps_the_setting_that_validates_best(parts: training.Split)
 def test_a_learning_curve_ends_at_the_score_of_the_whole_model(
     name: str, parts: training.Split
 ) -> None:
-    result = training.search(name, parts.train.tail(600), parts.validation, seed=1)
+    result = training.search(PROBLEM, name, parts.train.tail(600), parts.validation, seed=1)
     rounds = [done for done, _ in result["curve"]]
     assert rounds == list(range(5, result["settings"]["n_estimators"] + 1, 5))
     assert result["curve"][-1][1] == pytest.approx(result["score"])
@@ -116,10 +117,10 @@ def test_a_learning_curve_ends_at_the_score_of_the_whole_model(
 
 
 def test_a_family_without_rounds_has_no_curve(parts: training.Split) -> None:
-    assert training.search(SIMPLEST, parts.train, parts.validation, seed=1)["curve"] == []
+    assert training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)["curve"] == []
 
 
-@pytest.mark.parametrize("name", training.candidate_names())
+@pytest.mark.parametrize("name", training.candidate_names(PROBLEM))
 def test_every_candidate_answers_the_same_as_onnx_and_in_the_same_bytes(
     name: str, parts: training.Split
 ) -> None:
@@ -127,8 +128,8 @@ def test_every_candidate_answers_the_same_as_onnx_and_in_the_same_bytes(
     train = parts.train.tail(600)
     graphs = []
     for _ in range(2):
-        fitted = candidates.fit(candidate, candidate.grid[0], train, training.COLUMNS, 1)
-        graphs.append(training.export(fitted, parts.test))
+        fitted = candidates.fit(candidate, candidate.grid[0], train, training.columns(PROBLEM), 1)
+        graphs.append(training.export(PROBLEM, fitted, parts.test))
     assert graphs[0]["parity"] <= 1e-4
     assert graphs[0]["onnx"] == graphs[1]["onnx"]
 
@@ -136,41 +137,43 @@ def test_every_candidate_answers_the_same_as_onnx_and_in_the_same_bytes(
 def test_the_judged_model_is_fitted_on_all_of_the_past(
     parts: training.Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    winner = training.search(SIMPLEST, parts.train, parts.validation, seed=1)
+    winner = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
     fitted, fit = [], candidates.fit
     monkeypatch.setattr(
         candidates, "fit", lambda *given: [fitted.append(len(given[2])), fit(*given)][1]
     )
-    training.judge(winner, parts, 1, 60)
+    training.judge(PROBLEM, winner, parts, 1, 60)
     assert fitted == [len(parts.train) + len(parts.validation)]
 
 
 def test_the_test_rows_are_not_seen_before_they_are_judged(parts: training.Split) -> None:
     """Absurd test targets change the score of the winner, and nothing else about it."""
-    winner = training.search(SIMPLEST, parts.train, parts.validation, seed=1)
-    told = training.judge(winner, parts, 1, 60)
+    winner = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
+    told = training.judge(PROBLEM, winner, parts, 1, 60)
     backwards = {name: parts.test[name].to_numpy()[::-1] for name in ("target", "label")}
     flipped = parts.test.assign(**backwards)
-    other = training.judge(winner, training.Split(parts.train, parts.validation, flipped), 1, 60)
+    other = training.judge(
+        PROBLEM, winner, training.Split(parts.train, parts.validation, flipped), 1, 60
+    )
     assert other["onnx"] == told["onnx"]
     assert other["score"] > told["score"]
 
 
 def test_the_served_model_has_seen_all_rows(frame: pd.DataFrame, parts: training.Split) -> None:
-    winner = training.search(SIMPLEST, parts.train, parts.validation, seed=1)
-    served = training.refit(winner, frame, seed=1)
+    winner = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
+    served = training.refit(PROBLEM, winner, frame, seed=1)
     assert served["signature"]["trained_until"] == str(frame["date"].max().date())
     assert served["signature"]["trained_rows"] == len(frame)
-    assert [i["name"] for i in served["signature"]["inputs"]] == training.COLUMNS
+    assert [i["name"] for i in served["signature"]["inputs"]] == training.columns(PROBLEM)
     backwards = {name: frame[name].to_numpy()[::-1] for name in ("target", "label")}
     changed = frame.assign(**backwards)
-    assert training.refit(winner, changed, seed=1)["onnx"] != served["onnx"]
+    assert training.refit(PROBLEM, winner, changed, seed=1)["onnx"] != served["onnx"]
 
 
 def test_the_judged_score_is_that_of_the_kept_graph(parts: training.Split) -> None:
-    winner = training.search(SIMPLEST, parts.train, parts.validation, seed=1)
-    judged = training.judge(winner, parts, 1, 60)
-    answers = bundle.predict(judged["onnx"], parts.test[training.COLUMNS].to_numpy())
+    winner = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
+    judged = training.judge(PROBLEM, winner, parts, 1, 60)
+    answers = bundle.predict(judged["onnx"], parts.test[training.columns(PROBLEM)].to_numpy())
     assert metrics.score(parts.test, answers) == pytest.approx(judged["metrics"])
     baseline = metrics.score(parts.test, metrics.baseline(parts.test))
     assert judged["baseline"] == baseline
@@ -180,14 +183,14 @@ def test_the_judged_score_is_that_of_the_kept_graph(parts: training.Split) -> No
 
 
 def test_slices_are_of_all_rows_that_the_judged_models_had_not_seen(parts: training.Split) -> None:
-    winner = training.search(SIMPLEST, parts.train, parts.validation, seed=1)
-    judged = training.judge(winner, parts, 1, 60)
+    winner = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
+    judged = training.judge(PROBLEM, winner, parts, 1, 60)
     slices = judged["slices"]
     periods = {int(part["value"]): part for part in slices if part["by"] == "period"}
     rows = parts.held_out["period"].value_counts()
     assert {period: part["rows"] for period, part in periods.items()} == dict(rows[rows >= 60])
     newest = parts.test[parts.test["period"] == max(periods)]
-    predicted = bundle.predict(judged["onnx"], newest[training.COLUMNS].to_numpy())
+    predicted = bundle.predict(judged["onnx"], newest[training.columns(PROBLEM)].to_numpy())
     errors = metrics.loss(newest, predicted)
     assert periods[max(periods)]["error"] == pytest.approx(errors.mean(), abs=1e-4)
     assert all(part["rows"] >= 60 for part in slices)
@@ -197,7 +200,7 @@ def test_slices_are_of_all_rows_that_the_judged_models_had_not_seen(parts: train
 def test_a_decision_is_made_on_validation_and_only_where_it_has_costs(
     parts: training.Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    winner = training.search(SIMPLEST, parts.train, parts.validation, seed=1)
+    winner = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
     costs = {"contact_cost": 1.0, "missed_cost": 2.0}
 
     def decide(frame: pd.DataFrame, predicted: candidates.Array, given: object) -> object:
@@ -206,16 +209,18 @@ def test_a_decision_is_made_on_validation_and_only_where_it_has_costs(
         return "from here on"
 
     monkeypatch.setattr(metrics, "decide", decide, raising=False)
-    assert training.judge(winner, parts, 1, 60, costs)["decision"] == "from here on"
-    assert "decision" not in training.judge(winner, parts, 1, 60)
+    assert training.judge(PROBLEM, winner, parts, 1, 60, costs)["decision"] == "from here on"
+    assert "decision" not in training.judge(PROBLEM, winner, parts, 1, 60)
     monkeypatch.delattr(metrics, "decide")
     with pytest.raises(UserError, match=r"a table \[decision\], but metrics\.py has no"):
-        training.judge(winner, parts, 1, 60, costs)
+        training.judge(PROBLEM, winner, parts, 1, 60, costs)
 
 
 def test_a_judged_model_says_how_far_it_has_seen(parts: training.Split) -> None:
-    winner = training.search(SIMPLEST, parts.train, parts.validation, seed=1)
-    assert training.judge(winner, parts, 1, 60)["until"] == str(parts.past["date"].max().date())
+    winner = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
+    assert training.judge(PROBLEM, winner, parts, 1, 60)["until"] == str(
+        parts.past["date"].max().date()
+    )
 
 
 def test_predictions_that_are_not_finite_fail_the_candidate(
@@ -223,4 +228,4 @@ def test_predictions_that_are_not_finite_fail_the_candidate(
 ) -> None:
     monkeypatch.setattr(candidates, "predict", lambda *_: np.full(len(parts.validation), np.nan))
     with pytest.raises(ValueError, match="not finite"):
-        training.search(SIMPLEST, parts.train, parts.validation, seed=1)
+        training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)

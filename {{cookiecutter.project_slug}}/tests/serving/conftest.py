@@ -9,6 +9,7 @@ from smallboat.training import training
 from smallboat.validation import preparation
 
 from {{ cookiecutter.project_slug }} import candidates
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
 
 
 @pytest.fixture(scope="session")
@@ -16,14 +17,14 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     """The files of a release: the simplest candidate on the sample."""
     settings = small.settings()
     root = str(tmp_path_factory.mktemp("store"))
-    snapshot = store.make_snapshot(root, settings.data.model_dump())
-    frame, lookup, _ = preparation.engineer(root, snapshot)
+    snapshot = store.make_snapshot(PROBLEM, root, settings.data.model_dump())
+    frame, lookup, _ = preparation.engineer(PROBLEM, root, snapshot)
     parts = training.split(frame, settings.training.model_dump())
     name = min(candidates.CANDIDATES, key=lambda candidate: candidate.complexity).name
-    winner = training.search(name, parts.train, parts.validation, seed=1)
+    winner = training.search(PROBLEM, name, parts.train, parts.validation, seed=1)
     costs = settings.model_dump()["decision"]
-    judged = training.judge(winner, parts, 1, 60, costs)
-    served = training.refit(winner, frame, 1)
+    judged = training.judge(PROBLEM, winner, parts, 1, 60, costs)
+    served = training.refit(PROBLEM, winner, frame, 1)
     facts = {
         "run": "1",
         "created": store.now(),

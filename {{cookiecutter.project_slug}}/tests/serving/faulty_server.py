@@ -10,9 +10,6 @@ import sys
 import time
 from pathlib import Path
 
-REAL = Path(os.environ["REAL_SERVER"])
-sys.path.insert(0, str(REAL.parent))
-
 
 def wrong(prediction):
     """The same with other numbers."""
@@ -22,13 +19,12 @@ def wrong(prediction):
     }
 
 
-def broken():
+def broken(package):
     """The server's application, with the fault; only who serves imports it."""
     from flask import request
+    from smallboat.serving.model.server import create
 
-    from server import create
-
-    app, folder = create(), Path(os.environ["MODEL_FOLDER"])
+    app, folder = create(package), Path(os.environ["MODEL_FOLDER"])
 
     @app.after_request
     def fail(response):
@@ -53,9 +49,9 @@ def broken():
 
 
 if __name__ == "__main__":
-    _, _, _, folder, _, port = sys.argv
+    _, _, package, _, _, folder, _, port = sys.argv
     os.environ["MODEL_FOLDER"] = os.path.abspath(folder)
     here = Path(__file__).resolve()
     words = ["-m", "gunicorn", f"--bind=127.0.0.1:{port}", f"--chdir={here.parent}"]
     words += ["--worker-class=gthread", "--threads=4", "--no-control-socket"]
-    os.execv(sys.executable, [sys.executable, *words, f"{here.stem}:broken()"])
+    os.execv(sys.executable, [sys.executable, *words, f"{here.stem}:broken({package!r})"])

@@ -14,7 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from smallboat.serving import servers
 from smallboat.store import bundle
+
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
 
 ROOT = Path(__file__).resolve().parents[2]
 JSON = "application/json"
@@ -96,7 +99,8 @@ class Server:
 def running(folder: Path, ready: int = 200) -> Iterator[Server]:
     """The model server on a folder, from when a ping has that status to SIGTERM."""
     log = folder.parent / "server.log"
-    command = [sys.executable, "serving/model/server.py", "serve", "--folder", str(folder)]
+    command = [sys.executable, *servers.MODEL_SERVER, "--problem", PROBLEM.package]
+    command += ["serve", "--folder", str(folder)]
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*command, "--port", "0"], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT

@@ -19,6 +19,7 @@ import numpy as np
 import onnx
 import pytest
 import requests
+import smallboat
 from bundles import BETTER, BREAKS, PLAIN, WRONG, Runs
 from onnx import helper
 from smallboat.release.targets import local
@@ -47,7 +48,7 @@ class Project:
         return subprocess.Popen(
             [sys.executable, *command],
             cwd=self.folder,
-            env=os.environ | {"REAL_SERVER": str(ROOT / "serving" / "model" / "server.py")},
+            env=os.environ | {"PYTHONPATH": str(self.folder / "faulty")},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -70,7 +71,7 @@ class Project:
 
     @property
     def endpoint(self) -> local.Endpoint:
-        return local.Endpoint(self.folder / "endpoint")
+        return local.Endpoint(PROBLEM, self.folder / "endpoint")
 
     def served(self) -> tuple[str, str]:
         """The runs of the model and of the features that are served."""
@@ -115,13 +116,15 @@ def project(first: Path, sample: Runs, tmp_path: Path) -> Iterator[Project]:
 @pytest.fixture
 def faulty(project: Project) -> Project:
     """The same with the server that can be told to fail."""
-    (project.folder / "serving").unlink()
-    (project.folder / "serving" / "model").mkdir(parents=True)
-    shutil.copy(FAULTY, project.folder / "serving" / "model" / "faulty.py")
-    (project.folder / "serving" / "model" / "server.py").symlink_to("faulty.py")
-    settings = Path("serving", "model", "gunicorn_settings.py")
-    (project.folder / settings).symlink_to(ROOT / settings)
-    (project.folder / "serving" / "api").symlink_to(ROOT / "serving" / "api")
+    library = Path(smallboat.__file__).parent
+    place = project.folder / "faulty" / "smallboat"
+    for room in (Path(), Path("serving"), Path("serving", "model")):
+        (place / room).unlink(missing_ok=True)
+        (place / room).mkdir(parents=True)
+        for path in (library / room).iterdir():
+            (place / room / path.name).symlink_to(path)
+    (place / "serving" / "model" / "__main__.py").unlink()
+    (place / "serving" / "model" / "__main__.py").symlink_to(FAULTY)
     return project
 
 
@@ -241,8 +244,9 @@ def test_a_running_server_goes_back_as_well_and_answers_all_the_time(faulty: Pro
 
 DYING = """
 import os, signal
-from {{ cookiecutter.project_slug }}.__main__ import main
+from smallboat.cli import main
 from smallboat.release.targets import local
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
 
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -256,7 +260,7 @@ write = local.Endpoint._write
 local.Endpoint._write = writing
 if {point!r}[1] == "method":
     setattr(local.Endpoint, {point!r}[0], die)
-main(["deploy"])
+main(PROBLEM, ["deploy"])
 """
 
 

@@ -354,7 +354,8 @@ def test_without_a_release_it_waits_for_the_first(files: Files, tmp_path: Path) 
 
 
 def test_a_port_in_use_is_said_in_a_sentence(server: Server, tmp_path: Path) -> None:
-    words = ["serving/model/server.py", "serve", "--folder", str(tmp_path)]
+    words = ["-m", "smallboat.serving.model", "--problem", "{{ cookiecutter.project_slug }}"]
+    words += ["serve", "--folder", str(tmp_path)]
     done = subprocess.run(
         [sys.executable, *words, "--port", str(server.port)],
         cwd=ROOT, capture_output=True, text=True, timeout=20,
@@ -388,7 +389,10 @@ def test_sigterm_ends_it_after_the_requests_at_hand(
 
 
 def test_it_needs_no_library_of_training() -> None:
-    code = "import sys; sys.path.insert(0, 'serving/model'); import server; print(*sys.modules)"
+    code = (
+        "import sys; from smallboat.serving.model import server; "
+        "from {{ cookiecutter.project_slug }}.problem import PROBLEM; PROBLEM.service; print(*sys.modules)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )

@@ -17,8 +17,10 @@ from runner import Job, Runner
 from smallboat.aws import image
 from smallboat.config import config
 
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
+
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGE = config.__name__.partition(".")[0]
+PACKAGE = PROBLEM.package
 ACCOUNT = "123456789012"  # moto's
 MANIFEST = {
     "schemaVersion": 2,
@@ -123,7 +125,7 @@ class Hub:
     def settings(self, environment: str) -> config.Settings:
         """An environment's configuration."""
         with chdir(self.origin):
-            return config.load(environment)
+            return config.load(PROBLEM, environment)
 
     def run(self, name: str, event: str, payload: Any = None, **github: str) -> dict[str, Job]:
         """Carry out a workflow for an event."""

@@ -11,6 +11,8 @@ from smallboat.errors import UserError
 from smallboat.store import store
 from smallboat.workflows import pulls
 
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
+
 PULL = "refs/pull/1/merge"
 
 
@@ -38,12 +40,12 @@ def keep(checkout: Path, run: str, model: str, error: float, **changed: Any) -> 
         "snapshot": "5a5a",
     } | changed
     files = {"evaluation.json": store.to_json(evaluation)}
-    store.write_run(str(checkout / config.load("local").store.root), run, files)
+    store.write_run(str(checkout / config.load(PROBLEM, "local").store.root), run, files)
 
 
 def compare(environment: str = "local", other: str = "main") -> int:
     """`make compare`."""
-    return pulls.compare(argparse.Namespace(env=environment, other=other))
+    return pulls.compare(PROBLEM, argparse.Namespace(env=environment, other=other))
 
 
 def on_github(monkeypatch: pytest.MonkeyPatch, github: GitHub, token: str) -> None:

@@ -10,6 +10,8 @@ import yaml
 from runner import PLAYED
 from smallboat.config import config
 
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
+
 FILES = sorted([*Path(".github/workflows").glob("*.yml"), *Path(".github/actions").glob("*/*.yml")])
 FUNCTIONS = {"success": lambda: True, "failure": lambda: False, "always": lambda: True}
 KNOWN = {"needs": {"plan": {"outputs": {"prod": "arn", "dev": ""}}}, "inputs": {"to": "prod"}}
@@ -36,7 +38,7 @@ def test_commands_are_make_targets_and_hold_no_expression(file: Path) -> None:
 
 @pytest.mark.parametrize("file", FILES, ids=str)
 def test_no_account_and_no_region_stand_there(file: Path) -> None:
-    settings = config.load("staging")
+    settings = config.load(PROBLEM, "staging")
     assert settings.aws is not None
     for value in (settings.aws.account, settings.project.aws_region):
         assert value not in file.read_text()

@@ -87,7 +87,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
                    {"inputs": {"rollback": "prod"}})  # fmt: skip
         story.tell("promoted", "retrain", "workflow_dispatch",
                    {"inputs": {"promote_only": True, "source": "configured"}})  # fmt: skip
-        hub.append("serving/model/server.py", "\n# another image\n")
+        hub.append("vendor/smallboat/smallboat/serving/model/server.py", "\n# another image\n")
         hub.commit("another image")
         for environment in ("staging", "prod"):
             hub.push_image(environment)

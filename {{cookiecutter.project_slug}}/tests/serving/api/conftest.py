@@ -1,19 +1,15 @@
 """The API in front of a stub of the model server."""
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "serving" / "api"))
-
 from flask.testing import FlaskClient
 from model_stub import Model, serving
+from smallboat.serving.api.app import create
+from smallboat.serving.api.settings import read
 
-from app import create
-from settings import read
-
+PAGE = Path(__file__).resolve().parents[3] / "serving" / "api" / "static"
 LAMBDA_SETS = {
     "AWS_DEFAULT_REGION": "eu-west-1",
     "AWS_ACCESS_KEY_ID": "testing",
@@ -41,7 +37,7 @@ def make(model: Model) -> Callable[..., FlaskClient]:
 
     def client(**variables: str) -> FlaskClient:
         known = {"ENDPOINT_NAME": "endpoint", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model.url}
-        return create(read(known | variables)).test_client()
+        return create(PAGE, read(known | variables)).test_client()
 
     return client
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from model_stub import EXAMPLE, SCHEMA, Model
-
-from settings import read
+from smallboat.serving import serving
+from smallboat.serving.api.settings import read
 
 Json = dict[str, Any]
 Make = Callable[..., FlaskClient]
@@ -180,7 +180,7 @@ def test_a_request_for_a_switched_model_is_held_against_its_own_schema(
     api.post("/predict", json=EXAMPLE)
     weather = {**SCHEMA["properties"], "weather": {"type": "string"}}
     model.release, model.schema = "bbbb-1111", {**SCHEMA, "properties": weather}
-    monkeypatch.setattr("incoming.FRESH", 0.0)
+    monkeypatch.setattr("smallboat.serving.api.incoming.FRESH", 0.0)
     assert api.post("/predict", json=changed(weather="wet")).status_code == 200
 
 
@@ -201,11 +201,11 @@ def test_a_model_that_is_away_is_503_and_comes_back(make: Make, model: Model) ->
 
 
 def test_a_port_where_nobody_listens_is_503() -> None:
-    from app import create
+    from smallboat.serving.api.app import create
 
     url = "http://127.0.0.1:9"
     away = {"ENDPOINT_NAME": "endpoint", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": url}
-    refused(create(read(away)).test_client().post("/predict", json=EXAMPLE), 503)
+    refused(create(serving.PAGE, read(away)).test_client().post("/predict", json=EXAMPLE), 503)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_whatever_the_model_does_the_answer_has_the_one_shape(
 def test_an_error_behind_the_answer_is_503(
     api: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("incoming.drain", lambda *_: 1 / 0)
+    monkeypatch.setattr("smallboat.serving.api.incoming.drain", lambda *_: 1 / 0)
     api.application.testing = False
     told = api.get("/nothing")
     assert (told.status_code, told.json["error"]["code"]) == (503, "unavailable")  # type: ignore[index]

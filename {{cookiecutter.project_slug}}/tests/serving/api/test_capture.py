@@ -12,14 +12,11 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from model_stub import EXAMPLE, Model
-
-import app
-from capture import ASIDE, WAITING, Capture, File, capture
-from settings import Settings
+from smallboat.serving.api.capture import ASIDE, WAITING, Capture, File, capture
+from smallboat.serving.api.settings import Settings
 
 Json = dict[str, Any]
 Make = Callable[..., FlaskClient]
-API = Path(app.__file__).parent
 
 
 def wait_for(condition: Any) -> None:
@@ -106,7 +103,7 @@ def together(path: Path) -> list[Json]:
 def test_full_files_are_put_aside_and_only_the_oldest_is_dropped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("capture.LARGEST", 100)
+    monkeypatch.setattr("smallboat.serving.api.capture.LARGEST", 100)
     path = tmp_path / "capture.jsonl"
     kept = Capture(File(str(path)), 1.0, frozenset(), at_once=True)
     for number in range(1000):
@@ -133,7 +130,7 @@ for number in range(500):
 sys.exit(kept.lost)
 """
     started = [
-        subprocess.Popen([sys.executable, "-c", code, name], cwd=API, stdin=subprocess.PIPE)
+        subprocess.Popen([sys.executable, "-c", code, name], stdin=subprocess.PIPE)
         for name in "1234"
     ]
     for process in started:
@@ -151,8 +148,8 @@ sys.exit(kept.lost)
 def test_a_full_file_that_can_not_be_put_aside_grows_no_more_and_does_not_matter(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("capture.LARGEST", 1)
-    monkeypatch.setattr("capture.ASIDE", 1)
+    monkeypatch.setattr("smallboat.serving.api.capture.LARGEST", 1)
+    monkeypatch.setattr("smallboat.serving.api.capture.ASIDE", 1)
     path = tmp_path / "capture.jsonl"
     (tmp_path / "capture.jsonl.1").mkdir()
     path.write_text("{}\n")
@@ -165,7 +162,7 @@ def test_a_full_file_that_can_not_be_put_aside_grows_no_more_and_does_not_matter
 def test_what_is_no_file_of_its_own_is_not_put_aside(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("capture.LARGEST", 1)
+    monkeypatch.setattr("smallboat.serving.api.capture.LARGEST", 1)
     link = tmp_path / "stderr"
     link.symlink_to(tmp_path / "log")
     sink = File(str(link))
@@ -193,21 +190,22 @@ def test_a_sink_that_hangs_slows_nothing_and_fills_no_memory() -> None:
 def test_what_waits_is_written_when_the_process_ends(tmp_path: Path) -> None:
     path = tmp_path / "capture.jsonl"
     code = f"""
-from capture import Capture, File
+from smallboat.serving.api.capture import Capture, File
 kept = Capture(File({str(path)!r}), 1.0, frozenset(), at_once=False)
 for number in range(500):
     kept.put(dict(number=number))
 """
-    subprocess.run([sys.executable, "-c", code], cwd=API, check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
     assert [line["number"] for line in lines(path)] == list(range(500))
 
 
 def test_a_closed_pipe_does_not_matter(model: Model) -> None:
     code = f"""
 import sys
-from app import create
-from settings import read
-api = create(read(dict(
+from smallboat.serving import serving
+from smallboat.serving.api.app import create
+from smallboat.serving.api.settings import read
+api = create(serving.PAGE, read(dict(
     ENDPOINT_NAME="endpoint", CAPTURE="stdout", AWS_LAMBDA_FUNCTION_NAME="f",
     AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME={model.url!r},
 ))).test_client()
@@ -216,7 +214,7 @@ print([api.post("/predict", json={EXAMPLE!r}).status_code for _ in range(3)], fi
 """
     words = [sys.executable, "-c", code]
     pipe = subprocess.PIPE
-    with subprocess.Popen(words, cwd=API, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe) as process:
         assert process.stdout is not None
         process.stdout.close()
         _, errors = process.communicate(b"\n", timeout=30)

@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from model_stub import EXAMPLE, Model
-
-import app
-from tests.aws.emulator.runtime import run
+from smallboat.emulator.runtime import run
 
 Json = dict[str, Any]
-API = Path(app.__file__).parent
+API = Path(__file__).resolve().parents[3] / "serving" / "api"
 HOST = "abc.execute-api.eu-west-1.amazonaws.com"
 
 

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import smallboat.serving
 from model_stub import EXAMPLE, Model
+from smallboat.serving import serving
 
-import app
-
-HERE = Path(app.__file__).parent
+SERVING = Path(smallboat.serving.__file__).parent
 JSON = {"Content-Type": "application/json"}
 BODY = json.dumps(EXAMPLE).encode()
 MEGABYTES = b" " * 6 * 2**20
@@ -34,8 +34,9 @@ def port(model: Model, log: Path) -> Iterator[int]:
     with socket.socket() as listener, log.open("w") as output:
         listener.bind(("127.0.0.1", 0))
         listener.set_inheritable(True)
-        words = [sys.executable, "-m", "gunicorn", "--pythonpath", str(HERE)]
-        words += ["--config", str(HERE.parent / "model" / "gunicorn_settings.py"), "app:create()"]
+        words = [sys.executable, "-m", "gunicorn"]
+        words += ["--config", str(SERVING / "model" / "gunicorn_settings.py")]
+        words += [f"smallboat.serving.api.app:create({serving.PAGE!r})"]
         variables = {"ENDPOINT_NAME": "endpoint", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model.url}
         bound = ["--bind", f"fd://{listener.fileno()}"]
         process = subprocess.Popen(

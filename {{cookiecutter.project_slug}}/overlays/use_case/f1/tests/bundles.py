@@ -13,6 +13,7 @@ from smallboat.store import bundle, store
 from smallboat.training import training
 
 from {{ cookiecutter.project_slug }} import data, features, metrics
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
 
 PLAIN = {"grid": 1.0}
 """Everybody finishes where they start."""
@@ -54,8 +55,8 @@ class Runs:
         """
         judged = linear(tuple(weights.items()))
         onnx = onnx or judged
-        signature = training.signature({"candidate": "linear", "settings": {}}, self.frame)
-        rows = self.frame[training.COLUMNS].to_numpy(dtype=np.float32)
+        signature = training.signature(PROBLEM, {"candidate": "linear", "settings": {}}, self.frame)
+        rows = self.frame[training.columns(PROBLEM)].to_numpy(dtype=np.float32)
         number = sum(weights.values())
         scores = {metrics.PRIMARY: number}
         shown = {"validation": scores, "test": scores}
@@ -86,7 +87,7 @@ class Runs:
 
 def empty(root: Path) -> Runs:
     """A store that has the sample's snapshot, and no run yet."""
-    snapshot = store.make_snapshot(str(root), small.settings().data.model_dump())
+    snapshot = store.make_snapshot(PROBLEM, str(root), small.settings().data.model_dump())
     tables = data.read(store.snapshot_folder(str(root), snapshot))
     return Runs(str(root), snapshot, features.build(tables), features.lookup(tables))
 
@@ -95,6 +96,6 @@ def empty(root: Path) -> Runs:
 def linear(weights: tuple[tuple[str, float], ...]) -> bytes:
     """The graph of a weighted sum of features."""
     model = LinearRegression()
-    model.coef_ = np.array([dict(weights).get(name, 0.0) for name in training.COLUMNS])
-    model.intercept_, model.n_features_in_ = 0.0, len(training.COLUMNS)
-    return bundle.to_onnx(model, len(training.COLUMNS))
+    model.coef_ = np.array([dict(weights).get(name, 0.0) for name in training.columns(PROBLEM)])
+    model.intercept_, model.n_features_in_ = 0.0, len(training.columns(PROBLEM))
+    return bundle.to_onnx(model, len(training.columns(PROBLEM)))

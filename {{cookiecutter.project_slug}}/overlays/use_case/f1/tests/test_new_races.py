@@ -9,6 +9,8 @@ from smallboat.config import config
 from smallboat.store import store
 from smallboat.validation import preparation
 
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
+
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
@@ -18,8 +20,10 @@ def source(tmp_path: Path) -> Path:
 
 def snapshot(root: str, folder: Path) -> str:
     """Make a snapshot of a folder, and the newest one."""
-    settings = config.override(config.load("local"), source="files", directory=str(folder))
-    made = store.make_snapshot(root, settings.model_dump())
+    settings = config.override(
+        PROBLEM, config.load(PROBLEM, "local"), source="files", directory=str(folder)
+    )
+    made = store.make_snapshot(PROBLEM, root, settings.model_dump())
     store.make_newest(root, made)
     return made
 
@@ -50,10 +54,10 @@ def test_new_races_are_compared_with_all_of_the_last_snapshot_of_the_same_source
     shutil.rmtree(source)
     later.rename(source)
     second = snapshot(root, source)
-    frame, _, _ = preparation.engineer(root, second)
-    assert preparation.drifted(root, first, frame) is None
+    frame, _, _ = preparation.engineer(PROBLEM, root, second)
+    assert preparation.drifted(PROBLEM, root, first, frame) is None
     assert store.previous(root, second) == first
-    told = preparation.drifted(root, second, frame)
+    told = preparation.drifted(PROBLEM, root, second, frame)
     assert told is not None
     newer = frame[frame["date"] > "2024-12-31"]
     assert told["rows"] == max(len(newer), preparation.ENOUGH)

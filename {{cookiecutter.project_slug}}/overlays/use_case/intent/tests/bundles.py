@@ -13,6 +13,7 @@ from smallboat.store import bundle, store
 from smallboat.training import training
 
 from {{ cookiecutter.project_slug }} import data, features, metrics
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
 
 PLAIN = {"after_views": 0.45, "after_details": -0.45, "removes": -1.5}
 """Who reads on after the first add is about to pay, who looks at products is not."""
@@ -58,8 +59,8 @@ class Runs:
         """
         judged = linear(tuple(weights.items()))
         onnx = onnx or judged
-        signature = training.signature({"candidate": "linear", "settings": {}}, self.frame)
-        rows = self.frame[training.COLUMNS].to_numpy(dtype=np.float32)
+        signature = training.signature(PROBLEM, {"candidate": "linear", "settings": {}}, self.frame)
+        rows = self.frame[training.columns(PROBLEM)].to_numpy(dtype=np.float32)
         predicted = bundle.predict(judged, rows)
         number = metrics.score(self.frame, predicted)[metrics.PRIMARY]
         scores = {metrics.PRIMARY: number}
@@ -93,7 +94,7 @@ class Runs:
 
 def empty(root: Path) -> Runs:
     """A store that has the sample's snapshot, and no run yet."""
-    snapshot = store.make_snapshot(str(root), small.settings().data.model_dump())
+    snapshot = store.make_snapshot(PROBLEM, str(root), small.settings().data.model_dump())
     tables = data.read(store.snapshot_folder(str(root), snapshot))
     return Runs(str(root), snapshot, features.build(tables), features.lookup(tables))
 
@@ -103,6 +104,6 @@ def linear(weights: tuple[tuple[str, float], ...]) -> bytes:
     """The graph of a logistic regression with these weights of raw features."""
     model = LogisticRegression()
     model.classes_ = np.array([0, 1])
-    model.coef_ = np.array([[dict(weights).get(name, 0.0) for name in training.COLUMNS]])
-    model.intercept_, model.n_features_in_ = np.array([INTERCEPT]), len(training.COLUMNS)
-    return bundle.to_onnx(model, len(training.COLUMNS))
+    model.coef_ = np.array([[dict(weights).get(name, 0.0) for name in training.columns(PROBLEM)]])
+    model.intercept_, model.n_features_in_ = np.array([INTERCEPT]), len(training.columns(PROBLEM))
+    return bundle.to_onnx(model, len(training.columns(PROBLEM)))

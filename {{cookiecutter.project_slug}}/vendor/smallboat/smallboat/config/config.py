@@ -92,14 +92,28 @@ class Settings(Section):
 
 def parse(problem: Problem, text: str) -> dict[str, Any]:
     """The configuration as plain values, defaults filled in; UserError names a wrong key."""
-    return _settings(problem, text).model_dump(mode="json")
+    return read(problem, text).model_dump(mode="json")
+
+
+def read(problem: Problem, text: str) -> Settings:
+    """The settings in a configuration's text; UserError names a wrong key."""
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"the configuration is not valid TOML: {error}") from None
+    settings = _checked(_model(problem), values)
+    if settings.aws is None:
+        return settings
+    root = settings.store.root.replace("{bucket}", settings.bucket)
+    steps = {name: _with_secrets(step, settings.stem) for name, step in settings.steps.items()}
+    return settings.model_copy(update={"store": Store(root=root), "steps": steps})
 
 
 def load(problem: Problem, environment: str) -> Settings:
     """The settings of an environment, from `config/<environment>.toml`."""
     path = file(environment)
     try:
-        settings = _settings(problem, path.read_text())
+        settings = read(problem, path.read_text())
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     if settings.aws is not None and settings.aws.environment != environment:
@@ -146,19 +160,6 @@ def file(environment: str) -> Path:
 @cache
 def _model(problem: Problem) -> type[Settings]:
     return create_model("Settings", __base__=Settings, data=(problem.data.Config, ...))
-
-
-def _settings(problem: Problem, text: str) -> Settings:
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"the configuration is not valid TOML: {error}") from None
-    settings = _checked(_model(problem), values)
-    if settings.aws is None:
-        return settings
-    root = settings.store.root.replace("{bucket}", settings.bucket)
-    steps = {name: _with_secrets(step, settings.stem) for name, step in settings.steps.items()}
-    return settings.model_copy(update={"store": Store(root=root), "steps": steps})
 
 
 def _with_secrets(step: StepPolicy, stem: str) -> StepPolicy:

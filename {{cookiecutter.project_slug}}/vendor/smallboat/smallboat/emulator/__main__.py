@@ -61,16 +61,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m smallboat.emulator", description=__doc__)
     parser.add_argument("--port", type=int, default=5000, help="0: a free one")
     parser.add_argument("--folder", type=Path, required=True, help="for processes and their logs")
-    program = parser.add_mutually_exclusive_group(required=True)
-    program.add_argument("--problem", help="the project's package: containers run its model server")
-    program.add_argument("--server", type=Path, help="another program for the containers")
+    parser.add_argument("--problem", required=True, help="the project's package")
+    parser.add_argument("--server", type=Path, help="another model server for the containers")
     parser.add_argument("--told", action="store_true", help="print for people")
     chosen = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     folder = chosen.folder.resolve()
-    words = ["-m", servers.MODEL_SERVER, "--problem", chosen.problem]
-    if chosen.server:
-        words = [str(chosen.server.resolve())]
+    program = [str(chosen.server.resolve())] if chosen.server else servers.MODEL_SERVER
+    words = [*program, "--problem", chosen.problem]
     server = make_server(
         HOST, chosen.port, Response(status=503), threaded=True, request_handler=Handler
     )

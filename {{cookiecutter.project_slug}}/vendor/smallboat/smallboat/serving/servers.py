@@ -23,7 +23,8 @@ Ask = Callable[[dict[str, Any]], dict[str, Any]]
 HOST = "127.0.0.1"
 START_SECONDS = 60.0
 ANSWER_SECONDS = 10.0
-MODEL_SERVER = "smallboat.serving.model"
+MODEL_SERVER = ("-m", "smallboat.serving.model")
+"""The words for Python that start it."""
 ABOVE = "its messages stand above"
 QUIET = {"GUNICORN_CMD_ARGS": "--log-level=warning"}
 
@@ -56,7 +57,7 @@ def model(problem: Problem, folder: Path, output: IO[bytes] | None = None) -> It
     Without `output` its log is kept for the case that it fails.
     """
     port = free_port()
-    words = ["-m", MODEL_SERVER, "--problem", problem.package, "serve"]
+    words = [*MODEL_SERVER, "--problem", problem.package, "serve"]
     words += ["--folder", str(folder.resolve()), "--port", str(port)]
     with started("model server", words, port, "/ping", output=output) as server:
         yield server

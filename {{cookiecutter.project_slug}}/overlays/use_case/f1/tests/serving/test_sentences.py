@@ -1,19 +1,13 @@
 """API and model server tell what is wrong with a request in the same words."""
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import fastjsonschema
 import pytest
+from smallboat.serving.api import incoming
+from smallboat.serving.model import asking
 
 from {{ cookiecutter.project_slug }} import service
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "serving" / "api"))
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "serving" / "model"))
-
-import asking
-import incoming
 
 CAR = {"driver": "a", "constructor": "b", "grid": 1}
 RACE = {"season": 2026, "round": 1, "circuit": "c", "grid": [CAR]}

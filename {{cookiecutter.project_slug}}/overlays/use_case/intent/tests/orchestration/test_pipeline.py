@@ -17,7 +17,7 @@ import sys
 
 sys.path.insert(0, "orchestration")
 import pipeline
-from {{ cookiecutter.project_slug }}.mlops import store
+from smallboat.store import store
 
 pipeline.DELAYS[:] = [0, 0]
 make_snapshot, tries = store.make_snapshot, []

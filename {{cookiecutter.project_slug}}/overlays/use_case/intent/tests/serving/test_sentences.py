@@ -1,19 +1,13 @@
 """API and model server tell what is wrong with a request in the same words."""
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import fastjsonschema
 import pytest
+from smallboat.serving.api import incoming
+from smallboat.serving.model import asking
 
 from {{ cookiecutter.project_slug }} import service
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "serving" / "api"))
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "serving" / "model"))
-
-import asking
-import incoming
 
 EVENT = {"action": "add", "time": 1_555_250_400_000}
 VISIT = {"events": [EVENT]}
