@@ -6,6 +6,7 @@ CODE = hooks tools tests benchmarks
 LIBRARY = {{cookiecutter.project_slug}}/vendor/smallboat
 UV := $(or $(shell command -v uv),$(VENV)/bin/uv)
 export UV_PROJECT_ENVIRONMENT = $(VENV)
+export RUFF_CACHE_DIR = $(CURDIR)/.ruff_cache
 export PATH := $(abspath $(VENV)/bin):$(PATH)
 
 .DEFAULT_GOAL := help

@@ -13,6 +13,8 @@ def lay(answers: dict[str, str]) -> None:
     for question in sorted(folder.name for folder in OVERLAYS.iterdir()):
         shutil.copytree(OVERLAYS / question / answers[question], ".", dirs_exist_ok=True)
     shutil.rmtree(OVERLAYS)
+    for compiled in Path("vendor").rglob("__pycache__"):  # of the template's own tests
+        shutil.rmtree(compiled)
 
 
 if __name__ == "__main__":

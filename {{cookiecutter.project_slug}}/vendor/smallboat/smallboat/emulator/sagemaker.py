@@ -238,9 +238,11 @@ def _check_image(image: str) -> None:
     repository: Any = found and ecr_backends[found["account"]][found["region"]].repositories.get(
         found["repository"]
     )
-    for each in repository.images if found and repository else ():
-        if found["digest"] == each.get_image_digest() or found["tag"] in (each.image_tags or []):
-            return
+    if found and repository:
+        for each in repository.images:
+            tags = each.image_tags or []
+            if found["digest"] == each.get_image_digest() or found["tag"] in tags:
+                return
     raise StartError(f"The image '{image}' does not exist.")
 
 
