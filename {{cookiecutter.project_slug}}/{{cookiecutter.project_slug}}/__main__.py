@@ -6,4 +6,5 @@ from smallboat.cli import main
 
 from .problem import PROBLEM
 
-sys.exit(main(PROBLEM))
+if __name__ == "__main__":
+    sys.exit(main(PROBLEM))

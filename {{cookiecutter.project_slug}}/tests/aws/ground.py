@@ -12,7 +12,6 @@ from typing import Any
 import small
 import templates
 from smallboat.aws import image
-from smallboat.config import config
 
 from {{ cookiecutter.project_slug }}.problem import PROBLEM
 

@@ -49,7 +49,8 @@ def test_the_lock_holds_what_is_required_and_names_no_index() -> None:
 
 def test_the_server_imports_nothing_that_the_image_lacks(tmp_path: Path) -> None:
     code = (
-        "import json, sys; before = set(sys.modules); import {{ cookiecutter.project_slug }}.service, smallboat.serving.model.server; "
+        "import json, sys; before = set(sys.modules); "
+        "import smallboat.serving.model.server, {{ cookiecutter.project_slug }}.service; "
         "print(json.dumps(sorted(set(sys.modules) - before)))"
     )
     folder = copied(tmp_path)

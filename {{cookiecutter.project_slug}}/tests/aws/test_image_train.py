@@ -46,7 +46,8 @@ from smallboat.validation import preparation
 
 frame = preparation.engineer(PROBLEM, *sys.argv[1:])[0]
 for each in candidates.CANDIDATES:
-    made = training.refit(PROBLEM, {"candidate": each.name, "settings": each.grid[0]}, frame, seed=1)
+    winner = {"candidate": each.name, "settings": each.grid[0]}
+    made = training.refit(PROBLEM, winner, frame, seed=1)
     print(each.name, bundle.model_hash(made["onnx"], made["signature"]))
 """
 INSTALLED = """

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from smallboat.errors import UserError
-from smallboat.store import runs
+from smallboat.release import listing
 from smallboat.training import reproduction
 
 from {{ cookiecutter.project_slug }}.metrics import PRIMARY

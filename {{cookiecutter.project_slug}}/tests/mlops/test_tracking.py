@@ -14,12 +14,13 @@ from typing import Any
 
 import pytest
 from comet_server import Comet, serving
+from smallboat.cli import main
 from smallboat.config.config import Settings, Store
 from smallboat.errors import UserError
 from smallboat.store import store
 from smallboat.tracking import comet, tracking
 
-from {{ cookiecutter.project_slug }} import __main__
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
 
 KEY = "Zk3pQ9vXtW7nB2sL"
 RUN = "1795000000000000"
@@ -391,7 +392,7 @@ def in_a_process(code: str) -> str:
 def test_switched_off_comet_is_not_even_imported() -> None:
     printed = in_a_process(
         "import sys;"
-        "from {{ cookiecutter.project_slug }} import __main__;"
+        "from smallboat import cli;"
         "from smallboat.tracking import tracking;"
         "tracking.track({'tracking': {'comet': False}}, '1');"
         "print('comet_ml' in sys.modules)"
@@ -418,10 +419,10 @@ def test_the_command_ends_with_2_if_it_could_not_send(
 ) -> None:
     here = settings.model_copy(update={"store": Store(root="store")})
     monkeypatch.setattr("smallboat.config.config.load", lambda *_: here)
-    assert __main__.main(["tracking-upload"]) == 0
+    assert main(PROBLEM, ["tracking-upload"]) == 0
     Path("store", "tracking").mkdir(parents=True)
     Path("store", "tracking", "1-ridge.zip").touch()
-    assert __main__.main(["tracking-upload"]) == 2
+    assert main(PROBLEM, ["tracking-upload"]) == 2
     out, err = capsys.readouterr()
     assert out == "tracking: nothing to send, no archive waits in store/tracking\n"
     assert err == "error: there is no COMET_API_KEY, so 1 experiments wait in store/tracking\n"

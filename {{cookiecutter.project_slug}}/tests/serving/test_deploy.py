@@ -27,6 +27,7 @@ from smallboat.serving import servers, serving
 from smallboat.store import store
 
 from {{ cookiecutter.project_slug }} import service
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
 
 ROOT = Path.cwd()
 FAULTY = Path(__file__).with_name("faulty_server.py")

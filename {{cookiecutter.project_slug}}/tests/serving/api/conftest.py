@@ -1,15 +1,14 @@
 """The API in front of a stub of the model server."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 from model_stub import Model, serving
 from smallboat.serving.api.app import create
 from smallboat.serving.api.settings import read
+from smallboat.serving.serving import PAGE
 
-PAGE = Path(__file__).resolve().parents[3] / "serving" / "api" / "static"
 LAMBDA_SETS = {
     "AWS_DEFAULT_REGION": "eu-west-1",
     "AWS_ACCESS_KEY_ID": "testing",

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from model_stub import EXAMPLE, SCHEMA, Model
-from smallboat.serving import serving
 from smallboat.serving.api.settings import read
+from smallboat.serving.serving import PAGE
 
 Json = dict[str, Any]
 Make = Callable[..., FlaskClient]
@@ -205,7 +205,7 @@ def test_a_port_where_nobody_listens_is_503() -> None:
 
     url = "http://127.0.0.1:9"
     away = {"ENDPOINT_NAME": "endpoint", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": url}
-    refused(create(serving.PAGE, read(away)).test_client().post("/predict", json=EXAMPLE), 503)
+    refused(create(PAGE, read(away)).test_client().post("/predict", json=EXAMPLE), 503)
 
 
 @pytest.mark.parametrize(

@@ -202,10 +202,10 @@ for number in range(500):
 def test_a_closed_pipe_does_not_matter(model: Model) -> None:
     code = f"""
 import sys
-from smallboat.serving import serving
+from smallboat.serving.serving import PAGE
 from smallboat.serving.api.app import create
 from smallboat.serving.api.settings import read
-api = create(serving.PAGE, read(dict(
+api = create(PAGE, read(dict(
     ENDPOINT_NAME="endpoint", CAPTURE="stdout", AWS_LAMBDA_FUNCTION_NAME="f",
     AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME={model.url!r},
 ))).test_client()

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import smallboat.serving
 from model_stub import EXAMPLE, Model
-from smallboat.serving import serving
+from smallboat.serving.serving import PAGE
 
 SERVING = Path(smallboat.serving.__file__).parent
 JSON = {"Content-Type": "application/json"}
@@ -36,7 +36,7 @@ def port(model: Model, log: Path) -> Iterator[int]:
         listener.set_inheritable(True)
         words = [sys.executable, "-m", "gunicorn"]
         words += ["--config", str(SERVING / "model" / "gunicorn_settings.py")]
-        words += [f"smallboat.serving.api.app:create({serving.PAGE!r})"]
+        words += [f"smallboat.serving.api.app:create({PAGE!r})"]
         variables = {"ENDPOINT_NAME": "endpoint", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model.url}
         bound = ["--bind", f"fd://{listener.fileno()}"]
         process = subprocess.Popen(

@@ -14,9 +14,9 @@ from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
-from smallboat.serving import serving
 from smallboat.serving.api.app import create
 from smallboat.serving.api.settings import read
+from smallboat.serving.serving import PAGE
 from werkzeug.exceptions import NotFound
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.serving import make_server
@@ -137,7 +137,7 @@ def browser() -> Iterator[webdriver.Chrome]:
 def served(model: Model) -> Iterator[str]:
     """The API at /prod of a host, as behind API Gateway."""
     variables = {"ENDPOINT_NAME": "shop", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model.url}
-    app = create(serving.PAGE, read(variables | {"API_KEY": KEY}))
+    app = create(PAGE, read(variables | {"API_KEY": KEY}))
     server = make_server(
         "127.0.0.1", 0, DispatcherMiddleware(NotFound(), {"/prod": app}), threaded=True
     )
