@@ -111,11 +111,11 @@ def once() -> Iterator[None]:
     found: dict[bytes, Any] = {}
     difference = evaluation.difference
 
-    def known(frame: pd.DataFrame, *answers: np.ndarray, coverage: float) -> Any:
+    def known(_: Any, frame: pd.DataFrame, *answers: np.ndarray, coverage: float) -> Any:
         asked = (frame["target"].to_numpy(), *answers, np.array(coverage))
         key = b"".join(each.tobytes() for each in asked)
         if key not in found:
-            found[key] = difference(frame, *answers, coverage=coverage)
+            found[key] = difference(PROBLEM, frame, *answers, coverage=coverage)
         return found[key]
 
     with pytest.MonkeyPatch.context() as patch:

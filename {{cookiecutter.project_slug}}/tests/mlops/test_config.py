@@ -129,7 +129,7 @@ def test_an_environment_is_called_as_its_file(
 
 def test_environments_judge_alike() -> None:
     """A run that moves on from one to the next was held to the same."""
-    local, staging, prod = map(config.load, ("local", "staging", "prod"))
+    local, staging, prod = (config.load(PROBLEM, each) for each in ("local", "staging", "prod"))
     for section in ("data", "training", "decision", "gates", "release"):
         ours = getattr(local, section)
         assert ours == getattr(staging, section) == getattr(prod, section)

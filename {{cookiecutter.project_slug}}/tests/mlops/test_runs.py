@@ -127,7 +127,7 @@ def test_what_is_not_a_run_is_left_alone(folder: Path, capsys: pytest.CaptureFix
     assert one.startswith("1 ") and left_out.startswith("left out: a, b, c, d: evaluation.json ")
     for command in (listing.card, reproduction.reproduce):
         with pytest.raises(UserError, match=r"evaluation\.json of run a can't be read"):
-            command(options("a"))
+            command(PROBLEM, options("a"))
 
 
 def test_a_broken_endpoint_is_told_below_the_runs(
@@ -148,14 +148,14 @@ def test_without_a_run_it_is_said_how_to_make_one(
     assert capsys.readouterr().out == "no runs yet: `make train` makes one\n"
     for command in (listing.card, reproduction.reproduce):
         with pytest.raises(UserError, match="no runs yet: `make train` makes one"):
-            command(options())
+            command(PROBLEM, options())
 
 
 @pytest.mark.parametrize("command", [listing.card, reproduction.reproduce])
 def test_an_unknown_run_is_told_with_the_nearest(folder: Path, command: Any) -> None:
     keep(folder, "1795222852862741")
     with pytest.raises(UserError, match="no run '1795222852': did you mean '1795222852862741'"):
-        command(options("1795222852"))
+        command(PROBLEM, options("1795222852"))
 
 
 @pytest.mark.parametrize("opens", [True, False])

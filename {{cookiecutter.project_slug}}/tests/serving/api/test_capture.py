@@ -121,7 +121,8 @@ def test_full_files_are_put_aside_and_only_the_oldest_is_dropped(
 def test_processes_that_put_a_file_aside_together_lose_nothing(tmp_path: Path) -> None:
     path = tmp_path / "capture.jsonl"
     code = f"""
-import sys, capture
+import sys
+from smallboat.serving.api import capture
 capture.LARGEST, capture.ASIDE = 1000, 200
 kept = capture.Capture(capture.File({str(path)!r}), 1.0, frozenset(), at_once=True)
 sys.stdin.readline()

@@ -128,12 +128,12 @@ def create(own: str | Path, settings: configuration.Settings | None = None) -> F
         response.headers["Content-Security-Policy"] = policy
         return response
 
-    @app.get("/static/<path:name>")
-    def static(name: str) -> Response:
+    @app.get("/static/<path:filename>")
+    def static(filename: str) -> Response:
         try:
-            return send_from_directory(FRAME, name)
+            return send_from_directory(FRAME, filename)
         except NotFound:
-            return send_from_directory(own, name)
+            return send_from_directory(own, filename)
 
     @app.errorhandler(ApiError)
     def refuse(error: ApiError) -> tuple[Json, int]:
