@@ -19,7 +19,7 @@ SUPPORTED = [
 ]
 LEFTOVER = re.compile(r"cookiecutter|\{%")
 SLUGS = {"f1": "f1_predictor", "intent": "purchase_intent", None: "workbench_project"}
-OWN = re.compile(r"mlops/card\.html$|^warehouse/")
+OWN = re.compile(r"reports/card\.html$|^warehouse/")
 """Templates of the project's own: of the report, and the warehouse's SQL."""
 
 
@@ -35,7 +35,7 @@ def test_a_bake_is_clean(answers: dict[str, str], tmp_path: Path) -> None:
     found = texts(project)
     assert project.path.name == slug
     ours = {name: text for name, text in found.items() if not OWN.search(name)}
-    assert "{%" in found[f"{slug}/mlops/card.html"]
+    assert "{%" in found["vendor/smallboat/smallboat/reports/card.html"]
     assert not [name for name, text in ours.items() if LEFTOVER.search(name + text)]
     assert not [name for name in found if name.startswith("overlays")]
     others = set(SLUGS.values()) - {slug}
@@ -80,5 +80,5 @@ def test_a_bake_has_these_rooms(f1: Project) -> None:
     made_by_use = {"uv.lock", "store", "endpoint"}
     assert rooms - made_by_use == {
         "LICENSE", "Makefile", "README.md", "config", "data", "docs", "f1_predictor", "flows",
-        "infra", "pyproject.toml", "serving", "tests",
+        "infra", "pyproject.toml", "serving", "tests", "vendor",
     }  # fmt: skip

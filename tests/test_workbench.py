@@ -8,6 +8,7 @@ import pytest
 import workbench
 
 SLUG = "{{cookiecutter.project_slug}}"
+LIBRARY = "vendor/smallboat/smallboat"
 
 
 @pytest.fixture
@@ -29,7 +30,8 @@ def test_an_untouched_workbench_saves_nothing(bench: Path) -> None:
 def test_an_edit_goes_back_to_the_file_that_it_came_from(bench: Path) -> None:
     for name, place, text, template in [
         ("Makefile", "Makefile", "workbench_project", "{{ cookiecutter.project_slug }}"),
-        ("workbench_project/errors.py", f"{SLUG}/errors.py", "plain", "plain"),
+        ("workbench_project/problem.py", f"{SLUG}/problem.py", "plain", "plain"),
+        (f"{LIBRARY}/errors.py", f"{LIBRARY}/errors.py", "{{ x }}", "{{ x }}"),
         ("workbench_project/data.py", f"overlays/use_case/f1/{SLUG}/data.py", "{{ x }}", "{{ x }}"),
     ]:
         with (bench / name).open("a") as file:

@@ -26,8 +26,9 @@ from {{ cookiecutter.project_slug }}.problem import PROBLEM
 
 Json = dict[str, Any]
 NEVER = {*LAMBDA_HAS, "six.py", "pip", "setuptools", "tests", "__pycache__", "node_modules", "bin"}
-NEEDED = {"handler.py", "app.py", "settings.py", "static/index.html", "serverless_wsgi.pyc",
-          "werkzeug/__init__.pyc", "flask/__init__.pyc", "fastjsonschema/__init__.pyc"}  # fmt: skip
+API = "smallboat/serving/api"
+NEEDED = {"handler.py", f"{API}/app.py", f"{API}/settings.py", f"{API}/static/index.html",
+          "static/use_case.js", "smallboat/__init__.py", "serverless_wsgi.pyc", "werkzeug/__init__.pyc", "flask/__init__.pyc", "fastjsonschema/__init__.pyc"}  # fmt: skip
 GUARD = Path(__file__).parent / "guard" / "loopback.cjs"
 RECIPE = lambda_zip.CODE / "serverless.yml"
 
@@ -85,6 +86,10 @@ def uploads(place: Place) -> int:
 
 def test_the_zip_has_what_it_needs_and_nothing_that_lambda_has(files: lambda_zip.Contents) -> None:
     assert set(files) >= NEEDED
+    assert not {name for name in files if name.startswith("smallboat/") and API not in name} - {
+        "smallboat/__init__.py",
+        "smallboat/serving/__init__.py",
+    }
     parts = {part for name in files for part in name.split("/")}
     assert not parts & NEVER
     assert not {name for name in files if name.endswith((".json", ".yml"))}
@@ -99,12 +104,12 @@ def test_the_zip_is_the_same_wherever_it_is_made(
     assert lambda_zip.digest(again) == lambda_zip.digest(files)
     backwards = dict(reversed(again.items()))
     assert lambda_zip.pack(backwards) == lambda_zip.pack(files)
-    assert lambda_zip.digest({**again, "app.py": b""}) != lambda_zip.digest(files)
+    assert lambda_zip.digest({**again, f"{API}/app.py": b""}) != lambda_zip.digest(files)
 
 
 def test_a_file_that_changed_has_another_time(files: lambda_zip.Contents) -> None:
     """Browsers keep a file of one size and time."""
-    name = "static/page.js"
+    name = f"{API}/static/page.js"
     turned = {**files, name: files[name][::-1]}
     packed = [zipfile.ZipFile(io.BytesIO(lambda_zip.pack(each))) for each in (files, turned)]
     assert packed[0].getinfo(name).file_size == packed[1].getinfo(name).file_size
@@ -143,6 +148,7 @@ def test_the_zip_answers_under_awss_runtime_client(
         rest("GET", "/health"),
         rest("GET", "/"),
         rest("GET", "/static/page.js"),
+        rest("GET", "/static/use_case.js"),
         rest("GET", "/nothing"),
     ]
     with serving() as model:
@@ -150,7 +156,7 @@ def test_the_zip_answers_under_awss_runtime_client(
         whole = [each.get("statusCode", each) for each in answers]
         (code / "werkzeug").rename(code / "somewhere")
         (broken,), _ = run(code, "handler.handler", events[:1], own, **variables(model))
-    assert whole == [200, 200, 200, 200, 200, 404], printed
+    assert whole == [200, 200, 200, 200, 200, 200, 404], printed
     assert answers[0]["body"] == answers[1]["body"]
     assert "No module named 'werkzeug'" in broken["errorMessage"]
 
