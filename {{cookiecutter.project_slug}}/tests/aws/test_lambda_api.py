@@ -28,7 +28,8 @@ Json = dict[str, Any]
 NEVER = {*LAMBDA_HAS, "six.py", "pip", "setuptools", "tests", "__pycache__", "node_modules", "bin"}
 API = "smallboat/serving/api"
 NEEDED = {"handler.py", f"{API}/app.py", f"{API}/settings.py", f"{API}/static/index.html",
-          "static/use_case.js", "smallboat/__init__.py", "serverless_wsgi.pyc", "werkzeug/__init__.pyc", "flask/__init__.pyc", "fastjsonschema/__init__.pyc"}  # fmt: skip
+          "static/use_case.js", "smallboat/__init__.py", "serverless_wsgi.pyc",
+          "werkzeug/__init__.pyc", "flask/__init__.pyc", "fastjsonschema/__init__.pyc"}  # fmt: skip
 GUARD = Path(__file__).parent / "guard" / "loopback.cjs"
 RECIPE = lambda_zip.CODE / "serverless.yml"
 
