@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 from contextlib import suppress
 from typing import Any
 
@@ -20,14 +19,14 @@ def deploy(options: argparse.Namespace) -> int:
     settings = config.load(options.env)
     delivery.permitted(settings)
     run = features_run = options.run
-    if options.source:
-        run, features_run = delivery.promoted(options.source, options.run, settings)
+    if options.promoted_from:
+        run, features_run = delivery.promoted(options.promoted_from, options.run, settings)
     outcome, changed = delivery.release_run(
         settings, run, features_run, options.allow_schema_change
     )
     delivery.tell(outcome)
     if changed or outcome.name == "failed":
-        newest = options.source != options.env  # else it is what was served before
+        newest = options.promoted_from != options.env  # else it is what was served before
         notices.tell(settings, outcome.name, outcome.says, newest)
     delivery.serve(settings)
     return outcome.exit_code
@@ -108,7 +107,7 @@ def predict(options: argparse.Namespace) -> int:
     else:
         server = serving.running(local.FOLDER)
         url = server["url"] if server else None
-        headers = {"x-api-key": os.environ["API_KEY"]} if "API_KEY" in os.environ else {}
+        headers = {}
     if url is None:
         example, answer = _ask_model(delivery.target(settings))
     else:

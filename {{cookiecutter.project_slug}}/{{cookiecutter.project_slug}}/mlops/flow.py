@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError, nearest
-from . import aws, config, mirror, origins, remote
+from . import aws, config, mirror, origins, process_environment, remote
 
 FLOW = "TrainFlow"
 LOCK = Path(".metaflow", "running")
@@ -84,12 +84,13 @@ def evaluation(run: str, settings: config.Settings) -> dict[str, Any]:
 
 def environment(settings: config.Settings) -> dict[str, str]:
     """Runs are kept in this folder or on S3; numbers do not depend on how many cores there are."""
-    here = {
+    ours = {
+        "AWS_DEFAULT_REGION": settings.project.aws_region,
         "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(_home(settings)),
-        "METAFLOW_USER": "local",
+        **dict.fromkeys(THREADS, "1"),
     }
-    ours = {"AWS_DEFAULT_REGION": settings.project.aws_region} | dict.fromkeys(THREADS, "1")
-    return here | os.environ | remote.variables(settings) | ours
+    passed = process_environment.cleaned(os.environ, on_aws=settings.aws is not None)
+    return passed | ours | remote.variables(settings)
 
 
 def _home(settings: config.Settings) -> Path:
