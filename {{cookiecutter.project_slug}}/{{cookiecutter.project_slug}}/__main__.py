@@ -24,7 +24,7 @@ from .mlops import (
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit code is the one that the README lists."""
     options = _parser().parse_args(arguments)
-    reached = {options.env, getattr(options, "promoted_from", None)} - {None}
+    reached = {options.env, getattr(options, "from", None)} - {None}
     process_environment.clean(on_aws=reached != {process_environment.LOCAL})
     try:
         _refuse_empty(options)
@@ -42,7 +42,6 @@ def _refuse_empty(options: argparse.Namespace) -> None:
     """What is given must say something: else `make deploy RUN=$id` would deploy another run."""
     for name, value in vars(options).items():
         if value == "":
-            name = name.replace("_", "-")
             raise UserError(f"{name} was given and is empty: leave it out, or give it a value")
 
 
@@ -88,7 +87,6 @@ def _parser() -> argparse.ArgumentParser:
     _flag(commands_.choices["deploy"], "--allow-schema-change", says)
     commands_.choices["deploy"].add_argument(
         "--from",
-        dest="promoted_from",
         metavar="ENV",
         help="promote the run that this environment serves, or its run that --run names",
     )

@@ -19,14 +19,15 @@ def deploy(options: argparse.Namespace) -> int:
     settings = config.load(options.env)
     delivery.permitted(settings)
     run = features_run = options.run
-    if options.promoted_from:
-        run, features_run = delivery.promoted(options.promoted_from, options.run, settings)
+    source = getattr(options, "from")
+    if source:
+        run, features_run = delivery.promoted(source, options.run, settings)
     outcome, changed = delivery.release_run(
         settings, run, features_run, options.allow_schema_change
     )
     delivery.tell(outcome)
     if changed or outcome.name == "failed":
-        newest = options.promoted_from != options.env  # else it is what was served before
+        newest = source != options.env  # else it is what was served before
         notices.tell(settings, outcome.name, outcome.says, newest)
     delivery.serve(settings)
     return outcome.exit_code
@@ -38,7 +39,7 @@ def refresh(options: argparse.Namespace) -> int:
     if delivery.target(settings).current() is None:
         print(NOTHING)
         return 0
-    same = {"source": options.env, "run": None, "allow_schema_change": False}
+    same = {"from": options.env, "run": None, "allow_schema_change": False}
     return deploy(argparse.Namespace(env=options.env, **same))
 
 

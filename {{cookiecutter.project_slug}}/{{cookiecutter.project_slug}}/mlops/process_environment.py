@@ -1,8 +1,8 @@
 """Which of the caller's variables reach the processes of this project; decided here only.
 
 A variable of a tool that works under us is ignored unless it is listed; all others pass: `PATH`,
-`HOME`, proxies, certificates, and whatever the project's own code reads. Make starts each command as
-`python -I process_environment.py COMMAND ...`, so this module needs the standard library only.
+`HOME`, proxies, certificates, and whatever the project's own code reads. Make starts each command
+as `python -I process_environment.py COMMAND ...`, so this needs the standard library only.
 """
 
 import os
