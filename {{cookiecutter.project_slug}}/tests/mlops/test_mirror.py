@@ -55,8 +55,8 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
 
 def keep(run: str, root: str = ROOT, **facts: str) -> Path:
     """A run in the store."""
-    told = json.dumps({"run": run, "created": run, **facts}).encode()
-    return store.write_run(root, run, {"evaluation.json": told, "model.onnx": b"graph"})
+    told = {"run": run, "created": run, **facts}
+    return store.write_run(root, run, told, {"model.onnx": b"graph"})
 
 
 def test_another_machine_finds_snapshot_and_runs(

@@ -11,7 +11,7 @@ import bundles
 import pytest
 from bundles import BETTER, BREAKS, PLAIN, WORSE, WRONG, Runs
 
-from {{ cookiecutter.project_slug }} import metrics, service
+from {{ cookiecutter.project_slug }} import integrity, metrics, service
 from {{ cookiecutter.project_slug }}.errors import CloudError, ReleaseError, UserError
 from {{ cookiecutter.project_slug }}.mlops import (
     behaviour,
@@ -47,7 +47,7 @@ class Fake:
         yield
 
     def current(self) -> dict[str, Any] | None:
-        return store.read_json(self.folder() / "release.json") if self._served else None
+        return integrity.read(self.folder(), integrity.RELEASE)[0] if self._served else None
 
     def folder(self) -> Path:
         return self._served[-1]
@@ -336,27 +336,21 @@ def test_an_unknown_run_and_an_empty_store_are_said(target: Fake, runs: Runs) ->
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("model.onnx", None, "lacks model.onnx"),
-        ("judged.onnx", None, "lacks judged.onnx"),
         ("judged.onnx", b"cut", "can't be read"),
-        ("signature.json", None, "lacks signature.json"),
-        ("lookup.json", None, "lacks lookup.json"),
         ("model.onnx", b"cut", "holds model "),
         ("signature.json", b"{", "can't be read"),
         ("signature.json", b"{}", "its evaluation is of "),
-        ("lookup.json", b"{", "can't be read"),
         ("lookup.json", b"5", "can't be read"),
         ("lookup.json", b"{}", "can't be read"),
     ],
 )
-def test_a_damaged_bundle_is_refused(
-    target: Fake, runs: Runs, name: str, content: bytes | None, says: str
+def test_a_bundle_that_was_written_wrong_is_refused(
+    target: Fake, runs: Runs, name: str, content: bytes, says: str
 ) -> None:
-    file = runs.keep("1", PLAIN) / name
-    if content is None:
-        file.unlink()
-    else:
-        file.write_bytes(content)
+    folder = runs.keep("1", PLAIN)
+    (folder / name).write_bytes(content)
+    evaluation, _ = integrity.read(folder, integrity.EVALUATION)
+    integrity.seal(folder, integrity.EVALUATION, evaluation)
     outcome = deploy(target, runs)
     assert outcome.name == "failed" and says in outcome.says
     assert target.log == []
@@ -374,6 +368,7 @@ def test_what_can_not_be_compared_needs_a_word(target: Fake, runs: Runs) -> None
     evaluation["model_hash"] = bundle.model_hash(onnx, signature)
     (target.folder() / "signature.json").write_bytes(store.to_json(signature))
     (target.folder() / "evaluation.json").write_bytes(store.to_json(evaluation))
+    integrity.seal(target.folder(), integrity.RELEASE, target.current() or {})
     runs.keep("2", WORSE)
     outcome = deploy(target, runs)
     assert (outcome.name, outcome.exit_code, target.log) == ("failed", 4, [])
@@ -446,8 +441,8 @@ def test_what_can_not_be_read_is_named_as_left_out(
     runs.keep("1", PLAIN)
     (runs.keep("2", BETTER) / "evaluation.json").write_text("{")
     assert deploy(target, runs).name == "released"
-    assert "left out: 2: evaluation.json can't be read" in capsys.readouterr().out
-    with pytest.raises(UserError, match=r"evaluation\.json of run 2 can't be read"):
+    assert "runs/2/evaluation.json was changed since it was written" in capsys.readouterr().out
+    with pytest.raises(UserError, match=r"runs/2/evaluation\.json was changed"):
         deploy(target, runs, run="2")
 
 
