@@ -16,9 +16,9 @@ from .errors import IntegrityError
 
 SNAPSHOT, EVALUATION, RELEASE = "snapshot.json", "evaluation.json", "release.json"
 REMEDIES = {
-    SNAPSHOT: "remove {folder}, then `make data` makes it again",
-    EVALUATION: "remove {folder}, then `make train` makes another run",
-    RELEASE: "`make deploy ALLOW_SCHEMA_CHANGE=1` replaces it",
+    SNAPSHOT: "remove {folder}, on S3 too if it lies there, then `make data` makes it again",
+    EVALUATION: "remove {folder}, on S3 too if it lies there, then `make train` makes another run",
+    RELEASE: "`make deploy ALLOW_SCHEMA_CHANGE=1` releases anew",
 }
 """What to do, by manifest."""
 CHANGED = "was changed since it was written"

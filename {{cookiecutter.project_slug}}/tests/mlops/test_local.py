@@ -101,6 +101,15 @@ def test_an_update_in_place_is_whole_at_every_moment(
     assert seen[-1] == "2" and endpoint.current() is not None
 
 
+def test_an_update_in_place_leaves_no_file_of_another(
+    endpoint: local.Endpoint, tmp_path: Path
+) -> None:
+    release(endpoint, tmp_path, "a")
+    (endpoint.folder() / "foreign").write_bytes(b"")
+    release(endpoint, tmp_path, "a")
+    integrity.verify(endpoint.folder(), integrity.RELEASE)
+
+
 @pytest.mark.parametrize("text", ["5", "{}", "[5]", '[{"event": "released"}]', "[", "\udcff"])
 def test_a_broken_history_is_told(
     endpoint: local.Endpoint, tmp_path: Path, folder: Path, text: str

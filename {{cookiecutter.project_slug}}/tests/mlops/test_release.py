@@ -334,6 +334,46 @@ def test_an_unknown_run_and_an_empty_store_are_said(target: Fake, runs: Runs) ->
 
 
 @pytest.mark.parametrize(
+    "name", ["model.onnx", "judged.onnx", "signature.json", "lookup.json", "report.html"]
+)
+def test_an_edited_bundle_is_refused_by_name(target: Fake, runs: Runs, name: str) -> None:
+    file = runs.keep("1", PLAIN) / name
+    file.write_bytes(file.read_bytes().replace(b"0", b"1") + b"\n")
+    outcome = deploy(target, runs)
+    assert outcome.exit_code == 4 and f"{file} was changed since it was written" in outcome.says
+    assert target.log == []
+
+
+@pytest.mark.parametrize(
+    "edited", [{"passed": True}, {"gates": []}, {"metrics": {"test": {metrics.PRIMARY: 0.1}}}]
+)
+def test_an_edited_evaluation_is_refused_by_name(
+    target: Fake, runs: Runs, edited: dict[str, Any]
+) -> None:
+    gates = [{"gate": "parity", "passed": False}]
+    file = runs.keep("1", PLAIN, passed=False, gates=gates) / "evaluation.json"
+    file.write_bytes(store.to_json(store.read_json(file) | edited))
+    for run in (None, "1"):
+        with pytest.raises(UserError, match=f"{file} was changed since it was written"):
+            deploy(target, runs, run)
+    assert target.log == []
+
+
+def test_an_edited_release_is_not_gone_back_to(target: Fake, runs: Runs) -> None:
+    for run, weights in (("1", PLAIN), ("2", BETTER)):
+        runs.keep(run, weights)
+        deploy(target, runs)
+    before = target.previous()
+    assert before is not None
+    lookup = store.read_json(before / "lookup.json") | {"as_of": "2030-01-01"}
+    (before / "lookup.json").write_bytes(store.to_json(lookup))
+    target.log.clear()
+    outcome = release.roll_back(target, RULES)
+    assert outcome.exit_code == 4 and f"{before / 'lookup.json'} was changed" in outcome.says
+    assert target.log == []
+
+
+@pytest.mark.parametrize(
     ("name", "content", "says"),
     [
         ("judged.onnx", b"cut", "can't be read"),

@@ -265,14 +265,18 @@ def test_a_release_that_is_not_whole_is_refused_and_the_old_one_serves(
     names = [*files, "release.json"]
     with running(endpoint) as server:
         for name in names:
-            for how in ("lacks", "cuts", "empties"):
+            for how in ("lacks", "cuts", "empties", "edits"):
                 folder = endpoint / "releases" / f"{how} {name}"
                 write(folder, files)
                 content = (folder / name).read_bytes()
+                half = len(content) // 2
                 if how == "lacks":
                     (folder / name).unlink()
+                elif how == "edits":
+                    other = bytes([content[half] ^ 1])
+                    (folder / name).write_bytes(content[:half] + other + content[half + 1 :])
                 else:
-                    (folder / name).write_bytes(content[: len(content) // 2 * (how == "cuts")])
+                    (folder / name).write_bytes(content[: half * (how == "cuts")])
                 says = _refused(server, endpoint, folder.name, good)
                 damage = "is missing" if how == "lacks" else "was changed"
                 assert f"{folder / name} {damage}" in says

@@ -69,7 +69,7 @@ def pick(
     if run is not None and run in left_out:
         raise UserError(left_out[run])
     if not known:
-        raise UserError(NONE)
+        raise UserError(next(iter(left_out.values()), NONE))
     if run is None:
         return known[0]
     if run not in known:

@@ -121,9 +121,11 @@ def keep_derived(root: str, snapshot: str) -> None:
 
 def about(root: str, snapshot: str) -> dict[str, Any]:
     """What is known of a snapshot: its snapshot.json."""
-    if not has(root, snapshot):
-        raise UserError(f"the store {root} has no snapshot {snapshot!r}: `make data` makes one")
     folder = mirror.home(root) / "snapshots" / snapshot
+    if not has(root, snapshot):
+        if folder.is_dir():
+            raise integrity.damage(folder / SNAPSHOT, SNAPSHOT, "is missing")
+        raise UserError(f"the store {root} has no snapshot {snapshot!r}: `make data` makes one")
     known, files = integrity.read(folder, SNAPSHOT)
     if integrity.content_hash(files) != snapshot:
         raise integrity.damage(folder / SNAPSHOT, SNAPSHOT)
