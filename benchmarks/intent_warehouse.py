@@ -37,7 +37,7 @@ def main(folder: Path, sizes: list[int]) -> None:
         found.append(result)
         print(
             f"{result['events']:,} events: {result['snapshot']:.1f} s to the snapshot, "
-            f"{result['verify']:.1f} s to verify it, "
+            f"{result['verify']:.2f} s to verify it, "
             f"{result['build']:.1f} s to the warehouse, {result['frame']:.1f} s to the frame of "
             f"{result['rows']:,} rows: {result['us']:.2f} us an event, "
             f"{EXAMPLE_US / result['us']:.1f} times as fast as the example's {EXAMPLE_US} us; "
