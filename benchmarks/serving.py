@@ -124,7 +124,7 @@ def make(release: Path) -> bytes:
         import_module(f"{PACKAGE}.mlops.{name}")
         for name in ("bundle", "config", "preparation", "store", "training")
     )
-    service = import_module(f"{PACKAGE}.service")
+    integrity, service = (import_module(f"{PACKAGE}.{name}") for name in ("integrity", "service"))
     trained = max(path for path in Path("store/runs").iterdir() if path.name.isdigit())
     lookup = (trained / "lookup.json").read_bytes()
     root = tempfile.mkdtemp(dir=release.parent)
@@ -154,7 +154,6 @@ def make(release: Path) -> bytes:
         "judged.onnx": graph,
         "pickle": pickle.dumps(model),
         "usual": pickle.dumps(usual),
-        "release.json": json.dumps(facts).encode(),
         **{
             name: (trained / name).read_bytes()
             for name in ("signature.json", "evaluation.json", "lookup.json")
@@ -163,6 +162,7 @@ def make(release: Path) -> bytes:
     release.mkdir()
     for name, content in files.items():
         (release / name).write_bytes(content)
+    integrity.seal(release, integrity.RELEASE, facts)
     example = service.example(json.loads(lookup)).items()
     row = {key: each[:1] if isinstance(each, list) else each for key, each in example}
     return json.dumps({"requests": [row]}).encode()

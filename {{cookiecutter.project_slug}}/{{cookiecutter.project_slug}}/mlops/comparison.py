@@ -65,7 +65,7 @@ def against(root: str, challenger: pairs.Bundle, served: Path, margin: float) ->
     from . import preparation
 
     try:
-        champion = pairs.read(served)
+        champion = pairs.served(served)
     except ReleaseError as error:
         return not_comparable(str(error))
     if challenger.model_hash == champion.model_hash:

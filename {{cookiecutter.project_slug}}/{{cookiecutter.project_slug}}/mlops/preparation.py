@@ -46,8 +46,9 @@ def drifted(root: str, snapshot: str, frame: pd.DataFrame) -> dict[str, Any] | N
     before = store.previous(root, snapshot)
     if before is None or frame.empty:
         return None
+    folder = store.snapshot_folder(root, before)
     try:
-        earlier = features.build(data.read(store.snapshot_folder(root, before)))
+        earlier = features.build(data.read(folder))
     except Exception:  # it may have been broken: this one need not suffer for it
         return None
     new = frame.tail(max(ENOUGH, (frame["date"] > earlier["date"].max()).sum()))
