@@ -1,10 +1,12 @@
 """One baked project a use case, and one environment each, for all tests that run it."""
 
+import importlib.util
 import os
 import resource
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -12,6 +14,18 @@ from cookiecutter.main import cookiecutter
 
 ROOT = Path(__file__).resolve().parent.parent
 USE_CASES = ("f1", "intent")
+
+
+def hook(name: str) -> ModuleType:
+    """A hook as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "hooks" / f"{name}.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+pre = hook("pre_gen_project")
 
 
 @dataclass(frozen=True)
