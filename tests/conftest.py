@@ -1,11 +1,13 @@
 """One baked project a use case, and one environment each, for all tests that run it."""
 
+import importlib.util
 import os
 import resource
 import runpy
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -16,6 +18,18 @@ PACKAGE = ROOT / "{{cookiecutter.project_slug}}" / "{{cookiecutter.project_slug}
 process_environment = runpy.run_path(str(PACKAGE / "mlops" / "process_environment.py"))
 process_environment["clean"](startup=True)
 USE_CASES = ("f1", "intent")
+
+
+def hook(name: str) -> ModuleType:
+    """A hook as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "hooks" / f"{name}.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+pre = hook("pre_gen_project")
 
 
 @dataclass(frozen=True)
