@@ -1,13 +1,18 @@
 # The template's own commands; `make demo` and `make test` need Python 3.11 to 3.13, make and git, nothing else.
-PYTHON ?= python3
-VENV ?= .venv
-USE_CASE ?= f1
+PYTHON = python3
+USE_CASE = f1
 CODE = hooks tools tests benchmarks
 LIBRARY = {{cookiecutter.project_slug}}/vendor/smallboat
-UV := $(or $(shell command -v uv),$(VENV)/bin/uv)
-export UV_PROJECT_ENVIRONMENT = $(VENV)
 export RUFF_CACHE_DIR = $(CURDIR)/.ruff_cache
-export PATH := $(abspath $(VENV)/bin):$(PATH)
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+# What is typed behind a target reaches the shell as a variable: no text of it is ever run.
+TYPED := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
+$(foreach name,$(TYPED),$(eval override $(name) := $$(value $(name))))
+export $(TYPED) PYTHON USE_CASE
+
+# Each command runs without the caller's variables that other tools would read.
+CLEANLY = "$$PYTHON" -I '$(LIBRARY)/smallboat/process_environment.py'
 
 .DEFAULT_GOAL := help
 
@@ -16,60 +21,61 @@ help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 .PHONY: setup
-setup: $(VENV)/.ready ## install what the template's maintainers need into .venv
+setup: .venv/.ready ## install what the template's maintainers need into .venv
 
-$(VENV)/.ready: pyproject.toml
-	@[ -x "$(UV)" ] || { $(PYTHON) -m venv $(VENV) && $(VENV)/bin/pip install --quiet 'uv>=0.9,<1'; }
-	@$(UV) sync --quiet --python $(PYTHON)
+.venv/.ready: pyproject.toml
+	@command -v uv >/dev/null || { $(CLEANLY) "$$PYTHON" -m venv .venv && \
+		$(CLEANLY) .venv/bin/python -m pip install --quiet 'uv>=0.9,<1'; }
+	@$(CLEANLY) uv sync --quiet --python "$$PYTHON"
 	@touch $@
 
-$(VENV)/.library: $(VENV)/.ready $(LIBRARY)/pyproject.toml # what checks the library, which `make demo` does without
-	@$(UV) sync --quiet --python $(PYTHON) --group library
+.venv/.library: .venv/.ready $(LIBRARY)/pyproject.toml # what checks the library, which `make demo` does without
+	@$(CLEANLY) uv sync --quiet --python "$$PYTHON" --group library
 	@touch $@
 
 MADE_f1 = demo/f1_predictor
 MADE_intent = demo/purchase_intent
 MADE = $(MADE_$(USE_CASE))
-DEMO = $(MAKE) --no-print-directory -C $(MADE) VENV=.venv PYTHON=$(abspath $(VENV)/bin/python)
+DEMO = $(MAKE) --no-print-directory -C $(MADE)
 
 .PHONY: demo
-demo: $(VENV)/.ready ## generate a project in demo/, train it on the sample and serve it: [USE_CASE=f1|intent] [PORT=8000]
-	@cookiecutter . --no-input --overwrite-if-exists --output-dir demo use_case=$(USE_CASE)
+demo: .venv/.ready ## generate a project in demo/, train it on the sample and serve it: [USE_CASE=f1|intent] [PORT=8000]
+	@$(CLEANLY) cookiecutter . --no-input --overwrite-if-exists --output-dir demo use_case="$$USE_CASE"
 	@$(DEMO) stop
 	@$(DEMO) train
 	@$(DEMO) deploy
 	@$(DEMO) serve BACKGROUND=1
 	@$(DEMO) predict
 	@for report in $(MADE)/store/runs/*/report.html; do :; done; echo "report  $$report"
-	@echo "page    http://127.0.0.1:$(or $(PORT),8000)"
+	@echo "page    http://127.0.0.1:$(if $(filter PORT,$(TYPED)),$$PORT,8000)"
 	@echo "stop    make -C $(MADE) stop"
 
 .PHONY: test
-test: $(VENV)/.ready ## run all tests: the template's, and those of a generated project
-	@pytest
+test: .venv/.ready ## run all tests: the template's, and those of a generated project
+	@$(CLEANLY) pytest
 
 .PHONY: lint
-lint: $(VENV)/.library ## check style, types, workflows and generated documents; the library's rooms, too
-	@ruff check $(CODE) $(LIBRARY)
-	@ruff format --check $(CODE) $(LIBRARY)
-	@mypy
-	@mypy --config-file $(LIBRARY)/pyproject.toml $(LIBRARY)/smallboat
-	@lint-imports --no-cache --config $(LIBRARY)/pyproject.toml
-	@zizmor --offline --quiet .github/workflows
-	@python tools/options.py --check
+lint: .venv/.library ## check style, types, workflows and generated documents; the library's rooms, too
+	@$(CLEANLY) ruff check $(CODE) $(LIBRARY)
+	@$(CLEANLY) ruff format --check $(CODE) $(LIBRARY)
+	@$(CLEANLY) mypy
+	@$(CLEANLY) mypy --config-file $(LIBRARY)/pyproject.toml $(LIBRARY)/smallboat
+	@$(CLEANLY) lint-imports --no-cache --config $(LIBRARY)/pyproject.toml
+	@$(CLEANLY) zizmor --offline --quiet .github/workflows
+	@$(CLEANLY) python tools/options.py --check
 
 .PHONY: docs
-docs: $(VENV)/.ready ## write docs/options.md from cookiecutter.json
-	@python tools/options.py
+docs: .venv/.ready ## write docs/options.md from cookiecutter.json
+	@$(CLEANLY) python tools/options.py
 
 .PHONY: bench
-bench: $(VENV)/.ready ## measure the numbers in the README
-	@python benchmarks/run.py
+bench: .venv/.ready ## measure the numbers in the README
+	@$(CLEANLY) python benchmarks/run.py
 
 .PHONY: open
-open: $(VENV)/.ready ## lay a use case over the shared tree for editing: [USE_CASE=f1|intent]
-	@python tools/workbench.py open $(USE_CASE)
+open: .venv/.ready ## lay a use case over the shared tree for editing: [USE_CASE=f1|intent]
+	@$(CLEANLY) python tools/workbench.py open "$$USE_CASE"
 
 .PHONY: save
-save: $(VENV)/.ready ## copy the workbench's edits back into the template: [USE_CASE=f1|intent]
-	@python tools/workbench.py save $(USE_CASE)
+save: .venv/.ready ## copy the workbench's edits back into the template: [USE_CASE=f1|intent]
+	@$(CLEANLY) python tools/workbench.py save "$$USE_CASE"

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import duckdb
 from purchase_intent import data, features
+from purchase_intent.warehouse import local
+from smallboat import integrity
 from smallboat.samples import made_up
 
 EVENTS_A_SESSION = 7.31
@@ -37,6 +39,7 @@ def main(folder: Path, sizes: list[int]) -> None:
         found.append(result)
         print(
             f"{result['events']:,} events: {result['snapshot']:.1f} s to the snapshot, "
+            f"{result['verify']:.2f} s to verify it, "
             f"{result['build']:.1f} s to the warehouse, {result['frame']:.1f} s to the frame of "
             f"{result['rows']:,} rows: {result['us']:.2f} us an event, "
             f"{EXAMPLE_US / result['us']:.1f} times as fast as the example's {EXAMPLE_US} us; "
@@ -74,6 +77,8 @@ def whole(files: Path) -> dict[str, float]:
     started = time.perf_counter()
     data.collect(config, folder)
     snapshot = time.perf_counter()
+    integrity.seal(folder, integrity.SNAPSHOT, {"previous": None})  # hashes all, as each read does
+    sealed = time.perf_counter()
     tables = data.read(folder)
     tables.build()
     built = time.perf_counter()
@@ -85,7 +90,8 @@ def whole(files: Path) -> dict[str, float]:
         "events": events,
         "rows": len(frame),
         "snapshot": snapshot - started,
-        "build": built - snapshot,
+        "verify": sealed - snapshot,
+        "build": built - sealed,
         "frame": ended - built,
         "seconds": ended - started,
         "cpu": time.process_time(),
@@ -102,11 +108,13 @@ def day(files: Path) -> dict[str, float]:
     newest = max(path.stem[-10:] for path in snapshot.glob("browsing-*"))
     for path in before.glob(f"*-{newest}.parquet"):
         path.unlink()
-    with duckdb.connect(str(data.read(before).state)) as connection:
+    built = data.read(before).build()
+    with duckdb.connect(str(built)) as connection:
         for table in ("snapshot_days", "cart_sessions", "cart_events", "features"):
             connection.execute(f"delete from {table} where day = '{newest}'")
+    built.rename(local.named(before, built))
     shutil.rmtree(snapshot / "derived")
-    (snapshot / "snapshot.json").write_text(json.dumps({"previous": "before"}))
+    integrity.seal(snapshot, integrity.SNAPSHOT, {"previous": "before"})
     started = time.perf_counter()
     data.read(snapshot).build()
     seconds = time.perf_counter() - started

@@ -117,6 +117,7 @@ def make(release: Path) -> bytes:
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
+    from smallboat import integrity
     from smallboat import problem as problems
     from smallboat.config import config
     from smallboat.store import bundle, store
@@ -155,7 +156,6 @@ def make(release: Path) -> bytes:
         "judged.onnx": graph,
         "pickle": pickle.dumps(model),
         "usual": pickle.dumps(usual),
-        "release.json": json.dumps(facts).encode(),
         **{
             name: (trained / name).read_bytes()
             for name in ("signature.json", "evaluation.json", "lookup.json")
@@ -164,6 +164,7 @@ def make(release: Path) -> bytes:
     release.mkdir()
     for name, content in files.items():
         (release / name).write_bytes(content)
+    integrity.seal(release, integrity.RELEASE, facts)
     example = service.example(json.loads(lookup)).items()
     row = {key: each[:1] if isinstance(each, list) else each for key, each in example}
     return json.dumps({"requests": [row]}).encode()

@@ -1,17 +1,35 @@
 """One baked project a use case, and one environment each, for all tests that run it."""
 
+import importlib.util
 import os
 import resource
+import runpy
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 from cookiecutter.main import cookiecutter
 
 ROOT = Path(__file__).resolve().parent.parent
+LIBRARY = ROOT / "{{cookiecutter.project_slug}}" / "vendor" / "smallboat"
+process_environment = runpy.run_path(str(LIBRARY / "smallboat" / "process_environment.py"))
+process_environment["clean"](startup=True)
 USE_CASES = ("f1", "intent")
+
+
+def hook(name: str) -> ModuleType:
+    """A hook as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "hooks" / f"{name}.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+pre = hook("pre_gen_project")
 
 
 @dataclass(frozen=True)
@@ -28,13 +46,14 @@ class Project:
 
     def make(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run make in the project, in the shared environment."""
-        return self.run("make", "--no-print-directory", f"VENV={self.venv}", *words)
+        if not (self.path / ".venv").exists():
+            self.venv.mkdir(parents=True, exist_ok=True)
+            (self.path / ".venv").symlink_to(self.venv)
+        return self.run("make", "--no-print-directory", *words)
 
     def run(self, *words: str | Path, kib: int | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command of that environment in the project; no file may pass `kib` KiB."""
-        outer = {"VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT", "MAKEFLAGS", "MAKELEVEL"}
-        environment = {key: value for key, value in os.environ.items() if key not in outer}
-        environment["PATH"] = f"{self.venv / 'bin'}:{environment['PATH']}"
+        environment = os.environ | {"PATH": f"{self.venv / 'bin'}:{os.environ['PATH']}"}
 
         def limit() -> None:
             if kib is not None:

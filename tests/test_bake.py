@@ -14,7 +14,7 @@ SUPPORTED = [
     pytest.param({"use_case": "intent", "project_slug": "basket_oracle"}, id="intent, other name"),
     pytest.param({"licence": "BSD-3-Clause"}, id="BSD"),
     pytest.param({"licence": "Proprietary"}, id="proprietary"),
-    pytest.param({"aws_region": "us-gov-east-1"}, id="other region"),
+    pytest.param({"aws_region": "mx-central-1"}, id="other region"),
     pytest.param({"author": 'O\'Neil & "Sons" \\ <x>', "description": "é {x} #"}, id="odd text"),
 ]
 LEFTOVER = re.compile(r"cookiecutter|\{%")

@@ -32,6 +32,12 @@ def test_an_edit_goes_back_to_the_file_that_it_came_from(bench: Path) -> None:
         ("Makefile", "Makefile", "workbench_project", "{{ cookiecutter.project_slug }}"),
         ("workbench_project/problem.py", f"{SLUG}/problem.py", "plain", "plain"),
         (f"{LIBRARY}/errors.py", f"{LIBRARY}/errors.py", "{{ x }}", "{{ x }}"),
+        (
+            "README.md",
+            "README.md",
+            "Workbench Project",
+            "{{ cookiecutter.__markdown_project_name }}",
+        ),
         ("workbench_project/data.py", f"overlays/use_case/f1/{SLUG}/data.py", "{{ x }}", "{{ x }}"),
     ]:
         with (bench / name).open("a") as file:

@@ -11,6 +11,7 @@ render to what stands in the workbench.
 
 import argparse
 import difflib
+import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from typing import Any
 from cookiecutter.environment import StrictEnvironment
 from cookiecutter.generate import generate_context, is_copy_only_path
 from cookiecutter.main import cookiecutter
+from cookiecutter.prompt import prompt_for_config
 from jinja2 import TemplateError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -126,10 +128,9 @@ def _origin(name: str, use_case: str) -> Path:
 
 
 def _context(use_case: str) -> dict[str, Any]:
-    context = generate_context(str(ROOT / "cookiecutter.json"))
-    rendered = dict(context["cookiecutter"]) | ANSWERS | {"use_case": use_case, "licence": "MIT"}
-    year = StrictEnvironment(context=context).from_string(rendered["__year"]).render()
-    return {"cookiecutter": rendered | {"__year": year}}
+    answers = ANSWERS | {"use_case": use_case, "licence": "MIT"}
+    context = generate_context(str(ROOT / "cookiecutter.json"), extra_context=answers)
+    return {"cookiecutter": prompt_for_config(context, no_input=True)}
 
 
 def _is_copied(source: Path, use_case: str) -> bool:
@@ -155,13 +156,18 @@ def _unrender(source: Path, original: bytes, edited: bytes, use_case: str) -> by
     new = edited.decode().splitlines(keepends=True)
     saved = []
     for tag, a, b, c, d in difflib.SequenceMatcher(None, rendered, new, False).get_opcodes():
-        saved += template[a:b] if tag == "equal" else [_as_template(line) for line in new[c:d]]
+        if tag == "equal":
+            saved += template[a:b]
+        else:
+            saved += [_as_template(line, original.decode(), use_case) for line in new[c:d]]
     return "".join(saved).encode()
 
 
-def _as_template(line: str) -> str:
-    for key, answer in ANSWERS.items():
-        line = line.replace(answer, "{{ cookiecutter." + key + " }}")
+def _as_template(line: str, original: str, use_case: str) -> str:
+    """A line with variables for answers: those of the original, as it may escape an answer."""
+    context = _context(use_case)["cookiecutter"]
+    for key in [*re.findall(r"\{\{ cookiecutter\.(\w+) \}\}", original), *ANSWERS]:
+        line = line.replace(context[key], "{{ cookiecutter." + key + " }}")
     return line
 
 

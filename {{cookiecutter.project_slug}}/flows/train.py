@@ -161,9 +161,8 @@ class TrainFlow(FlowSpec):
             cards.run(running.steps()),
         )
         running.attach(page)
-        files["evaluation.json"] = store.to_json(self.evaluation)
         files["report.html"] = page.encode()
-        store.write_run(self.config.store.root, current.run_id, files)
+        store.write_run(self.config.store.root, current.run_id, self.evaluation, files)
         self.next(self.end)
 
     @step

@@ -5,6 +5,10 @@ import signal
 import pytest
 from hypothesis import HealthCheck, settings
 
+from smallboat import process_environment
+
+process_environment.clean(startup=True)
+
 # How long an example takes depends on what else runs.
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")

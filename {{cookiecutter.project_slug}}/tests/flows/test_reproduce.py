@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from copies import ROOT, command, compete, copy, gone, here, trust
+from smallboat import integrity
 from smallboat.store import store
 
 IDENTITY = ("-c", "user.name=Test", "-c", "user.email=test@localhost")
@@ -81,9 +82,9 @@ def test_an_older_run_is_made_again_by_its_own_code(committed: Path, tmp_path: P
 def test_how_a_model_differs_is_told(committed: Path) -> None:
     forged = stored(committed).parent / "1"
     shutil.copytree(stored(committed), forged)
-    evaluation = store.read_json(forged / "evaluation.json")
+    evaluation, files = integrity.read(forged, integrity.EVALUATION)
     evaluation |= {"run": "1", "commit": git(committed, "rev-parse", "HEAD").strip()}
-    (forged / "evaluation.json").write_bytes(store.to_json(evaluation))
+    integrity.seal(forged, integrity.EVALUATION, evaluation, files)
     (committed / "uv.lock").write_text("version = 3\n")
     done = command(committed, "reproduce", "--run", "1")
     shutil.rmtree(forged)

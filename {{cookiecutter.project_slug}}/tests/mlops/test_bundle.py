@@ -39,7 +39,7 @@ def test_a_bundle_is_read_with_numpy_and_onnxruntime_alone(
     made: dict[str, Any], parts: training.Split, tmp_path: Path
 ) -> None:
     files = bundle.files(made["served"], made["judged"], {})
-    folder = store.write_run(str(tmp_path), "7", files)
+    folder = store.write_run(str(tmp_path), "7", {}, files)
     assert store.read_json(folder / "signature.json") == made["served"]["signature"]
     features = parts.test[training.columns(PROBLEM)].to_numpy()
     np.save(tmp_path / "features.npy", features)

@@ -25,8 +25,7 @@ def test_only_a_run_that_passed_is_to_be_deployed(
     environment: str,
     then: str,
 ) -> None:
-    files = {"evaluation.json": store.to_json({"passed": passed})}
-    store.write_run(str(tmp_path), "1", files)
+    store.write_run(str(tmp_path), "1", {"passed": passed}, {})
     settings = config.load(PROBLEM, "local").model_copy(update={"store": Store(root=str(tmp_path))})
     monkeypatch.setattr(report, "table", lambda *_: "table")
     assert commands._tell(settings, "1", environment) == code

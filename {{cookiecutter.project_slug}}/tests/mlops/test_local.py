@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from smallboat import integrity
 from smallboat.errors import UserError
 from smallboat.release.targets import local
 from smallboat.store import pairs, store
@@ -31,9 +32,8 @@ def release(endpoint: local.Endpoint, tmp_path: Path, name: str, run: str = "1")
 def update(endpoint: local.Endpoint, tmp_path: Path, name: str, run: str = "1") -> None:
     made = tmp_path / f"{name}-{run}"
     made.mkdir(exist_ok=True)
-    facts = dict.fromkeys(pairs.FACTS, name) | {"run": run}
-    (made / "release.json").write_bytes(store.to_json(facts))
     (made / "model.onnx").write_bytes(b"model")
+    integrity.seal(made, integrity.RELEASE, {"release": name, "run": run})
     endpoint.update(made)
 
 
@@ -100,6 +100,15 @@ def test_an_update_in_place_is_whole_at_every_moment(
     monkeypatch.setattr("os.replace", replacing)
     update(endpoint, tmp_path, "a", run="2")
     assert seen[-1] == "2" and endpoint.current() is not None
+
+
+def test_an_update_in_place_leaves_no_file_of_another(
+    endpoint: local.Endpoint, tmp_path: Path
+) -> None:
+    release(endpoint, tmp_path, "a")
+    (endpoint.folder() / "foreign").write_bytes(b"")
+    release(endpoint, tmp_path, "a")
+    integrity.verify(endpoint.folder(), integrity.RELEASE)
 
 
 @pytest.mark.parametrize("text", ["5", "{}", "[5]", '[{"event": "released"}]', "[", "\udcff"])

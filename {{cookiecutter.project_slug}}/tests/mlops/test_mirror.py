@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
-from smallboat.errors import CloudError
+from smallboat.errors import CloudError, IntegrityError
 from smallboat.store import mirror, runs, store
 
 from {{ cookiecutter.project_slug }} import data
@@ -56,8 +56,8 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
 
 def keep(run: str, root: str = ROOT, **facts: str) -> Path:
     """A run in the store."""
-    told = json.dumps({"run": run, "created": run, **facts}).encode()
-    return store.write_run(root, run, {"evaluation.json": told, "model.onnx": b"graph"})
+    told = {"run": run, "created": run, **facts}
+    return store.write_run(root, run, told, {"model.onnx": b"graph"})
 
 
 def test_another_machine_finds_snapshot_and_runs(
@@ -114,6 +114,38 @@ def test_an_upload_that_breaks_off_leaves_no_run(
     monkeypatch.chdir(tmp_path)
     keep("1")
     assert list(runs.kept(ROOT)) == ["1"]
+
+
+def test_an_upload_that_broke_off_is_made_good_by_other_files(
+    s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3.put_object(Bucket=BUCKET, Key="store/runs/1/model.onnx", Body=b"graph of a first try")
+    keep("1")
+    elsewhere(monkeypatch, tmp_path / "other")
+    assert (store.run_folder(ROOT, "1") / "model.onnx").read_bytes() == b"graph"
+
+
+def test_what_was_changed_there_or_here_is_named(
+    s3: Any, snapshot: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = {
+        keep("1") / "model.onnx": lambda: store.run_folder(ROOT, "1"),
+        store.snapshot_folder(ROOT, snapshot) / "orders.csv": lambda: store.snapshot_folder(
+            ROOT, snapshot
+        ),
+    }
+    for path, read in reads.items():
+        path.write_bytes(b"id\n2\n")
+        with pytest.raises(IntegrityError, match=f"{path} was changed .* on S3"):
+            read()
+        path.unlink()
+        read()
+        key = str(path.relative_to(Path(".cache", BUCKET)))
+        s3.put_object(Bucket=BUCKET, Key=key, Body=b"id\n2\n")
+    elsewhere(monkeypatch, tmp_path / "other")
+    for path, read in reads.items():
+        with pytest.raises(IntegrityError, match=f"{path} was changed .* on S3"):
+            read()
 
 
 def test_a_run_moves_on_with_its_snapshot(

@@ -10,6 +10,7 @@ from typing import Any
 import bundles
 import pytest
 from bundles import BETTER, BREAKS, PLAIN, WORSE, WRONG, Runs
+from smallboat import integrity
 from smallboat.config import config, sections
 from smallboat.errors import CloudError, ReleaseError, UserError
 from smallboat.release import behaviour, release
@@ -44,7 +45,7 @@ class Fake:
         yield
 
     def current(self) -> dict[str, Any] | None:
-        return store.read_json(self.folder() / "release.json") if self._served else None
+        return integrity.read(self.folder(), integrity.RELEASE)[0] if self._served else None
 
     def folder(self) -> Path:
         return self._served[-1]
@@ -331,29 +332,63 @@ def test_an_unknown_run_and_an_empty_store_are_said(target: Fake, runs: Runs) ->
 
 
 @pytest.mark.parametrize(
+    "name", ["model.onnx", "judged.onnx", "signature.json", "lookup.json", "report.html"]
+)
+def test_an_edited_bundle_is_refused_by_name(target: Fake, runs: Runs, name: str) -> None:
+    file = runs.keep("1", PLAIN) / name
+    file.write_bytes(file.read_bytes().replace(b"0", b"1") + b"\n")
+    outcome = deploy(target, runs)
+    assert outcome.exit_code == 4 and f"{file} was changed since it was written" in outcome.says
+    assert target.log == []
+
+
+@pytest.mark.parametrize(
+    "edited", [{"passed": True}, {"gates": []}, {"metrics": {"test": {metrics.PRIMARY: 0.1}}}]
+)
+def test_an_edited_evaluation_is_refused_by_name(
+    target: Fake, runs: Runs, edited: dict[str, Any]
+) -> None:
+    gates = [{"gate": "parity", "passed": False}]
+    file = runs.keep("1", PLAIN, passed=False, gates=gates) / "evaluation.json"
+    file.write_bytes(store.to_json(store.read_json(file) | edited))
+    for run in (None, "1"):
+        with pytest.raises(UserError, match=f"{file} was changed since it was written"):
+            deploy(target, runs, run)
+    assert target.log == []
+
+
+def test_an_edited_release_is_not_gone_back_to(target: Fake, runs: Runs) -> None:
+    for run, weights in (("1", PLAIN), ("2", BETTER)):
+        runs.keep(run, weights)
+        deploy(target, runs)
+    before = target.previous()
+    assert before is not None
+    lookup = store.read_json(before / "lookup.json") | {"as_of": "2030-01-01"}
+    (before / "lookup.json").write_bytes(store.to_json(lookup))
+    target.log.clear()
+    outcome = release.roll_back(target, RULES)
+    assert outcome.exit_code == 4 and f"{before / 'lookup.json'} was changed" in outcome.says
+    assert target.log == []
+
+
+@pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("model.onnx", None, "lacks model.onnx"),
-        ("judged.onnx", None, "lacks judged.onnx"),
         ("judged.onnx", b"cut", "can't be read"),
-        ("signature.json", None, "lacks signature.json"),
-        ("lookup.json", None, "lacks lookup.json"),
         ("model.onnx", b"cut", "holds model "),
         ("signature.json", b"{", "can't be read"),
         ("signature.json", b"{}", "its evaluation is of "),
-        ("lookup.json", b"{", "can't be read"),
         ("lookup.json", b"5", "can't be read"),
         ("lookup.json", b"{}", "can't be read"),
     ],
 )
-def test_a_damaged_bundle_is_refused(
-    target: Fake, runs: Runs, name: str, content: bytes | None, says: str
+def test_a_bundle_that_was_written_wrong_is_refused(
+    target: Fake, runs: Runs, name: str, content: bytes, says: str
 ) -> None:
-    file = runs.keep("1", PLAIN) / name
-    if content is None:
-        file.unlink()
-    else:
-        file.write_bytes(content)
+    folder = runs.keep("1", PLAIN)
+    (folder / name).write_bytes(content)
+    evaluation, _ = integrity.read(folder, integrity.EVALUATION)
+    integrity.seal(folder, integrity.EVALUATION, evaluation)
     outcome = deploy(target, runs)
     assert outcome.name == "failed" and says in outcome.says
     assert target.log == []
@@ -371,6 +406,7 @@ def test_what_can_not_be_compared_needs_a_word(target: Fake, runs: Runs) -> None
     evaluation["model_hash"] = bundle.model_hash(onnx, signature)
     (target.folder() / "signature.json").write_bytes(store.to_json(signature))
     (target.folder() / "evaluation.json").write_bytes(store.to_json(evaluation))
+    integrity.seal(target.folder(), integrity.RELEASE, target.current() or {})
     runs.keep("2", WORSE)
     outcome = deploy(target, runs)
     assert (outcome.name, outcome.exit_code, target.log) == ("failed", 4, [])
@@ -443,8 +479,8 @@ def test_what_can_not_be_read_is_named_as_left_out(
     runs.keep("1", PLAIN)
     (runs.keep("2", BETTER) / "evaluation.json").write_text("{")
     assert deploy(target, runs).name == "released"
-    assert "left out: 2: evaluation.json can't be read" in capsys.readouterr().out
-    with pytest.raises(UserError, match=r"evaluation\.json of run 2 can't be read"):
+    assert "runs/2/evaluation.json was changed since it was written" in capsys.readouterr().out
+    with pytest.raises(UserError, match=r"runs/2/evaluation\.json was changed"):
         deploy(target, runs, run="2")
 
 

@@ -135,8 +135,8 @@ def test_an_unknown_snapshot_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_run_is_written_once(tmp_path: Path) -> None:
-    folder = store.write_run(str(tmp_path), "7", {"a": b"1"})
-    store.write_run(str(tmp_path), "7", {"a": b"2"})
+    folder = store.write_run(str(tmp_path), "7", {}, {"a": b"1"})
+    store.write_run(str(tmp_path), "7", {}, {"a": b"2"})
     assert (folder / "a").read_bytes() == b"1"
     assert folder == store.run_folder(str(tmp_path), "7")
 

@@ -58,7 +58,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Comet]:
 @pytest.fixture
 def config(tmp_path: Path) -> dict[str, Any]:
     """The configuration of a project whose store holds a run."""
-    store.write_run(str(tmp_path), RUN, MODEL | {"evaluation.json": store.to_json(evaluation())})
+    store.write_run(str(tmp_path), RUN, evaluation(), MODEL)
     return {
         "project": {"name": "project"},
         "store": {"root": str(tmp_path)},
@@ -150,7 +150,7 @@ def arrived_whole(server: Comet) -> None:
     }
     assert winner.others["gate size"] == "passed: 8 < 9"
     assert {name: winner.assets[name] for name in MODEL} == MODEL
-    assert json.loads(winner.assets["evaluation.json"]) == evaluation()
+    assert evaluation().items() <= json.loads(winner.assets["evaluation.json"]).items()
 
     assert other.tags == {RUN, "candidate"}
     assert list(dict.fromkeys(other.metrics["validation_score"])) == [(10, 3.4), (20, 3.2)]

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from smallboat import integrity
 from smallboat.serving import servers
 from smallboat.store import bundle
 
@@ -41,8 +42,9 @@ def write(folder: Path, files: Files) -> str:
         "snapshot": "0" * 16,
     }
     folder.mkdir(parents=True)
-    for name, content in {**files, "release.json": json.dumps(facts).encode()}.items():
+    for name, content in files.items():
         (folder / name).write_bytes(content)
+    integrity.seal(folder, integrity.RELEASE, facts)
     return facts["release"]
 
 

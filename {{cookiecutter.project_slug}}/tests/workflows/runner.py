@@ -6,6 +6,7 @@ API's packages and tools are those of this project.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SHELLS = {"": ["bash", "-e"], "bash": ["bash", "--noprofile", "--norc", "-eo", "pipefail"]}
 SECONDS = 600
 KEPT = {".venv"}
+GUARD = ROOT / "tests" / "aws" / "guard"
 READY = ("serving/api/node_modules", ".cache/lambda/packages")
 """What a job would get from package indexes."""
 
@@ -83,6 +85,11 @@ class Runner:
         self._folder, self._iam = folder, iam
         (folder / "bin").mkdir(parents=True)
         (folder / "bin" / "uv").symlink_to(find_uv_bin())
+        node = folder / "bin" / "node"
+        node.write_text(
+            f'#!/bin/sh\nexec {shutil.which("node")} --require {GUARD / "loopback.cjs"} "$@"\n'
+        )
+        node.chmod(0o755)
         (folder / "home").mkdir()
         self._work = folder / "work"
         found = [str(folder / "bin"), str(Path(sys.base_prefix, "bin")), "/usr/local/bin"]
@@ -261,6 +268,7 @@ class _Playing:
             stderr=subprocess.STDOUT,
             text=True,
         )
+        _guard(self._work)
         return _pairs(output), done.stdout, done.returncode != 0
 
     def _fill(self, value: Any) -> str:
@@ -321,6 +329,18 @@ PLAYED: dict[str, Any] = {
     "aws-actions/configure-aws-credentials": _Playing.credentials,
 }
 """Actions, as far as a machine without the network can be them."""
+
+
+def _guard(work: Path) -> None:
+    """Keep the environments of a checkout from other hosts; make hides PYTHONPATH from them."""
+    for site in work.glob("**/.venv/lib/python*/site-packages"):
+        if not (site / "guard.pth").exists():
+            line = f"import sys; sys.path.insert(0, {str(GUARD)!r}); import sitecustomize\n"
+            (site / "guard.pth").write_text(line)
+            code = "import socket; socket.create_connection(('192.0.2.1', 9), 1)"
+            python = site.parents[2] / "bin" / "python"
+            refused = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True)
+            assert "the guard refuses" in refused.stderr, refused.stderr
 
 
 def _empty(folder: Path) -> None:

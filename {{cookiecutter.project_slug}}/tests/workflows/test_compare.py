@@ -39,8 +39,7 @@ def keep(checkout: Path, run: str, model: str, error: float, **changed: Any) -> 
         "model_hash": model,
         "snapshot": "5a5a",
     } | changed
-    files = {"evaluation.json": store.to_json(evaluation)}
-    store.write_run(str(checkout / config.load(PROBLEM, "local").store.root), run, files)
+    store.write_run(str(checkout / config.load(PROBLEM, "local").store.root), run, evaluation, {})
 
 
 def compare(environment: str = "local", other: str = "main") -> int:

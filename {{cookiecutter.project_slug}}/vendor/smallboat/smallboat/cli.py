@@ -3,9 +3,10 @@
 import argparse
 import sys
 
+from . import process_environment
 from .aws import image
 from .cloud import destruction, infra, machines
-from .errors import CommandError
+from .errors import CommandError, UserError
 from .problem import Problem
 from .release import deployment, listing, retraining
 from .training import commands, reproduction
@@ -15,7 +16,10 @@ from .workflows import notices, plan, pulls
 def main(problem: Problem, arguments: list[str] | None = None) -> int:
     """Run one command; the exit code is the one that the README lists."""
     options = _parser(problem).parse_args(arguments)
+    reached = {options.env, getattr(options, "from", None)} - {None}
+    process_environment.clean(on_aws=reached != {process_environment.LOCAL})
     try:
+        _refuse_empty(options)
         return int(options.command(problem, options))
     except CommandError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -24,6 +28,18 @@ def main(problem: Problem, arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+
+
+def _refuse_empty(options: argparse.Namespace) -> None:
+    """What is given must say something: else `make deploy RUN=$id` would deploy another run."""
+    for name, value in vars(options).items():
+        if value == "":
+            raise UserError(f"{name} was given and is empty: leave it out, or give it a value")
+
+
+def _flag(parser: argparse.ArgumentParser, name: str, says: str) -> None:
+    """An option that is on or off; make says NAME=1."""
+    parser.add_argument(name, nargs="?", const="1", choices=["1"], help=says)
 
 
 def _parser(problem: Problem) -> argparse.ArgumentParser:
@@ -59,14 +75,10 @@ def _parser(problem: Problem) -> argparse.ArgumentParser:
         parser_ = commands_.add_parser(name, help=says)
         parser_.add_argument("--run", help="the run's id, as `runs` lists it")
         parser_.set_defaults(command=command)
-    commands_.choices["deploy"].add_argument(
-        "--allow-schema-change",
-        action="store_true",
-        help="release it even if it can't be compared with what is served",
-    )
+    says = "release it even if it can't be compared with what is served"
+    _flag(commands_.choices["deploy"], "--allow-schema-change", says)
     commands_.choices["deploy"].add_argument(
         "--from",
-        dest="source",
         metavar="ENV",
         help="promote the run that this environment serves, or its run that --run names",
     )
@@ -88,7 +100,7 @@ def _parser(problem: Problem) -> argparse.ArgumentParser:
         commands_.add_parser(name, help=says).set_defaults(command=command)
     serve = commands_.add_parser("serve", help="API, page and model server on this machine")
     serve.add_argument("--port", help="where to listen, instead of the configured port")
-    serve.add_argument("--background", action="store_true", help="leave it running")
+    _flag(serve, "--background", "leave it running")
     serve.set_defaults(command=deployment.serve)
     image_ = commands_.add_parser("image", help="make the images that run on AWS")
     image_.set_defaults(command=image.make)
@@ -96,7 +108,7 @@ def _parser(problem: Problem) -> argparse.ArgumentParser:
     ground.set_defaults(command=infra.bootstrap)
     destroy = commands_.add_parser("destroy", help="remove all that an environment has on AWS")
     destroy.add_argument("--confirm", help="the environment's name, instead of typing it")
-    destroy.add_argument("--force", action="store_true", help="remove the model store too")
+    _flag(destroy, "--force", "remove the model store too")
     destroy.set_defaults(command=destruction.destroy)
     cron = commands_.add_parser("schedule", help="write the configured cron into the workflow")
     cron.add_argument("--check", action="store_true", help="only say whether it is another")

@@ -15,6 +15,10 @@ class UserError(CommandError):
     exit_code = 2
 
 
+class IntegrityError(UserError):
+    """A file is not the one that was written; the message names it and says what to do."""
+
+
 class NoCandidateError(UserError):
     """Every candidate failed or was disqualified; the message names each reason."""
 

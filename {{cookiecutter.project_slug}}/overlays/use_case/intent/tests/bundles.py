@@ -87,9 +87,8 @@ class Runs:
         } | changed
         lookup = self.lookup | {"as_of": as_of or self.lookup["as_of"], "fault": fault or {}}
         models = {"onnx": onnx, "signature": signature}
-        files = bundle.files(models, {"onnx": judged}, lookup)
-        files["evaluation.json"] = store.to_json(evaluation)
-        return store.write_run(self.root, run, files)
+        files = bundle.files(models, {"onnx": judged}, lookup) | {"report.html": b"<html></html>"}
+        return store.write_run(self.root, run, evaluation, files)
 
 
 def empty(root: Path) -> Runs:

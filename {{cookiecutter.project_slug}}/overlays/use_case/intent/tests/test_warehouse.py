@@ -16,7 +16,7 @@ from smallboat.errors import UserError
 
 from {{ cookiecutter.project_slug }}.events import COUNTED, prefix, raw
 from {{ cookiecutter.project_slug }}.inputs import MOST_AFTER
-from {{ cookiecutter.project_slug }}.warehouse import Warehouse, dbt
+from {{ cookiecutter.project_slug }}.warehouse import Warehouse, dbt, local
 
 FIRST = {date: visits.day(date, 700) for date in visits.DAYS}
 LATER = "2019-02-04"
@@ -45,13 +45,16 @@ def second(store: Path, first: Warehouse) -> Warehouse:
         LATER: visits.day(LATER, 150),
     }
     visits.write(store / "second", days, previous="first")
-    state = shutil.copy(first.state, store / "untouched.duckdb")
-    with duckdb.connect(str(first.state)) as connection:
+    untouched = first.build().rename(store / "untouched.duckdb")
+    other = shutil.copy(untouched, store / "other.duckdb")
+    with duckdb.connect(str(other)) as connection:
         # Only a day that is not computed again keeps this.
         connection.execute(f"update features set clicks = 1000 where day = '{same}'")
+    kept = other.rename(local.named(first.folder, other))
     made = Warehouse(store / "second")
     made.build()
-    shutil.copy(state, first.state)
+    kept.unlink()
+    untouched.rename(local.named(first.folder, untouched))
     return made
 
 
@@ -119,7 +122,7 @@ def test_only_new_and_changed_days_are_computed(first: Warehouse, second: Wareho
     of_same = found["day"] == same
     assert (found.loc[of_same, "clicks"] == 1000).all()
     assert (found.loc[~of_same, "clicks"] < 1000).all()
-    with duckdb.connect(str(second.state), read_only=True) as connection:
+    with duckdb.connect(str(second.build()), read_only=True) as connection:
         stale = connection.sql("select day from stale_days order by day").fetchall()
         assert stale == [(changed,), (LATER,)]
 
@@ -151,7 +154,7 @@ def test_a_product_that_is_known_otherwise_changes_the_days_that_met_it(
     fourth = Warehouse(store / "fourth")
     found = visits.table(fourth)
     assert found.query("day == '2019-02-05'")["price"].tolist() == [3.0]
-    with duckdb.connect(str(fourth.state), read_only=True) as connection:
+    with duckdb.connect(str(fourth.build()), read_only=True) as connection:
         stale = connection.sql("select day from stale_days").fetchall()
     assert stale == [("2019-02-05",)]
     assert fourth.catalog()[rare] == [3, "top-9"]
@@ -164,7 +167,25 @@ def test_what_is_there_is_not_built_again(
         raise AssertionError
 
     monkeypatch.setattr(dbt, "build", never)
-    assert Warehouse(first.folder).build() == first.state
+    assert [Warehouse(first.folder).build()] == list((first.folder / "derived").iterdir())
+
+
+def test_a_warehouse_that_was_changed_is_made_again(first: Warehouse, tmp_path: Path) -> None:
+    folder = tmp_path / "first"
+    shutil.copytree(first.folder, folder)
+    damaged = Warehouse(folder).build()
+    with duckdb.connect(str(damaged)) as connection:
+        connection.execute("update features set clicks = 1000")
+    assert Warehouse(folder).build() != damaged
+    pd.testing.assert_frame_equal(visits.table(Warehouse(folder)), visits.table(first))
+
+
+def test_a_warehouse_that_was_changed_is_not_built_on(first: Warehouse, tmp_path: Path) -> None:
+    shutil.copytree(first.folder, tmp_path / "first")
+    with duckdb.connect(str(Warehouse(tmp_path / "first").build())) as connection:
+        connection.execute("update features set clicks = 1000")
+    made = Warehouse(visits.write(tmp_path / "second", FIRST, previous="first"))
+    pd.testing.assert_frame_equal(visits.table(made), visits.table(first))
 
 
 def test_a_broken_row_stops_the_build_and_names_test_and_model(tmp_path: Path) -> None:
@@ -215,7 +236,7 @@ def test_two_that_build_at_once_both_end_with_the_whole(tmp_path: Path) -> None:
     rows = [process.communicate()[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert rows[0] == rows[1] != "0\n"
-    assert [path.name for path in (folder / "derived").iterdir()] == [Warehouse(folder).state.name]
+    assert Warehouse(folder).build() in (folder / "derived").iterdir()
 
 
 def test_each_column_is_described() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
+from smallboat import integrity
 from {{ cookiecutter.project_slug }}.warehouse import Warehouse
 
 SKUS = [f"sku-{number:02}" for number in range(30)] + ["Ä", "z"]
@@ -107,9 +108,9 @@ def write(
         columns=["product_sku_hash", "category_hash", "price_bucket"],
     )
     _parquet(products, PRODUCTS, folder / "catalog.parquet")
-    (folder / "snapshot.json").write_text(json.dumps({"previous": previous}))
     if kind:
         (folder / "warehouse.json").write_text(json.dumps({"kind": kind}))
+    integrity.seal(folder, integrity.SNAPSHOT, {"previous": previous})
     return folder
 
 

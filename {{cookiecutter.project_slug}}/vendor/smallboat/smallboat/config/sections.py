@@ -148,7 +148,7 @@ class Aws(Section):
 
     environment: str = Field(pattern=r"^[a-z][a-z0-9]{0,7}$")
     account: str = Field(pattern=r"^\d{12}$")
-    owner: str = Field(pattern=r"^[\w .:/=+@-]+$", max_length=256)  # what a tag may hold
+    owner: str = Field(pattern=r"^[\p{L}\p{N} _.:/=+@-]+$", max_length=256)  # what a tag may hold
     github: str = Field(pattern=r"^([\w.-]+/[\w.-]+)?$")
     github_ids: str = Field(pattern=r"^(\d+/\d+)?$")
     alert_email: str = Field(pattern=r"^([^@\s]+@[^@\s]+)?$")

@@ -69,7 +69,7 @@ def against(
     from ..validation import preparation
 
     try:
-        champion = pairs.read(served)
+        champion = pairs.served(served)
     except ReleaseError as error:
         return not_comparable(str(error))
     if challenger.model_hash == champion.model_hash:

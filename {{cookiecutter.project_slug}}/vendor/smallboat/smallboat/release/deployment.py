@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 from contextlib import suppress
 from typing import Any
 
@@ -26,14 +25,15 @@ def deploy(problem: Problem, options: argparse.Namespace) -> int:
     settings = config.load(problem, options.env)
     delivery.permitted(settings)
     run = features_run = options.run
-    if options.source:
-        run, features_run = delivery.promoted(problem, options.source, options.run, settings)
+    source = getattr(options, "from")
+    if source:
+        run, features_run = delivery.promoted(problem, source, options.run, settings)
     outcome, changed = delivery.release_run(
         problem, settings, run, features_run, options.allow_schema_change
     )
     delivery.tell(outcome)
     if changed or outcome.name == "failed":
-        newest = options.source != options.env  # else it is what was served before
+        newest = source != options.env  # else it is what was served before
         notices.tell(settings, outcome.name, outcome.says, newest)
     delivery.serve(problem, settings)
     return outcome.exit_code
@@ -45,7 +45,7 @@ def refresh(problem: Problem, options: argparse.Namespace) -> int:
     if delivery.target(problem, settings).current() is None:
         print(NOTHING)
         return 0
-    same = {"source": options.env, "run": None, "allow_schema_change": False}
+    same = {"from": options.env, "run": None, "allow_schema_change": False}
     return deploy(problem, argparse.Namespace(env=options.env, **same))
 
 
@@ -114,7 +114,7 @@ def predict(problem: Problem, options: argparse.Namespace) -> int:
     else:
         server = serving.running(local.FOLDER)
         url = server["url"] if server else None
-        headers = {"x-api-key": os.environ["API_KEY"]} if "API_KEY" in os.environ else {}
+        headers = {}
     if url is None:
         example, answer = _ask_model(delivery.target(problem, settings))
     else:

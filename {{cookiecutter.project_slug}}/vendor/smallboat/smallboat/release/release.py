@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..config import sections
-from ..errors import ReleaseError, UserError
+from ..errors import IntegrityError, ReleaseError, UserError
 from ..evaluation import comparison
 from ..problem import Problem
 from ..serving import servers
@@ -108,7 +108,7 @@ def deploy(
             try:
                 pair = tried, features_run or tried
                 outcome = _try(problem, target, root, pair, rules, allow_schema_change)
-            except ReleaseError as error:
+            except (ReleaseError, IntegrityError) as error:
                 broken.append(f"run {tried} failed: {error}")
                 print(broken[-1], flush=True)
                 if isinstance(error, NotComparableError):
@@ -137,7 +137,7 @@ def _challengers(root: str, run: str | None, broken: list[str]) -> list[str]:
     """The runs to try, the newest first; if there are none, why is added to what is broken."""
     known, left_out = runs.kept(root), runs.left_out(root)
     if left_out and run is None:
-        print(runs.told(left_out), flush=True)
+        print("\n".join(runs.told(left_out)), flush=True)
     chosen = runs.pick(run, known, left_out)
     wanted = known if run is None else [chosen]
     passing = [each for each in wanted if known[each].get("passed")]
@@ -174,7 +174,7 @@ def _try(
     if current is None or compared["outcome"] not in ("inferior", "the same"):
         print(why, flush=True)
         return Outcome("released", _release(problem, target, challenger, features, rules))
-    champion = pairs.read(target.folder())
+    champion = pairs.served(target.folder())
     served = pairs.Features.of(champion.folder, current["features_run"], current["snapshot"])
     if _newer(root, features, served):
         if challenger.inputs == champion.inputs:
@@ -212,6 +212,7 @@ def _switch(
     problem: Problem, target: Target, folder: Path, rules: sections.Release, back: bool = False
 ) -> str:
     """Ask it beside what is served; switch; ask again; go back if an answer is wrong or late."""
+    pairs.verify(folder)
     with target.beside(folder) as ask:
         behaviour.check(problem, "before the switch", ask, folder, rules.latency_ms)
     try:

@@ -123,13 +123,13 @@ def _both(
 
 
 def _variables(settings: config.Settings, model_url: str) -> dict[str, str]:
-    """The API's settings; what stands in the environment already counts more."""
-    wanted = {
+    """The API's settings: those of the configuration."""
+    return {
         "ENDPOINT_NAME": settings.project.name,
         "AWS_DEFAULT_REGION": settings.project.aws_region,
+        "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model_url,
         **settings.api.variables,
     }
-    return wanted | os.environ | {"AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model_url}
 
 
 def _until_one_ends(*started: servers.Server) -> None:

@@ -134,7 +134,9 @@ def commit() -> str | None:
         sha: str | None = told.get("commit_sha")
         return f"{sha}+" if sha and told.get("has_uncommitted_changes") else sha
     head = _git("rev-parse", "HEAD")
-    return f"{head}+" if head and _git("status", "--porcelain") else head
+    changes = (_git("status", "--porcelain") or "").splitlines()
+    # `make setup` writes the lock file after the first commit.
+    return f"{head}+" if head and set(changes) - {"?? uv.lock"} else head
 
 
 def _git(*words: str) -> str | None:

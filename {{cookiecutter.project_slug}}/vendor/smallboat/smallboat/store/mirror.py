@@ -38,15 +38,20 @@ def bring(root: str, beneath: str, suffix: str = "") -> list[Path]:
 
 
 def keep(root: str, folder: Path, beneath: str, last: str) -> None:
-    """Copy a folder's files to S3, but for those there already; with `last` it is complete."""
-    if not _remote(root):
+    """Copy a folder's files to S3, once; with `last` it is complete.
+
+    What an upload that broke off has left is replaced: the files of one folder fit each other.
+    Without a `last` each file is complete by itself.
+    """
+    if not _remote(root) or (last and any(_keys(root, f"{beneath}/{last}"))):
         return
     bucket, prefix = _address(root)
     files = [path for path in folder.iterdir() if path.is_file()]
     for path in sorted(files, key=lambda path: (path.name == last, path.name)):
+        condition = {} if last and path.name != last else {"IfNoneMatch": "*"}
         with aws.told(unless="PreconditionFailed"), path.open("rb") as file:
             _client().put_object(
-                Bucket=bucket, Key=f"{prefix}/{beneath}/{path.name}", Body=file, IfNoneMatch="*"
+                Bucket=bucket, Key=f"{prefix}/{beneath}/{path.name}", Body=file, **condition
             )
 
 

@@ -7,15 +7,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from ..errors import ReleaseError
+from .. import integrity
+from ..errors import IntegrityError, ReleaseError
 from . import bundle, store
 
 MODEL = ("model.onnx", "judged.onnx", "signature.json", "evaluation.json")
 Release = dict[str, Any]
 """What `release.json` holds: the pair's id, and the hash and the run of both its parts."""
-FACTS = (
-    "release", "run", "model_hash", "features_run", "lookup_hash", "features_as_of", "snapshot"
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -59,11 +57,22 @@ class Bundle:
         ]
 
 
+def verify(folder: Path) -> None:
+    """ReleaseError names the file of a release that is not the one that was written."""
+    try:
+        integrity.verify(folder, integrity.RELEASE)
+    except IntegrityError as error:
+        raise ReleaseError(str(error)) from None
+
+
+def served(folder: Path) -> Bundle:
+    """The bundle of a release, verified; ReleaseError says what is wrong with it."""
+    verify(folder)
+    return read(folder)
+
+
 def read(folder: Path) -> Bundle:
-    """A bundle; ReleaseError says what is missing or doesn't fit."""
-    missing = [name for name in (*MODEL, "lookup.json") if not (folder / name).is_file()]
-    if missing:
-        raise ReleaseError(f"{folder} lacks {', '.join(missing)}")
+    """A verified bundle; ReleaseError says what doesn't fit."""
     try:
         signature, evaluation = (store.read_json(folder / name) for name in MODEL[2:])
         _ = store.read_json(folder / "lookup.json")["as_of"]
@@ -75,8 +84,6 @@ def read(folder: Path) -> Bundle:
         raise ReleaseError(f"{folder} can't be read: {told}") from None
     if found != wanted:
         raise ReleaseError(f"{folder} holds model {found}, its evaluation is of {wanted}")
-    if "judged_until" not in evaluation:
-        raise ReleaseError(f"{folder} is of before models could be compared: train again")
     return Bundle(folder, signature, evaluation)
 
 
@@ -95,7 +102,7 @@ def write(folder: Path, model: Bundle, features: Features) -> None:
         "features_as_of": features.as_of,
         "snapshot": features.snapshot,
     }
-    (folder / "release.json").write_bytes(store.to_json(release))
+    integrity.seal(folder, integrity.RELEASE, release)
 
 
 def told(release: Release) -> str:

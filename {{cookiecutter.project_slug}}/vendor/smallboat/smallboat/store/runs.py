@@ -1,11 +1,12 @@
 """The trained models in the store: which there are, and how good they are."""
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from ..errors import UserError, nearest
+from .. import integrity
+from ..errors import IntegrityError, UserError, nearest
 from . import store
 
 NONE = "no runs yet: `make train` makes one"
@@ -13,28 +14,31 @@ NONE = "no runs yet: `make train` makes one"
 
 def kept(root: str) -> dict[str, dict[str, Any]]:
     """The evaluations in the store by run, the newest first, but for those that are left out."""
-    ours = [evaluation for evaluation in _evaluations(root).values() if evaluation is not None]
+    ours = [found for found in _evaluations(root).values() if not isinstance(found, str)]
     ours.sort(key=lambda each: (str(each.get("created") or ""), each["run"]), reverse=True)
     return {evaluation["run"]: evaluation for evaluation in ours}
 
 
-def left_out(root: str) -> list[str]:
-    """The folders whose evaluation can't be read, or is of another run."""
-    return sorted(run for run, found in _evaluations(root).items() if found is None)
+def left_out(root: str) -> dict[str, str]:
+    """Why a run is left out, by the name of its folder."""
+    found = sorted(_evaluations(root).items())
+    return {run: why for run, why in found if isinstance(why, str)}
 
 
-def told(left_out: list[str]) -> str:
-    """A line about the folders that are left out."""
-    return f"left out: {', '.join(left_out)}: evaluation.json can't be read, or is of another run"
+def told(left_out: Mapping[str, str]) -> list[str]:
+    """A line about each run that is left out."""
+    return [f"left out: {why}" for why in left_out.values()]
 
 
-def pick(run: str | None, newest_first: Iterable[str], left_out: Iterable[str] = ()) -> str:
+def pick(
+    run: str | None, newest_first: Iterable[str], left_out: Mapping[str, str] = MappingProxyType({})
+) -> str:
     """The run that was asked for, or the newest; UserError if there is no such run."""
     known = list(newest_first)
     if run is not None and run in left_out:
-        raise UserError(f"the evaluation.json of run {run} can't be read, or is of another run")
+        raise UserError(left_out[run])
     if not known:
-        raise UserError(NONE)
+        raise UserError(next(iter(left_out.values()), NONE))
     if run is None:
         return known[0]
     if run not in known:
@@ -42,15 +46,15 @@ def pick(run: str | None, newest_first: Iterable[str], left_out: Iterable[str] =
     return run
 
 
-def _evaluations(root: str) -> dict[str, dict[str, Any] | None]:
-    """What the evaluation.json in each folder of the store's runs says, None if that is no use."""
+def _evaluations(root: str) -> dict[str, dict[str, Any] | str]:
+    """The evaluation of each run in the store, or why it is of no use."""
     return {path.parent.name: _evaluation(path) for path in store.evaluations(root)}
 
 
-def _evaluation(path: Path) -> dict[str, Any] | None:
+def _evaluation(path: Path) -> dict[str, Any] | str:
     try:
-        evaluation = store.read_json(path)
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError):
-        return None
-    ours = isinstance(evaluation, dict) and evaluation.get("run") == path.parent.name
-    return evaluation if ours else None
+        evaluation, _ = integrity.read(path.parent, path.name)
+    except IntegrityError as error:
+        return str(error)
+    ours = evaluation.get("run") == path.parent.name
+    return evaluation if ours else f"{path} is of another run"

@@ -6,7 +6,6 @@ takes, `<root>/runs/<run>/` the bundle of a run. The root is a folder, or an add
 `s3://bucket/prefix`.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -17,11 +16,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from .. import integrity
 from ..errors import UserError
+from ..integrity import EVALUATION, SNAPSHOT
+from ..integrity import to_json as to_json
 from ..problem import Problem
 from . import mirror
 
-SNAPSHOT, EVALUATION, DERIVED = "snapshot.json", "evaluation.json", "derived"
+DERIVED = "derived"
 
 
 @contextmanager
@@ -42,11 +44,6 @@ def settle(folder: Path, target: Path) -> None:
         folder.rename(target)
 
 
-def to_json(value: Any) -> bytes:
-    """Readable JSON, the same bytes for the same value."""
-    return (json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n").encode()
-
-
 def read_json(path: Path) -> Any:
     """The value of a JSON file."""
     return json.loads(path.read_text())
@@ -57,16 +54,6 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def content_hash(folder: Path) -> str:
-    """The first 16 hex digits of a SHA-256 over the names and contents of a folder's files."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        digest.update(path.name.encode() + b"\0")
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()[:16]
-
-
 def make_snapshot(problem: Problem, root: str, config: Mapping[str, Any]) -> str:
     """Collect the raw tables into the store and return the snapshot's hash."""
     parent = mirror.home(root) / "snapshots"
@@ -74,11 +61,11 @@ def make_snapshot(problem: Problem, root: str, config: Mapping[str, Any]) -> str
         folder = stage / "snapshot"
         folder.mkdir()
         about = problem.data.collect(config, folder)
-        snapshot = content_hash(folder)
+        files = integrity.hashes(folder)
+        snapshot = integrity.content_hash(files)
         if not has(root, snapshot):
-            (folder / SNAPSHOT).write_bytes(
-                to_json({**about, "created": now(), "previous": newest_snapshot(root)})
-            )
+            facts = {**about, "created": now(), "previous": newest_snapshot(root)}
+            integrity.seal(folder, SNAPSHOT, facts, files)
             mirror.keep(root, folder, f"snapshots/{snapshot}", last=SNAPSHOT)
             settle(folder, parent / snapshot)
     return snapshot
@@ -110,10 +97,12 @@ def has(root: str, snapshot: str) -> bool:
 
 
 def snapshot_folder(root: str, snapshot: str) -> Path:
-    """Where a snapshot's tables lie; UserError if the store has no such snapshot."""
+    """Where a snapshot's tables lie, verified; UserError if the store has no such snapshot."""
     about(root, snapshot)
     mirror.bring(root, f"snapshots/{snapshot}")
-    return mirror.home(root) / "snapshots" / snapshot
+    folder = mirror.home(root) / "snapshots" / snapshot
+    integrity.verify(folder, SNAPSHOT)
+    return folder
 
 
 def bring_derived(root: str, snapshot: str) -> None:
@@ -131,9 +120,14 @@ def keep_derived(root: str, snapshot: str) -> None:
 
 def about(root: str, snapshot: str) -> dict[str, Any]:
     """What is known of a snapshot: its snapshot.json."""
+    folder = mirror.home(root) / "snapshots" / snapshot
     if not has(root, snapshot):
+        if folder.is_dir():
+            raise integrity.damage(folder / SNAPSHOT, SNAPSHOT, "is missing")
         raise UserError(f"the store {root} has no snapshot {snapshot!r}: `make data` makes one")
-    known: dict[str, Any] = read_json(mirror.home(root) / "snapshots" / snapshot / SNAPSHOT)
+    known, files = integrity.read(folder, SNAPSHOT)
+    if integrity.content_hash(files) != snapshot:
+        raise integrity.damage(folder / SNAPSHOT, SNAPSHOT)
     return known
 
 
@@ -155,23 +149,26 @@ def previous_rows(root: str, snapshot: str) -> dict[str, int] | None:
     return about(root, before)["rows"] if before else None
 
 
-def write_run(root: str, run: str, files: dict[str, bytes]) -> Path:
-    """Keep what a run made, all of it or nothing; returns its folder."""
+def write_run(root: str, run: str, evaluation: dict[str, Any], files: dict[str, bytes]) -> Path:
+    """Keep what a run made and how it was judged, all of it or nothing; returns its folder."""
     parent = mirror.home(root) / "runs"
     with staged(parent) as stage:
         folder = stage / "run"
         folder.mkdir()
         for name, content in files.items():
             (folder / name).write_bytes(content)
+        integrity.seal(folder, EVALUATION, evaluation)
         mirror.keep(root, folder, f"runs/{run}", last=EVALUATION)
         settle(folder, parent / run)
     return parent / run
 
 
 def run_folder(root: str, run: str) -> Path:
-    """Where a run's bundle lies."""
+    """Where a run's bundle lies, verified."""
     mirror.bring(root, f"runs/{run}")
-    return mirror.home(root) / "runs" / run
+    folder = mirror.home(root) / "runs" / run
+    integrity.verify(folder, EVALUATION)
+    return folder
 
 
 def evaluations(root: str) -> list[Path]:
@@ -183,9 +180,11 @@ def copy_run(source: str, target: str, run: str) -> None:
     """Bring a run and the snapshot that it was trained on from one store into another."""
     folder = run_folder(source, run)
     snapshot = read_json(folder / EVALUATION)["snapshot"]
-    for kind, name, last in (("snapshots", snapshot, SNAPSHOT), ("runs", run, EVALUATION)):
-        copied = mirror.home(source) / kind / name
-        mirror.bring(source, f"{kind}/{name}")
+    for kind, copied, last in (
+        ("snapshots", snapshot_folder(source, snapshot), SNAPSHOT),
+        ("runs", folder, EVALUATION),
+    ):
+        name = copied.name
         mirror.keep(target, copied, f"{kind}/{name}", last)
         with staged(mirror.home(target) / kind) as stage:
             shutil.copytree(copied, stage / name)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from .. import process_environment
 from ..aws import aws, remote
 from ..config import config
 from ..errors import UserError, ended, nearest
@@ -87,12 +88,13 @@ def evaluation(run: str, settings: config.Settings) -> dict[str, Any]:
 
 def environment(settings: config.Settings) -> dict[str, str]:
     """Runs are kept in this folder or on S3; numbers do not depend on how many cores there are."""
-    here = {
+    ours = {
+        "AWS_DEFAULT_REGION": settings.project.aws_region,
         "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(_home(settings)),
-        "METAFLOW_USER": "local",
+        **dict.fromkeys(THREADS, "1"),
     }
-    ours = {"AWS_DEFAULT_REGION": settings.project.aws_region} | dict.fromkeys(THREADS, "1")
-    return here | os.environ | remote.variables(settings) | ours
+    passed = process_environment.cleaned(os.environ, on_aws=settings.aws is not None)
+    return passed | ours | remote.variables(settings)
 
 
 def _home(settings: config.Settings) -> Path:

@@ -53,8 +53,9 @@ def drifted(
     before = store.previous(root, snapshot)
     if before is None or frame.empty:
         return None
+    folder = store.snapshot_folder(root, before)
     try:
-        earlier = problem.features.build(problem.data.read(store.snapshot_folder(root, before)))
+        earlier = problem.features.build(problem.data.read(folder))
     except Exception:  # it may have been broken: this one need not suffer for it
         return None
     new = frame.tail(max(ENOUGH, (frame["date"] > earlier["date"].max()).sum()))

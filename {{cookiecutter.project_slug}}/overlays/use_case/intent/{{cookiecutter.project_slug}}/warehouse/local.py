@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from smallboat import integrity
 from . import dbt, parts
 
 FILE = "warehouse.duckdb"
@@ -21,12 +22,25 @@ def connect(database: Path, read_only: bool = True) -> Any:
     return duckdb.connect(str(database), read_only=read_only, config=limits)
 
 
-def build(folder: Path, name: str, staged: Path) -> Path:
+def built(folder: Path) -> Path | None:
+    """The warehouse that a snapshot has, as the models of today make it and as it was written."""
+    for path in sorted((folder / "derived").glob(f"{dbt.project_hash()}-*.duckdb")):
+        if path == named(folder, path):
+            return path
+    return None
+
+
+def named(folder: Path, database: Path) -> Path:
+    """Where a snapshot's warehouse belongs: its name tells whether it was changed since."""
+    name = f"{dbt.project_hash()}-{integrity.sha256(database)[:16]}.duckdb"
+    return folder / "derived" / name
+
+
+def build(folder: Path, staged: Path) -> Path:
     """Make a snapshot's warehouse in a new file; returns it.
 
     Args:
         folder: the snapshot.
-        name: of the files in which this warehouse and earlier ones are kept.
         staged: an empty folder.
 
     Raises:
@@ -34,7 +48,7 @@ def build(folder: Path, name: str, staged: Path) -> Path:
     """
     contents = parts.contents(folder)
     database = staged / FILE
-    kept = _begin(folder, name, database, contents)
+    kept = _begin(folder, database, contents)
     views = _views(folder, contents, kept)
     with connect(database, read_only=False) as connection:
         record(connection, "snapshot_days", contents, kept)
@@ -56,11 +70,10 @@ def record(connection: Any, table: str, contents: Mapping[str, str], kept: Colle
     connection.execute(f"insert into {table} values {rows}")
 
 
-def _begin(folder: Path, name: str, database: Path, contents: Mapping[str, str]) -> set[str]:
+def _begin(folder: Path, database: Path, contents: Mapping[str, str]) -> set[str]:
     """Begin with the newest warehouse that has days of this snapshot; returns these days."""
     for earlier in parts.earlier(folder):
-        made = earlier / "derived" / name
-        if made.exists():
+        if made := built(earlier):
             with connect(made) as connection:
                 days = connection.execute("select day, content from snapshot_days").fetchall()
             if kept := {day for day, content in days if contents.get(day) == content}:

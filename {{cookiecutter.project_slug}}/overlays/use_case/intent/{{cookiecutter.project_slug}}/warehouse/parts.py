@@ -1,10 +1,11 @@
 """The parts of a snapshot: the files of each day, and what tells one content from another."""
 
 import hashlib
-import json
 from pathlib import Path
 
+from smallboat import integrity
 from smallboat.errors import UserError
+from smallboat.integrity import SNAPSHOT
 
 DAY = len("2019-01-15")
 
@@ -42,18 +43,15 @@ def catalog(folder: Path) -> tuple[Path, str]:
 def earlier(folder: Path) -> list[Path]:
     """The folders of the snapshots before this one, newest first, as far as they are here."""
     found: list[Path] = []
-    about = folder / "snapshot.json"
-    while about.is_file() and (before := json.loads(about.read_text()).get("previous")):
-        about = folder.parent / before / "snapshot.json"
-        if about.parent in found:
+    while (folder / SNAPSHOT).is_file():
+        known, _ = integrity.read(folder, SNAPSHOT)
+        folder = folder.parent / str(known["previous"])
+        if not folder.is_dir() or folder in found:
             break
-        found.append(about.parent)
+        found.append(folder)
     return found
 
 
 def _hash(*paths: Path) -> str:
-    digest = hashlib.sha256()
-    for path in paths:
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()[:16]
+    hashes = [bytes.fromhex(integrity.sha256(path)) for path in paths]
+    return hashlib.sha256(b"".join(hashes)).hexdigest()[:16]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..events import ACTIONS, COUNTED
-from . import dbt, local, parts
+from . import local, parts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,29 +23,26 @@ class Warehouse:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    @property
-    def state(self) -> Path:
-        """The file that holds it once it is built."""
-        return self.folder / "derived" / f"{dbt.project_hash()}.duckdb"
-
     def build(self) -> Path:
         """Build it unless that was done; returns its file.
 
-        Who else builds it at the same time does the same work, and the last one's stays.
+        Who else builds it at the same time does the same work.
 
         Raises:
             UserError: a model or a test failed, or Snowflake refused; no half of it is left.
         """
-        state = self.state
-        if not state.exists():
-            state.parent.mkdir(exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=".building-", dir=state.parent) as staged:
+        state = local.built(self.folder)
+        if state is None:
+            derived = self.folder / "derived"
+            derived.mkdir(exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".building-", dir=derived) as staged:
                 if (self.folder / "warehouse.json").exists():
                     from . import snowflake
 
                     made = snowflake.build(self.folder, Path(staged))
                 else:
-                    made = local.build(self.folder, state.name, Path(staged))
+                    made = local.build(self.folder, Path(staged))
+                state = local.named(self.folder, made)
                 os.replace(made, state)
         return state
 

@@ -6,7 +6,9 @@ import shutil
 import tarfile
 from pathlib import Path
 
-from ...errors import CloudError
+from ... import integrity
+from ...errors import CloudError, IntegrityError
+from ...integrity import RELEASE
 from ...store import store
 from .bucket import Bucket, ChangedError
 
@@ -18,7 +20,7 @@ NAME = "model.tar.gz"
 def key(folder: Path) -> str:
     """Where the archive of a release's folder belongs."""
     release = store.read_json(folder / "release.json")["release"]
-    return f"{PREFIX}{release}/{store.content_hash(folder)}/{NAME}"
+    return f"{PREFIX}{release}/{_content(folder)}/{NAME}"
 
 
 def upload(bucket: Bucket, folder: Path) -> str:
@@ -56,7 +58,7 @@ def fetch(bucket: Bucket, url: str) -> Path:
     path = url.removeprefix(f"s3://{bucket.name}/")
     *_, release, content, name = path.split("/")
     folder = CACHE / content / release
-    if folder.is_dir() and store.content_hash(folder) == content:
+    if folder.is_dir() and _content(folder) == content:
         return folder
     found = bucket.read(path)
     if found is None or name != NAME:
@@ -64,6 +66,12 @@ def fetch(bucket: Bucket, url: str) -> Path:
     with store.staged(folder.parent) as stage:
         with tarfile.open(fileobj=io.BytesIO(found.content), mode="r:gz") as archive:
             archive.extractall(stage / "release", filter="data")
+        if _content(stage / "release") != content:
+            raise IntegrityError(f"{url} {integrity.CHANGED}: {integrity.REMEDIES[RELEASE]}")
         shutil.rmtree(folder, ignore_errors=True)
         store.settle(stage / "release", folder)
     return folder
+
+
+def _content(folder: Path) -> str:
+    return integrity.content_hash(integrity.hashes(folder))

@@ -13,10 +13,11 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from ...errors import ReleaseError, UserError
+from ... import integrity
+from ...errors import IntegrityError, ReleaseError, UserError
 from ...problem import Problem
 from ...serving import servers, serving
-from ...store import pairs, store
+from ...store import store
 from . import history
 
 FOLDER = Path("endpoint")
@@ -51,15 +52,10 @@ class Endpoint:
         """release.json of what is served, or None before the first release."""
         if self._pointed() is None:
             return None
-        file = self.folder() / "release.json"
         try:
-            release: dict[str, Any] = store.read_json(file)
-            missing = [name for name in pairs.FACTS if name not in release]
-        except (OSError, ValueError, TypeError) as error:
-            raise UserError(f"what is served can't be read: {file}: {error}") from None
-        if missing:
-            raise UserError(f"what is served can't be read: {file} lacks {', '.join(missing)}")
-        return release
+            return integrity.read(self.folder(), integrity.RELEASE)[0]
+        except IntegrityError as error:
+            raise UserError(f"what is served can't be read: {error}") from None
 
     def folder(self) -> Path:
         """The files of what is served."""
@@ -97,8 +93,11 @@ class Endpoint:
             shutil.copytree(folder, stage / "release")
             if target.exists():
                 # Perhaps it is served: file by file there is no moment without a whole one.
-                for file in (stage / "release").iterdir():
+                made = list((stage / "release").iterdir())
+                for file in made:
                     os.replace(file, target / file.name)
+                for file in set(target.iterdir()) - {target / file.name for file in made}:
+                    os.replace(file, stage / file.name)
             store.settle(stage / "release", target)
         if self._pointed() is None and not self.history():
             self._write(HISTORY, store.to_json([]))  # tells a first update from a lost history

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+from ... import integrity
 from ...aws import aws
 from ...errors import CloudError
 from ...problem import Problem
@@ -56,8 +57,7 @@ class Endpoint:
         """release.json of what the endpoint really serves, or None before the first release."""
         if self._serving() is None:
             return None
-        release: pairs.Release = store.read_json(self.folder() / "release.json")
-        return release
+        return integrity.read(self.folder(), integrity.RELEASE)[0]
 
     def folder(self) -> Path:
         """The files of what is served, downloaded once."""

@@ -1,6 +1,5 @@
 """A release that answers; and the one that a folder's pointer names at the moment."""
 
-import hashlib
 import json
 import os
 import threading
@@ -11,10 +10,11 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from ...errors import RequestError
+from ... import integrity
+from ...errors import IntegrityError, RequestError
 from ...problem import Problem
 
-TEXTS = ("release.json", "signature.json", "evaluation.json", "lookup.json")
+TEXTS = ("signature.json", "evaluation.json", "lookup.json")
 GRAPHS = ("model.onnx", "judged.onnx")
 EVALUATION = ("created", "metrics", "baseline", "intervals", "difference", "passed", "winner",
               "periods", "importance")  # fmt: skip
@@ -41,15 +41,13 @@ class Release:
         """Load a release's folder.
 
         Raises:
-            BrokenReleaseError: a file is missing, cut short, or doesn't fit the others.
+            BrokenReleaseError: a file was changed or is missing, or doesn't fit the others.
         """
         self._service = problem.service
         try:
+            self.facts = integrity.verify(folder, integrity.RELEASE)
             files = {name: (folder / name).read_bytes() for name in (*TEXTS, *GRAPHS)}
-            self.facts, signature, self._evaluation, self._lookup = (
-                _parsed(name, files[name]) for name in TEXTS
-            )
-            _compare_hashes(self.facts, signature, files)
+            signature, self._evaluation, self._lookup = (json.loads(files[name]) for name in TEXTS)
             inputs = [each["name"] for each in signature["inputs"]]
             if inputs != list(self._service.NAMES):
                 raise BrokenReleaseError("signature.json names other inputs than the code makes")
@@ -60,8 +58,8 @@ class Release:
             self.answers([self.description["example"]], explain=True)
         except BrokenReleaseError:
             raise
-        except OSError as error:
-            raise BrokenReleaseError(f"{error.filename}: {error.strerror}") from error
+        except IntegrityError as error:
+            raise BrokenReleaseError(str(error)) from error
         except Exception as error:  # files can disagree in any way
             told = f"{type(error).__name__}: {error}"
             raise BrokenReleaseError(f"its files don't fit each other: {told}") from error
@@ -174,27 +172,6 @@ class Served:
             except OSError:
                 continue
         return None
-
-
-def _parsed(name: str, content: bytes) -> Json:
-    try:
-        value: Json = json.loads(content)
-    except ValueError as error:
-        raise BrokenReleaseError(f"{name} is no JSON: {error}") from error
-    return value
-
-
-def _compare_hashes(facts: Json, signature: Json, files: dict[str, bytes]) -> None:
-    text = json.dumps(signature, sort_keys=True).encode()
-    model, lookup = _hash(files["model.onnx"] + b"\0" + text), _hash(files["lookup.json"])
-    found = {"model_hash": model, "lookup_hash": lookup, "release": f"{model}-{lookup}"}
-    for name, value in found.items():
-        if facts[name] != value:
-            raise BrokenReleaseError(f"release.json says {name} {facts[name]}, not {value}")
-
-
-def _hash(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def _session(name: str, files: dict[str, bytes], inputs: int) -> Any:
