@@ -30,10 +30,10 @@ def test_an_edit_goes_back_to_the_file_that_it_came_from(bench: Path) -> None:
     for name, place, text, template in [
         ("Makefile", "Makefile", "workbench_project", "{{ cookiecutter.project_slug }}"),
         (
-            "README.md",
-            "README.md",
-            "Workbench Project",
-            "{{ cookiecutter.__markdown_project_name }}",
+            "LICENSE",
+            "overlays/licence/MIT/LICENSE",
+            "Workbench Author",
+            "{{ cookiecutter.__author }}",
         ),
         ("workbench_project/errors.py", f"{SLUG}/errors.py", "plain", "plain"),
         ("workbench_project/data.py", f"overlays/use_case/f1/{SLUG}/data.py", "{{ x }}", "{{ x }}"),
