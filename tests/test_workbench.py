@@ -33,10 +33,10 @@ def test_an_edit_goes_back_to_the_file_that_it_came_from(bench: Path) -> None:
         ("workbench_project/problem.py", f"{SLUG}/problem.py", "plain", "plain"),
         (f"{LIBRARY}/errors.py", f"{LIBRARY}/errors.py", "{{ x }}", "{{ x }}"),
         (
-            "README.md",
-            "README.md",
-            "Workbench Project",
-            "{{ cookiecutter.__markdown_project_name }}",
+            "LICENSE",
+            "overlays/licence/MIT/LICENSE",
+            "Workbench Author",
+            "{{ cookiecutter.__author }}",
         ),
         ("workbench_project/data.py", f"overlays/use_case/f1/{SLUG}/data.py", "{{ x }}", "{{ x }}"),
     ]:
