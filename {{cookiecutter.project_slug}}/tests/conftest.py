@@ -4,7 +4,6 @@ import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
-
 from smallboat import process_environment
 
 process_environment.clean(startup=True)

@@ -116,7 +116,7 @@ def test_neither_validation_nor_features_read_an_edited_table(here: str) -> None
     table.write_bytes(table.read_bytes() + b"\n")
     for read in (preparation.validate, preparation.engineer):
         with pytest.raises(IntegrityError, match=f"{table} was changed"):
-            read("store", here)
+            read(PROBLEM, "store", here)
 
 
 def test_the_manifest_of_another_snapshot_is_none_of_this_one(here: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from smallboat import integrity
 from smallboat.errors import UserError
 from smallboat.release.targets import local
-from smallboat.store import pairs, store
+from smallboat.store import store
 
 from {{ cookiecutter.project_slug }}.problem import PROBLEM
 

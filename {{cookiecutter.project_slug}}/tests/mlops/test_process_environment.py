@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from smallboat import process_environment
 from smallboat.config import config
 from smallboat.process_environment import OURS, STARTUP, TOOLS, cleaned

@@ -366,7 +366,7 @@ def test_an_edited_release_is_not_gone_back_to(target: Fake, runs: Runs) -> None
     lookup = store.read_json(before / "lookup.json") | {"as_of": "2030-01-01"}
     (before / "lookup.json").write_bytes(store.to_json(lookup))
     target.log.clear()
-    outcome = release.roll_back(target, RULES)
+    outcome = release.roll_back(PROBLEM, target, RULES)
     assert outcome.exit_code == 4 and f"{before / 'lookup.json'} was changed" in outcome.says
     assert target.log == []
 

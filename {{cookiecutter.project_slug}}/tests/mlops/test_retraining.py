@@ -119,6 +119,7 @@ def test_a_command_that_fails_says_so_in_githubs_summary(
 ) -> None:
     from smallboat.cli import main
 
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
     assert main(PROBLEM, ["--env", "nowhere", "retrain"]) == 2
     says = "there is no environment 'nowhere': choose one of local, prod, staging"
