@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from bundles import BETTER, PLAIN, WRONG
 from releasing import INSTANCES, RULES, Project, read
-from smallboat.errors import CloudError, UserError
+from smallboat.errors import CloudError, IntegrityError, UserError
 from smallboat.release import release
 from smallboat.release.targets import archives, lease, scaling
 
@@ -68,6 +68,23 @@ def test_a_release_is_made_once_and_says_what_it_is(project: Project) -> None:
     outcome = project.deploy()
     assert outcome.says.startswith("run 1 is the same")
     assert project.made() == []
+
+
+def test_an_archive_that_was_changed_is_refused(project: Project) -> None:
+    project.runs.keep("1", PLAIN)
+    project.deploy()
+    lookup = project.target().folder() / "lookup.json"
+    whole = lookup.read_bytes()
+    lookup.write_bytes(b"{}")
+    assert project.target().folder() == lookup.parent and lookup.read_bytes() == whole
+
+    lookup.write_bytes(b"{}")
+    (key,) = project.archives()
+    project.cloud.client("s3").put_object(
+        Bucket=project.place.bucket, Key=key, Body=archives.pack(lookup.parent)
+    )
+    with pytest.raises(IntegrityError, match=f"{key} was changed since it was written"):
+        project.target().current()
 
 
 def test_back_and_forth_by_the_same_configurations(project: Project, hasty: None) -> None:
