@@ -1,4 +1,4 @@
 """AWS on loopback: moto, what it lacks, and real processes for endpoints and functions.
 
-`python -m tests.aws.emulator --port P --folder F`, from the project's folder.
+`python -m smallboat.emulator --problem PACKAGE --port P --folder F`, from the project's folder.
 """

@@ -1,1 +1,0 @@
-"""A package, so that `python -m smallboat.emulator` finds it before a library's `tests`."""
