@@ -1,0 +1,1 @@
+"""A toy problem, for tests of the machinery."""

@@ -1,0 +1,39 @@
+"""From parcels to the feature table, and to what a release knows of the depots."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .data import Tables
+from .inputs import FEATURES, NAMES
+
+__all__ = ["FEATURES", "build", "lookup"]
+
+
+def build(tables: Tables) -> pd.DataFrame:
+    """One row a parcel: what was known on the morning of its day, and how long it took."""
+    parcels = tables["parcels"].sort_values(["date", "parcel"], ignore_index=True)
+    days = parcels.groupby(["depot", "date"])["minutes"].agg(["sum", "size"])
+    before = days.groupby("depot").cumsum() - days
+    means = (before["sum"] / before["size"].where(before["size"] > 0)).rename("depot_minutes")
+    frame = parcels.join(means, on=["depot", "date"])
+    frame["depot_minutes"] = frame["depot_minutes"].fillna(FEATURES[2].default)
+    frame = frame.astype(dict.fromkeys(NAMES, np.float32))
+    return frame.assign(
+        period=frame["date"].dt.year,
+        group=frame["date"].dt.strftime("%Y-%m-%d"),
+        entity=frame["parcel"],
+        target=frame["minutes"],
+    )[["period", "group", "date", "entity", "depot", "target", *NAMES]]
+
+
+def lookup(tables: Tables) -> dict[str, Any]:
+    """The mean of each depot after the newest day; ready for JSON."""
+    parcels = tables["parcels"].sort_values(["date", "parcel"], ignore_index=True)
+    newest = parcels.tail(3)[["distance", "floor", "depot"]].to_dict("records")
+    return {
+        "as_of": parcels["date"].max().date().isoformat(),
+        "depots": parcels.groupby("depot")["minutes"].mean().round(4).to_dict(),
+        "newest": newest,
+    }

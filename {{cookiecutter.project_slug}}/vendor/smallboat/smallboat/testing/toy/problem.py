@@ -1,0 +1,22 @@
+"""What the toy problem predicts, part by part."""
+
+from typing import Any
+
+from smallboat.problem import Problem
+
+PROBLEM = Problem(
+    package=__package__,
+    data=".data",
+    expectations=".expectations",
+    features=".features",
+    candidates=".candidates",
+    metrics=".metrics",
+    service=".service",
+)
+
+
+def parse(text: str) -> dict[str, Any]:
+    """A configuration file's text as the flow has it: plain values, defaults filled in."""
+    from smallboat.config import config
+
+    return config.parse(PROBLEM, text)
