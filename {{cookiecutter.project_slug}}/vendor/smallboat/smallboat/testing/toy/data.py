@@ -25,6 +25,7 @@ class Config(BaseModel):
     source: Literal["sample", "files"]
     directory: str | None = None
     days: PositiveInt = 24  # of each year
+    newest: str = "2024-12-31"
     seed: int = 1
 
 
@@ -57,6 +58,7 @@ def collect(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
     if config["source"] == "sample":
         parcels, source = made_up(config["days"], config["seed"]), "made up"
+        parcels = parcels[parcels["date"] <= config["newest"]]
     else:
         file = Path(config["directory"] or ".", "parcels.csv")
         if not file.is_file():

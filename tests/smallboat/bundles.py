@@ -1,0 +1,101 @@
+"""Runs in a model store whose models are known: sums of weighted features."""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LinearRegression
+from smallboat.config import config
+from smallboat.store import bundle, store
+from smallboat.training import training
+from toy import data, features, metrics
+from toy.problem import PROBLEM
+
+PLAIN = {"depot_minutes": 1.0}
+"""Each parcel takes as long as its depot's did on average."""
+BETTER = {"distance": 2.0, "floor": 1.0, "depot_minutes": 0.5}
+WORSE = {"depot_minutes": 1.5}
+WRONG = {"distance": -2.0, "depot_minutes": 1.0}
+"""Parcels further away arrive earlier."""
+BREAKS = "a parcel further away"
+"""How the invariant begins that WRONG breaks."""
+
+
+@dataclass
+class Runs:
+    """A model store, and runs to put into it."""
+
+    root: str
+    snapshot: str
+    frame: pd.DataFrame
+    lookup: dict[str, Any]
+
+    def keep(
+        self,
+        run: str,
+        weights: dict[str, float],
+        as_of: str = "",
+        fault: dict[str, Any] | None = None,
+        onnx: bytes | None = None,
+        **changed: Any,
+    ) -> Path:
+        """Keep a run of a model.
+
+        Args:
+            run: a number.
+            weights: of the model that was judged, and of the served one but for `onnx`.
+            as_of: of its look-up features.
+            fault: which one `faulty_server.py` has with these look-up features.
+            onnx: the served model, if it is another.
+            changed: what its evaluation says instead.
+        """
+        judged = linear(tuple(weights.items()))
+        onnx = onnx or judged
+        signature = training.signature(PROBLEM, {"candidate": "linear", "settings": {}}, self.frame)
+        rows = self.frame[training.columns(PROBLEM)].to_numpy(dtype=np.float32)
+        number = sum(weights.values())
+        scores = {metrics.PRIMARY: number}
+        shown = {"validation": scores, "test": scores}
+        evaluation = {
+            "run": run,
+            "created": f"2026-11-21T01:{int(run):02}:00+00:00",
+            "snapshot": self.snapshot,
+            "commit": None,
+            "winner": "linear",
+            "metrics": shown,
+            "baseline": shown,
+            "intervals": {"test": {metrics.PRIMARY: [number, number]}},
+            "difference": {},
+            "importance": [],
+            "periods": {"test": [2025, 2025]},
+            "gates": [],
+            "passed": True,
+            "judged_until": "2023-12-31",
+            "model_hash": bundle.model_hash(onnx, signature),
+            "spread": metrics.spread(self.frame, bundle.predict(judged, rows)),
+        } | changed
+        lookup = self.lookup | {"as_of": as_of or self.lookup["as_of"], "fault": fault or {}}
+        models = {"onnx": onnx, "signature": signature}
+        files = bundle.files(models, {"onnx": judged}, lookup) | {"report.html": b"<html></html>"}
+        return store.write_run(self.root, run, evaluation, files)
+
+
+def empty(root: Path) -> Runs:
+    """A store that has the sample's snapshot, and no run yet."""
+    snapshot = store.make_snapshot(
+        PROBLEM, str(root), config.load(PROBLEM, "local").data.model_dump()
+    )
+    tables = data.read(store.snapshot_folder(str(root), snapshot))
+    return Runs(str(root), snapshot, features.build(tables), features.lookup(tables))
+
+
+@cache
+def linear(weights: tuple[tuple[str, float], ...]) -> bytes:
+    """The graph of a weighted sum of features."""
+    model = LinearRegression()
+    model.coef_ = np.array([dict(weights).get(name, 0.0) for name in training.columns(PROBLEM)])
+    model.intercept_, model.n_features_in_ = 0.0, len(training.columns(PROBLEM))
+    return bundle.to_onnx(model, len(training.columns(PROBLEM)))
