@@ -11,7 +11,7 @@ from metaflow import (
     step,
 )
 
-import {{ cookiecutter.project_slug }}  # noqa: F401 - ships the package with the flow's code
+# This import at the top also ships the package with the flow's code.
 from {{ cookiecutter.project_slug }}.mlops.policy import policy
 
 KEPT = ["checks", "data_part", "frame", "lookup", "snapshot"]
