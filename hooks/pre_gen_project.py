@@ -53,6 +53,7 @@ def problems(answers: dict[str, str], reserved: list[str]) -> list[str]:
     if old := version_problem(answers):
         return [old]
     found = (
+        # What is no folder name was replaced before a folder was made of it, as in a/b.
         slug_problem(answers["__asked_slug"], reserved),
         region_problem(answers["aws_region"]),
     )

@@ -101,6 +101,8 @@ def test_an_unknown_environment_lists_those_there_are() -> None:
         ("[aws.serverless]", "[aws.serverles]", "unknown key aws.serverles: did you mean"),
         ("burst = 40", "", "the key aws.limits.burst is missing"),
         ('account = "', 'account = "1', "aws.account = '1"),
+        ('owner = "', 'owner = "a & b', "aws.owner = 'a & b"),
+        ('owner = "', 'owner = "e\u0301', "aws.owner = 'e\u0301"),  # no mark may be in a tag
     ],
 )
 def test_so_are_those_of_an_environment_on_aws(right: str, wrong: str, sentence: str) -> None:
