@@ -68,6 +68,10 @@ def create(settings: configuration.Settings | None = None) -> Flask:
         given = request.headers.get("X-Request-Id", "")
         g.id = given if ID.fullmatch(given) else uuid.uuid4().hex
         g.began = time.monotonic()
+        if not settings.answers_to(request.host):
+            asked = request.host[: incoming.LONGEST]
+            says = f"this API is asked at localhost, not at {asked!r}; serve.allowed_hosts adds names"
+            raise ApiError(403, "forbidden", says, "Host")
 
     @app.after_request
     def end(response: Response) -> Response:

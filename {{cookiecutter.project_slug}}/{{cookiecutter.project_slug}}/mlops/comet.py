@@ -60,7 +60,7 @@ def _comet() -> Any:
     try:
         import comet_ml
     except Exception as error:  # it reads its settings then
-        raise UserError(f"Comet can't start: {error} Is its own .comet.config damaged?") from None
+        raise UserError(f"Comet can't start ({error}): mend its own .comet.config") from None
     logging.getLogger("comet_ml").setLevel(logging.WARNING)
     return comet_ml
 

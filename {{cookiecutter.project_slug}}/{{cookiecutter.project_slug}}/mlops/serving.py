@@ -60,7 +60,7 @@ def serve_in_background(folder: Path, environment: str, port: int) -> dict[str, 
         return found
     log = folder / LOG
     command = [sys.executable, "-m", __package__.partition(".")[0], "--env", environment]
-    with log.open("w") as output:
+    with open(log, "w", opener=_private) as output:
         process = subprocess.Popen(
             [*command, "serve", "--port", str(port)],
             stdin=subprocess.DEVNULL,
@@ -119,7 +119,11 @@ def _variables(settings: config.Settings, model_url: str) -> dict[str, str]:
         "AWS_DEFAULT_REGION": settings.project.aws_region,
         **settings.api.variables,
     }
-    return wanted | os.environ | {"AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model_url}
+    ours = {
+        "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model_url,
+        "ALLOWED_HOSTS": ",".join(settings.serve.allowed_hosts if settings.serve else ()),
+    }
+    return wanted | os.environ | ours
 
 
 def _until_one_ends(*started: servers.Server) -> None:
@@ -128,6 +132,13 @@ def _until_one_ends(*started: servers.Server) -> None:
             if server.ended():
                 raise flow.ended(f"the {server.name} ended: `make serve` starts it again", 1)
         time.sleep(0.2)
+
+
+def _private(path: str, flags: int) -> int:
+    """Open a file that its owner alone may read, for servers may print what they were asked."""
+    file = os.open(path, flags, 0o600)
+    os.fchmod(file, 0o600)  # one that was there has the mode that it had
+    return file
 
 
 @contextmanager
