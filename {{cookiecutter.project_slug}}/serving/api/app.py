@@ -70,7 +70,7 @@ def create(settings: configuration.Settings | None = None) -> Flask:
         g.began = time.monotonic()
         if not settings.answers_to(request.host):
             asked = request.host[: incoming.LONGEST]
-            says = f"this API is asked at localhost, not at {asked!r}; serve.allowed_hosts adds names"
+            says = f"ask this API at localhost, not at {asked!r}; serve.allowed_hosts adds names"
             raise ApiError(403, "forbidden", says, "Host")
 
     @app.after_request
