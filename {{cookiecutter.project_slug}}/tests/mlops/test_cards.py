@@ -154,6 +154,9 @@ def test_a_page_asks_no_other_host_and_runs_no_script(evaluation: dict[str, Any]
     html = report(evaluation)
     assert not re.search(r"https?:|url\((?!#)|@import|\ssrc=|href=\"[^#]", html)
     assert not {"script", "link", "img", "iframe", "object"} & set(Tree(html).tags)
+    policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    head = html.partition("</head>")[0]
+    assert f'<meta http-equiv="Content-Security-Policy" content="{policy}">' in head
 
 
 def test_a_page_is_small_well_formed_and_its_ids_are_unique(evaluation: dict[str, Any]) -> None:

@@ -383,6 +383,24 @@ def test_a_store_that_cannot_be_written_is_told_and_fails_nothing(
     assert "tracking: could not use" in capfd.readouterr().out
 
 
+@pytest.mark.parametrize("where", ["the environment", "a file"])
+def test_comet_switched_off_by_its_own_settings_is_told_and_fails_nothing(
+    config: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    where: str,
+) -> None:
+    if where == "a file":
+        (tmp_path / ".comet.config").write_text("[comet_auto_log]\ndisable=1\n")
+    else:
+        monkeypatch.setenv("COMET_AUTO_LOG_DISABLE", "1")
+    tracking.track(config, RUN)
+    said = "tracking: none, Comet is switched off by COMET_AUTO_LOG_DISABLE or its own file\n"
+    assert capfd.readouterr().out == said
+    assert archives(tmp_path) == []
+
+
 def in_a_process(code: str) -> str:
     """What Python prints that runs some code in a process of its own."""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

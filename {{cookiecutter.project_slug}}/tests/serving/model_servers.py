@@ -98,14 +98,21 @@ class Server:
 
 
 @contextmanager
-def running(folder: Path, ready: int = 200) -> Iterator[Server]:
-    """The model server on a folder, from when a ping has that status to SIGTERM."""
+def running(folder: Path, ready: int = 200, **variables: str) -> Iterator[Server]:
+    """The model server on a folder, from when a ping has that status to SIGTERM.
+
+    The variables are added to the environment.
+    """
     log = folder.parent / "server.log"
     command = [sys.executable, *servers.MODEL_SERVER, "--problem", PROBLEM.package]
     command += ["serve", "--folder", str(folder)]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*command, "--port", "0"], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
+            [*command, "--port", "0"],
+            cwd=ROOT,
+            env=os.environ | variables,
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
     try:
         server = Server(process, _port(process, log), log)
@@ -121,7 +128,7 @@ def running(folder: Path, ready: int = 200) -> Iterator[Server]:
 
 def _port(process: "subprocess.Popen[bytes]", log: Path) -> int:
     while process.poll() is None:
-        if found := re.search(r"Listening at: http://127\.0\.0\.1:(\d+)", log.read_text()):
+        if found := re.search(r"Listening at: http://[\d.]+:(\d+)", log.read_text()):
             return int(found[1])
         time.sleep(0.02)
     raise AssertionError(log.read_text())

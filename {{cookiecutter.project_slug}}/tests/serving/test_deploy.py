@@ -380,6 +380,24 @@ def test_a_server_in_the_background_follows_the_release(project: Project) -> Non
     assert project.status()["server"] is None
     captured = (project.folder / "store" / "captured.jsonl").read_text().splitlines()
     assert len(captured) == 2
+    private = (project.folder / "store" / "captured.jsonl", project.folder / "endpoint/serve.log")
+    assert [oct(path.stat().st_mode & 0o777) for path in private] == ["0o600", "0o600"]
+
+
+def test_a_server_answers_to_the_names_that_are_configured_and_no_others(project: Project) -> None:
+    project.configure("allowed_hosts = []", 'allowed_hosts = ["model.example.org"]')
+    log = project.folder / "endpoint" / "serve.log"
+    log.touch(0o644)  # as an earlier version left it
+    project.do("serve", "--background", "--port", free_port())
+    assert log.stat().st_mode & 0o777 == 0o600
+    server = project.status()["server"]
+
+    def status(url: str, host: str) -> int:
+        return requests.get(url, headers={"Host": host}, timeout=10).status_code
+
+    api, model = f"{server['url']}/health", f"{server['model_url']}/ping"
+    assert [status(api, host) for host in ("localhost", "model.example.org")] == [200, 200]
+    assert [status(url, "attacker.example") for url in (api, model)] == [403, 403]
 
 
 def listening(server: dict[str, Any]) -> bool:

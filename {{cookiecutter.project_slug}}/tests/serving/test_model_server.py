@@ -146,7 +146,7 @@ def test_a_body_sent_in_pieces_has_the_same_limit(server: Server) -> None:
 
 
 def test_who_stops_in_the_middle_keeps_no_thread(server: Server) -> None:
-    head = b"POST /invocations HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n"
+    head = b"POST /invocations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     half = [b"", head, head + b"Content-Length: 9\r\n\r\n{"] * 14
     stuck = [socket.create_connection(("127.0.0.1", server.port), timeout=20) for _ in half]
     for each, sent in zip(stuck, half, strict=True):
@@ -369,6 +369,22 @@ def test_a_port_in_use_is_said_in_a_sentence(server: Server, tmp_path: Path) -> 
     assert done.stderr == (
         f"can't listen on 127.0.0.1, port {server.port}: Address already in use\n"
     )
+
+
+def test_on_loopback_it_is_asked_by_this_machines_names_only(server: Server) -> None:
+    """Else a web page whose own name is given this machine's address could ask."""
+    for host in ("localhost", "LOCALHOST:8080", "127.0.0.1", "[::1]:8080"):
+        assert server.ask({"describe": True}, Host=host)[0] == 200
+    for host in ("attacker.example", "localhost.attacker.example:8080", "localhost:1:2"):
+        for path in ("/invocations", "/nothing"):
+            status, answer, _ = server.send(b"{}", path=path, Host=host)
+            assert (status, answer["error"]["code"]) == (403, "forbidden")
+
+
+def test_a_container_is_asked_by_any_name(files: Files, tmp_path: Path) -> None:
+    write(tmp_path / "release", files)
+    with running(tmp_path / "release", MODEL_HOST="0.0.0.0") as server:
+        assert server.ask({"describe": True}, Host="a-name-of-sagemakers")[0] == 200
 
 
 def test_sigterm_ends_it_after_the_requests_at_hand(

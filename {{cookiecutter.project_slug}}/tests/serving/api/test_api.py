@@ -267,6 +267,37 @@ def test_between_processes_of_one_machine_no_profile_matters(
         monkeypatch.delenv(name)
 
 
+HERE = ["localhost", "LOCALHOST:8000", "127.0.0.1", "127.0.0.1:1", "[::1]", "[::1]:8000"]
+ELSEWHERE = [
+    "attacker.example",
+    "attacker.example:8000",
+    "localhost.attacker.example",
+    "127.0.0.1.attacker.example:80",
+    "localhost@attacker.example",
+    "[::2]",
+    "not a name",
+]
+
+
+@pytest.mark.parametrize("path", ["/", "/health", "/predict?season=2026&round=3"])
+def test_this_machine_is_asked_by_its_own_names_only(api: FlaskClient, path: str) -> None:
+    """Else a web page whose own name is given this machine's address could read the answers."""
+    assert [api.get(path, headers={"Host": host}).status_code for host in HERE] == [200] * 6
+    for host in ELSEWHERE:
+        says = refused(api.get(path, headers={"Host": host}), 403, "Host")
+        assert "serve.allowed_hosts adds names" in says
+
+
+def test_more_names_can_be_allowed_and_on_lambda_aws_fixes_them(make: Make) -> None:
+    proxied = make(ALLOWED_HOSTS="model.example.org,other.example")
+    assert proxied.get("/health", headers={"Host": "model.example.org"}).status_code == 200
+    assert proxied.get("/health", headers={"Host": "localhost:8000"}).status_code == 200
+    refused(proxied.get("/health", headers={"Host": "example.org"}), 403, "Host")
+    behind = make(AWS_LAMBDA_FUNCTION_NAME="api", AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME="")
+    gateway = {"Host": "abc.execute-api.eu-west-1.amazonaws.com"}
+    assert behind.get("/", headers=gateway).status_code == 200
+
+
 def test_only_predict_asks_for_the_key(make: Make, model: Model) -> None:
     api = make(API_KEY="sesame")
     refused(api.post("/predict", json=EXAMPLE), 401)

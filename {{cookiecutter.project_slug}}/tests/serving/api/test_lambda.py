@@ -145,7 +145,7 @@ assert not loaded, loaded
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=API,
-        env=os.environ | environment(model),
+        env=os.environ | environment(model, AWS_LAMBDA_FUNCTION_NAME="f"),
         capture_output=True,
         text=True,
     )

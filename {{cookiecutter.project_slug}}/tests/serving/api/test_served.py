@@ -96,7 +96,7 @@ def test_a_body_of_unknown_length_is_limited_too(port: int) -> None:
 
 @pytest.mark.parametrize("line", ["GET /health", "POST /predict"])
 def test_a_broken_chunk_ends_the_connection_after_a_whole_answer(port: int, line: str) -> None:
-    head = f"{line} HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    head = f"{line} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
     with socket.create_connection(("127.0.0.1", port), timeout=4) as client:
         client.sendall(head + b"no size\r\n")
         answer = b"".join(iter(lambda: client.recv(2**16), b""))
@@ -107,7 +107,7 @@ def test_a_broken_chunk_ends_the_connection_after_a_whole_answer(port: int, line
 def test_forty_who_stop_sending_keep_nobody_waiting_and_leave_no_traceback(
     port: int, log: Path
 ) -> None:
-    head = b"POST /predict HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n"
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     sent = [b"", head, head + b"Content-Length: 9\r\n\r\n{"] * 13 + [head]
     stuck = [socket.create_connection(("127.0.0.1", port), timeout=20) for _ in sent]
     for each, piece in zip(stuck, sent, strict=True):

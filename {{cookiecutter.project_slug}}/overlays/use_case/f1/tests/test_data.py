@@ -133,6 +133,24 @@ def not_gzip(path: Path) -> None:
     path.rename(path.with_suffix(".csv.gz"))
 
 
+def zipped_too(path: Path) -> None:
+    path.with_suffix(".csv.gz").write_bytes(gzip.compress(path.read_bytes()))
+
+
+def linked(path: Path) -> None:
+    path.symlink_to(path.rename(path.with_name("elsewhere")))
+
+
+def swollen(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b"x" * 2**25)
+
+
+def bomb(path: Path) -> None:
+    swollen(path)
+    zipped_too(path)
+    path.unlink()
+
+
 def replaced(old: bytes, new: bytes) -> Callable[[Path], None]:
     def replace(path: Path) -> None:
         path.write_bytes(path.read_bytes().replace(old, new, 1))
@@ -174,6 +192,31 @@ def changed(column: str, value: str | None) -> Callable[[Path], None]:
         ("results", changed("position", "first"), r"column position, row 5: 'first' is not a who"),
         ("races", changed("date", "15/01/2021"), r"column date, row 5: '15/01/2021' is not a date"),
         ("races", changed("date", "2021-02-30"), r"column date, row 5: '2021-02-30' is not a date"),
+        ("races", changed("date", "9999-12-31"), r"is not a date such as .*, from 1850 to 2100"),
+        (
+            "races",
+            changed("date", "0001-01-01"),
+            r"races\.csv, column date, row 5: '0001-01-01' is",
+        ),
+        (
+            "drivers",
+            changed("dob", "1066-10-14"),
+            r"drivers\.csv, column dob, row 5: '1066-10-14' i",
+        ),
+        ("races", changed("year", "99999"), r"column year, row 5: '99999' is not a year such as"),
+        ("races", changed("year", "0"), r"races\.csv, column year, row 5: '0' is not a year"),
+        ("qualifying", changed("q3", "9" * 400 + ":0"), r"column q3, row 5: '9{80}' is not a time"),
+        (
+            "races",
+            changed("name", "a\x1b[31mb"),
+            r"column name, row 5: .* is not text without cont",
+        ),
+        ("races", replaced(b"\n2,", b"\n2\0,"), r"races\.csv, line 3 has a null byte"),
+        ("races", zipped_too, r"has races as \.csv and as \.csv\.gz; keep one of them"),
+        ("results", linked, r"results\.csv is a symbolic link"),
+        ("sprint_results", linked, r"sprint_results\.csv is a symbolic link"),
+        ("results", swollen, r"results\.csv has more than 32 MiB, far more than a table of this"),
+        ("results", bomb, r"results\.csv\.gz unpacks to more than 100 times its size"),
         ("qualifying", changed("q3", "1m20"), r"column q3, row 5: '1m20' is not a time such as"),
         ("results", lambda path: path.write_text(path.read_text().split("\n")[0]), r"No race of "),
     ],

@@ -227,6 +227,32 @@ def parquet_without_time(path: Path) -> None:
     path.unlink()
 
 
+def parquet(path: Path, sql: str) -> None:
+    target = path.with_suffix(".parquet")
+    duckdb.execute(f"COPY ({sql.format(path=path)}) TO '{target}' (COMPRESSION zstd)")
+    path.unlink()
+
+
+def parquet_bomb(path: Path) -> None:
+    parquet(path, "SELECT one.* FROM (FROM '{path}' LIMIT 1) AS one, range(2_000_000)")
+
+
+def parquet_null(path: Path) -> None:
+    parquet(path, "SELECT * REPLACE (session_id_hash || chr(0) AS session_id_hash) FROM '{path}'")
+
+
+def linked(path: Path) -> None:
+    path.symlink_to(path.rename(path.with_name("elsewhere")))
+
+
+def bomb(path: Path) -> None:
+    content = path.read_bytes()
+    path.with_suffix(".csv.gz").write_bytes(
+        gzip.compress(content + content.splitlines(keepends=True)[1] * 200_000)
+    )
+    path.unlink()
+
+
 def twice(path: Path) -> None:
     torn_parquet(path)
     write(path.parent)
@@ -287,7 +313,7 @@ WRONG: list[tuple[str, Callable[[Path], object], str]] = [
     (
         "browsing_train",
         lambda path: path.write_bytes(path.read_bytes().decode().encode("utf-16")),
-        r"browsing_train\.csv is not CSV in UTF-8",
+        r"browsing_train\.csv, line 1 has a null byte; save it as text in UTF-8",
     ),
     ("browsing_train", empty, r"browsing_train\.csv lacks the column session_id_hash, event_type"),
     ("browsing_train", only_a_header, r"browsing_train\.csv has no events"),
@@ -305,7 +331,7 @@ WRONG: list[tuple[str, Callable[[Path], object], str]] = [
     (
         "browsing_train",
         torn_gzip,
-        r"browsing_train\.csv\.gz is not a whole gzip file; copy or down",
+        r"browsing_train\.csv\.gz is not a whole gzip file \(.*\); copy or down",
     ),
     ("browsing_train", not_gzip, r"browsing_train\.csv\.gz is not a whole gzip file"),
     ("browsing_train", not_parquet, r"browsing_train\.parquet is not a whole Parquet file"),
@@ -338,9 +364,28 @@ WRONG: list[tuple[str, Callable[[Path], object], str]] = [
     (
         "search_train",
         replaced(str(MS - 500).encode(), b"5"),
-        r"the search table: 1 of 3 times are not",
+        r"search_train\.csv: 1 of 3 times are not",
     ),
     ("sku_to_content", replaced(b"7.0", b"dear"), r"column price_bucket: 'dear' is not a value of"),
+    (
+        "sku_to_content",
+        replaced(b"7.0", b"inf"),
+        r"sku_to_content\.csv: the price bucket inf is not",
+    ),
+    (
+        "sku_to_content",
+        replaced(b"7.0", b"nan"),
+        r"sku_to_content\.csv: the price bucket nan is not",
+    ),
+    ("browsing_train", linked, r"browsing_train\.csv is a symbolic link"),
+    ("browsing_train", bomb, r"browsing_train\.csv\.gz unpacks to more than 100 times its size"),
+    ("browsing_train", parquet_bomb, r"browsing_train\.parquet unpacks to more than 100 times its"),
+    (
+        "browsing_train",
+        parquet_null,
+        r"browsing_train\.parquet: the session '.*\\x00' has a null b",
+    ),
+    ("browsing_train", replaced(b"\nlate", b"\nla\0te"), r"_train\.csv, line 3 has a null byte"),
 ]
 
 
@@ -410,6 +455,18 @@ def test_a_byte_order_mark_and_more_columns_do_no_harm(tmp_path: Path) -> None:
         ),
         ("otto", "x.jsonl", otto((1, [(1, MS // 1000, "carts")])), r"1547596800, which may be sec"),
         ("otto", "x.jsonl", "", r"x\.jsonl has no events"),
+        (
+            "otto",
+            "x.jsonl",
+            otto((1, [(1, -(2**63), "carts"), (1, MS, "carts")])),
+            r"x\.jsonl: 1 of 2 times are not milliseconds since 1970, such as -9223372036854775808",
+        ),
+        (
+            "otto",
+            "x.jsonl",
+            otto(("a\0b", [(1, MS, "carts")])),
+            r"x\.jsonl: the session 'a\\x00b-0' has a null byte",
+        ),
     ],
 )
 def test_a_wrong_file_of_another_format_is_a_sentence(

@@ -1,6 +1,6 @@
 """The tables of a configuration file, but for `[data]`, which is the problem's own."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
@@ -81,9 +81,10 @@ class Release(Section):
 
 
 class Serve(Section):
-    """Where `make serve` listens on this machine."""
+    """Where `make serve` listens on this machine, and the names it answers to beside localhost."""
 
     port: int = Field(ge=1, le=65535)
+    allowed_hosts: list[Annotated[str, Field(pattern=r"^([a-z0-9.-]+|\[[0-9a-f:]+\])$")]] = []
 
 
 class Api(Section):

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -65,6 +66,7 @@ def main() -> None:
     parser.add_argument("--server", type=Path, help="another model server for the containers")
     parser.add_argument("--told", action="store_true", help="print for people")
     chosen = parser.parse_args()
+    os.umask(0o077)  # what processes print holds requests
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     folder = chosen.folder.resolve()
     program = [str(chosen.server.resolve())] if chosen.server else servers.MODEL_SERVER

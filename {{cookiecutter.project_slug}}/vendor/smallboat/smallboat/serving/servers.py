@@ -58,7 +58,7 @@ def model(problem: Problem, folder: Path, output: IO[bytes] | None = None) -> It
     """
     port = free_port()
     words = [*MODEL_SERVER, "--problem", problem.package, "serve"]
-    words += ["--folder", str(folder.resolve()), "--port", str(port)]
+    words += ["--folder", str(folder.resolve()), "--host", HOST, "--port", str(port)]
     with started("model server", words, port, "/ping", output=output) as server:
         yield server
 

@@ -65,7 +65,7 @@ def serve_in_background(
         return found
     log = folder / LOG
     command = [sys.executable, "-m", problem.package, "--env", environment]
-    with log.open("w") as output:
+    with open(log, "w", opener=_private) as output:
         process = subprocess.Popen(
             [*command, "serve", "--port", str(port)],
             stdin=subprocess.DEVNULL,
@@ -128,6 +128,7 @@ def _variables(settings: config.Settings, model_url: str) -> dict[str, str]:
         "ENDPOINT_NAME": settings.project.name,
         "AWS_DEFAULT_REGION": settings.project.aws_region,
         "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model_url,
+        "ALLOWED_HOSTS": ",".join(settings.serve.allowed_hosts if settings.serve else ()),
         **settings.api.variables,
     }
 
@@ -138,6 +139,13 @@ def _until_one_ends(*started: servers.Server) -> None:
             if server.ended():
                 raise ended(f"the {server.name} ended: `make serve` starts it again", 1)
         time.sleep(0.2)
+
+
+def _private(path: str, flags: int) -> int:
+    """Open a file that its owner alone may read, for servers may print what they were asked."""
+    file = os.open(path, flags, 0o600)
+    os.fchmod(file, 0o600)  # one that was there has the mode that it had
+    return file
 
 
 @contextmanager

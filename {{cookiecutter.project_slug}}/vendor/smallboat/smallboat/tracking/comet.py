@@ -57,8 +57,10 @@ class Experiment:
 
 def _comet() -> Any:
     os.environ.update(ENVIRONMENT)
-    import comet_ml
-
+    try:
+        import comet_ml
+    except Exception as error:  # it reads its settings then
+        raise UserError(f"Comet can't start ({error}): mend its own .comet.config") from None
     logging.getLogger("comet_ml").setLevel(logging.WARNING)
     return comet_ml
 
@@ -70,6 +72,11 @@ def _key() -> str:
         return comet.get_api_key(None, comet.get_config()) or ""
     except ValueError:
         raise UserError("the COMET_API_KEY is damaged: copy it from Comet again") from None
+
+
+def switched_off() -> bool:
+    """Whether Comet's own settings, in the environment or a file, forbid experiments."""
+    return bool(_comet().get_config()["comet.auto_log.disable"])
 
 
 def address() -> str:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from textwrap import shorten
 from typing import Any
 
 from ..errors import CommandError, UserError
@@ -26,6 +27,9 @@ def track(config: Mapping[str, Any], run: str) -> None:
     root, project = config["store"]["root"], config["project"]["name"]
     try:
         folder, bundle = mirror.home(root) / "tracking", store.run_folder(root, run)
+        if comet.switched_off():
+            print("tracking: none, Comet is switched off by COMET_AUTO_LOG_DISABLE or its own file")
+            return
         obstacle = comet.obstacle()
         if obstacle and JOB in os.environ:
             print(f"tracking: none ({obstacle}), and a job keeps no archives")
@@ -43,7 +47,8 @@ def track(config: Mapping[str, Any], run: str) -> None:
     except CommandError as error:
         print(f"tracking: {error}")
     except Exception as error:
-        print(f"tracking: failed, though the run did not: {type(error).__name__}: {error}")
+        says = shorten(str(error), 200, placeholder="…")
+        print(f"tracking: failed, though the run did not: {type(error).__name__}: {says}")
 
 
 def upload(root: str, project: str) -> None:

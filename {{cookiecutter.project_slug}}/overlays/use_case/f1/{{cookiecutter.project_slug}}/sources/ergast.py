@@ -1,18 +1,17 @@
 """The tables of the Ergast schema: what we need of them, and their text as typed columns."""
 
-import gzip
 import io
-import zlib
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from smallboat import datafiles
 from smallboat.errors import UserError
 
 SCHEMA: dict[str, dict[str, str]] = {
     "races": {
         "raceId": "text",
-        "year": "whole",
+        "year": "year",
         "round": "whole",
         "circuitId": "text",
         "name": "text",
@@ -93,12 +92,21 @@ OPTIONAL = {"sprint_results"}
 
 NULL = r"\N"
 
+LARGEST = 32 * 2**20
+"""Bytes of a table: all results since 1950 have 2 MiB."""
+
+YEARS = (1850, 2100)
+"""Of seasons and of births."""
+
+CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
+
 EXAMPLES = {
-    "text": "text",
+    "text": "text without control characters",
     "whole": "a whole number such as 12",
     "number": "a number such as 12.5",
     "seconds": "a time such as 1:23.456",
-    "date": "a date such as 2024-03-02",
+    "year": "a year such as 2024, from {} to {}".format(*YEARS),
+    "date": "a date such as 2024-03-02, from {} to {}".format(*YEARS),
 }
 
 
@@ -154,17 +162,16 @@ def typed(table: str, raw: pd.DataFrame, origin: str) -> pd.DataFrame:
 
 
 def _path(folder: Path, table: str) -> Path | None:
-    candidates = (folder / f"{table}.csv", folder / f"{table}.csv.gz")
-    return next((path for path in candidates if path.is_file()), None)
+    found = datafiles.find(folder, f"{table}.csv", f"{table}.csv.gz")
+    if len(found) > 1:
+        raise UserError(f"{folder} has {table} as .csv and as .csv.gz; keep one of them.")
+    return found[0] if found else None
 
 
 def _text(path: Path) -> pd.DataFrame:
+    datafiles.header(path)
+    content = datafiles.content(path, LARGEST)
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path} can't be read ({error.strerror}); make it readable.") from error
-    try:
-        content = gzip.decompress(content) if path.suffix == ".gz" else content
         text = content.decode("utf-8-sig")
         table = pd.read_csv(
             io.StringIO(text), dtype=str, keep_default_na=False, na_values=[NULL, ""]
@@ -172,10 +179,6 @@ def _text(path: Path) -> pd.DataFrame:
         if not isinstance(table.index, pd.RangeIndex):
             raise pd.errors.ParserError("The rows have more fields than the header line")
         return table
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise UserError(
-            f"{path} is not a whole gzip file ({error}); copy or download it again."
-        ) from error
     except UnicodeDecodeError as error:
         raise UserError(
             f"{path} is not UTF-8 (byte {error.start}); save it as CSV in UTF-8."
@@ -197,7 +200,7 @@ def _column(raw: "pd.Series[str]", kind: str, where: str) -> "pd.Series[Any]":
         raw,
         f"{where}, row {{row}}: {{value!r}} is not {EXAMPLES[kind]}.",
     )
-    if kind == "whole":
+    if kind in ("whole", "year"):
         return values.astype("Int64" if nullable else "int64")
     return values
 
@@ -205,19 +208,22 @@ def _column(raw: "pd.Series[str]", kind: str, where: str) -> "pd.Series[Any]":
 def _refuse(bad: "pd.Series[bool]", raw: "pd.Series[str]", says: str) -> None:
     if bad.any():
         row = int(bad.to_numpy().argmax())
-        raise UserError(says.format(row=row + 1, value=raw.iloc[row]))
+        raise UserError(says.format(row=row + 1, value=str(raw.iloc[row])[:80]))
 
 
 def _convert(raw: "pd.Series[str]", kind: str) -> "pd.Series[Any]":
     """Values of a kind, null where the text is of another."""
     if kind == "date":
-        return pd.to_datetime(raw, format="%Y-%m-%d", errors="coerce")
+        dates = pd.to_datetime(raw, format="%Y-%m-%d", errors="coerce")
+        return dates.where(dates.dt.year.between(*YEARS))
     if kind == "seconds":
         parts = raw.str.extract(r"^(?:(\d+):)?(\d+(?:\.\d+)?)$")
         minutes = pd.to_numeric(parts[0]).fillna(0)
-        return (60 * minutes + pd.to_numeric(parts[1])).round(3)
-    if kind in ("whole", "number"):
+        seconds = (60 * minutes + pd.to_numeric(parts[1])).round(3)
+        return seconds.where(seconds < 2**31)
+    if kind in ("whole", "number", "year"):
         values = pd.to_numeric(raw, errors="coerce").astype("float64")
-        fits = values.abs() < 2**31
-        return values.where(fits & (values % 1 == 0) if kind == "whole" else fits)
-    return raw.astype("str")
+        fits = values.between(*YEARS) if kind == "year" else values.abs() < 2**31
+        return values.where(fits if kind == "number" else fits & (values % 1 == 0))
+    text = raw.astype("str")
+    return text.mask(text.str.contains(CONTROL, na=False))

@@ -44,6 +44,8 @@ def raw(connection: "DuckDBPyConnection", directory: Path) -> Raw:
     )
     return Raw(
         origin=paths["browsing_train"][0].name,
+        search_origin=paths["search_train"][0].name,
+        catalog_origin=paths["sku_to_content"][0].name,
         browsing=f"""
             SELECT session_id_hash AS session, event_type,
                 nullif(product_action, '') AS product_action,
@@ -56,7 +58,7 @@ def raw(connection: "DuckDBPyConnection", directory: Path) -> Raw:
             FROM {search.sql}""",
         catalog=f"""
             SELECT product_sku_hash AS sku, nullif(category_hash, '') AS category,
-                price_bucket::DOUBLE::SMALLINT AS price
+                price_bucket::DOUBLE AS price
             FROM {catalog.sql}""",
     )
 

@@ -1,13 +1,11 @@
 """Tables in files: which there are, whether they have the columns, and SQL that reads them."""
 
-import csv
-import gzip
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from smallboat import datafiles
 from smallboat.errors import UserError
 
 if TYPE_CHECKING:
@@ -15,9 +13,13 @@ if TYPE_CHECKING:
 
 KINDS = (".csv", ".csv.gz", ".parquet")
 
-SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+UNPACKED = """
+SELECT file_name, sum(greatest(total_uncompressed_size, num_values)), sum(total_compressed_size)
+FROM parquet_metadata({names}) GROUP BY ALL
+"""
+"""A value takes a byte at least, though a run of equal ones is kept as one."""
 
-LONGEST_HEADER = 1_000_000
+SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,10 @@ def find(directory: Path, name: str, where: str) -> list[Path]:
         UserError: there are none, or of several kinds; `where` says where to get them.
     """
     found = {
-        kind: [*directory.glob(f"{name}{kind}"), *sorted(directory.glob(f"{name}-*{kind}"))]
+        kind: [
+            *datafiles.find(directory, f"{name}{kind}"),
+            *datafiles.find(directory, f"{name}-*{kind}"),
+        ]
         for kind in KINDS
     }
     kinds = [kind for kind in KINDS if found[kind]]
@@ -62,12 +67,14 @@ def table(
     """
     names = "[" + ", ".join(text(str(path)) for path in paths) + "]"
     if paths[0].name.endswith(".parquet"):
+        for name, unpacked, packed in connection.execute(UNPACKED.format(names=names)).fetchall():
+            datafiles.check_swelling(Path(name), unpacked, packed)
         sql = f"read_parquet({names}, union_by_name = true)"
         rows = connection.execute(f"DESCRIBE FROM {sql}").fetchall()
         found = {row[0]: row[1] for row in rows}
         _need(types, list(found), paths[0], where)
         return Table(sql, found)
-    headers = [_header(path) for path in paths]
+    headers = [datafiles.header(path) for path in paths]
     for path, header in zip(paths, headers, strict=True):
         _need(types, header, path, where)
         if header != headers[0]:
@@ -94,24 +101,6 @@ def _need(types: Mapping[str, str], header: list[str], path: Path, where: str) -
     raise UserError(
         f"{path} lacks the column {', '.join(missing)}; it needs {', '.join(types)}; {where}"
     )
-
-
-def _header(path: Path) -> list[str]:
-    """The names in the first line of a CSV file."""
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            line = file.readline(LONGEST_HEADER)
-        names = next(csv.reader([line.decode("utf-8-sig")]), [])
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise UserError(f"{path} is not a whole gzip file; copy or download it again.") from error
-    except OSError as error:
-        raise UserError(f"{path} can't be read ({error.strerror}); make it readable.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} is not CSV in UTF-8; save it so.") from error
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise UserError(f"{path} has two columns of the name {min(twice)}; rename one.")
-    return names
 
 
 def _ended(path: Path) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from smallboat import datafiles
 from smallboat.errors import UserError
 
 from . import files
@@ -22,8 +23,7 @@ def raw(connection: "DuckDBPyConnection", directory: Path) -> Raw:
     Raises:
         UserError: There is no such file.
     """
-    train = directory / "train.jsonl"
-    paths = [train] if train.is_file() else sorted(directory.glob("*.jsonl"))
+    paths = datafiles.find(directory, "train.jsonl") or datafiles.find(directory, "*.jsonl")
     if not paths:
         raise UserError(f"{directory} lacks train.jsonl; {WHERE}")
     names = ", ".join(files.text(str(path)) for path in paths)

@@ -41,6 +41,10 @@ TIMES = f"""
 SELECT count(*), count(time), count(*) FILTER ({USUAL}), min(time), max(time) FROM {{table}}
 """
 
+PRICES = "SELECT price FROM catalog WHERE price NOT BETWEEN 1 AND 10 LIMIT 1"
+
+NULL_BYTE = "SELECT {column} FROM {table} WHERE contains({column}::VARCHAR, chr(0)) LIMIT 1"
+
 VISITS = f"""
 CREATE TABLE visits AS
 SELECT
@@ -123,7 +127,7 @@ WHERE search.session BETWEEN {first} AND {last} AND sessions.day = {day}
 
 CATALOG = """
 SELECT DISTINCT ON (sku)
-    sku AS product_sku_hash, category AS category_hash, price AS price_bucket
+    sku AS product_sku_hash, category AS category_hash, price::SMALLINT AS price_bucket
 FROM catalog WHERE sku <> ''
 ORDER BY ALL
 """

@@ -19,9 +19,11 @@ class Raw:
 
     Attributes:
         origin: what the events are read from, for messages.
+        search_origin: the same of the searches.
+        catalog_origin: and of the catalogue, if it is not `origin`.
         browsing: session, event_type, product_action, sku (texts), time (epoch ms).
         search: session, time, clicks.
-        catalog: sku, category, price (1 to 10).
+        catalog: sku, category, price (1 to 10, or null).
         costly: whether to read the browsing again takes longer than to keep it.
     """
 
@@ -30,6 +32,8 @@ class Raw:
     search: str = NO_SEARCH
     catalog: str = NO_CATALOG
     costly: bool = False
+    search_origin: str = ""
+    catalog_origin: str = ""
 
 
 def visits(events: str) -> str:
@@ -40,7 +44,8 @@ def visits(events: str) -> str:
     """
     return f"""
     WITH timed AS (
-        SELECT *, time - lag(time) OVER (PARTITION BY visitor ORDER BY time) > {VISIT_MS} AS begins
+        SELECT *, time::DOUBLE - lag(time) OVER (PARTITION BY visitor ORDER BY time) > {VISIT_MS}
+            AS begins
         FROM ({events})
     )
     SELECT

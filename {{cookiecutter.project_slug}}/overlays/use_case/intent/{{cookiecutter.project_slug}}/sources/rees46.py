@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from smallboat import datafiles
 from smallboat.errors import UserError
 
 from . import files
@@ -37,7 +38,7 @@ def raw(connection: "DuckDBPyConnection", directory: Path) -> Raw:
     Raises:
         UserError: There are no such files, or they are not what they should be.
     """
-    found = [sorted(directory.glob(f"*{kind}")) for kind in files.KINDS]
+    found = [datafiles.find(directory, f"*{kind}") for kind in files.KINDS]
     kinds = [paths for paths in found if paths]
     if not kinds:
         raise UserError(f"{directory} has no .csv, .csv.gz or .parquet file; {WHERE}")

@@ -79,6 +79,7 @@ def write(
     browsing = _read(connection, raw)
     _check(connection, raw)
     _sort(connection, raw, browsing, say)
+    _check_texts(connection, raw)
     days = connection.execute(queries.DAYS).fetchall()
     try:
         rows = _write_days(connection, days, folder)
@@ -115,7 +116,7 @@ def _read(connection: "DuckDBPyConnection", raw: Raw) -> str:
 
 def _check(connection: "DuckDBPyConnection", raw: Raw) -> None:
     """UserError if there are no events, or some without a session or a time as it should be."""
-    for table, origin in (("events", raw.origin), ("searches", "the search table")):
+    for table, origin in (("events", raw.origin), ("searches", raw.search_origin)):
         times_of = connection.execute(queries.TIMES.format(table=table)).fetchall()[0]
         if table == "events" and times_of[0] == 0:
             raise UserError(f"{origin} has no events.")
@@ -123,6 +124,23 @@ def _check(connection: "DuckDBPyConnection", raw: Raw) -> None:
             raise UserError(f"There are rows of {origin} without a session; each needs one.")
         if wrong := times.wrong(*times_of):
             raise UserError(f"{origin}: {wrong}")
+    for (price,) in connection.execute(queries.PRICES).fetchall():
+        raise UserError(f"{raw.catalog_origin}: the price bucket {price:g} is not one of 1 to 10.")
+
+
+def _check_texts(connection: "DuckDBPyConnection", raw: Raw) -> None:
+    """UserError if a text that is kept has a null byte."""
+    for table, column, origin in (
+        ("sessions", "session", raw.origin),
+        ("browsing", "event_type", raw.origin),
+        ("browsing", "product_action", raw.origin),
+        ("skus", "sku", raw.origin),
+        ("catalog", "sku", raw.catalog_origin or raw.origin),
+        ("catalog", "category", raw.catalog_origin or raw.origin),
+    ):
+        query = queries.NULL_BYTE.format(table=table, column=column)
+        for (value,) in connection.execute(query).fetchall():
+            raise UserError(f"{origin}: the {column} {value[:80]!r} has a null byte; remove it.")
 
 
 def _sort(

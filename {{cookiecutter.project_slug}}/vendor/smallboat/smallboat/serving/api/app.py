@@ -74,6 +74,10 @@ def create(own: str | Path, settings: configuration.Settings | None = None) -> F
         given = request.headers.get("X-Request-Id", "")
         g.id = given if ID.fullmatch(given) else uuid.uuid4().hex
         g.began = time.monotonic()
+        if not settings.answers_to(request.host):
+            asked = request.host[: incoming.LONGEST]
+            says = f"ask this API at localhost, not at {asked!r}; serve.allowed_hosts adds names"
+            raise ApiError(403, "forbidden", says, "Host")
 
     @app.after_request
     def end(response: Response) -> Response:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+LOCAL = ("localhost", "127.0.0.1", "[::1]")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -15,6 +17,7 @@ class Settings:
         timeout: seconds that the model may take for one try; there are two, and API Gateway waits
             for 29 s.
         cors_origins: pages of these origins may call; "*" for all.
+        allowed_hosts: names that this machine is asked by beside `LOCAL`.
         capture: `off`, `stdout`, or the file that answered requests are appended to; of them the
             newest GiB is kept.
         capture_share: share of them that is kept, 0 to 1.
@@ -28,11 +31,22 @@ class Settings:
     region: str = "us-east-1"
     timeout: float = 5.0
     cors_origins: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
     capture: str = "off"
     capture_share: float = 1.0
     capture_redact: frozenset[str] = frozenset()
     api_key: str = ""
     on_lambda: bool = False
+
+    def answers_to(self, host: str) -> bool:
+        """Whether a request to this host, with or without a port, is answered.
+
+        Else any web page whose own name is pointed at this machine could read the answers. Behind
+        API Gateway AWS fixes the host.
+        """
+        name, _, port = host.rpartition(":")
+        known = {*LOCAL, *self.allowed_hosts}
+        return self.on_lambda or (name if port.isdecimal() else host).lower() in known
 
 
 def read(environ: Mapping[str, str]) -> Settings:
@@ -45,6 +59,7 @@ def read(environ: Mapping[str, str]) -> Settings:
         region=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1",
         timeout=_number(environ, "MODEL_TIMEOUT_SECONDS", Settings.timeout, 0.01, 12.0),
         cors_origins=_words(environ, "CORS_ORIGINS"),
+        allowed_hosts=_words(environ, "ALLOWED_HOSTS"),
         capture=environ.get("CAPTURE") or "off",
         capture_share=_number(environ, "CAPTURE_SHARE", 1.0, 0.0, 1.0),
         capture_redact=frozenset(_words(environ, "CAPTURE_REDACT")),

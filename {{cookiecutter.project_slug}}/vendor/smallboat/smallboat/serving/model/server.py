@@ -28,9 +28,12 @@ LIMIT = 4 * 2**20  # bytes of a body; a serverless endpoint takes no more
 DRAINED = 4 * LIMIT
 MOST_WORKERS = 4  # one a core; some 80 MB each
 TOGETHER = 4  # batches that are answered at once; more only fight for the interpreter
+LOCAL = {"localhost", "127.0.0.1", "[::1]"}
+ANYWHERE = "0.0.0.0"
 ID_HEADERS = ("X-Request-Id", "X-Amzn-SageMaker-Custom-Attributes")
 CODES = {
     400: "bad_request",
+    403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
     413: "too_large",
@@ -58,6 +61,12 @@ def create(package: str) -> Flask:
     def begin() -> None:
         g.started = time.perf_counter()
         g.facts = {"run": None, "release": None, "requests": 0}
+        # A container is asked by whatever name SageMaker has for it. Else a web page whose own
+        # name is pointed at this machine could ask.
+        name, _, port = request.host.rpartition(":")
+        local = (name if port.isdecimal() else request.host).lower() in LOCAL
+        if not local and os.environ.get("MODEL_HOST") != ANYWHERE:
+            raise RefusedError(403, "the model server is asked at localhost only", "Host")
 
     @app.get("/ping")
     def ping() -> Response:
@@ -172,7 +181,7 @@ def serve(package: str, folder: str, host: str, port: int) -> None:
     except OSError as error:
         sys.exit(f"can't listen on {host}, port {port}: {error.strerror}")
     listener.set_inheritable(True)
-    os.environ["MODEL_FOLDER"] = os.path.abspath(folder)
+    os.environ |= {"MODEL_FOLDER": os.path.abspath(folder), "MODEL_HOST": host}
     words = [
         f"--config={Path(__file__).with_name('gunicorn_settings.py')}",
         f"--bind=fd://{listener.fileno()}",
