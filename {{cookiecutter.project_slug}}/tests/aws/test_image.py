@@ -123,9 +123,12 @@ def test_training_and_releasing_import_nothing_that_the_training_image_lacks() -
     there = {canonicalize_name(line.partition("==")[0]) for line in lines}
     assert "--group deploy" in image.TRAIN.dockerfile.read_text()
     assert {"gunicorn", "metaflow", "sagemaker-core"} <= there
-    package = Path(image.__file__).parents[1]
-    files = [*package.rglob("*.py"), *SERVING.glob("*.py"), *Path("flows").glob("*.py")]
-    own = {path.stem for path in SERVING.glob("*.py")} | {package.name}
+    library = Path(image.__file__).parents[1]
+    apart = {library / "emulator", library / "samples", library / "serving" / "api"}
+    files = [each for each in library.rglob("*.py") if not apart & set(each.parents)]
+    for folder in ("{{ cookiecutter.project_slug }}", "flows"):
+        files += Path(folder).rglob("*.py")
+    own = {"smallboat", "{{ cookiecutter.project_slug }}"}
     owners = packages_distributions()
     used = {top: owners.get(top, [top]) for top in _imported(files) - own - ONLY_HERE}
     assert {
