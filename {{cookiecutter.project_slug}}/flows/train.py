@@ -12,13 +12,8 @@ from metaflow import (
 )
 from smallboat.training.policy import policy
 
-<<<<<<< HEAD
 # Imported up here, library and package go with the flow's code to where its steps run.
 from {{ cookiecutter.project_slug }}.problem import PROBLEM
-=======
-# This import at the top also ships the package with the flow's code.
-from {{ cookiecutter.project_slug }}.mlops.policy import policy
->>>>>>> answers
 
 KEPT = ["checks", "data_part", "frame", "lookup", "snapshot"]
 """What no candidate reads, and so is the same for every one of them."""
