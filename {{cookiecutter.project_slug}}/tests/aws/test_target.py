@@ -78,13 +78,15 @@ def test_an_archive_that_was_changed_is_refused(project: Project) -> None:
     lookup.write_bytes(b"{}")
     assert project.target().folder() == lookup.parent and lookup.read_bytes() == whole
 
+    packed = archives.pack(lookup.parent)
+    middle = len(packed) // 2
+    flipped = packed[:middle] + bytes([packed[middle] ^ 1]) + packed[middle + 1 :]
     lookup.write_bytes(b"{}")
     (key,) = project.archives()
-    project.cloud.client("s3").put_object(
-        Bucket=project.place.bucket, Key=key, Body=archives.pack(lookup.parent)
-    )
-    with pytest.raises(IntegrityError, match=f"{key} was changed since it was written"):
-        project.target().current()
+    for content in (archives.pack(lookup.parent), flipped, packed[:middle], b""):
+        project.cloud.client("s3").put_object(Bucket=project.place.bucket, Key=key, Body=content)
+        with pytest.raises(IntegrityError, match=f"{key} was changed since it was written"):
+            project.target().current()
 
 
 def test_back_and_forth_by_the_same_configurations(project: Project, hasty: None) -> None:

@@ -4,6 +4,7 @@ import gzip
 import io
 import shutil
 import tarfile
+import zlib
 from pathlib import Path
 
 from ... import integrity
@@ -63,11 +64,15 @@ def fetch(bucket: Bucket, url: str) -> Path:
     found = bucket.read(path)
     if found is None or name != NAME:
         raise CloudError(f"{url} is served, but its files are not there")
+    changed = IntegrityError(f"{url} {integrity.CHANGED}: {integrity.REMEDIES[RELEASE]}")
     with store.staged(folder.parent) as stage:
-        with tarfile.open(fileobj=io.BytesIO(found.content), mode="r:gz") as archive:
-            archive.extractall(stage / "release", filter="data")
+        try:
+            with tarfile.open(fileobj=io.BytesIO(found.content), mode="r:gz") as archive:
+                archive.extractall(stage / "release", filter="data")
+        except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError):
+            raise changed from None
         if _content(stage / "release") != content:
-            raise IntegrityError(f"{url} {integrity.CHANGED}: {integrity.REMEDIES[RELEASE]}")
+            raise changed
         shutil.rmtree(folder, ignore_errors=True)
         store.settle(stage / "release", folder)
     return folder
