@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smallboat.errors import UserError
+from smallboat.sources import duckdb_errors
+from smallboat.sources.duckdb_tables import text
 
-from . import queries, sentences, times
-from .files import text
+from . import queries, times
 from .raw import Raw
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def database(
     if threads:
         limits["threads"] = threads
     with (
-        sentences.told(memory_mb),
+        duckdb_errors.told(memory_mb),
         tempfile.TemporaryDirectory(prefix=".sorting-", dir=parent) as spill,
         duckdb.connect(config=limits | {"temp_directory": spill}) as connection,
     ):

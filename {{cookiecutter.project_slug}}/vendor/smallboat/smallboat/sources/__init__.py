@@ -1,0 +1,1 @@
+"""What reads tables that come from anywhere: files, and interfaces with limits."""

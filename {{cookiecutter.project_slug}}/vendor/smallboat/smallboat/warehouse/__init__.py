@@ -1,0 +1,1 @@
+"""dbt, and the account on Snowflake: what any warehouse of a project needs."""
