@@ -11,10 +11,8 @@ from toy_project import SHARED
 def test_environments_judge_alike(use_case: str) -> None:
     """A run that moves on from one to the next was held to the same."""
     folder = SHARED / "overlays" / "use_case" / use_case / "config"
-    local, staging, prod = (
-        tomllib.loads((folder / f"{name}.toml").read_text())
-        for name in ("local", "staging", "prod")
-    )
+    names = ("local", "staging", "prod")
+    local, staging, prod = (tomllib.loads((folder / f"{it}.toml").read_text()) for it in names)
     for section in ("data", "training", "decision", "gates", "release"):
         assert local.get(section) == staging.get(section) == prod.get(section)
     assert without_secrets(local) == without_secrets(staging) == without_secrets(prod)

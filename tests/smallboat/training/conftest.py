@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from copies import copy
+from copies import copy, paths
 from smallboat.config import config
 from smallboat.store import store
 from toy.problem import PROBLEM
@@ -25,17 +25,16 @@ def sysroot() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def finished(sysroot: Path) -> Iterator[Any]:
+def finished(sysroot: Path, settings: config.Settings) -> Iterator[Any]:
     """A finished run on the sample, made in the folder `sysroot`."""
     from metaflow import Runner
 
     with pytest.MonkeyPatch.context() as patch:
         copy(sysroot)
         patch.chdir(sysroot)
+        patch.setenv("PYTHONPATH", os.pathsep.join(paths(sysroot)))
         (sysroot / ".metaflow").mkdir()
-        snapshot = store.make_snapshot(
-            PROBLEM, "store", config.load(PROBLEM, "local").data.model_dump()
-        )
+        snapshot = store.make_snapshot(PROBLEM, "store", settings.data.model_dump())
         store.make_newest("store", snapshot)
         runner = Runner("flows/train.py", show_output=False, pylint=False)
         running = runner.run(snapshot=snapshot, max_workers=2)

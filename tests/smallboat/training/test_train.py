@@ -78,7 +78,7 @@ def train(project: Path) -> subprocess.CompletedProcess[str]:
 
 def test_who_crashes_hangs_or_is_killed_is_reported_and_the_others_go_on(project: Path) -> None:
     trust(project)
-    compete(project, "good, crashing, sleeping, dying", timeout_seconds=30)
+    compete(project, "good, crashing, sleeping, dying", timeout_seconds=20)
     done = train(project)
     assert done.returncode == 0, done.stdout + done.stderr
     (folder,) = (project / "store" / "runs").iterdir()
