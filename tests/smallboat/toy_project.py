@@ -30,7 +30,8 @@ def lay(folder: Path) -> Path:
             _render(source, folder / source.relative_to(SHARED))
     unwanted = shutil.ignore_patterns("__pycache__")
     shutil.copytree(Path(toy.__file__).parent, folder / "toy", ignore=unwanted)
-    shutil.copytree(HERE / "config", folder / "config")
+    tests = shutil.ignore_patterns("*.py", "__pycache__")
+    shutil.copytree(HERE / "config", folder / "config", ignore=tests)
     (folder / "vendor").symlink_to(SHARED / "vendor")
     return folder
 

@@ -18,7 +18,7 @@ def score(frame: pd.DataFrame, predicted: Array) -> dict[str, float]:
 
 def resampled(frame: pd.DataFrame, predicted: Array, counts: Array) -> dict[str, Array]:
     """Each metric as if days had been drawn with replacement; counts has shape [draws, days]."""
-    error = predicted - frame["target"].to_numpy(dtype=np.float64)
+    error = as_target(frame, predicted) - frame["target"].to_numpy(dtype=np.float64)
     rows = pd.DataFrame({"mae": np.abs(error), "bias": error, "size": 1.0})
     days = rows.groupby(frame["group"].to_numpy(), sort=False).sum()
     drawn = counts @ days["size"].to_numpy()
@@ -27,7 +27,7 @@ def resampled(frame: pd.DataFrame, predicted: Array, counts: Array) -> dict[str,
 
 def loss(frame: pd.DataFrame, predicted: Array) -> Array:
     """The error of each row; the mean over all rows is PRIMARY."""
-    errors: Array = np.abs(predicted - frame["target"].to_numpy(dtype=np.float64))
+    errors: Array = np.abs(as_target(frame, predicted) - frame["target"].to_numpy(dtype=np.float64))
     return errors
 
 

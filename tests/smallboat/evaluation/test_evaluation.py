@@ -1,0 +1,104 @@
+"""Intervals, slices and importance on tables whose right answer is known."""
+
+import time
+
+import bundles
+import numpy as np
+import pytest
+from smallboat.evaluation import bootstrap, evaluation
+from smallboat.store import bundle
+from smallboat.training import training
+from toy import metrics
+from toy.problem import PROBLEM
+
+COLUMN = next(iter(bundles.PLAIN.items()))
+
+
+def test_an_interval_holds_the_metric_and_narrows_with_more_groups(parts: training.Split) -> None:
+    baseline = metrics.baseline(parts.validation)
+    told = metrics.score(parts.validation, baseline)[metrics.PRIMARY]
+    shown = evaluation.intervals(evaluation.resample(PROBLEM, parts.validation, baseline))
+    half = parts.validation.head(len(parts.validation) // 2)
+    fewer = evaluation.intervals(evaluation.resample(PROBLEM, half, metrics.baseline(half)))
+    (low, high), (lower, higher) = shown[metrics.PRIMARY], fewer[metrics.PRIMARY]
+    assert low < told < high
+    assert high - low < higher - lower
+
+
+def test_resamples_are_of_whole_groups(parts: training.Split) -> None:
+    """A metric of two groups has three values: of the one twice, of the other twice, of both."""
+    two = parts.validation["group"].unique()[:2]
+    frame = parts.validation[parts.validation["group"].isin(two)]
+    baseline = metrics.baseline(frame)
+    found = evaluation.resample(PROBLEM, frame, baseline)[metrics.PRIMARY]
+    alone = [frame["group"] == group for group in two]
+    expected = [metrics.score(frame[rows], baseline[rows])[metrics.PRIMARY] for rows in alone]
+    expected.insert(1, metrics.score(frame, baseline)[metrics.PRIMARY])
+    for value, share in zip(expected, (0.25, 0.5, 0.25), strict=True):
+        assert np.isclose(found, value).mean() == pytest.approx(share, abs=0.02)
+
+
+def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
+    """In 400 samples of 40 groups from a known distribution."""
+    rng = np.random.default_rng(1)
+    counts = bootstrap.counts(40)
+    values = rng.exponential(size=(400, 40))
+    ends = [bootstrap.interval(counts @ sample / 40) for sample in values]
+    covered = np.mean([low <= 1 <= high for low, high in ends])
+    assert 0.88 <= covered <= 0.97
+
+
+def test_every_metric_of_validation_within_a_second(parts: training.Split) -> None:
+    bootstrap.counts.cache_clear()
+    started = time.perf_counter()
+    resampled = evaluation.resample(PROBLEM, parts.validation, metrics.baseline(parts.validation))
+    evaluation.intervals(resampled)
+    assert time.perf_counter() - started < 1
+    assert {len(values) for values in resampled.values()} == {10_000}
+
+
+def test_a_difference_is_paired(parts: training.Split) -> None:
+    frame = parts.test
+    baseline = metrics.baseline(frame)
+    same = evaluation.difference(PROBLEM, frame, baseline, baseline)
+    assert all(part == {"value": 0, "low": 0, "high": 0} for part in same.values())
+    truth = frame["target"].to_numpy()
+    better = evaluation.difference(PROBLEM, frame, truth, baseline)[metrics.PRIMARY]
+    assert better["low"] <= better["value"] <= better["high"] < 0
+
+
+def test_small_slices_are_left_out_and_errors_are_means_of_their_rows(
+    parts: training.Split,
+) -> None:
+    frame = parts.validation
+    worst = frame["target"].max() - frame["target"].to_numpy()
+    shown = evaluation.slices(PROBLEM, frame, worst, least=70)
+    assert shown
+    for part in shown:
+        chosen = frame[part["by"]].astype(str) == part["value"]
+        assert part["rows"] == chosen.sum() >= 70
+        assert part["error"] == pytest.approx(metrics.loss(frame, worst)[chosen].mean())
+        assert part["error"] > part["baseline"]
+
+
+def test_the_column_that_a_model_reads_is_the_important_one(parts: training.Split) -> None:
+    onnx = bundles.linear((COLUMN,))
+    shown = evaluation.importance(PROBLEM, onnx, parts.test, training.columns(PROBLEM), seed=1)
+    assert len(shown) == len(training.columns(PROBLEM))
+    assert shown[0]["feature"] == COLUMN[0] and shown[0]["rise"] > 0.01
+    assert all(abs(part["rise"]) < 1e-9 for part in shown[1:])
+
+
+def test_of_many_rows_some_are_enough_for_the_importance(
+    parts: training.Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes, asked = [], bundle.predict
+    monkeypatch.setattr(
+        bundle, "predict", lambda *given: [sizes.append(len(given[1])), asked(*given)][1]
+    )
+    monkeypatch.setattr(evaluation, "MOST_ROWS", len(parts.test) - 40)
+    shown = evaluation.importance(
+        PROBLEM, bundles.linear((COLUMN,)), parts.test, training.columns(PROBLEM), seed=1
+    )
+    assert max(sizes) == evaluation.SHUFFLES * (len(parts.test) - 40)
+    assert shown[0]["feature"] == COLUMN[0] and shown[0]["rise"] > 0.01

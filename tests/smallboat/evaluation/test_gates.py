@@ -1,0 +1,102 @@
+"""Each gate of training, broken by data or a model that has the fault it is there for."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from bundles import PLAIN
+from smallboat.config import config
+from smallboat.evaluation import selection
+from smallboat.store import bundle
+from smallboat.training import training
+from toy import candidates, metrics
+from toy.problem import PROBLEM
+
+CANDIDATE = min(candidates.CANDIDATES, key=lambda each: each.complexity).name
+LIMITS = config.load(PROBLEM, "local").gates.model_dump()
+
+
+def failed(parts: training.Split, limits: dict[str, Any] = LIMITS) -> dict[str, str]:
+    """Train and judge one candidate as the flow does; the gates that fail and what they found."""
+    results = [training.search(PROBLEM, CANDIDATE, parts.train, parts.validation, 1)]
+    winner = selection.choose(results, {})
+    judged = training.judge(PROBLEM, winner, parts, 1, limits["slice_rows"])
+    served = training.refit(PROBLEM, winner, pd.concat([parts.past, parts.test]), 1)
+    size = sum(len(content) for content in bundle.files(served, judged, {}).values())
+    gates = selection.gates(judged, served, {"errors": 0}, size, limits)
+    return {gate["gate"]: gate["actual"] for gate in gates if not gate["passed"]}
+
+
+def test_an_honest_candidate_passes(parts: training.Split) -> None:
+    assert failed(parts) == {}
+
+
+def test_a_feature_that_leaks(parts: training.Split) -> None:
+    """The target stands in a column that the baseline does not read."""
+    column = next(name for name in training.columns(PROBLEM) if name not in PLAIN)
+    leaking = [
+        part.assign(**{column: part["target"].astype("float32")})
+        for part in (parts.train, parts.validation, parts.test)
+    ]
+    assert set(failed(training.Split(*leaking))) == {"no leakage"}
+
+
+def test_a_candidate_worse_than_the_baseline(
+    parts: training.Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "baseline", lambda frame: frame["target"].to_numpy(float))
+    assert "better than the baseline" in failed(parts)
+
+
+def test_a_slice_that_is_much_worse_than_the_baseline(
+    parts: training.Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the baseline knows the outcome in one slice, a model that does not is bad there."""
+    by = metrics.SLICES[-1]
+    value = parts.test[by].value_counts().index[0]
+    honest = metrics.baseline
+    monkeypatch.setattr(
+        metrics,
+        "baseline",
+        lambda frame: np.where(frame[by] == value, frame["target"], honest(frame)),
+    )
+    found = failed(parts)
+    assert set(found) == {"worst slice against the baseline"}
+    assert f"({by} {value}, " in found["worst slice against the baseline"]
+
+
+@pytest.fixture
+def crooked(parts: training.Split, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Makes the candidate answer some rows otherwise than its graph does."""
+
+    def spoil(rows: pd.DataFrame) -> None:
+        known = {row.tobytes() for row in rows[training.columns(PROBLEM)].to_numpy(np.float32)}
+        straight = candidates.predict
+
+        def predict(fitted: Any, frame: pd.DataFrame, columns: list[str]) -> Any:
+            answers = straight(fitted, frame, columns)
+            spoilt = [row.tobytes() in known for row in frame[columns].to_numpy(np.float32)]
+            moved = np.where(answers < 0.5, answers + 0.5, answers - 0.5)
+            return np.where(spoilt, moved, answers)
+
+        monkeypatch.setattr(candidates, "predict", predict)
+
+    return spoil
+
+
+def test_an_export_that_differs_on_validation_rows_is_no_winner(
+    parts: training.Split, crooked: Any
+) -> None:
+    crooked(parts.validation.tail(1))
+    told = training.search(PROBLEM, CANDIDATE, parts.train, parts.validation, 1)["disqualified"]
+    assert told == "its ONNX graph differs from the estimator by 5.0e-01 on validation rows"
+
+
+def test_an_export_that_differs_on_test_rows(parts: training.Split, crooked: Any) -> None:
+    crooked(parts.test.tail(1))
+    assert set(failed(parts)) == {"parity of the judged model", "parity of the served model"}
+
+
+def test_a_bundle_that_is_too_large(parts: training.Split) -> None:
+    assert set(failed(parts, limits=LIMITS | {"bundle_mib": 0.001})) == {"bundle size in MiB"}

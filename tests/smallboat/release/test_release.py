@@ -1,0 +1,522 @@
+"""The protocol of a release, on a target that answers as it is told to."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import bundles
+import pytest
+from bundles import BETTER, BREAKS, PLAIN, WORSE, WRONG, Runs
+from smallboat import integrity
+from smallboat.config import config, sections
+from smallboat.errors import CloudError, ReleaseError, UserError
+from smallboat.release import behaviour, release
+from smallboat.store import bundle, pairs, store
+from smallboat.validation import preparation
+from smallboat.validation.validation import Report
+from toy import metrics, service
+from toy.problem import PROBLEM
+
+RULES = sections.Release(
+    margin=config.load(PROBLEM, "local").release.margin, latency_ms=250.0, keep=2
+)
+
+
+class Fake:
+    """A target in memory; its server has a fault, and it keeps a log of what is done to it."""
+
+    way_ms = 0.0
+
+    def __init__(self, folder: Path) -> None:
+        self.fault: tuple[str, str] = ("", "")
+        self.log: list[str] = []
+        self.old = False
+        self._folder = folder
+        self._served: list[Path] = []
+        self._updated: Path | None = None
+        self._updates = 0
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        yield
+
+    def current(self) -> dict[str, Any] | None:
+        return integrity.read(self.folder(), integrity.RELEASE)[0] if self._served else None
+
+    def folder(self) -> Path:
+        return self._served[-1]
+
+    def previous(self) -> Path | None:
+        return self._served[-2] if len(self._served) > 1 else None
+
+    def outdated(self) -> bool:
+        return self.old
+
+    @contextmanager
+    def beside(self, folder: Path) -> Iterator[Any]:
+        self.log.append("beside")
+        yield lambda body: self._answer("beside", folder, body)
+
+    def update(self, folder: Path) -> None:
+        self.log.append("update")
+        self._updates += 1
+        self._updated = self._folder / str(self._updates)
+        shutil.copytree(folder, self._updated)
+
+    @contextmanager
+    def asked(self) -> Iterator[Any]:
+        self.log.append("asked")
+        yield lambda body: self._answer("asked", self._updated or self.folder(), body)
+
+    def confirm(self, back: bool = False) -> None:
+        self.log.append("back" if back else "confirm")
+        assert self._updated is not None
+        self._served = self._served[:-1] if back else [*self._served, self._updated]
+        self._updated = None
+
+    def undo(self) -> None:
+        self.log.append("undo")
+        self._updated = None
+
+    def _answer(self, when: str, folder: Path, body: dict[str, Any]) -> dict[str, Any]:
+        """What the model server answers, unless it is time for the fault."""
+        how = self.fault[1] if self.fault[0] == when else ""
+        if how == "crashes":
+            raise ReleaseError("the model server broke the connection")
+        if how == "is interrupted":
+            raise KeyboardInterrupt
+        if how == "is late" and len(body["requests"]) == 1:
+            time.sleep(0.28)
+        facts, lookup, evaluation = (
+            store.read_json(folder / f"{name}.json") for name in ("release", "lookup", "evaluation")
+        )
+        if how == "is another":
+            facts["release"] = "somebody-else"
+        onnx = (folder / "model.onnx").read_bytes()
+        results = []
+        for request in body["requests"]:
+            rows, warnings = service.features(request, lookup)
+            shown = service.predictions(request, bundle.predict(onnx, rows), rows, evaluation)
+            if how == "is wrong":
+                shown[0] = _changed(shown[0])
+            results.append({"predictions": shown, "warnings": warnings})
+        return {} if how == "is strange" else {"model": facts, "results": results}
+
+
+def _changed(prediction: dict[str, Any]) -> dict[str, Any]:
+    """The same with other numbers."""
+    return {
+        name: value + 0.1 if isinstance(value, float) else value
+        for name, value in prediction.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    return bundles.empty(tmp_path_factory.mktemp("sample") / "store")
+
+
+@pytest.fixture
+def runs(sample: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
+    """An empty store; its snapshot was engineered already."""
+    made = sample.frame, sample.lookup, Report([])
+    monkeypatch.setattr(preparation, "engineer", lambda *_: made)
+    return Runs(str(tmp_path / "store"), sample.snapshot, sample.frame, sample.lookup)
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Fake:
+    return Fake(tmp_path / "target")
+
+
+def deploy(target: Fake, runs: Runs, run: str | None = None, allow: bool = False) -> Any:
+    target.log.clear()
+    return release.deploy(PROBLEM, target, runs.root, RULES, run, allow)
+
+
+def served(target: Fake) -> tuple[str, str]:
+    """The runs of the model and of the features that are served."""
+    current = target.current()
+    assert current is not None
+    return current["run"], current["features_run"]
+
+
+def test_the_first_release_has_no_champion_to_beat(target: Fake, runs: Runs) -> None:
+    folder = runs.keep("1", PLAIN)
+    outcome = deploy(target, runs)
+    assert (outcome.name, outcome.exit_code) == ("released", 0)
+    assert target.log == ["beside", "update", "asked", "confirm"]
+    current = target.current()
+    assert current is not None
+    assert current == {
+        "release": f"{current['model_hash']}-{current['lookup_hash']}",
+        "run": "1",
+        "model_hash": store.read_json(folder / "evaluation.json")["model_hash"],
+        "features_run": "1",
+        "lookup_hash": current["lookup_hash"],
+        "features_as_of": runs.lookup["as_of"],
+        "snapshot": runs.snapshot,
+    }
+    for name in (*pairs.MODEL, "lookup.json"):
+        assert (target.folder() / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_what_is_served_already_is_kept_and_nothing_is_switched(target: Fake, runs: Runs) -> None:
+    runs.keep("1", PLAIN)
+    deploy(target, runs)
+    outcome = deploy(target, runs)
+    assert (outcome.name, outcome.exit_code, target.log) == ("kept", 0, [])
+
+
+def test_a_better_model_is_released_with_its_own_features(target: Fake, runs: Runs) -> None:
+    runs.keep("1", PLAIN, as_of="2030-01-01")
+    deploy(target, runs)
+    runs.keep("2", BETTER)
+    assert deploy(target, runs).name == "released"
+    assert served(target) == ("2", "2")
+
+
+def test_an_inferior_model_is_kept_out(target: Fake, runs: Runs) -> None:
+    runs.keep("1", PLAIN)
+    deploy(target, runs)
+    runs.keep("2", WORSE)
+    outcome = deploy(target, runs)
+    assert (outcome.name, outcome.exit_code, target.log) == ("kept", 0, [])
+    assert f"run 2 is inferior: {metrics.PRIMARY} +" in outcome.says
+
+
+@pytest.mark.parametrize("weights", [WORSE, PLAIN], ids=["inferior", "the same"])
+def test_newer_features_of_a_run_that_is_kept_out_go_with_the_champion(
+    target: Fake, runs: Runs, weights: dict[str, float]
+) -> None:
+    runs.keep("1", PLAIN)
+    deploy(target, runs)
+    runs.keep("2", weights, as_of="2030-01-01")
+    outcome = deploy(target, runs)
+    assert outcome.name == "kept" and "features as of 2030-01-01 of run 2" in outcome.says
+    assert target.log == ["beside", "update", "asked", "confirm"]
+    assert served(target) == ("1", "2")
+    assert deploy(target, runs).name == "kept" and target.log == []
+
+
+def test_a_champion_whose_server_is_outdated_is_served_anew(target: Fake, runs: Runs) -> None:
+    runs.keep("1", PLAIN)
+    deploy(target, runs)
+    target.old = True
+    outcome = deploy(target, runs)
+    assert outcome.name == "kept" and "it is served anew" in outcome.says
+    assert target.log == ["beside", "update", "asked", "confirm"]
+    assert served(target) == ("1", "1")
+
+
+def test_older_features_are_not_served_again(target: Fake, runs: Runs) -> None:
+    runs.keep("1", PLAIN)
+    deploy(target, runs)
+    runs.keep("2", WORSE, as_of="2001-01-01")
+    assert deploy(target, runs).name == "kept"
+    assert target.log == []
+
+
+def test_features_that_fail_with_the_champion_are_a_failure(target: Fake, runs: Runs) -> None:
+    runs.keep("1", PLAIN)
+    deploy(target, runs)
+    runs.keep("2", WORSE, as_of="2030-01-01")
+    target.fault = ("asked", "is wrong")
+    assert deploy(target, runs).exit_code == 4
+    assert served(target) == ("1", "1")
+
+
+FAULTS = ["is wrong", "is late", "crashes", "is another", "is strange"]
+
+
+@pytest.mark.parametrize("how", FAULTS)
+def test_what_breaks_beside_the_champion_is_never_switched_to(
+    target: Fake, runs: Runs, how: str
+) -> None:
+    runs.keep("1", PLAIN)
+    deploy(target, runs)
+    runs.keep("2", BETTER)
+    target.fault = ("beside", how)
+    outcome = deploy(target, runs, run="2")
+    assert (outcome.name, outcome.exit_code) == ("failed", 4)
+    assert "run 2 failed: before the switch" in outcome.says
+    assert target.log == ["beside"]
+    assert served(target) == ("1", "1")
+
+
+@pytest.mark.parametrize("how", FAULTS)
+def test_what_breaks_after_the_switch_is_taken_back(target: Fake, runs: Runs, how: str) -> None:
+    runs.keep("1", PLAIN)
+    deploy(target, runs)
+    runs.keep("2", BETTER)
+    target.fault = ("asked", how)
+    outcome = deploy(target, runs, run="2")
+    assert (outcome.name, outcome.exit_code) == ("failed", 4)
+    assert "run 2 failed: after the switch" in outcome.says
+    assert target.log == ["beside", "update", "asked", "undo"]
+    assert served(target) == ("1", "1")
+
+
+def test_an_interrupted_release_is_taken_back(target: Fake, runs: Runs) -> None:
+    runs.keep("1", PLAIN)
+    target.fault = ("asked", "is interrupted")
+    with pytest.raises(KeyboardInterrupt):
+        deploy(target, runs)
+    assert target.log[-1] == "undo" and target.current() is None
+
+
+def test_one_late_answer_is_forgiven(target: Fake, runs: Runs) -> None:
+    runs.keep("1", PLAIN)
+    deploy(target, runs)
+    with target.asked() as ask:
+        late = iter([0.28])
+
+        def once_late(body: dict[str, Any]) -> dict[str, Any]:
+            if len(body["requests"]) == 1:
+                time.sleep(next(late, 0.0))
+            return ask(body)
+
+        behaviour.check(PROBLEM, "now", once_late, target.folder(), 250.0)
+
+
+def test_a_model_that_breaks_an_invariant_fails(target: Fake, runs: Runs) -> None:
+    runs.keep("1", WRONG)
+    outcome = deploy(target, runs)
+    assert outcome.name == "failed"
+    assert BREAKS in outcome.says
+    assert target.current() is None
+
+
+def test_an_earlier_run_is_released_when_the_newest_breaks(target: Fake, runs: Runs) -> None:
+    runs.keep("1", PLAIN)
+    runs.keep("2", BETTER)
+    runs.keep("3", PLAIN, passed=False)
+    runs.keep("4", WRONG)
+    assert deploy(target, runs).name == "released"
+    assert served(target) == ("2", "2")
+
+
+def test_back_at_the_champion_it_is_a_failure_and_no_older_run_is_tried(
+    target: Fake, runs: Runs
+) -> None:
+    runs.keep("1", BETTER)
+    runs.keep("2", PLAIN)
+    deploy(target, runs)
+    runs.keep("4", WORSE, model_hash="0123456789abcdef")
+    outcome = deploy(target, runs)
+    assert (outcome.name, outcome.exit_code) == ("failed", 4)
+    assert "run 4 failed: " in outcome.says and "its evaluation is of 0123" in outcome.says
+    assert served(target) == ("2", "2")
+
+
+def test_a_run_that_did_not_pass_is_refused_with_its_gates(target: Fake, runs: Runs) -> None:
+    gates = [{"gate": "parity", "passed": False}, {"gate": "size", "passed": True}]
+    runs.keep("1", PLAIN, passed=False, gates=gates)
+    for run, says in (("1", "run 1, failed: parity"), (None, "no run passed its gates")):
+        outcome = deploy(target, runs, run)
+        assert (outcome.name, outcome.exit_code) == ("failed", 4)
+        assert says in outcome.says
+    assert target.log == []
+
+
+def test_an_unknown_run_and_an_empty_store_are_said(target: Fake, runs: Runs) -> None:
+    with pytest.raises(UserError, match="no runs yet: `make train` makes one"):
+        deploy(target, runs)
+    runs.keep("10", PLAIN)
+    with pytest.raises(UserError, match="no run '1': did you mean '10'"):
+        deploy(target, runs, run="1")
+
+
+@pytest.mark.parametrize(
+    "name", ["model.onnx", "judged.onnx", "signature.json", "lookup.json", "report.html"]
+)
+def test_an_edited_bundle_is_refused_by_name(target: Fake, runs: Runs, name: str) -> None:
+    file = runs.keep("1", PLAIN) / name
+    file.write_bytes(file.read_bytes().replace(b"0", b"1") + b"\n")
+    outcome = deploy(target, runs)
+    assert outcome.exit_code == 4 and f"{file} was changed since it was written" in outcome.says
+    assert target.log == []
+
+
+@pytest.mark.parametrize(
+    "edited", [{"passed": True}, {"gates": []}, {"metrics": {"test": {metrics.PRIMARY: 0.1}}}]
+)
+def test_an_edited_evaluation_is_refused_by_name(
+    target: Fake, runs: Runs, edited: dict[str, Any]
+) -> None:
+    gates = [{"gate": "parity", "passed": False}]
+    file = runs.keep("1", PLAIN, passed=False, gates=gates) / "evaluation.json"
+    file.write_bytes(store.to_json(store.read_json(file) | edited))
+    for run in (None, "1"):
+        with pytest.raises(UserError, match=f"{file} was changed since it was written"):
+            deploy(target, runs, run)
+    assert target.log == []
+
+
+def test_an_edited_release_is_not_gone_back_to(target: Fake, runs: Runs) -> None:
+    for run, weights in (("1", PLAIN), ("2", BETTER)):
+        runs.keep(run, weights)
+        deploy(target, runs)
+    before = target.previous()
+    assert before is not None
+    lookup = store.read_json(before / "lookup.json") | {"as_of": "2030-01-01"}
+    (before / "lookup.json").write_bytes(store.to_json(lookup))
+    target.log.clear()
+    outcome = release.roll_back(PROBLEM, target, RULES)
+    assert outcome.exit_code == 4 and f"{before / 'lookup.json'} was changed" in outcome.says
+    assert target.log == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("judged.onnx", b"cut", "can't be read"),
+        ("model.onnx", b"cut", "holds model "),
+        ("signature.json", b"{", "can't be read"),
+        ("signature.json", b"{}", "its evaluation is of "),
+        ("lookup.json", b"5", "can't be read"),
+        ("lookup.json", b"{}", "can't be read"),
+    ],
+)
+def test_a_bundle_that_was_written_wrong_is_refused(
+    target: Fake, runs: Runs, name: str, content: bytes, says: str
+) -> None:
+    folder = runs.keep("1", PLAIN)
+    (folder / name).write_bytes(content)
+    evaluation, _ = integrity.read(folder, integrity.EVALUATION)
+    integrity.seal(folder, integrity.EVALUATION, evaluation)
+    outcome = deploy(target, runs)
+    assert outcome.name == "failed" and says in outcome.says
+    assert target.log == []
+
+
+GONE = [{"name": "gone", "unit": "1"}]
+
+
+def test_what_can_not_be_compared_needs_a_word(target: Fake, runs: Runs) -> None:
+    runs.keep("1", PLAIN)
+    deploy(target, runs)
+    signature = store.read_json(target.folder() / "signature.json") | {"inputs": GONE}
+    evaluation = store.read_json(target.folder() / "evaluation.json")
+    onnx = (target.folder() / "model.onnx").read_bytes()
+    evaluation["model_hash"] = bundle.model_hash(onnx, signature)
+    (target.folder() / "signature.json").write_bytes(store.to_json(signature))
+    (target.folder() / "evaluation.json").write_bytes(store.to_json(evaluation))
+    integrity.seal(target.folder(), integrity.RELEASE, target.current() or {})
+    runs.keep("2", WORSE)
+    outcome = deploy(target, runs)
+    assert (outcome.name, outcome.exit_code, target.log) == ("failed", 4, [])
+    assert "the champion needs gone, which no longer exist" in outcome.says
+    assert "make deploy ALLOW_SCHEMA_CHANGE=1" in outcome.says
+    assert deploy(target, runs, allow=True).name == "released"
+    assert served(target) == ("2", "2")
+
+
+def test_a_damaged_champion_can_not_be_compared(target: Fake, runs: Runs) -> None:
+    runs.keep("1", PLAIN)
+    deploy(target, runs)
+    (target.folder() / "model.onnx").write_bytes(b"")
+    assert "not comparable" in deploy(target, runs).says
+    assert deploy(target, runs, allow=True).name == "released"
+
+
+@pytest.mark.parametrize("asked", ["target", "store"])
+@pytest.mark.parametrize("allow", [False, True])
+def test_that_aws_is_away_says_nothing_of_a_champion(
+    target: Fake, runs: Runs, monkeypatch: pytest.MonkeyPatch, asked: str, allow: bool
+) -> None:
+    runs.keep("1", PLAIN)
+    deploy(target, runs)
+    runs.keep("2", BETTER)
+
+    def away(*_: Any) -> None:
+        raise CloudError("AWS throttles these calls")
+
+    with monkeypatch.context() as patch:
+        where, what = (target, "current") if asked == "target" else (preparation, "engineer")
+        patch.setattr(where, what, away)
+        with pytest.raises(CloudError, match="throttles"):
+            deploy(target, runs, allow=allow)
+    assert served(target) == ("1", "1")
+
+
+def test_a_damaged_newest_run_is_walked_past(target: Fake, runs: Runs) -> None:
+    runs.keep("1", PLAIN)
+    (runs.keep("2", BETTER) / "judged.onnx").write_bytes(b"cut")
+    (runs.keep("3", BETTER) / "lookup.json").write_bytes(b"5")
+    assert deploy(target, runs).name == "released"
+    assert served(target) == ("1", "1")
+
+
+def test_an_unreadable_champion_is_named_with_the_ways_out(
+    target: Fake, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs.keep("1", PLAIN)
+    deploy(target, runs)
+    runs.keep("2", BETTER)
+    deploy(target, runs)
+
+    def broken() -> None:
+        raise UserError("what is served can't be read")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(target, "current", broken)
+        outcome = deploy(target, runs)
+        assert (outcome.name, outcome.exit_code) == ("failed", 4)
+        for says in ("what is served can't be read", "make rollback", "ALLOW_SCHEMA_CHANGE=1"):
+            assert says in outcome.says
+        assert deploy(target, runs, allow=True).name == "released"
+    assert served(target) == ("2", "2")
+
+
+def test_what_can_not_be_read_is_named_as_left_out(
+    target: Fake, runs: Runs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs.keep("1", PLAIN)
+    (runs.keep("2", BETTER) / "evaluation.json").write_text("{")
+    assert deploy(target, runs).name == "released"
+    assert "runs/2/evaluation.json was changed since it was written" in capsys.readouterr().out
+    with pytest.raises(UserError, match=r"runs/2/evaluation\.json was changed"):
+        deploy(target, runs, run="2")
+
+
+def test_a_word_for_a_new_schema_lets_no_inferior_model_in(target: Fake, runs: Runs) -> None:
+    runs.keep("1", PLAIN)
+    deploy(target, runs)
+    runs.keep("2", WORSE)
+    assert deploy(target, runs, allow=True).name == "kept"
+
+
+def test_back_to_the_release_before_by_the_same_steps(target: Fake, runs: Runs) -> None:
+    runs.keep("1", PLAIN)
+    deploy(target, runs)
+    with pytest.raises(UserError, match="no earlier release"):
+        release.roll_back(PROBLEM, target, RULES)
+    runs.keep("2", BETTER)
+    deploy(target, runs)
+    target.fault, target.log = ("beside", "is wrong"), []
+    assert release.roll_back(PROBLEM, target, RULES).exit_code == 4
+    assert served(target) == ("2", "2")
+    target.fault, target.log = ("", ""), []
+    outcome = release.roll_back(PROBLEM, target, RULES)
+    assert (outcome.name, outcome.exit_code) == ("rolled back", 0)
+    assert target.log == ["beside", "update", "asked", "back"]
+    assert served(target) == ("1", "1")
+
+
+@pytest.mark.parametrize(
+    ("found", "expected", "apart"),
+    [
+        ([{"a": 1.0, "b": "x"}], [{"a": 1.5, "b": "x"}], 0.5),
+        ([{"a": 1.0, "b": "y"}], [{"a": 1.0, "b": "x"}], float("inf")),
+        ([{"a": 1.0}], [{"a": 1.0, "b": "x"}], float("inf")),
+        ([1, 2], [1], float("inf")),
+        (None, 1.0, float("inf")),
+        ([], [], 0.0),
+    ],
+)
+def test_the_distance_of_answers(found: Any, expected: Any, apart: float) -> None:
+    assert behaviour.distance(found, expected) == apart

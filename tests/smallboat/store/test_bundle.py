@@ -1,0 +1,156 @@
+"""What a run keeps: whole, hashed, and readable without the library that trained it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from smallboat.store import bundle, store
+from smallboat.training import training
+from toy.problem import PROBLEM
+
+
+@pytest.fixture(scope="module")
+def made(parts: training.Split, frame: pd.DataFrame) -> dict[str, Any]:
+    simplest = training.candidate_names(PROBLEM)[-1]
+    winner = training.search(PROBLEM, simplest, parts.train, parts.validation, seed=1)
+    judged, served = (
+        training.judge(PROBLEM, winner, parts, 1, 60),
+        training.refit(PROBLEM, winner, frame, 1),
+    )
+    return {"judged": judged, "served": served}
+
+
+def test_the_hash_covers_graph_and_signature(made: dict[str, Any]) -> None:
+    onnx, signature = made["served"]["onnx"], made["served"]["signature"]
+    told = bundle.model_hash(onnx, signature)
+    assert told == bundle.model_hash(onnx, dict(reversed(signature.items())))
+    assert told != bundle.model_hash(made["judged"]["onnx"], signature)
+    assert told != bundle.model_hash(onnx, {**signature, "trained_until": "1950-05-13"})
+
+
+def test_a_bundle_is_read_with_numpy_and_onnxruntime_alone(
+    made: dict[str, Any], parts: training.Split, tmp_path: Path
+) -> None:
+    files = bundle.files(made["served"], made["judged"], {})
+    folder = store.write_run(str(tmp_path), "7", {}, files)
+    assert store.read_json(folder / "signature.json") == made["served"]["signature"]
+    features = parts.test[training.columns(PROBLEM)].to_numpy()
+    np.save(tmp_path / "features.npy", features)
+    code = (
+        "import sys, numpy, onnxruntime\n"
+        "session = onnxruntime.InferenceSession(sys.argv[1])\n"
+        "(answer,) = session.run(None, {'features': numpy.load(sys.argv[2])})\n"
+        "assert not {'sklearn', 'pandas', 'xgboost'} & set(sys.modules)\n"
+        "numpy.save(sys.argv[3], answer.ravel())\n"
+    )
+    arguments = [folder / "model.onnx", tmp_path / "features.npy", tmp_path / "answers.npy"]
+    subprocess.run([sys.executable, "-c", code, *arguments], check=True)
+    answers = np.load(tmp_path / "answers.npy")
+    np.testing.assert_allclose(answers, bundle.predict(made["served"]["onnx"], features))
+
+
+def test_the_order_of_a_set_is_not_in_the_bytes(made: dict[str, Any]) -> None:
+    """skl2onnx keeps the operators' domains in a set: their order is that of the process."""
+    import onnx
+
+    graph = onnx.load_from_string(made["served"]["onnx"])
+    operators = [(each.domain, each.version) for each in graph.opset_import]
+    assert len(operators) > 1
+    assert operators == sorted(operators)
+
+
+def test_the_difference_is_that_of_the_worst_row(made: dict[str, Any]) -> None:
+    rows = np.zeros((3, len(training.columns(PROBLEM))), dtype=np.float32)
+    answers = bundle.predict(made["served"]["onnx"], rows)
+    answers[1] += 0.5
+    assert bundle.difference(made["served"]["onnx"], rows, answers) == pytest.approx(0.5)
+
+
+def classifiers() -> dict[str, Any]:
+    """Some that a project may want to serve, none fitted."""
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.compose import ColumnTransformer
+    from sklearn.ensemble import ExtraTreesClassifier, GradientBoostingClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from xgboost import XGBClassifier
+
+    def boosted() -> Any:
+        some = ColumnTransformer([("some", "passthrough", [0, 2, 3])])
+        return make_pipeline(some, XGBClassifier(n_estimators=10, n_jobs=1))
+
+    return {
+        "scaled": make_pipeline(StandardScaler(), LogisticRegression()),
+        "trees": ExtraTreesClassifier(20, max_depth=5, random_state=1),
+        "boosted trees": GradientBoostingClassifier(n_estimators=20, random_state=1),
+        "XGBoost": XGBClassifier(n_estimators=20, n_jobs=1),
+        "XGBoost on some columns": boosted(),
+        "calibrated": CalibratedClassifierCV(boosted(), cv=3, ensemble=False),
+    }
+
+
+@pytest.mark.parametrize("name", classifiers())
+def test_a_classifiers_graph_answers_with_the_chance_of_class_one(name: str) -> None:
+    rng = np.random.default_rng(1)
+    rows = rng.normal(size=(500, 4)).astype(np.float32)
+    label = (rows[:, 0] + rng.normal(size=500) > 0.5).astype(int)
+    graphs = []
+    for _ in range(2):
+        fitted = classifiers()[name].fit(rows, label)
+        graphs.append(bundle.to_onnx(fitted, 4))
+    (output,) = bundle.session(graphs[0]).get_outputs()
+    assert output.type == "tensor(float)"
+    chance = fitted.predict_proba(rows)[:, 1]
+    assert bundle.predict(graphs[0], rows).shape == (500,)
+    assert bundle.difference(graphs[0], rows, chance) <= 1e-5
+    assert len(set(chance)) > 20
+    assert graphs[0] == graphs[1]
+
+
+def test_the_commit_says_when_files_differ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert bundle.commit() is None
+    who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    (tmp_path / "file").write_text("1")
+    for words in (["init", "-q"], ["add", "."], [*who, "commit", "-qm", "first"]):
+        subprocess.run(["git", *words], check=True)
+    clean = bundle.commit()
+    assert clean is not None and len(clean) == 40
+    (tmp_path / "file").write_text("2")
+    assert bundle.commit() == f"{clean}+"
+    (tmp_path / "file").write_text("1")
+    (tmp_path / "new").write_text("")
+    assert bundle.commit() == f"{clean}+"
+    (tmp_path / "new").unlink()
+    assert bundle.commit() == clean
+    (tmp_path / "inside").mkdir()
+    monkeypatch.chdir(tmp_path / "inside")
+    assert bundle.commit() is None
+
+
+@pytest.mark.parametrize(("differs", "commit"), [(False, "c0ffee"), (True, "c0ffee+")])
+def test_where_there_is_no_git_metaflow_says_the_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, differs: bool, commit: str
+) -> None:
+    told = {"commit_sha": "c0ffee", "has_uncommitted_changes": differs}
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("METAFLOW_VERSION", json.dumps(told))
+    assert bundle.commit() == commit
+
+
+def test_onnxruntime_reports_to_nobody() -> None:
+    """It does unless a variable says no, before its own import."""
+    package = bundle.__name__.partition(".")[0]
+    code = f"import {package}, os; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    environ = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "1\n"

@@ -1,0 +1,218 @@
+"""The table of runs, the choice of one, and its report."""
+
+import re
+import shutil
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from smallboat.errors import UserError
+from smallboat.release import listing
+from smallboat.store import store
+from smallboat.training import reproduction
+from toy.metrics import PRIMARY
+from toy.problem import PROBLEM
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project's folder with the shipped configuration and an empty store."""
+    shutil.copytree("config", tmp_path / "config")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "store"
+
+
+def keep(folder: Path, run: str, **changed: Any) -> Path:
+    """Put a run's evaluation into the store."""
+    evaluation = {
+        "run": run,
+        "created": f"2026-11-2{run}T01:02:03+00:00",
+        "snapshot": "356aa0350cfef22c",
+        "commit": "0123456789012345678901234567890123456789+",
+        "winner": "ridge",
+        "metrics": {"test": {PRIMARY: 3.0954}},
+        "intervals": {"test": {PRIMARY: [2.9012, 3.2883]}},
+        "baseline": {"test": {PRIMARY: 3.869}},
+        "gates": [{"gate": "parity", "passed": True}, {"gate": "size", "passed": True}],
+        "model_hash": "4c1a2f6b44594feb",
+    } | changed
+    kept = {key: value for key, value in evaluation.items() if value != "absent"}
+    return store.write_run(str(folder), run, kept, {"report.html": b"<html>"})
+
+
+def options(run: str | None = None) -> Namespace:
+    return Namespace(env="local", run=run)
+
+
+def columns(line: str) -> list[str]:
+    return re.split("  +", line)
+
+
+def test_the_table_has_a_line_for_each_run_the_newest_first(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep(folder, "1")
+    keep(folder, "3", gates=[{"gate": "parity", "passed": False}, {"gate": "size", "passed": True}])
+    keep(folder, "2")
+    assert listing.show(PROBLEM, options()) == 0
+    head, third, second, first = capsys.readouterr().out.splitlines()
+    assert columns(head)[0] == "run" and f"{PRIMARY} on test" in columns(head)
+    assert (third[0], second[0], first[0]) == ("3", "2", "1")
+    assert "failed: parity " in third
+    assert columns(second) == [
+        "2",
+        "2026-11-22 01:02",
+        "356aa0350cfef22c",
+        "ridge",
+        "3.095",
+        "2.901 to 3.288",
+        "3.869",
+        "passed",
+        "0123456+",
+        "4c1a2f6b44594feb",
+        "-",
+    ]
+    assert head.index("winner") == second.index("ridge") == third.index("ridge")
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        {"created": None},
+        {"created": 5},
+        {"winner": None},
+        {"gates": []},
+        {"metrics": {"test": {PRIMARY: "abc"}}},
+        {"intervals": 7},
+    ],
+    ids=str,
+)
+def test_a_damaged_evaluation_is_a_line_with_dashes_and_the_others_are_shown(
+    folder: Path, capsys: pytest.CaptureFixture[str], damaged: dict[str, Any]
+) -> None:
+    keep(folder, "1")
+    keep(folder, "2", **damaged)
+    assert listing.show(PROBLEM, options()) == 0
+    _, *lines = capsys.readouterr().out.splitlines()
+    assert sorted(line[0] for line in lines) == ["1", "2"]
+    assert "-" in columns(next(line for line in lines if line[0] == "2"))
+
+
+def test_what_an_older_evaluation_lacks_is_a_dash(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep(folder, "9", created="absent", intervals="absent", commit=None)
+    keep(folder, "1")
+    listing.show(PROBLEM, options())
+    _, newer, older = capsys.readouterr().out.splitlines()
+    assert newer[0] == "1"
+    assert columns(older)[:2] == ["9", "-"]
+    assert columns(older)[4:] == ["3.095", "-", "3.869", "passed", "-", "4c1a2f6b44594feb", "-"]
+
+
+def test_what_is_not_a_run_is_left_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    keep(folder, "1")
+    (folder / "runs" / "notes.txt").write_text("mine")
+    for name, text in (("a", "no JSON"), ("b", "[]"), ("c", '{"run": "1"}'), ("d", "\udcff")):
+        (folder / "runs" / name).mkdir()
+        (folder / "runs" / name / "evaluation.json").write_text(text, errors="surrogateescape")
+    (folder / "runs" / "e").mkdir()
+    shutil.copytree(folder / "runs" / "1", folder / "runs" / "f")
+    listing.show(PROBLEM, options())
+    _, one, *left_out = capsys.readouterr().out.splitlines()
+    assert one.startswith("1 ")
+    for line, name, says in zip(
+        left_out, "abcdf", ["changed", "changed", "an older version", "changed", "another run"],
+        strict=True,
+    ):  # fmt: skip
+        assert line.startswith(f"left out: store/runs/{name}/evaluation.json ") and says in line
+    for command in (listing.card, reproduction.reproduce):
+        with pytest.raises(UserError, match=r"runs/a/evaluation\.json was changed"):
+            command(PROBLEM, options("a"))
+
+
+def test_a_broken_endpoint_is_told_below_the_runs(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep(folder, "1")
+    Path("endpoint").mkdir()
+    Path("endpoint", "current").write_text("gone")
+    assert listing.show(PROBLEM, options()) == 0
+    _, one, says = capsys.readouterr().out.splitlines()
+    assert one.startswith("1 ") and "what is served can't be read: endpoint/releases/gone" in says
+
+
+def test_without_a_run_it_is_said_how_to_make_one(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert listing.show(PROBLEM, options()) == 0
+    assert capsys.readouterr().out == "no runs yet: `make train` makes one\n"
+    for command in (listing.card, reproduction.reproduce):
+        with pytest.raises(UserError, match="no runs yet: `make train` makes one"):
+            command(PROBLEM, options())
+
+
+@pytest.mark.parametrize("command", [listing.card, reproduction.reproduce])
+def test_an_unknown_run_is_told_with_the_nearest(folder: Path, command: Any) -> None:
+    keep(folder, "1795222852862741")
+    with pytest.raises(UserError, match="no run '1795222852': did you mean '1795222852862741'"):
+        command(PROBLEM, options("1795222852"))
+
+
+@pytest.mark.parametrize("opens", [True, False])
+def test_the_newest_report_is_opened_where_there_is_a_display(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    opens: bool,
+) -> None:
+    keep(folder, "1")
+    page = keep(folder, "2") / "report.html"
+    asked: list[str] = []
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setenv("TERM", "xterm")  # card() unsets it
+    monkeypatch.setattr("webbrowser.open", lambda url: asked.append(url) or opens)
+    assert listing.card(PROBLEM, options()) == 0
+    assert asked == [page.as_uri()]
+    told = capsys.readouterr().out
+    assert told.startswith("store/runs/2/report.html\n")
+    assert ("open it in yours" in told) == (not opens)
+
+
+def test_without_a_display_only_the_place_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep(folder, "1")
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setattr("webbrowser.open", lambda url: pytest.fail("a browser was started"))
+    assert listing.card(PROBLEM, options("1")) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "store/runs/1/report.html"
+
+
+@pytest.mark.parametrize(
+    ("commit", "says"),
+    [
+        (None, "run 1 was made outside of a git repository of the project's own"),
+        ("0" * 40 + "+", "with uncommitted edits on 0{40}: only committed code can be reproduced"),
+        ("0" * 40, "the repository has commit 0{40} of run 1 no more"),
+    ],
+)
+def test_why_a_run_cannot_be_reproduced_is_told(
+    folder: Path, commit: str | None, says: str
+) -> None:
+    keep(folder, "1", commit=commit)
+    with pytest.raises(UserError, match=says):
+        reproduction.reproduce(PROBLEM, options())
+
+
+def test_a_run_whose_snapshot_is_gone_cannot_be_reproduced(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reproduction, "_commit", lambda evaluation: evaluation["commit"])
+    keep(folder, "1")
+    with pytest.raises(UserError, match="has snapshot 356aa0350cfef22c of run 1 no more"):
+        reproduction.reproduce(PROBLEM, options())

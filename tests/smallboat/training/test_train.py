@@ -1,0 +1,212 @@
+"""The whole flow: once through Metaflow's Runner, then the ways in which it must stop."""
+
+import gzip
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import edits
+import pytest
+from copies import ROOT, SIMPLEST, command, compete, here, trust
+from smallboat.store import bundle, store
+from toy import candidates
+
+
+def test_the_store_holds_what_the_run_made(run: Any) -> None:
+    folder = store.run_folder("store", run.id)
+    kept = store.read_json(folder / "evaluation.json")
+    signature = store.read_json(folder / "signature.json")
+    onnx = (folder / "model.onnx").read_bytes()
+    assert bundle.model_hash(onnx, signature) == kept["model_hash"] == run.data.model_hash
+    assert kept["run"] == run.id
+    assert kept["snapshot"] == store.newest_snapshot("store")
+    assert kept["passed"] == all(gate["passed"] for gate in kept["gates"])
+    assert (folder / "judged.onnx").read_bytes() == run.data.judged["onnx"] != onnx
+    assert store.read_json(folder / "lookup.json") == run.data.lookup
+
+
+def test_every_family_was_tried_beside_the_others(run: Any) -> None:
+    evaluation = run.data.evaluation
+    assert evaluation["failures"] == {}
+    tried = {each["candidate"]: len(each["trials"]) for each in evaluation["candidates"]}
+    assert tried == {each.name: len(each.grid) for each in candidates.CANDIDATES}
+    assert len(tried) == 2
+    tied = [each for each in evaluation["candidates"] if each["candidate"] in evaluation["tied"]]
+    assert min(each["score"] for each in tied) == min(
+        each["score"] for each in evaluation["candidates"]
+    )
+    simplest = min(tied, key=lambda each: each["complexity"])
+    assert evaluation["winner"] == simplest["candidate"]
+
+
+def test_data_candidates_and_the_whole_report_are_cards_that_ask_no_other_host(run: Any) -> None:
+    from metaflow.cards import get_cards
+
+    pages = {}
+    for step in ("accept_data", "select_winner", "make_bundle"):
+        (shown,) = get_cards(next(iter(run[step])))
+        pages[step] = shown.get()
+        assert len(pages[step]) < 2 * 2**20
+        assert not re.findall(r"(?:src|href|url)\W{1,3}(?:https?:)?//", pages[step])
+    parts = re.findall('<section[^>]* id="([a-z]+)"', pages["make_bundle"])
+    assert parts == ["winner", "candidates", "data", "run"]
+    report = store.run_folder("store", run.id) / "report.html"
+    assert report.read_text() == pages["make_bundle"]
+
+
+def test_the_documented_look_into_a_run_prints_what_the_run_made(run: Any) -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "runs.md").read_text(), re.S)
+    done = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    evaluation = run.data.evaluation
+    told = done.stdout
+    assert re.search(rf"^{run.id} .* ended well$", told, re.M)
+    assert f"snapshot {evaluation['snapshot']}\nmetrics {evaluation['metrics']['test']}\n" in told
+    assert all(f"passed {gate['gate']}" in told for gate in evaluation["gates"])
+    assert f"TrainFlow/{run.id}/make_bundle/" in told and "'model_hash'" in told
+    assert re.search(r"^\d+ expectations: 0 errors", told, re.M)
+    settings = [str(each["settings"]) for each in evaluation["candidates"]]
+    assert told.splitlines()[-1] in settings
+
+
+def train(project: Path) -> subprocess.CompletedProcess[str]:
+    return command(project, "train")
+
+
+def test_who_crashes_hangs_or_is_killed_is_reported_and_the_others_go_on(project: Path) -> None:
+    trust(project)
+    compete(project, "good, crashing, sleeping, dying", timeout_seconds=20)
+    done = train(project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder,) = (project / "store" / "runs").iterdir()
+    evaluation = store.read_json(folder / "evaluation.json")
+    assert set(evaluation["failures"]) == {"crashing", "sleeping", "dying"}
+    assert "crashing" in done.stdout and "failed: boom" in done.stdout
+    assert "timed out" in evaluation["failures"]["sleeping"]
+    assert "kept failing" in evaluation["failures"]["dying"]
+
+
+def test_when_no_candidate_is_left_the_exit_code_says_so(project: Path) -> None:
+    trust(project)
+    compete(project, "crashing")
+    done = train(project)
+    assert done.returncode == 3
+    assert done.stderr.strip().endswith("error: no candidate can be served: crashing: boom")
+    assert not (project / "store" / "runs").exists()
+
+
+def test_a_winner_that_fails_a_gate_is_kept_and_the_exit_code_says_so(project: Path) -> None:
+    trust(project)
+    compete(project, "good")
+    with (project / "toy" / "metrics.py").open("a") as file:
+        file.write("\n\ndef baseline(frame): return frame['target'].to_numpy()\n")
+    done = train(project)
+    assert done.returncode == 3
+    assert "FAILED  better than the baseline: expected < 0" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("not passed: model ")
+    (folder,) = (project / "store" / "runs").iterdir()
+    assert store.read_json(folder / "evaluation.json")["passed"] is False
+
+
+def test_code_that_breaks_is_told_with_its_line(project: Path) -> None:
+    trust(project)
+    with (project / "toy" / "features.py").open("a") as file:
+        file.write("\n\ndef build(tables): return {}['nothing']\n")
+    done = train(project)
+    assert done.returncode == 2
+    assert "KeyError: 'nothing' in features.py, line " in done.stderr.splitlines()[-1]
+
+
+def test_a_step_that_crashes_is_named_after_its_traceback(project: Path) -> None:
+    trust(project)
+    compete(project, "good")
+    with (project / "vendor/smallboat/smallboat" / "store" / "bundle.py").open("a") as file:
+        file.write("\n\ndef files(*_): raise RuntimeError('boom')\n")
+    done = train(project)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith(
+        "failed in make_bundle: its traceback stands above"
+    )
+    assert "RuntimeError: boom" in done.stdout + done.stderr
+    assert not (project / "store" / "runs").exists()
+
+
+@pytest.mark.parametrize("says", edits.DAMAGES)
+def test_a_broken_expectation_stops_the_run_before_anything_is_trained(
+    project: Path, says: str
+) -> None:
+    edits.DAMAGES[says](project)
+    done = train(project)
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]
+    assert "nothing was trained" in last and says in last
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "train_candidate" not in done.stdout
+    assert not (project / "store" / "runs").exists()
+    assert store.newest_snapshot(str(project / "store")) is None
+
+
+def flow(project: Path, *words: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "flows/train.py", "--no-pylint", *words],
+        cwd=project,
+        env=here(project),
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout + done.stderr
+
+
+def test_a_step_that_the_flow_does_not_have_is_named(project: Path) -> None:
+    file = project / "config" / "local.toml"
+    file.write_text(file.read_text().replace("[steps.train_candidate]", "[steps.train_candidat]"))
+    told = flow(project, "run", "--snapshot", "x")
+    assert "unknown step 'train_candidat' in [steps]: did you mean 'train_candidate'?" in told
+    assert "Traceback" not in told
+
+
+def test_a_remote_step_is_refused_where_there_is_no_aws(project: Path) -> None:
+    file = project / "config" / "local.toml"
+    file.write_text(file.read_text().replace("retries = 0", "retries = 0\nremote = true"))
+    done = command(project, "train")
+    assert done.returncode == 2
+    assert "steps.train_candidate.remote: this environment is not on AWS" in done.stderr
+    assert not (project / "store").exists()
+
+
+def test_the_code_package_holds_the_package(project: Path) -> None:
+    listed = flow(project, "package", "list")
+    assert "smallboat/training/training.py" in listed
+    assert "toy/features.py" in listed
+
+
+SECRET = "a-secret-7d1c52e9"
+
+
+def contents(file: Path) -> list[bytes]:
+    """What a file holds, unpacked if it is an archive."""
+    raw = file.read_bytes()
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            return [archive.read(name) for name in archive.namelist()]
+    return [gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw]
+
+
+def test_no_secret_of_the_environment_is_kept_or_printed(project: Path) -> None:
+    compete(project, "good")
+    settings = project / "config" / "local.toml"
+    settings.write_text(settings.read_text().replace("comet = false", "comet = true"))
+    address = "http://127.0.0.1:9/"  # nobody listens: the run falls back and keeps its archives
+    done = command(
+        project, "train", COMET_API_KEY=SECRET, COMET_URL_OVERRIDE=address, DB_PASSWORD=SECRET
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"tracking: offline ({address}" in done.stdout
+    assert list((project / "store" / "tracking").glob(f"*-{SIMPLEST.name}.zip"))
+    assert SECRET not in done.stdout + done.stderr
+    files = [file for file in project.rglob("*") if file.is_file()]
+    assert any("mf.cards" in file.parts for file in files)
+    assert [file for file in files for held in contents(file) if SECRET.encode() in held] == []

@@ -1,0 +1,228 @@
+"""Splits respect time; the search keeps the best; what is exported answers as what was fitted."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from smallboat.errors import UserError
+from smallboat.store import bundle
+from smallboat.training import training
+from toy import candidates, metrics
+from toy.problem import PROBLEM
+
+OPTIONS = {"validation_periods": 1, "test_periods": 1, "smallest_period": 10, "gap_days": 0}
+SIMPLEST = min(candidates.CANDIDATES, key=lambda each: each.complexity).name
+BOOSTED = [each.name for each in candidates.CANDIDATES if "learning_rate" in each.grid[0]]
+
+
+def table(groups_a_period: list[int]) -> pd.DataFrame:
+    """Periods of so many groups, one a day, each of three rows."""
+    rows = [
+        (2000 + i, f"{i}-{n}", row)
+        for i, groups in enumerate(groups_a_period)
+        for n in range(groups)
+        for row in range(3)
+    ]
+    frame = pd.DataFrame(rows, columns=["period", "group", "target"])
+    day = (frame["group"] != frame["group"].shift()).cumsum()
+    return frame.assign(date=pd.Timestamp("2000-01-01") + pd.to_timedelta(day, unit="D"))
+
+
+@given(
+    st.lists(st.integers(1, 25), min_size=1, max_size=9),
+    st.integers(1, 3),
+    st.integers(1, 3),
+    st.integers(1, 20),
+)
+def test_a_split_cuts_all_rows_by_time_or_says_what_it_needs(
+    groups: list[int], validation: int, test: int, smallest: int
+) -> None:
+    frame = table(groups)
+    options = {
+        "validation_periods": validation,
+        "test_periods": test,
+        "smallest_period": smallest,
+        "gap_days": 0,
+    }
+    whole = len(groups) - (groups[-1] < smallest and len(groups) > 1)
+    if whole <= validation + test:
+        with pytest.raises(UserError, match=f"needs at least {validation + test + 1}"):
+            training.split(frame, options)
+        return
+    parts = training.split(frame, options)
+    pieces = [parts.train, parts.validation, parts.test]
+    assert all(len(piece) for piece in pieces)
+    pd.testing.assert_frame_equal(pd.concat(pieces), frame)
+    spans = parts.periods
+    assert spans["train"][1] < spans["validation"][0] <= spans["validation"][1] < spans["test"][0]
+    assert spans["validation"][1] - spans["validation"][0] == validation - 1
+
+
+@given(st.lists(st.integers(8, 15), min_size=3, max_size=6), st.integers(1, 7))
+def test_a_gap_leaves_out_the_days_before_the_next_part_and_no_others(
+    groups: list[int], gap: int
+) -> None:
+    frame = table(groups)
+    whole = training.split(frame, OPTIONS | {"smallest_period": 1})
+    parts = training.split(frame, OPTIONS | {"smallest_period": 1, "gap_days": gap})
+    pd.testing.assert_frame_equal(parts.test, whole.test)
+    for part, before, after in (
+        (parts.train, whole.train, whole.validation),
+        (parts.validation, whole.validation, whole.test),
+    ):
+        left_out = before[~before.index.isin(part.index)]["date"].unique()
+        begins = after["date"].min()
+        assert list(left_out) == [begins - pd.Timedelta(days=d) for d in range(gap, 0, -1)]
+    assert parts.past["date"].max() == parts.test["date"].min() - pd.Timedelta(days=gap + 1)
+
+
+def test_a_gap_that_leaves_nothing_is_refused() -> None:
+    with pytest.raises(UserError, match=r"training\.gap_days = 12 leaves nothing to train"):
+        training.split(table([40, 12, 12]), OPTIONS | {"gap_days": 12})
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=9), st.integers(1, 12))
+def test_recent_rows_are_those_of_the_newest_periods(groups: list[int], periods: int) -> None:
+    frame = table(groups)
+    kept = training.recent(frame, periods)
+    assert sorted(kept["period"].unique()) == sorted(frame["period"].unique())[-periods:]
+    assert len(kept) == 3 * sum(groups[-periods:])
+
+
+def test_a_season_under_way_is_judged_with_the_one_before_it() -> None:
+    assert training.split(table([20, 20, 20, 9]), OPTIONS).periods["test"] == [2002, 2003]
+    assert training.split(table([20, 20, 20, 10]), OPTIONS).periods["test"] == [2003, 2003]
+
+
+def test_the_search_keeps_the_setting_that_validates_best(parts: training.Split) -> None:
+    result = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
+    scores = [trial["score"] for trial in result["trials"]]
+    assert len(scores) == len(candidates.by_name(SIMPLEST).grid)
+    assert result["score"] == min(scores)
+    assert result["settings"] == result["trials"][int(np.argmin(scores))]["settings"]
+    assert result["disqualified"] is None
+
+
+@pytest.mark.parametrize("name", BOOSTED)
+def test_a_learning_curve_ends_at_the_score_of_the_whole_model(
+    name: str, parts: training.Split
+) -> None:
+    result = training.search(PROBLEM, name, parts.train.tail(600), parts.validation, seed=1)
+    rounds = [done for done, _ in result["curve"]]
+    assert rounds == [5, 10, 15, 20]
+    assert result["curve"][-1][1] == pytest.approx(result["score"])
+    assert len({score for _, score in result["curve"]}) > 3
+
+
+def test_a_family_without_rounds_has_no_curve(parts: training.Split) -> None:
+    assert training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)["curve"] == []
+
+
+@pytest.mark.parametrize("name", training.candidate_names(PROBLEM))
+def test_every_candidate_answers_the_same_as_onnx_and_in_the_same_bytes(
+    name: str, parts: training.Split
+) -> None:
+    candidate = candidates.by_name(name)
+    train = parts.train.tail(600)
+    graphs = []
+    for _ in range(2):
+        fitted = candidates.fit(candidate, candidate.grid[0], train, training.columns(PROBLEM), 1)
+        graphs.append(training.export(PROBLEM, fitted, parts.test))
+    assert graphs[0]["parity"] <= 1e-4
+    assert graphs[0]["onnx"] == graphs[1]["onnx"]
+
+
+def test_the_judged_model_is_fitted_on_all_of_the_past(
+    parts: training.Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    winner = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
+    fitted, fit = [], candidates.fit
+    monkeypatch.setattr(
+        candidates, "fit", lambda *given: [fitted.append(len(given[2])), fit(*given)][1]
+    )
+    training.judge(PROBLEM, winner, parts, 1, 60)
+    assert fitted == [len(parts.train) + len(parts.validation)]
+
+
+def test_the_test_rows_are_not_seen_before_they_are_judged(parts: training.Split) -> None:
+    """Absurd test targets change the score of the winner, and nothing else about it."""
+    winner = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
+    told = training.judge(PROBLEM, winner, parts, 1, 60)
+    flipped = parts.test.assign(target=parts.test["target"].to_numpy()[::-1])
+    other = training.judge(
+        PROBLEM, winner, training.Split(parts.train, parts.validation, flipped), 1, 60
+    )
+    assert other["onnx"] == told["onnx"]
+    assert other["score"] > told["score"]
+
+
+def test_the_served_model_has_seen_all_rows(frame: pd.DataFrame, parts: training.Split) -> None:
+    winner = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
+    served = training.refit(PROBLEM, winner, frame, seed=1)
+    assert served["signature"]["trained_until"] == str(frame["date"].max().date())
+    assert served["signature"]["trained_rows"] == len(frame)
+    assert [i["name"] for i in served["signature"]["inputs"]] == training.columns(PROBLEM)
+    changed = frame.assign(target=frame["target"].to_numpy()[::-1])
+    assert training.refit(PROBLEM, winner, changed, seed=1)["onnx"] != served["onnx"]
+
+
+def test_the_judged_score_is_that_of_the_kept_graph(parts: training.Split) -> None:
+    winner = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
+    judged = training.judge(PROBLEM, winner, parts, 1, 60)
+    answers = bundle.predict(judged["onnx"], parts.test[training.columns(PROBLEM)].to_numpy())
+    assert metrics.score(parts.test, answers) == pytest.approx(judged["metrics"])
+    baseline = metrics.score(parts.test, metrics.baseline(parts.test))
+    assert judged["baseline"] == baseline
+    assert judged["baseline_score"] == baseline[metrics.PRIMARY]
+    for name, value in judged["difference"].items():
+        assert value["value"] == pytest.approx(judged["metrics"][name] - baseline[name])
+
+
+def test_slices_are_of_all_rows_that_the_judged_models_had_not_seen(parts: training.Split) -> None:
+    winner = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
+    judged = training.judge(PROBLEM, winner, parts, 1, 60)
+    slices = judged["slices"]
+    periods = {int(part["value"]): part for part in slices if part["by"] == "period"}
+    rows = parts.held_out["period"].value_counts()
+    assert {period: part["rows"] for period, part in periods.items()} == dict(rows[rows >= 60])
+    newest = parts.test[parts.test["period"] == max(periods)]
+    predicted = bundle.predict(judged["onnx"], newest[training.columns(PROBLEM)].to_numpy())
+    errors = metrics.loss(newest, predicted)
+    assert periods[max(periods)]["error"] == pytest.approx(errors.mean(), abs=1e-4)
+    assert all(part["rows"] >= 60 for part in slices)
+    assert {*metrics.SLICES} == {part["by"] for part in slices}
+
+
+def test_a_decision_is_made_on_validation_and_only_where_it_has_costs(
+    parts: training.Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    winner = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
+    costs = {"contact_cost": 1.0, "missed_cost": 2.0}
+
+    def decide(frame: pd.DataFrame, predicted: candidates.Array, given: object) -> object:
+        assert frame is parts.validation and given is costs
+        assert predicted is winner["held_out"]["predicted"]
+        return "from here on"
+
+    monkeypatch.setattr(metrics, "decide", decide, raising=False)
+    assert training.judge(PROBLEM, winner, parts, 1, 60, costs)["decision"] == "from here on"
+    assert "decision" not in training.judge(PROBLEM, winner, parts, 1, 60)
+    monkeypatch.delattr(metrics, "decide")
+    with pytest.raises(UserError, match=r"a table \[decision\], but metrics\.py has no"):
+        training.judge(PROBLEM, winner, parts, 1, 60, costs)
+
+
+def test_a_judged_model_says_how_far_it_has_seen(parts: training.Split) -> None:
+    winner = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
+    assert training.judge(PROBLEM, winner, parts, 1, 60)["until"] == str(
+        parts.past["date"].max().date()
+    )
+
+
+def test_predictions_that_are_not_finite_fail_the_candidate(
+    parts: training.Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(candidates, "predict", lambda *_: np.full(len(parts.validation), np.nan))
+    with pytest.raises(ValueError, match="not finite"):
+        training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
