@@ -18,8 +18,7 @@ from smallboat.errors import CloudError
 from smallboat.release import behaviour
 from smallboat.serving import servers
 from smallboat.store import pairs
-
-from {{ cookiecutter.project_slug }}.problem import PROBLEM
+from toy.problem import PROBLEM
 
 USER = 10001
 MIB = 2**20

@@ -165,7 +165,7 @@ def test_the_code_package_holds_what_a_release_needs(production: Production) -> 
         "vendor/smallboat/smallboat/serving/model/server.py",
         "serving/model/Dockerfile.dockerignore",
         "vendor/smallboat/smallboat/release/release.py",
-        "{{ cookiecutter.project_slug }}/inputs.py",
+        "toy/inputs.py",
     ):
         assert f"/{name}\n" in done.stdout + done.stderr
 

@@ -10,16 +10,14 @@ import bundles
 import numpy as np
 import pytest
 import requests
-import small
 import templates
 from bundles import BETTER, PLAIN, WORSE
 from clouds import ROOT, Cloud, processor
-from ground import PACKAGE, REGION, Ground
+from ground import PACKAGE, Ground
 from smallboat.cloud import lambda_zip
 from smallboat.release import behaviour
 from smallboat.store import bundle, store
-
-from {{ cookiecutter.project_slug }} import service
+from toy import service
 
 SECONDS = 30.0
 """What a deployment may take of a processor against the emulator, from the first to the answer."""
@@ -108,8 +106,8 @@ class Walk(Ground):
 
     def __init__(self, folder: Path, cloud: Cloud) -> None:
         super().__init__(folder, cloud)
-        self.link("serving", "vendor", "warehouse", PACKAGE, "pyproject.toml", "uv.lock")
-        self.configure(small.text("local"), "local", name="project", aws_region=REGION)
+        self.link("serving", "vendor", PACKAGE, "pyproject.toml", "uv.lock")
+        self.bring("local")
         self.on_instances("prod")
         self.keep_few("staging")
         self.runs = bundles.empty(folder / "store")

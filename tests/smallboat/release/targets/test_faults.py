@@ -162,7 +162,7 @@ def test_a_region_that_is_not_there(champion: Project) -> None:
     code = """
 from smallboat.aws import aws
 from smallboat.config import config
-from {{ cookiecutter.project_slug }}.problem import PROBLEM
+from toy.problem import PROBLEM
 values = config.parse(PROBLEM, open("config/staging.toml").read())
 values["project"]["aws_region"] = "eu-wset-1"
 try:

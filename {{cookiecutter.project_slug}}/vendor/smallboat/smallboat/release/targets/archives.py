@@ -9,7 +9,7 @@ from pathlib import Path
 from ... import integrity
 from ...errors import CloudError, IntegrityError
 from ...integrity import RELEASE
-from ...store import store
+from ...store import pairs, store
 from .bucket import Bucket, ChangedError
 
 CACHE = Path(".cache/releases")
@@ -64,8 +64,7 @@ def fetch(bucket: Bucket, url: str) -> Path:
     if found is None or name != NAME:
         raise CloudError(f"{url} is served, but its files are not there")
     with store.staged(folder.parent) as stage:
-        with tarfile.open(fileobj=io.BytesIO(found.content), mode="r:gz") as archive:
-            archive.extractall(stage / "release", filter="data")
+        pairs.unpack(found.content, stage / "release")
         if _content(stage / "release") != content:
             raise IntegrityError(f"{url} {integrity.CHANGED}: {integrity.REMEDIES[RELEASE]}")
         shutil.rmtree(folder, ignore_errors=True)

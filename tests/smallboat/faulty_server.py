@@ -1,0 +1,58 @@
+"""The model server with the fault that a release's look-up features name.
+
+`where` lists "beside" (a release's own folder), "endpoint" (a folder with a pointer, or the
+container of an emulated SageMaker endpoint) or both.
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+
+def wrong(prediction):
+    """The same with other numbers."""
+    return {
+        name: value + 10 if isinstance(value, float) else value
+        for name, value in prediction.items()
+    }
+
+
+def broken(package):
+    """The server's application, with the fault; only who serves imports it."""
+    from flask import request
+    from smallboat.serving.model.server import create
+
+    app, folder = create(package), Path(os.environ["MODEL_FOLDER"])
+
+    @app.after_request
+    def fail(response):
+        where, held = os.environ.get("PLACE", "beside"), folder
+        if (folder / "current").is_file():
+            where, held = "endpoint", folder / "releases" / (folder / "current").read_text()
+        fault = json.loads((held / "lookup.json").read_text()).get("fault", {})
+        if request.path == "/ping" or where not in fault.get("where", []):
+            return response
+        if fault["how"] == "crashes":
+            os._exit(1)
+        if fault["how"] == "is slow":
+            time.sleep(0.3)
+        if fault["how"] == "is wrong":
+            told = json.loads(response.get_data())
+            for result in told.get("results", []):
+                result["predictions"] = [wrong(each) for each in result["predictions"]]
+            response.set_data(json.dumps(told))
+        return response
+
+    return app
+
+
+if __name__ == "__main__":
+    _, _, package, _, _, folder, _, port = sys.argv
+    os.environ["MODEL_FOLDER"] = os.path.abspath(folder)
+    here = Path(__file__).resolve()
+    words = ["-m", "gunicorn", f"--bind=127.0.0.1:{port}", f"--chdir={here.parent}"]
+    words += ["--worker-class=gthread", "--threads=4", "--no-control-socket"]
+    words += [f"--pythonpath={Path.cwd()}"]  # the project's folder
+    os.execv(sys.executable, [sys.executable, *words, f"{here.stem}:broken({package!r})"])
