@@ -11,13 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import edits
 import pytest
 import templates
 from clouds import Cloud
 from ground import ACCOUNT, BUCKET, REGION, STEM
+from permissions import actions
 from remotely import MACHINE, MARKER, Remote
-from test_walk import actions
 
 LIMIT = 8192
 """Bytes that Batch takes of a job's overrides."""
@@ -161,7 +160,6 @@ def test_the_code_package_holds_what_a_release_needs(production: Production) -> 
     )
     for name in (
         "config/staging.toml",
-        *edits.PACKED,
         "vendor/smallboat/smallboat/serving/model/server.py",
         "serving/model/Dockerfile.dockerignore",
         "vendor/smallboat/smallboat/release/release.py",

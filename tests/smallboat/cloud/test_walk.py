@@ -21,27 +21,6 @@ from toy import service
 
 SECONDS = 30.0
 """What a deployment may take of a processor against the emulator, from the first to the answer."""
-ALSO = {
-    "sagemaker:CreateModel": {"iam:PassRole", "sagemaker:AddTags"},
-    "sagemaker:CreateEndpointConfig": {"sagemaker:AddTags"},
-    "sagemaker:CreateEndpoint": {"sagemaker:AddTags"},
-    "sagemaker:CreateModelPackageGroup": {"sagemaker:AddTags"},
-    "cloudformation:CreateStack": {"iam:PassRole"},
-    "application-autoscaling:RegisterScalableTarget": {"iam:CreateServiceLinkedRole"},
-}
-"""What AWS asks permission for beside the action of a call."""
-ACTIONS = {
-    "s3:HeadBucket": "s3:ListBucket",
-    "s3:ListObjectsV2": "s3:ListBucket",
-    "s3:ListObjectVersions": "s3:ListBucketVersions",
-    "s3:HeadObject": "s3:GetObject",
-    "s3:DeleteObjects": "s3:DeleteObjectVersion",
-    "sagemaker-runtime:InvokeEndpoint": "sagemaker:InvokeEndpoint",
-    "apigateway:UpdateStage": "apigateway:PATCH",
-    "apigateway:TagResource": "apigateway:PUT",
-    "sts:GetCallerIdentity": "",
-}
-"""The action of a call that has another name, or needs none."""
 PUSHED = "an image is pushed and copied: test_image_run.py, where the registry is asked by HTTP"
 TARGET = "test_target.py"
 FLOW = "runs and state machines: test_remote.py, test_remote_runs.py"
@@ -253,18 +232,6 @@ def test_status_and_predict_ask_aws(walk: Walk) -> None:
     assert told["server"]["url"] == url(walk.printed["first"])
     assert "model of run 2, features as of 2032-01-01" in walk.printed["predict"]
     assert "rolled back" in walk.printed["rollback"]
-
-
-def actions(calls: list[dict[str, Any]], *principals: str) -> set[str]:
-    """What somebody needed permission for."""
-    needed: set[str] = set()
-    for call in calls:
-        if call["principal"] not in principals:
-            continue
-        name = f"{call['service']}:{call['operation']}"
-        reads = call["service"] == "apigateway" and call["operation"].startswith("Get")
-        needed |= {"apigateway:GET" if reads else ACTIONS.get(name, name), *ALSO.get(name, ())}
-    return needed - {""}
 
 
 def test_the_deploy_role_may_do_what_is_done_and_no_more(walk: Walk) -> None:

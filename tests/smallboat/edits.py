@@ -1,0 +1,81 @@
+"""Commits to a copy of the toy project: other data, other candidates, a fault that is served."""
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from smallboat.testing.toy import data
+
+GOOD = """
+
+CANDIDATES = tuple(each for each in CANDIDATES if each.name == "ridge")
+"""
+"""For candidates.py: one that is soon trained."""
+WORSE = """
+from dataclasses import replace
+
+_POOR = {"max_depth": 1, "learning_rate": 0.05}
+CANDIDATES = (replace(by_name("boosting"), grid=(_POOR,)),)
+"""
+FAULTY = """
+
+_lookup = lookup
+
+
+def lookup(tables):
+    fault = {"where": ["endpoint"], "how": "is wrong"}
+    return _lookup(tables) | {"fault": fault}
+"""
+"""For features.py: what `faulty_server.py` obeys."""
+
+
+def older(project: Path) -> None:
+    """Let a project's sample end half a year earlier."""
+    _end_sample(project, 'newest = "2024-06-30"\n')
+
+
+def newest(project: Path) -> None:
+    """Bring the sample back, whole and undamaged."""
+    _end_sample(project, "")
+    shutil.copy(data.__file__, project / "toy" / "data.py")
+
+
+def _end_sample(project: Path, line: str) -> None:
+    for file in (project / "config").glob("*.toml"):
+        text = re.sub(r"(?m)^newest = .*\n", "", file.read_text())
+        assert "[data]\n" in text, f"{file} has no table [data]"
+        file.write_text(text.replace("[data]\n", f"[data]\n{line}"))
+
+
+def broken(project: Path) -> None:
+    """Let the sample have its first parcel twice."""
+    _change_sample(project, "pd.concat([parcels, parcels.head(1)])")
+
+
+def _without_minutes(project: Path) -> None:
+    """Let the sample's first parcel have taken no known time, as only the features show."""
+    _change_sample(project, "parcels.assign(minutes=parcels['minutes'].where(parcels.index > 0))")
+
+
+def _change_sample(project: Path, changed: str) -> None:
+    with (project / "toy" / "data.py").open("a") as file:
+        file.write(CHANGED.format(changed=changed))
+
+
+CHANGED = """
+
+_made_up = made_up
+
+
+def made_up(days, seed):
+    import pandas as pd
+
+    parcels = _made_up(days, seed)
+    return {changed}
+"""
+DAMAGES: dict[str, Callable[[Path], None]] = {
+    "one row for each parcel": broken,
+    "target has no nulls": _without_minutes,
+}
+"""What is said of data that are broken so."""
