@@ -22,6 +22,7 @@ from toy.problem import PROBLEM
 
 SERVING = LOCK.parent
 SERVER = Path("vendor/smallboat/smallboat/serving/model")
+pytestmark = pytest.mark.usefixtures("locked")
 ONLY_HERE = {"uv"}
 """What no step asks for: the API's zip is packed where a person or a workflow deploys."""
 

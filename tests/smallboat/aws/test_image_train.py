@@ -20,6 +20,7 @@ from smallboat.training import flow
 from toy.problem import PROBLEM
 
 PACKAGE = PROBLEM.package
+pytestmark = [pytest.mark.nightly, pytest.mark.usefixtures("locked")]
 USER = 10001
 RUN = "by-hand"
 BRANCH = "image"

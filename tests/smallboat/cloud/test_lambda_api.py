@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from clouds import GUARD, Cloud
+from lambda_events import http, rest
 from model_stub import EXAMPLE, Model, serving
 from smallboat.aws.aws import Place
 from smallboat.aws.buckets import Bucket
@@ -20,7 +21,6 @@ from smallboat.cloud.leftovers import KINDS
 from smallboat.config import config
 from smallboat.emulator.runtime import LAMBDA_HAS, lambda_modules, run
 from smallboat.errors import CloudError, UserError
-from test_lambda import http, rest
 from toy.problem import PROBLEM
 
 Json = dict[str, Any]
@@ -69,7 +69,7 @@ def url(place: Place, settings: config.Settings) -> str:
 
 
 @pytest.fixture(scope="module")
-def files() -> lambda_zip.Contents:
+def files(locked: None) -> lambda_zip.Contents:
     """What the zip holds."""
     return lambda_zip.contents()
 

@@ -44,7 +44,9 @@ class Production(Remote):
 
 
 @pytest.fixture(scope="module")
-def production(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]:
+def production(
+    locked: None, cloud: Cloud, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Production]:
     """One execution, shared by all tests."""
     cloud.reset()
     made = Production(tmp_path_factory.mktemp("production"), cloud)

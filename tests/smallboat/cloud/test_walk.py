@@ -14,6 +14,7 @@ import templates
 from bundles import BETTER, PLAIN, WORSE
 from clouds import ROOT, Cloud, processor
 from ground import PACKAGE, Ground
+from permissions import actions
 from smallboat.cloud import lambda_zip
 from smallboat.release import behaviour
 from smallboat.store import bundle, store
