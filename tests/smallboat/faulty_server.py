@@ -54,4 +54,5 @@ if __name__ == "__main__":
     here = Path(__file__).resolve()
     words = ["-m", "gunicorn", f"--bind=127.0.0.1:{port}", f"--chdir={here.parent}"]
     words += ["--worker-class=gthread", "--threads=4", "--no-control-socket"]
+    words += [f"--pythonpath={Path.cwd()}"]  # the project's folder
     os.execv(sys.executable, [sys.executable, *words, f"{here.stem}:broken({package!r})"])

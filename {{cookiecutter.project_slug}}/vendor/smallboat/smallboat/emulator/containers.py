@@ -1,7 +1,6 @@
 """The container of each endpoint, as a process of this machine, and the way of a request to it."""
 
 import http.client
-import io
 import itertools
 import json
 import tarfile
@@ -17,6 +16,7 @@ from werkzeug import Request, Response
 
 from ..errors import ReleaseError
 from ..serving import servers
+from ..store import pairs
 
 Json = dict[str, Any]
 SECONDS = 60
@@ -91,8 +91,7 @@ class Containers:
         """
         place = self._folder / f"{endpoint}-{next(self._numbers)}"
         try:
-            with tarfile.open(fileobj=io.BytesIO(variant.archive)) as archive:
-                archive.extractall(place / "model", filter="data")
+            pairs.unpack(variant.archive, place / "model")
         except tarfile.TarError as error:
             raise StartError(f"Failed to extract model data archive: {error}") from None
         port = servers.free_port()

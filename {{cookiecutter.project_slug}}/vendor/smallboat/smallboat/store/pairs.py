@@ -1,7 +1,9 @@
 """What is released: a model and the look-up features of a snapshot, of one run or of two."""
 
+import io
 import json
 import shutil
+import tarfile
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -111,3 +113,18 @@ def told(release: Release) -> str:
         f"model {release['model_hash']} of run {release['run']} with features as of "
         f"{release['features_as_of']} of run {release['features_run']}"
     )
+
+
+def unpack(content: bytes, folder: Path) -> None:
+    """Write the files of a release's archive into a new folder.
+
+    Raises tarfile.TarError for what is no archive, or holds more than files without folders.
+    Not by extractall: its filters are not in every Python 3.11.
+    """
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        folder.mkdir(parents=True)
+        for entry in archive:
+            held = archive.extractfile(entry)
+            if held is None or not entry.isfile() or Path(entry.name).name != entry.name:
+                raise tarfile.ExtractError(f"{entry.name} is no file of a release")
+            (folder / entry.name).write_bytes(held.read())

@@ -10,7 +10,7 @@ from pathlib import Path
 from ... import integrity
 from ...errors import CloudError, IntegrityError
 from ...integrity import RELEASE
-from ...store import store
+from ...store import pairs, store
 from .bucket import Bucket, ChangedError
 
 CACHE = Path(".cache/releases")
@@ -67,8 +67,7 @@ def fetch(bucket: Bucket, url: str) -> Path:
     changed = IntegrityError(f"{url} {integrity.CHANGED}: {integrity.REMEDIES[RELEASE]}")
     with store.staged(folder.parent) as stage:
         try:
-            with tarfile.open(fileobj=io.BytesIO(found.content), mode="r:gz") as archive:
-                archive.extractall(stage / "release", filter="data")
+            pairs.unpack(found.content, stage / "release")
         except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError):
             raise changed from None
         if _content(stage / "release") != content:

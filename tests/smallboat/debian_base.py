@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+TEMPLATE = Path(__file__).resolve().parents[2]
 SUITES = {"3.11": "bookworm", "3.13": "trixie"}
 """The Debian that has a Python; none has 3.12."""
 LEFT_OUT = ("./proc/*", "./sys/*", "./dev/*", "./var/cache/apt/*", "./var/lib/apt/lists/*")
@@ -21,7 +21,7 @@ OF_THIS_MACHINE = ("/etc/pip.conf", "/etc/ssl/certs/ca-certificates.crt")
 
 def archive(python: str) -> Path:
     """The archive of a Python's base, made if it is not there; needs root, debootstrap and uv."""
-    folder = Path(os.environ.get("IMAGE_CACHE", ROOT / ".cache" / "image"))
+    folder = Path(os.environ.get("IMAGE_CACHE", TEMPLATE / ".cache" / "image"))
     file = folder / f"{SUITES[python]}-python{python}.tar"
     if not file.is_file():
         stage = folder / "stage"

@@ -10,8 +10,7 @@ from releasing import INSTANCES, RULES, Project, read
 from smallboat.errors import CloudError, IntegrityError, UserError
 from smallboat.release import release
 from smallboat.release.targets import archives, lease, scaling
-
-from {{ cookiecutter.project_slug }}.problem import PROBLEM
+from toy.problem import PROBLEM
 
 
 def released(project: Project, run: str, keep: int = 2, **more: Any) -> None:

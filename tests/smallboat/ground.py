@@ -9,13 +9,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import small
 import templates
+from clouds import ROOT
 from smallboat.aws import image
+from toy.problem import PROBLEM
 
-from {{ cookiecutter.project_slug }}.problem import PROBLEM
-
-ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = PROBLEM.package
 ACCOUNT, REGION = templates.PARAMETERS["AWS::AccountId"], templates.PARAMETERS["AWS::Region"]
 STEM, BUCKET = templates.PARAMETERS["Stem"], templates.PARAMETERS["Bucket"]
@@ -31,7 +29,7 @@ class Ground:
         (folder / "config").mkdir()
         (folder / "infra").symlink_to(ROOT / "infra")
         for environment in ("staging", "prod"):
-            self.configure(small.text(environment), environment, name="project", aws_region=REGION)
+            self.bring(environment)
             self.change(
                 environment,
                 account=ACCOUNT,
@@ -40,11 +38,15 @@ class Ground:
                 alert_email="ops@example.org",
             )
 
+    def bring(self, environment: str) -> None:
+        """Lay a configuration of the project there, with another name and region."""
+        text = (ROOT / "config" / f"{environment}.toml").read_text()
+        self.configure(text, environment, name="project", aws_region=REGION)
+
     def link(self, *names: str) -> None:
-        """Let the folder have parts of the project; not every use case has all of them."""
+        """Let the folder have parts of the project."""
         for name in names:
-            if (ROOT / name).exists():
-                (self.folder / name).symlink_to(ROOT / name)
+            (self.folder / name).symlink_to(ROOT / name)
 
     def configure(self, text: str, environment: str, **values: str) -> None:
         """Write a configuration with other values."""

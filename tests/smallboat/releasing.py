@@ -11,8 +11,7 @@ from smallboat.aws import aws
 from smallboat.config import config, sections
 from smallboat.release import release
 from smallboat.release.targets import sagemaker
-
-from {{ cookiecutter.project_slug }}.problem import PROBLEM
+from toy.problem import PROBLEM
 
 RULES = sections.Release(
     margin=config.load(PROBLEM, "staging").release.margin, latency_ms=2000.0, keep=2

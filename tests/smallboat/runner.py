@@ -17,14 +17,13 @@ from typing import Any
 
 import expressions
 import yaml
+from clouds import GUARD, ROOT
 from uv import find_uv_bin
 
 Json = dict[str, Any]
-ROOT = Path(__file__).resolve().parents[2]
 SHELLS = {"": ["bash", "-e"], "bash": ["bash", "--noprofile", "--norc", "-eo", "pipefail"]}
 SECONDS = 600
 KEPT = {".venv"}
-GUARD = ROOT / "tests" / "aws" / "guard"
 READY = ("serving/api/node_modules", ".cache/lambda/packages")
 """What a job would get from package indexes."""
 

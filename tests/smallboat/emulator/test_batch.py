@@ -38,7 +38,7 @@ class SumFlow(FlowSpec):
     @step
     def end(self):
         print("the total is", self.total)
-        print("the project is", find_spec("{{ cookiecutter.project_slug }}"))
+        print("the project is", find_spec("toy"))
 
 if __name__ == "__main__":
     SumFlow()

@@ -1,16 +1,11 @@
-"""The emulated AWS, GitHub, and a repository whose workflows are carried out."""
+"""GitHub, for tests of what the workflows do."""
 
 import os
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import fake_github
 import pytest
 from fake_github import GitHub
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.append(str(ROOT / "tests" / "aws"))
 
 
 @pytest.fixture

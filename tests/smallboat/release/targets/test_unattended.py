@@ -15,7 +15,6 @@ from typing import Any
 
 import copies
 import pytest
-import small
 from bundles import BETTER, PLAIN
 from clouds import ROOT, Cloud
 from ground import BUCKET, PACKAGE, Ground
@@ -25,8 +24,7 @@ from smallboat.config import config
 from smallboat.errors import UserError
 from smallboat.release import behaviour, retraining, targets
 from smallboat.release.targets import lease
-
-from {{ cookiecutter.project_slug }}.problem import PROBLEM
+from toy.problem import PROBLEM
 
 DEATHS = ("snapshot ", "train_candidate", "after the switch")
 """What it has printed last: that it has its data, that it trains, that it has switched."""
@@ -38,14 +36,12 @@ class Machine(Ground):
     def __init__(self, folder: Path, cloud: Cloud) -> None:
         folder.mkdir()
         super().__init__(folder, cloud)
-        self.link("serving", "data", "warehouse", "pyproject.toml", "uv.lock")
+        self.link("serving", "pyproject.toml", "uv.lock")
         for name in ("flows", PACKAGE, "vendor"):
             shutil.copytree(ROOT / name, folder / name)
-        (folder / "config" / "local.toml").write_text(small.text("local"))
+        shutil.copy(ROOT / "config" / "local.toml", folder / "config")
         copies.compete(folder, "good")
         copies.trust(folder)
-        file = folder / "config" / "staging.toml"
-        file.write_text(file.read_text().replace("comet = true", "comet = false"))
         packages = folder / lambda_zip.CACHE
         packages.parent.mkdir(parents=True)
         packages.symlink_to(ROOT / lambda_zip.CACHE)

@@ -8,23 +8,21 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import pytest
-from clouds import ROOT
+from clouds import GUARD, ROOT
 from image_project import Project, with_buildah
 from smallboat.aws import aws, image
 from smallboat.cloud.stacks import Stacks
 from smallboat.config import config
 from smallboat.training import flow
-
-from {{ cookiecutter.project_slug }}.problem import PROBLEM
+from toy.problem import PROBLEM
 
 PACKAGE = PROBLEM.package
+pytestmark = [pytest.mark.nightly, pytest.mark.usefixtures("locked")]
 USER = 10001
 RUN = "by-hand"
-GUARD = Path(__file__).with_name("guard")
 BRANCH = "image"
 HOME = "/home/step"
 OF_BATCH = {
@@ -38,8 +36,8 @@ OF_BATCH = {
 OF_THE_BASE = {"pip", "wheel", "setuptools"}
 MODELS = """
 import sys
-from {{ cookiecutter.project_slug }} import candidates
-from {{ cookiecutter.project_slug }}.problem import PROBLEM
+from toy import candidates
+from toy.problem import PROBLEM
 from smallboat.store import bundle
 from smallboat.training import training
 from smallboat.validation import preparation
@@ -64,8 +62,7 @@ def project(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pr
     with with_buildah(tmp_path_factory.mktemp("train"), cloud.environ, image.TRAIN) as started:
         for name in ("infra", "vendor", PACKAGE):
             shutil.copytree(name, started.folder / name, dirs_exist_ok=True)
-        for name in filter(os.path.isdir, ("data", "flows", "warehouse")):
-            (started.folder / name).symlink_to(ROOT / name)
+        (started.folder / "flows").symlink_to(ROOT / "flows")
         for environment in ("staging", "prod"):
             file = started.folder / "config" / f"{environment}.toml"
             table = "[steps.train_candidate]\n"

@@ -5,12 +5,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from cfnlint.decode.cfn_yaml import load as load_yaml
+from clouds import ROOT
 
-FOLDER = Path(__file__).resolve().parents[2] / "infra"
+FOLDER = ROOT / "infra"
 NAMES = ("account", "foundation", "compute")
 PARAMETERS = {
     "AWS::Partition": "aws",

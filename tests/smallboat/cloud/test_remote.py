@@ -11,13 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import edits
 import pytest
 import templates
 from clouds import Cloud
 from ground import ACCOUNT, BUCKET, REGION, STEM
+from permissions import actions
 from remotely import MACHINE, MARKER, Remote
-from test_walk import actions
 
 LIMIT = 8192
 """Bytes that Batch takes of a job's overrides."""
@@ -45,7 +44,9 @@ class Production(Remote):
 
 
 @pytest.fixture(scope="module")
-def production(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]:
+def production(
+    locked: None, cloud: Cloud, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Production]:
     """One execution, shared by all tests."""
     cloud.reset()
     made = Production(tmp_path_factory.mktemp("production"), cloud)
@@ -161,11 +162,10 @@ def test_the_code_package_holds_what_a_release_needs(production: Production) -> 
     )
     for name in (
         "config/staging.toml",
-        *edits.PACKED,
         "vendor/smallboat/smallboat/serving/model/server.py",
         "serving/model/Dockerfile.dockerignore",
         "vendor/smallboat/smallboat/release/release.py",
-        "{{ cookiecutter.project_slug }}/inputs.py",
+        "toy/inputs.py",
     ):
         assert f"/{name}\n" in done.stdout + done.stderr
 

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import debian_base
 import pytest
-import small
 from packaging.utils import canonicalize_name
 from smallboat.aws import image
 
@@ -31,7 +30,7 @@ class Project:
 
     def make(self, environment: str, **environ: str) -> tuple[int, str]:
         """Exit code and output of `make image`."""
-        words = [sys.executable, "-P", "-m", "{{ cookiecutter.project_slug }}", "--env", environment, "image"]
+        words = [sys.executable, "-P", "-m", "toy", "--env", environment, "image"]
         done = subprocess.run(
             words,
             cwd=self.folder,
@@ -60,7 +59,7 @@ def copied(folder: Path) -> Path:
         shutil.copyfile(path, folder / path)
     for file in (folder / "config").iterdir():
         text = re.sub(r'(?m)^account = ".*?"', f'account = "{ACCOUNT}"', file.read_text())
-        file.write_text(small.shrunk(text))
+        file.write_text(text)
     return folder
 
 

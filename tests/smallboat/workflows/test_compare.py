@@ -10,8 +10,7 @@ from smallboat.config import config
 from smallboat.errors import UserError
 from smallboat.store import store
 from smallboat.workflows import pulls
-
-from {{ cookiecutter.project_slug }}.problem import PROBLEM
+from toy.problem import PROBLEM
 
 PULL = "refs/pull/1/merge"
 

@@ -10,16 +10,14 @@ from contextlib import chdir, suppress
 from pathlib import Path
 from typing import Any
 
-import small
-from clouds import Cloud
+from clouds import ROOT, Cloud
 from fake_github import NAME, GitHub
 from runner import Job, Runner
 from smallboat.aws import image
 from smallboat.config import config
+from toy.problem import PROBLEM
+from toy_project import lay
 
-from {{ cookiecutter.project_slug }}.problem import PROBLEM
-
-ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = PROBLEM.package
 ACCOUNT = "123456789012"  # moto's
 MANIFEST = {
@@ -35,9 +33,11 @@ class Hub:
     def __init__(self, folder: Path, cloud: Cloud, github: GitHub) -> None:
         self.folder, self.cloud, self.github = folder, cloud, github
         self.origin = folder / "origin"
-        ignored = (ROOT / ".gitignore").read_text().replace("/", "").split()
-        shutil.copytree(ROOT, self.origin, ignore=shutil.ignore_patterns(".git", *ignored))
-        small.shrink(self.origin)
+        lay(self.origin)
+        shutil.copy(ROOT / "uv.lock", self.origin)
+        library = self.origin / "vendor"
+        library.unlink()
+        shutil.copytree(ROOT / "vendor", library, ignore=shutil.ignore_patterns("__pycache__"))
         self.git("init", "-q", "-b", "main")
         for environment in ENVIRONMENTS:
             self.change(

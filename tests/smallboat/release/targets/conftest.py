@@ -1,61 +1,22 @@
-"""AWS for a whole session of tests."""
+"""A project whose releases go to an endpoint of the emulated AWS."""
 
-import fcntl
 import os
-import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import bundles
 import pytest
-from botocore.loaders import create_loader
 from bundles import Runs
-from clouds import FAULTY, ROOT, Cloud, emulated
+from clouds import FAULTY, ROOT, Cloud
 from releasing import Project, values
-from smallboat.cloud import lambda_zip, osls
 from smallboat.problem import Problem
 from smallboat.release import behaviour, release
 from smallboat.release.targets import hosting, sagemaker
 from smallboat.serving import servers
 from smallboat.validation import preparation
 from smallboat.validation.validation import Report
-
-sys.path += [str(ROOT / name) for name in ("tests/serving/api", "tests/flows")]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def read_once() -> Iterator[None]:
-    """What boto3 reads of the services it reads once, and not for each session."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("botocore.session.create_loader", cache(create_loader))
-        yield
-
-
-@pytest.fixture(scope="session")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    """The emulator; what AWS's clients would find on this machine is hidden."""
-    with pytest.MonkeyPatch.context() as patch:
-        # Else each process compiles anew what it imports.
-        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            patch.delenv(name)
-        with emulated(tmp_path_factory.mktemp("cloud")) as started:
-            yield started
-
-
-@pytest.fixture(scope="session")
-def tools(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """What deploys the API, installed outside of the guard and by one process at a time."""
-    if shutil.which("npm") is None:
-        pytest.skip("the API is deployed by osls, which needs npm")
-    with (tmp_path_factory.getbasetemp().parent / "installing").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        osls.install()
-        lambda_zip.contents()
 
 
 @pytest.fixture(scope="session")
@@ -73,6 +34,7 @@ def project(
     monkeypatch.setattr(preparation, "engineer", lambda *_: made)
     for name, value in cloud.environ.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PYTHONPATH", f"{cloud.environ['PYTHONPATH']}{os.pathsep}{ROOT}")
     monkeypatch.setattr(servers, "MODEL_SERVER", (str(FAULTY),))
     monkeypatch.setattr(hosting, "POLL_SECONDS", (0.05, 0.2))
     runs = Runs(str(tmp_path / "store"), sample.snapshot, sample.frame, sample.lookup)

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import requests
+import toy
 from smallboat.config import config
+from toy.problem import PROBLEM
 
-from {{ cookiecutter.project_slug }}.problem import PROBLEM
-
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(toy.__file__).resolve().parents[1]
+"""The toy project."""
+GUARD = Path(__file__).with_name("guard")
 TETHER = "smallboat.serving.tether"
-FAULTY = ROOT / "tests" / "serving" / "faulty_server.py"
+FAULTY = Path(__file__).with_name("faulty_server.py")
 
 
 class Cloud:
@@ -84,8 +86,7 @@ class Cloud:
 @contextmanager
 def emulated(folder: Path) -> Iterator[Cloud]:
     """The emulator on a free port, under the guard, with containers that obey `faulty_server`."""
-    guards = Path(__file__).with_name("guard")
-    guard = {"PYTHONPATH": str(guards), "NODE_OPTIONS": f"--require {guards / 'loopback.cjs'}"}
+    guard = {"PYTHONPATH": str(GUARD), "NODE_OPTIONS": f"--require {GUARD / 'loopback.cjs'}"}
     place = {"PLACE": "endpoint"}
     words = ["--problem", PROBLEM.package, "--server", str(FAULTY)]
     words += ["--port", "0", "--folder", str(folder)]

@@ -13,6 +13,7 @@ from bundles import BETTER, PLAIN
 from releasing import Project
 from smallboat.aws import aws
 from smallboat.errors import CloudError, ReleaseError, UserError
+from smallboat.problem import Problem
 from smallboat.release import release
 from smallboat.release.targets import archives, hosting
 
@@ -98,7 +99,7 @@ def test_a_fault_that_passes_is_not_noticed(champion: Project) -> None:
 def test_what_can_not_be_taken_back_is_by_the_same_command(
     champion: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(when: str, *_: Any) -> None:
+    def away(problem: Problem, when: str, *_: Any) -> None:
         if when == "after the switch":
             champion.cloud.fail("sagemaker", "UpdateEndpoint", times=2)
             raise ReleaseError("it is wrong")
@@ -162,7 +163,7 @@ def test_a_region_that_is_not_there(champion: Project) -> None:
     code = """
 from smallboat.aws import aws
 from smallboat.config import config
-from {{ cookiecutter.project_slug }}.problem import PROBLEM
+from toy.problem import PROBLEM
 values = config.parse(PROBLEM, open("config/staging.toml").read())
 values["project"]["aws_region"] = "eu-wset-1"
 try:

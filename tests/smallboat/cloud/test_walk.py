@@ -10,40 +10,18 @@ import bundles
 import numpy as np
 import pytest
 import requests
-import small
 import templates
 from bundles import BETTER, PLAIN, WORSE
 from clouds import ROOT, Cloud, processor
-from ground import PACKAGE, REGION, Ground
+from ground import PACKAGE, Ground
+from permissions import actions
 from smallboat.cloud import lambda_zip
 from smallboat.release import behaviour
 from smallboat.store import bundle, store
-
-from {{ cookiecutter.project_slug }} import service
+from toy import service
 
 SECONDS = 30.0
 """What a deployment may take of a processor against the emulator, from the first to the answer."""
-ALSO = {
-    "sagemaker:CreateModel": {"iam:PassRole", "sagemaker:AddTags"},
-    "sagemaker:CreateEndpointConfig": {"sagemaker:AddTags"},
-    "sagemaker:CreateEndpoint": {"sagemaker:AddTags"},
-    "sagemaker:CreateModelPackageGroup": {"sagemaker:AddTags"},
-    "cloudformation:CreateStack": {"iam:PassRole"},
-    "application-autoscaling:RegisterScalableTarget": {"iam:CreateServiceLinkedRole"},
-}
-"""What AWS asks permission for beside the action of a call."""
-ACTIONS = {
-    "s3:HeadBucket": "s3:ListBucket",
-    "s3:ListObjectsV2": "s3:ListBucket",
-    "s3:ListObjectVersions": "s3:ListBucketVersions",
-    "s3:HeadObject": "s3:GetObject",
-    "s3:DeleteObjects": "s3:DeleteObjectVersion",
-    "sagemaker-runtime:InvokeEndpoint": "sagemaker:InvokeEndpoint",
-    "apigateway:UpdateStage": "apigateway:PATCH",
-    "apigateway:TagResource": "apigateway:PUT",
-    "sts:GetCallerIdentity": "",
-}
-"""The action of a call that has another name, or needs none."""
 PUSHED = "an image is pushed and copied: test_image_run.py, where the registry is asked by HTTP"
 TARGET = "test_target.py"
 FLOW = "runs and state machines: test_remote.py, test_remote_runs.py"
@@ -108,8 +86,8 @@ class Walk(Ground):
 
     def __init__(self, folder: Path, cloud: Cloud) -> None:
         super().__init__(folder, cloud)
-        self.link("serving", "vendor", "warehouse", PACKAGE, "pyproject.toml", "uv.lock")
-        self.configure(small.text("local"), "local", name="project", aws_region=REGION)
+        self.link("serving", "vendor", PACKAGE, "pyproject.toml", "uv.lock")
+        self.bring("local")
         self.on_instances("prod")
         self.keep_few("staging")
         self.runs = bundles.empty(folder / "store")
@@ -255,18 +233,6 @@ def test_status_and_predict_ask_aws(walk: Walk) -> None:
     assert told["server"]["url"] == url(walk.printed["first"])
     assert "model of run 2, features as of 2032-01-01" in walk.printed["predict"]
     assert "rolled back" in walk.printed["rollback"]
-
-
-def actions(calls: list[dict[str, Any]], *principals: str) -> set[str]:
-    """What somebody needed permission for."""
-    needed: set[str] = set()
-    for call in calls:
-        if call["principal"] not in principals:
-            continue
-        name = f"{call['service']}:{call['operation']}"
-        reads = call["service"] == "apigateway" and call["operation"].startswith("Get")
-        needed |= {"apigateway:GET" if reads else ACTIONS.get(name, name), *ALSO.get(name, ())}
-    return needed - {""}
 
 
 def test_the_deploy_role_may_do_what_is_done_and_no_more(walk: Walk) -> None:

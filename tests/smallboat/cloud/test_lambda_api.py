@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 import yaml
-from clouds import Cloud
+from clouds import GUARD, Cloud
+from lambda_events import http, rest
 from model_stub import EXAMPLE, Model, serving
 from smallboat.aws.aws import Place
 from smallboat.aws.buckets import Bucket
@@ -20,9 +21,7 @@ from smallboat.cloud.leftovers import KINDS
 from smallboat.config import config
 from smallboat.emulator.runtime import LAMBDA_HAS, lambda_modules, run
 from smallboat.errors import CloudError, UserError
-from test_lambda import http, rest
-
-from {{ cookiecutter.project_slug }}.problem import PROBLEM
+from toy.problem import PROBLEM
 
 Json = dict[str, Any]
 NEVER = {*LAMBDA_HAS, "six.py", "pip", "setuptools", "tests", "__pycache__", "node_modules", "bin"}
@@ -30,7 +29,7 @@ API = "smallboat/serving/api"
 NEEDED = {"handler.py", f"{API}/app.py", f"{API}/settings.py", f"{API}/static/index.html",
           "static/use_case.js", "smallboat/__init__.py", "serverless_wsgi.pyc",
           "werkzeug/__init__.pyc", "flask/__init__.pyc", "fastjsonschema/__init__.pyc"}  # fmt: skip
-GUARD = Path(__file__).parent / "guard" / "loopback.cjs"
+LOOPBACK = GUARD / "loopback.cjs"
 RECIPE = lambda_zip.CODE / "serverless.yml"
 
 
@@ -53,7 +52,7 @@ def place(tools: None, cloud: Cloud, settings: config.Settings) -> Iterator[Plac
     with pytest.MonkeyPatch.context() as patch:
         for name, value in cloud.environ.items():
             patch.setenv(name, value)
-        patch.setenv("NODE_OPTIONS", f"--require {GUARD}")
+        patch.setenv("NODE_OPTIONS", f"--require {LOOPBACK}")
         found = Place(settings)
         where = {"LocationConstraint": found.region}
         found.client("s3").create_bucket(Bucket=found.bucket, CreateBucketConfiguration=where)
@@ -70,7 +69,7 @@ def url(place: Place, settings: config.Settings) -> str:
 
 
 @pytest.fixture(scope="module")
-def files() -> lambda_zip.Contents:
+def files(locked: None) -> lambda_zip.Contents:
     """What the zip holds."""
     return lambda_zip.contents()
 
@@ -326,7 +325,7 @@ def test_an_old_node_is_refused_in_a_sentence(
 ) -> None:
     old = tmp_path / "old.cjs"
     pretend = f'Object.defineProperty(process, "version", {json.dumps({"value": "v18.20.0"})});'
-    old.write_text(f'require("{GUARD}");\n{pretend}')
+    old.write_text(f'require("{LOOPBACK}");\n{pretend}')
     monkeypatch.setenv("NODE_OPTIONS", f"--require {old}")
     with pytest.raises(CloudError, match=r"not support Node\.js v18\.20\.0.*Supported versions"):
         lambda_api.deploy(place, with_(settings, "api", capture_share=0.5))

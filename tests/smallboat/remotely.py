@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import copies
-import small
 from clouds import ROOT, Cloud
 from ground import ACCOUNT, BUCKET, PACKAGE, REGION, STEM, Ground
 from smallboat.aws import image
@@ -42,9 +41,9 @@ class Remote(Ground):
 
     def __init__(self, folder: Path, cloud: Cloud) -> None:
         super().__init__(folder, cloud)
-        self.link("data", "serving", "warehouse", "pyproject.toml")
+        self.link("serving", "pyproject.toml")
         shutil.copy(ROOT / "uv.lock", folder)
-        self.configure(small.text("local"), "local", name="project", aws_region=REGION)
+        self.bring("local")
         for name in (PACKAGE, "flows", "vendor"):
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(ROOT / name, folder / name, ignore=ignored)

@@ -9,8 +9,7 @@ import pytest
 import yaml
 from runner import PLAYED
 from smallboat.config import config
-
-from {{ cookiecutter.project_slug }}.problem import PROBLEM
+from toy.problem import PROBLEM
 
 FILES = sorted([*Path(".github/workflows").glob("*.yml"), *Path(".github/actions").glob("*/*.yml")])
 FUNCTIONS = {"success": lambda: True, "failure": lambda: False, "always": lambda: True}

@@ -11,8 +11,7 @@ from shown import exists
 from smallboat.aws import aws
 from smallboat.cloud import destruction, infra, leftovers
 from smallboat.config import config
-
-from {{ cookiecutter.project_slug }}.problem import PROBLEM
+from toy.problem import PROBLEM
 
 
 @pytest.fixture

@@ -13,7 +13,9 @@ REMOTE = "\n[steps.validate_data]\nremote = true\n"
 
 
 @pytest.fixture(scope="module")
-def laptop(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Remote]:
+def laptop(
+    locked: None, cloud: Cloud, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Remote]:
     """A project, trained by hand, whose configuration has one step on Batch."""
     cloud.reset()
     made = Remote(tmp_path_factory.mktemp("laptop"), cloud)

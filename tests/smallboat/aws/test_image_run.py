@@ -18,9 +18,9 @@ from smallboat.errors import CloudError
 from smallboat.release import behaviour
 from smallboat.serving import servers
 from smallboat.store import pairs
+from toy.problem import PROBLEM
 
-from {{ cookiecutter.project_slug }}.problem import PROBLEM
-
+pytestmark = [pytest.mark.nightly, pytest.mark.usefixtures("locked")]
 USER = 10001
 MIB = 2**20
 MOUNTED = ("dev", "etc", "marker", "opt", "proc", "run", "sys", "tmp")

@@ -18,11 +18,11 @@ from packaging.utils import canonicalize_name
 from smallboat.aws import aws, containers, image
 from smallboat.config import config
 from smallboat.errors import UserError
-
-from {{ cookiecutter.project_slug }}.problem import PROBLEM
+from toy.problem import PROBLEM
 
 SERVING = LOCK.parent
 SERVER = Path("vendor/smallboat/smallboat/serving/model")
+pytestmark = pytest.mark.usefixtures("locked")
 ONLY_HERE = {"uv"}
 """What no step asks for: the API's zip is packed where a person or a workflow deploys."""
 
@@ -50,7 +50,7 @@ def test_the_lock_holds_what_is_required_and_names_no_index() -> None:
 def test_the_server_imports_nothing_that_the_image_lacks(tmp_path: Path) -> None:
     code = (
         "import json, sys; before = set(sys.modules); "
-        "import smallboat.serving.model.server, {{ cookiecutter.project_slug }}.service; "
+        "import smallboat.serving.model.server, toy.service; "
         "print(json.dumps(sorted(set(sys.modules) - before)))"
     )
     folder = copied(tmp_path)
@@ -65,7 +65,7 @@ def test_the_server_imports_nothing_that_the_image_lacks(tmp_path: Path) -> None
     assert found.returncode == 0, found.stderr
     owners = packages_distributions()
     tops = {name.partition(".")[0] for name in json.loads(found.stdout)}
-    own = {"smallboat", "{{ cookiecutter.project_slug }}"}
+    own = {"smallboat", "toy"}
     used = {canonicalize_name(each) for top in tops - own for each in owners.get(top, [])}
     assert {"flask", "numpy", "onnxruntime", "fastjsonschema"} <= used
     assert used <= set(locked())
@@ -80,7 +80,7 @@ def test_the_tag_changes_with_what_goes_into_the_image_and_with_nothing_else(
     for file in (SERVER / "notes.txt", SERVER / "__pycache__" / "model.cpython-313.pyc"):
         file.parent.mkdir(exist_ok=True)
         file.write_text("not in the image")
-    Path("{{ cookiecutter.project_slug }}", "data.py").write_text("not in the image")
+    Path("toy", "data.py").write_text("not in the image")
     os.utime(SERVER / "server.py", (1, 1))
     assert image.content_hash() == tags[0]
     for file in (image.MODEL.dockerfile, *image.content()):

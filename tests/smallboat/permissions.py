@@ -1,0 +1,37 @@
+"""What calls need permission for, as the actions of IAM."""
+
+from typing import Any
+
+ALSO = {
+    "sagemaker:CreateModel": {"iam:PassRole", "sagemaker:AddTags"},
+    "sagemaker:CreateEndpointConfig": {"sagemaker:AddTags"},
+    "sagemaker:CreateEndpoint": {"sagemaker:AddTags"},
+    "sagemaker:CreateModelPackageGroup": {"sagemaker:AddTags"},
+    "cloudformation:CreateStack": {"iam:PassRole"},
+    "application-autoscaling:RegisterScalableTarget": {"iam:CreateServiceLinkedRole"},
+}
+"""What AWS asks permission for beside the action of a call."""
+ACTIONS = {
+    "s3:HeadBucket": "s3:ListBucket",
+    "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:ListObjectVersions": "s3:ListBucketVersions",
+    "s3:HeadObject": "s3:GetObject",
+    "s3:DeleteObjects": "s3:DeleteObjectVersion",
+    "sagemaker-runtime:InvokeEndpoint": "sagemaker:InvokeEndpoint",
+    "apigateway:UpdateStage": "apigateway:PATCH",
+    "apigateway:TagResource": "apigateway:PUT",
+    "sts:GetCallerIdentity": "",
+}
+"""The action of a call that has another name, or needs none."""
+
+
+def actions(calls: list[dict[str, Any]], *principals: str) -> set[str]:
+    """What somebody needed permission for."""
+    needed: set[str] = set()
+    for call in calls:
+        if call["principal"] not in principals:
+            continue
+        name = f"{call['service']}:{call['operation']}"
+        reads = call["service"] == "apigateway" and call["operation"].startswith("Get")
+        needed |= {"apigateway:GET" if reads else ACTIONS.get(name, name), *ALSO.get(name, ())}
+    return needed - {""}
