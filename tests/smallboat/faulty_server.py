@@ -37,7 +37,7 @@ def broken(package):
         if fault["how"] == "crashes":
             os._exit(1)
         if fault["how"] == "is slow":
-            time.sleep(0.3)
+            time.sleep(fault.get("seconds", 0.3))
         if fault["how"] == "is wrong":
             told = json.loads(response.get_data())
             for result in told.get("results", []):
@@ -54,4 +54,5 @@ if __name__ == "__main__":
     here = Path(__file__).resolve()
     words = ["-m", "gunicorn", f"--bind=127.0.0.1:{port}", f"--chdir={here.parent}"]
     words += ["--worker-class=gthread", "--threads=4", "--no-control-socket"]
+    words += [f"--pythonpath={Path.cwd()}"]  # the project's folder
     os.execv(sys.executable, [sys.executable, *words, f"{here.stem}:broken({package!r})"])
