@@ -37,7 +37,7 @@ def broken(package):
         if fault["how"] == "crashes":
             os._exit(1)
         if fault["how"] == "is slow":
-            time.sleep(0.3)
+            time.sleep(fault.get("seconds", 0.3))
         if fault["how"] == "is wrong":
             told = json.loads(response.get_data())
             for result in told.get("results", []):

@@ -20,7 +20,7 @@ Make = Callable[..., FlaskClient]
 
 
 def wait_for(condition: Any) -> None:
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)
@@ -175,15 +175,16 @@ def test_what_is_no_file_of_its_own_is_not_put_aside(
 
 def test_a_sink_that_hangs_slows_nothing_and_fills_no_memory() -> None:
     free = threading.Event()
+    written: list[bytes] = []
 
     def sink(line: bytes) -> None:
-        free.wait(10)
+        free.wait(30)
+        written.append(line)
 
     stuck = Capture(sink, 1.0, frozenset(), at_once=False)
-    began = time.monotonic()
     for _ in range(WAITING + 100):
         stuck.put({})
-    assert time.monotonic() - began < 2.0
+    assert written == []  # nobody waited for the first line
     assert 90 <= stuck.lost <= 100
     free.set()
 

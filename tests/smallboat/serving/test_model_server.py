@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -14,9 +15,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model_servers import JSON, ROOT, Files, Server, place, point, running, write
-
-from {{ cookiecutter.project_slug }} import service
+from model_servers import JSON, TOY, Files, Server, place, point, running, write
+from toy import service
 
 MOST = 1000
 """The requests that a body may hold."""
@@ -105,7 +105,7 @@ def test_each_request_leaves_a_line_and_an_id(server: Server, request_: dict[str
         (json.dumps({"requests": [{}] * (MOST + 1)}).encode(), JSON, 422, "requests"),
         (b"{}", "text/plain", 415, "Content-Type"),
         (b"{}", "", 415, "Content-Type"),
-        (b"", "text/csv", 422, "requests"),
+        (b"", "text/csv", 422, "requests[0].parcels"),
         (b"a\n1,2\n", "text/csv", 400, "body"),
         (b'a\n"1\n', "text/csv", 400, "body"),
         (b" " * (4 * 2**20 + 1), JSON, 413, "body"),
@@ -151,9 +151,8 @@ def test_who_stops_in_the_middle_keeps_no_thread(server: Server) -> None:
     stuck = [socket.create_connection(("127.0.0.1", server.port), timeout=20) for _ in half]
     for each, sent in zip(stuck, half, strict=True):
         each.sendall(sent)
-    began = time.monotonic()
     assert server.ping() == 200
-    assert time.monotonic() - began < 3.0
+    assert not select.select(stuck, [], [], 0)[0]  # none of them had to be given up for it
     for each, sent in zip(stuck, half, strict=True):
         if sent:
             answer = each.recv(1000)
@@ -359,11 +358,11 @@ def test_without_a_release_it_waits_for_the_first(files: Files, tmp_path: Path) 
 
 
 def test_a_port_in_use_is_said_in_a_sentence(server: Server, tmp_path: Path) -> None:
-    words = ["-m", "smallboat.serving.model", "--problem", "{{ cookiecutter.project_slug }}"]
+    words = ["-m", "smallboat.serving.model", "--problem", "toy"]
     words += ["serve", "--folder", str(tmp_path)]
     done = subprocess.run(
         [sys.executable, *words, "--port", str(server.port)],
-        cwd=ROOT, capture_output=True, text=True, timeout=20,
+        cwd=TOY, capture_output=True, text=True, timeout=20,
     )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr == (
@@ -391,31 +390,35 @@ def test_sigterm_ends_it_after_the_requests_at_hand(
     files: Files, request_: dict[str, Any], tmp_path: Path
 ) -> None:
     write(tmp_path / "release", files)
-    answers: list[int] = []
+    body = json.dumps({"requests": [request_] * MOST}).encode()
+    head = f"POST /invocations HTTP/1.1\r\nHost: here\r\nContent-Type: {JSON}\r\n"
+    head += f"Content-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n"
     with running(tmp_path / "release") as server:
         idle = socket.create_connection(("127.0.0.1", server.port))
-        long = {"requests": [request_] * MOST}
-        asking = threading.Thread(target=lambda: answers.append(server.ask(long)[0]))
-        asking.start()
-        time.sleep(0.2)
-        assert asking.is_alive()
+        asking = socket.create_connection(("127.0.0.1", server.port), timeout=20)
+        asking.sendall(head.encode())
+        assert asking.recv(100).startswith(b"HTTP/1.1 100")  # it is at hand
         started = time.monotonic()
         server.process.terminate()
+        while "Handling signal: term" not in server.log():
+            time.sleep(0.02)
+        time.sleep(0.2)
+        asking.sendall(body)
+        answer = b"".join(iter(lambda: asking.recv(2**16), b""))
         assert server.process.wait(20) == 0
         assert time.monotonic() - started < 10
-        asking.join()
         idle.close()
-    assert answers == [200]
+    assert answer.startswith(b"HTTP/1.1 200") and answer.endswith(b"}")
     assert "Traceback" not in server.log()
 
 
 def test_it_needs_no_library_of_training() -> None:
     code = (
         "import sys; from smallboat.serving.model import server; "
-        "from {{ cookiecutter.project_slug }}.problem import PROBLEM; PROBLEM.service; print(*sys.modules)"
+        "from toy.problem import PROBLEM; PROBLEM.service; print(*sys.modules)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], cwd=TOY, capture_output=True, text=True, check=True
     )
     heavy = {"pandas", "sklearn", "xgboost", "pydantic", "boto3", "metaflow", "onnx"}
     assert not heavy & set(done.stdout.split())

@@ -15,22 +15,22 @@ from pathlib import Path
 from typing import Any
 
 import bundles
+import faulty_server
 import numpy as np
 import onnx
 import pytest
 import requests
 import smallboat
+import toy
 from bundles import BETTER, BREAKS, PLAIN, WRONG, Runs
 from onnx import helper
 from smallboat.release.targets import local
 from smallboat.serving import servers, serving
 from smallboat.store import store
+from toy import service
+from toy.problem import PROBLEM
 
-from {{ cookiecutter.project_slug }} import service
-from {{ cookiecutter.project_slug }}.problem import PROBLEM
-
-ROOT = Path.cwd()
-FAULTY = Path(__file__).with_name("faulty_server.py")
+TOY = Path(toy.__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ class Project:
         self.folder, self.runs = folder, runs
 
     def start(self, *words: str, code: str = "") -> subprocess.Popen[str]:
-        command = ["-c", code] if code else ["-m", "{{ cookiecutter.project_slug }}", *words]
+        command = ["-c", code] if code else ["-m", "toy", *words]
         return subprocess.Popen(
             [sys.executable, *command],
             cwd=self.folder,
@@ -93,10 +93,9 @@ class Project:
 def first(sample: Runs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project's folder whose run 1 is released."""
     folder = tmp_path_factory.mktemp("first")
-    shutil.copytree(ROOT / "config", folder / "config")
-    (folder / "serving").symlink_to(ROOT / "serving")
-    if (ROOT / "warehouse").exists():
-        (folder / "warehouse").symlink_to(ROOT / "warehouse")
+    shutil.copytree(TOY / "config", folder / "config")
+    for name in ("serving", "toy"):
+        (folder / name).symlink_to(TOY / name)
     shutil.copytree(Path(sample.root, "snapshots"), folder / "store" / "snapshots")
     project = Project(folder, replace(sample, root=str(folder / "store")))
     project.runs.keep("1", PLAIN)
@@ -125,7 +124,7 @@ def faulty(project: Project) -> Project:
         for path in (library / room).iterdir():
             (place / room / path.name).symlink_to(path)
     (place / "serving" / "model" / "__main__.py").unlink()
-    (place / "serving" / "model" / "__main__.py").symlink_to(FAULTY)
+    (place / "serving" / "model" / "__main__.py").symlink_to(faulty_server.__file__)
     return project
 
 
@@ -141,7 +140,7 @@ def free_port() -> str:
 
 
 def eventually(holds: Callable[[], bool]) -> bool:
-    for _ in range(300):
+    for _ in range(600):
         if holds():
             return True
         time.sleep(0.1)
@@ -247,7 +246,7 @@ DYING = """
 import os, signal
 from smallboat.cli import main
 from smallboat.release.targets import local
-from {{ cookiecutter.project_slug }}.problem import PROBLEM
+from toy.problem import PROBLEM
 
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -305,7 +304,7 @@ def test_an_ended_deployment_goes_back_and_leaves_no_process(fresh: Project) -> 
     deploying = fresh.start("deploy")
     assert eventually(lambda: fresh.endpoint.current() is not None)
     deploying.send_signal(signal.SIGTERM)
-    deploying.communicate(timeout=20)
+    deploying.communicate(timeout=120)
     assert deploying.returncode == 130
     assert fresh.endpoint.current() is None
     assert not using(fresh.folder)
@@ -430,7 +429,7 @@ def test_only_what_matters_is_said_in_the_foreground(project: Project) -> None:
     serving_ = project.start("serve", "--port", free_port())
     assert eventually(lambda: project.server() is not None)
     serving_.send_signal(signal.SIGINT)
-    assert "[INFO]" not in serving_.communicate(timeout=20)[0]
+    assert "[INFO]" not in serving_.communicate(timeout=120)[0]
 
 
 @pytest.mark.parametrize("content", [None, "5", "{}"])
@@ -465,7 +464,7 @@ def test_an_interrupted_start_in_the_background_leaves_no_process(project: Proje
     log = project.folder / "endpoint" / "serve.log"
     assert eventually(log.exists)
     starting.send_signal(signal.SIGINT)
-    starting.communicate(timeout=20)
+    starting.communicate(timeout=120)
     assert starting.returncode == 130
     assert not using(project.folder)
 
@@ -489,7 +488,7 @@ def test_however_serving_ends_both_servers_end_and_it_can_start_again(
     assert eventually(lambda: project.server() is not None)
     server = project.server()
     foreground.send_signal(ending)
-    foreground.communicate(timeout=20)
+    foreground.communicate(timeout=120)
     assert foreground.returncode == (-ending if ending == signal.SIGKILL else 0)
     assert project.server() is None
     assert eventually(lambda: not listening(server))

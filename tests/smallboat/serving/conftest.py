@@ -1,21 +1,20 @@
 """A bundle of the sample, made once, and the model server as a process."""
 
 import pytest
-import small
 from model_servers import Files, Server, running, write
+from smallboat.config import config
 from smallboat.evaluation import selection
 from smallboat.store import bundle, store
 from smallboat.training import training
 from smallboat.validation import preparation
-
-from {{ cookiecutter.project_slug }} import candidates
-from {{ cookiecutter.project_slug }}.problem import PROBLEM
+from toy import candidates
+from toy.problem import PROBLEM
 
 
 @pytest.fixture(scope="session")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     """The files of a release: the simplest candidate on the sample."""
-    settings = small.settings()
+    settings = config.load(PROBLEM, "local")
     root = str(tmp_path_factory.mktemp("store"))
     snapshot = store.make_snapshot(PROBLEM, root, settings.data.model_dump())
     frame, lookup, _ = preparation.engineer(PROBLEM, root, snapshot)

@@ -185,11 +185,11 @@ def test_a_request_for_a_switched_model_is_held_against_its_own_schema(
 
 
 def test_a_model_that_is_away_is_503_and_comes_back(make: Make, model: Model) -> None:
-    api = make(MODEL_TIMEOUT_SECONDS="0.1")
-    url, model.slow = model.url, 0.5
+    api = make(MODEL_TIMEOUT_SECONDS="0.5")
+    url, model.slow = model.url, 30.0
     began = time.monotonic()
     answer = api.post("/predict", json=EXAMPLE)
-    assert time.monotonic() - began < 3.0
+    assert time.monotonic() - began < model.slow
     assert "try again" in refused(answer, 503)
     assert answer.headers["Retry-After"]
     refused(api.get("/health"), 503)

@@ -14,13 +14,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import toy
 from smallboat import integrity
 from smallboat.serving import servers
 from smallboat.store import bundle
+from toy.problem import PROBLEM
 
-from {{ cookiecutter.project_slug }}.problem import PROBLEM
-
-ROOT = Path(__file__).resolve().parents[2]
+TOY = Path(toy.__file__).parents[1]
+"""Where the toy project lies."""
 JSON = "application/json"
 PATIENCE = 60.0
 """Seconds that it may take to start."""
@@ -109,7 +110,7 @@ def running(folder: Path, ready: int = 200, **variables: str) -> Iterator[Server
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*command, "--port", "0"],
-            cwd=ROOT,
+            cwd=TOY,
             env=os.environ | variables,
             stdout=output,
             stderr=subprocess.STDOUT,
