@@ -76,18 +76,25 @@ def models(project: Path) -> dict[str, str]:
     return {path.name: store.read_json(path / "evaluation.json")["model_hash"] for path in folders}
 
 
-def test_a_run_killed_in_each_step_ends_with_its_own_data_settings_and_model(mortal: Path) -> None:
-    (model,) = models(mortal).values()
+@pytest.mark.parametrize(
+    "kills",
+    [["bundle made"], pytest.param([*KILLS], marks=pytest.mark.nightly)],
+    ids=["one kill", "a kill in each step"],
+)
+def test_a_killed_run_ends_with_its_own_data_settings_and_model(
+    mortal: Path, kills: list[str]
+) -> None:
+    (model,) = set(models(mortal).values())
     settings = mortal / "config" / "local.toml"
     told = settings.read_text()
     root = str(mortal / "store")
     snapshot = store.newest_snapshot(root)
     assert snapshot is not None
     going_on = "train"
-    for kill, says in KILLS.items():
+    for kill in kills:
         done = command(mortal, going_on, KILL=kill)
         assert done.returncode == (3 if kill == "train_candidate" else 1), done.stdout + done.stderr
-        assert says in done.stderr.splitlines()[-1]
+        assert KILLS[kill] in done.stderr.splitlines()[-1]
         going_on = "resume"
         settings.write_text(re.sub(r"(?m)^periods = \d+", "periods = 6", told))
         assert settings.read_text() != told
