@@ -10,8 +10,8 @@ from typing import Any
 
 import duckdb
 import pandas as pd
-
 from smallboat import integrity
+
 from {{ cookiecutter.project_slug }}.warehouse import Warehouse
 
 SKUS = [f"sku-{number:02}" for number in range(30)] + ["Ä", "z"]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from smallboat import integrity
+
 from . import dbt, parts
 
 FILE = "warehouse.duckdb"
