@@ -1,3 +1,5 @@
+"""The made-up sessions have the published statistics, and their truth is known."""
+
 import ast
 import json
 import math

@@ -1,27 +1,15 @@
 """The page in a real browser, behind a stage's prefix and an API key."""
 
-import shutil
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from typing import Any
 
+import browsing
 import pytest
-from model_stub import Model
+from browsing import Model
 from selenium import webdriver
 from selenium.webdriver import ActionChains, Keys
-from selenium.webdriver.chrome.service import Service
-from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
-from smallboat.serving.api.app import create
-from smallboat.serving.api.settings import read
-from smallboat.serving.serving import PAGE
-from werkzeug.exceptions import NotFound
-from werkzeug.middleware.dispatcher import DispatcherMiddleware
-from werkzeug.serving import make_server
 
 Json = dict[str, Any]
-KEY = "sesame"
 DRIVERS = {"tillery": "Wyatt Tillery", "marrabel": "Lachie Marrabel", "wyndgate": "Rowan Wyndgate"}
 GRID = [
     {"driver": driver, "constructor": "falkenrode", "grid": grid, "gap_to_pole": 0.1 * row}
@@ -41,34 +29,18 @@ EVALUATION = {
 }
 
 
-class Formula1(Model):
-    """The stub with answers as the page of this use case shows them."""
-
-    def predict(self, request: Json) -> list[Json]:
-        """By grid place, the pit lane last."""
-        entries = sorted(request["grid"], key=lambda entry: int(entry["grid"]) or 99)
-        says = {"feature": "grid", "description": "start place", "value": 1.0, "places": -1.5}
-        sure = {"low": 1, "high": 2, "podium": 0.9, "win": 0.4, "score": 1.0, "reasons": [says]}
-        return [
-            {**entry, **sure, "position": position}
-            for position, entry in enumerate(entries, start=1)
-        ]
+def by_grid(request: Json) -> list[Json]:
+    """The cars by grid place, the pit lane last."""
+    entries = sorted(request["grid"], key=lambda entry: int(entry["grid"]) or 99)
+    says = {"feature": "grid", "description": "start place", "value": 1.0, "places": -1.5}
+    sure = {"low": 1, "high": 2, "podium": 0.9, "win": 0.4, "score": 1.0, "reasons": [says]}
+    return [
+        {**entry, **sure, "position": position} for position, entry in enumerate(entries, start=1)
+    ]
 
 
-class Page:
-    """The page as its reader uses it."""
-
-    def __init__(self, browser: webdriver.Chrome) -> None:
-        self.browser = browser
-
-    def wait(self, condition: Callable[[], Any]) -> Any:
-        return WebDriverWait(self.browser, 10).until(lambda _: condition())
-
-    def all(self, css: str) -> list[Any]:
-        return self.browser.find_elements(By.CSS_SELECTOR, css)
-
-    def one(self, css: str) -> Any:
-        return self.browser.find_element(By.CSS_SELECTOR, css)
+class Page(browsing.Page):
+    """The page with its grid and its result."""
 
     def grid(self) -> list[str]:
         return [each.get_attribute("data-driver") for each in self.all("#grid > li")]
@@ -80,41 +52,10 @@ class Page:
         return bool(self.browser.execute_script(script) == order)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[webdriver.Chrome]:
-    """Chromium without a window."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not driver:
-        pytest.skip("chromium and chromedriver (Debian: chromium, chromium-driver) are not here")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for word in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
-        options.add_argument(word)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    started = webdriver.Chrome(options=options, service=Service(driver))
-    yield started
-    started.quit()
-
-
-@contextmanager
-def served(model: Model) -> Iterator[str]:
-    """The API at /prod of a host, as behind API Gateway."""
-    variables = {"ENDPOINT_NAME": "f1", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model.url}
-    app = create(PAGE, read(variables | {"API_KEY": KEY}))
-    server = make_server(
-        "127.0.0.1", 0, DispatcherMiddleware(NotFound(), {"/prod": app}), threaded=True
-    )
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/prod"
-    server.shutdown()
-    server.server_close()
-
-
 @pytest.fixture
 def page(browser: webdriver.Chrome, model: Model) -> Iterator[Page]:
-    """The page just opened, and nothing on its console at the end but refused keys."""
-    model.__class__ = Formula1
-    model.evaluation = EVALUATION
+    """The page just opened."""
+    model.predict, model.evaluation = by_grid, EVALUATION
     race = {"season": 2026, "round": 3, "circuit": "meerdam", "grid": GRID}
     model.page = {
         "circuits": [{"id": "meerdam", "name": "Circuit Meerdam"}],
@@ -122,24 +63,14 @@ def page(browser: webdriver.Chrome, model: Model) -> Iterator[Page]:
         "constructors": [{"id": "falkenrode", "name": "Falkenrode"}],
         "races": [{"name": "Meerdam Grand Prix", "date": "2026-03-01", "request": race}],
     }
-    with served(model) as url:
-        browser.get(url)
+    with browsing.opened(browser, model):
         yield Page(browser)
-        told = [line["message"] for line in browser.get_log("browser")]
-        assert [line for line in told if "401" not in line and "403" not in line] == []
-        script = "return performance.getEntriesByType('resource').map(each => each.name)"
-        assert all(name.startswith(f"{url}/") for name in browser.execute_script(script))
-
-
-def unlock(page: Page, key: str = KEY) -> None:
-    page.wait(lambda: page.one("#key").get_attribute("open"))
-    page.one("#key-value").send_keys(key, Keys.ENTER)
 
 
 def test_the_key_is_asked_for_once(page: Page) -> None:
-    unlock(page, "wrong")
+    page.unlock("wrong")
     page.wait(lambda: "not known" in page.one("#key-why").text)
-    unlock(page)
+    page.unlock()
     page.wait(lambda: page.settled(list(DRIVERS)))
     page.browser.refresh()
     page.wait(lambda: page.settled(list(DRIVERS)))
@@ -153,11 +84,11 @@ def test_the_key_is_asked_for_once(page: Page) -> None:
 def test_keys_buttons_and_drags_reorder_the_grid_and_the_answer_follows(
     page: Page, model: Model
 ) -> None:
-    unlock(page)
+    page.unlock()
     first, second, third = DRIVERS
     page.wait(lambda: page.settled([first, second, third]))
     page.one("#race option[value='0']").click()
-    page.wait(lambda: model.asked[-1].get("requests", [{}])[0].get("round") == 3)
+    page.wait(lambda: model.asked[-1]["round"] == 3)
     page.wait(lambda: page.settled([first, second, third]))
     page.one("#grid .handle").send_keys(Keys.ARROW_DOWN)
     assert page.grid() == [second, first, third]
@@ -181,15 +112,15 @@ def test_keys_buttons_and_drags_reorder_the_grid_and_the_answer_follows(
     mouse.release().perform()
     assert page.grid() == [third, first, second]
     page.wait(lambda: page.settled([third, first, second]))
-    sent = model.asked[-1]["requests"][0]["grid"]
+    sent = model.asked[-1]["grid"]
     assert [entry["grid"] for entry in sent] == [1, 2, 0]
     assert all("gap_to_pole" in entry for entry in sent)
     page.one("#keep").click()
-    page.wait(lambda: "gap_to_pole" not in model.asked[-1]["requests"][0]["grid"][0])
+    page.wait(lambda: "gap_to_pole" not in model.asked[-1]["grid"][0])
 
 
 def test_it_tells_how_sure_the_model_is_why_and_what_it_is(page: Page) -> None:
-    unlock(page)
+    page.unlock()
     page.wait(lambda: page.settled(list(DRIVERS)))
     row = page.one("#result details")
     assert "90 %" in row.text and "1 to 2" in row.text
@@ -201,17 +132,17 @@ def test_it_tells_how_sure_the_model_is_why_and_what_it_is(page: Page) -> None:
 
 
 def test_it_opens_on_the_race_to_come_which_is_without_qualifying(page: Page, model: Model) -> None:
-    unlock(page)
+    page.unlock()
     page.wait(lambda: page.settled(list(DRIVERS)))
-    assert model.asked[-1]["requests"][0]["round"] == 4
-    assert "gap_to_pole" not in model.asked[-1]["requests"][0]["grid"][0]
+    assert model.asked[-1]["round"] == 4
+    assert "gap_to_pole" not in model.asked[-1]["grid"][0]
     assert page.one("#circuit").is_displayed()
 
 
 def test_long_names_leave_the_buttons_free_on_a_small_phone(page: Page, model: Model) -> None:
     model.page["drivers"][0]["name"] = "Wolfeschlegelsteinhausenbergerdorff"
     page.browser.refresh()
-    unlock(page)
+    page.unlock()
     page.wait(lambda: page.settled(list(DRIVERS)))
     phone = {"width": 320, "height": 600, "deviceScaleFactor": 2, "mobile": True}
     page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
@@ -226,7 +157,7 @@ def test_long_names_leave_the_buttons_free_on_a_small_phone(page: Page, model: M
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_a_phone_in_the_readers_colours(page: Page, scheme: str) -> None:
-    unlock(page)
+    page.unlock()
     page.wait(lambda: page.settled(list(DRIVERS)))
     say = page.browser.execute_cdp_cmd
     phone = {"width": 360, "height": 700, "deviceScaleFactor": 2, "mobile": True}
@@ -245,12 +176,12 @@ def test_it_fits_a_phone_in_the_readers_colours(page: Page, scheme: str) -> None
 
 
 def test_a_model_that_is_away_is_told_in_a_sentence(page: Page, model: Model) -> None:
-    unlock(page)
+    page.unlock()
     page.wait(lambda: page.settled(list(DRIVERS)))
-    model.fails = (500, b"", "")
+    model.fails = True
     page.one("#grid .handle").send_keys(Keys.ARROW_DOWN)
     page.wait(lambda: "try again" in page.one("#trouble").text)
-    model.fails = None
+    model.fails = False
     page.one("#reset").click()
     page.wait(lambda: not page.one("#trouble").is_displayed())
     page.browser.get_log("browser")

@@ -1,31 +1,18 @@
 """The page in a real browser, behind a stage's prefix and an API key."""
 
-import shutil
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from typing import Any
 
+import browsing
 import pytest
+from browsing import Model
 from example_visits import event
-from model_stub import Model
 from selenium import webdriver
 from selenium.webdriver import ActionChains, Keys
-from selenium.webdriver.chrome.service import Service
-from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
-from smallboat.serving.api.app import create
-from smallboat.serving.api.settings import read
-from smallboat.serving.serving import PAGE
-from werkzeug.exceptions import NotFound
-from werkzeug.middleware.dispatcher import DispatcherMiddleware
-from werkzeug.serving import make_server
 
-from {{ cookiecutter.project_slug }} import service
 from {{ cookiecutter.project_slug }}.service.reasons import ORDINARY
 
 Json = dict[str, Any]
-KEY = "sesame"
 SHOES, SOCKS, HAT = ("a1b2c3" + "0" * 58, "d4e5f6" + "0" * 58, "ffeedd" + "0" * 58)
 CATALOG = {SHOES: [7, "feet"], SOCKS: [None, "feet"], HAT: [2, "heads"]}
 LONG = [
@@ -58,52 +45,27 @@ EVALUATION = {
 }
 
 
-class Shop(Model):
-    """The stub with answers as the page of this use case shows them."""
-
-    def answer(self, question: Json) -> Json:
-        if "requests" not in question:
-            return super().answer(question)
-        facts = {"run": "17", "release": self.release, "model_hash": "aaaa"}
-        results = [
-            {"predictions": self.predict(request), "warnings": ["this is a stub"]}
-            for request in question["requests"]
-        ]
-        return {"model": {**facts, "features_as_of": "2019-04-14"}, "results": results}
-
-    def predict(self, request: Json) -> list[Json]:
-        """Two points of a hundred for each event; from eight events on it is enough."""
-        events = request["events"]
-        chance = 0.1 + 0.02 * len(events)
-        because = {"topic": "cart", "about": "The cart", "says": "full", "ordinary": "empty"}
-        against = {"topic": "pace", "about": "Pace", "says": "slow", "ordinary": "slow"}
-        return [
-            {
-                "probability": chance,
-                "low": chance - 0.05,
-                "high": chance + 0.05,
-                "decision": "approach" if len(events) >= 8 else "wait",
-                "threshold": 0.25,
-                "events_after": 0,
-                "reasons": [because | {"points": 12.5}, against | {"points": -3.04}],
-            }
-        ]
+def chances(request: Json) -> list[Json]:
+    """Two points of a hundred for each event; from eight events on it is enough."""
+    events = request["events"]
+    chance = 0.1 + 0.02 * len(events)
+    because = {"topic": "cart", "about": "The cart", "says": "full", "ordinary": "empty"}
+    against = {"topic": "pace", "about": "Pace", "says": "slow", "ordinary": "slow"}
+    return [
+        {
+            "probability": chance,
+            "low": chance - 0.05,
+            "high": chance + 0.05,
+            "decision": "approach" if len(events) >= 8 else "wait",
+            "threshold": 0.25,
+            "events_after": 0,
+            "reasons": [because | {"points": 12.5}, against | {"points": -3.04}],
+        }
+    ]
 
 
-class Page:
-    """The page as its reader uses it."""
-
-    def __init__(self, browser: webdriver.Chrome) -> None:
-        self.browser = browser
-
-    def wait(self, condition: Callable[[], Any]) -> Any:
-        return WebDriverWait(self.browser, 10).until(lambda _: condition())
-
-    def all(self, css: str) -> list[Any]:
-        return self.browser.find_elements(By.CSS_SELECTOR, css)
-
-    def one(self, css: str) -> Any:
-        return self.browser.find_element(By.CSS_SELECTOR, css)
+class Page(browsing.Page):
+    """The page with its visit and its chance."""
 
     def said(self) -> str:
         return str(self.one("[aria-live=polite]").get_attribute("textContent"))
@@ -117,75 +79,32 @@ class Page:
         return bool(chance == f"{10 + 2 * size} %" and dots == len(self.all("#list > li")) - 2)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[webdriver.Chrome]:
-    """Chromium without a window."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not driver:
-        pytest.skip("chromium and chromedriver (Debian: chromium, chromium-driver) are not here")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for word in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
-        options.add_argument(word)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    started = webdriver.Chrome(options=options, service=Service(driver))
-    yield started
-    started.quit()
-
-
-@contextmanager
-def served(model: Model) -> Iterator[str]:
-    """The API at /prod of a host, as behind API Gateway."""
-    variables = {"ENDPOINT_NAME": "shop", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model.url}
-    app = create(PAGE, read(variables | {"API_KEY": KEY}))
-    server = make_server(
-        "127.0.0.1", 0, DispatcherMiddleware(NotFound(), {"/prod": app}), threaded=True
-    )
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/prod"
-    server.shutdown()
-    server.server_close()
-
-
 @pytest.fixture
 def page(browser: webdriver.Chrome, model: Model) -> Iterator[Page]:
-    """The page just opened, and nothing on its console at the end but refused keys."""
-    model.__class__ = Shop
-    model.schema = service.SCHEMA
-    model.evaluation = EVALUATION
+    """The page just opened."""
+    model.predict, model.evaluation, model.warnings = chances, EVALUATION, ["this is a stub"]
     model.page = {"sessions": SESSIONS, "catalog": CATALOG, "ordinary": ORDINARY}
-    with served(model) as url:
-        browser.get(url)
+    with browsing.opened(browser, model):
         yield Page(browser)
-        told = [line["message"] for line in browser.get_log("browser")]
-        assert [line for line in told if "401" not in line and "403" not in line] == []
-        script = "return performance.getEntriesByType('resource').map(each => each.name)"
-        assert all(name.startswith(f"{url}/") for name in browser.execute_script(script))
-        browser.execute_script("localStorage.clear()")  # a next server may get this one's port
 
 
 @pytest.fixture
 def shown(page: Page) -> Page:
     """The page with its key, at the first add of the first visit."""
-    unlock(page)
+    page.unlock()
     page.wait(lambda: page.settled(ADDED))
     return page
 
 
-def unlock(page: Page, key: str = KEY) -> None:
-    page.wait(lambda: page.one("#key").get_attribute("open"))
-    page.one("#key-value").send_keys(key, Keys.ENTER)
-
-
 def asked(model: Model) -> list[list[Json]]:
     """The events that the model was asked for, in order."""
-    return [each["requests"][0]["events"] for each in model.asked if "requests" in each]
+    return [request["events"] for request in model.asked]
 
 
 def test_the_key_is_asked_for_once(page: Page) -> None:
-    unlock(page, "wrong")
+    page.unlock("wrong")
     page.wait(lambda: "not known" in page.one("#key-why").text)
-    unlock(page)
+    page.unlock()
     page.wait(lambda: page.settled(ADDED))
     page.browser.refresh()
     page.wait(lambda: page.settled(ADDED))
@@ -357,11 +276,11 @@ def test_it_fits_a_phone_in_the_readers_colours(shown: Page, scheme: str, width:
 
 
 def test_a_model_that_is_away_is_told_in_a_sentence(shown: Page, model: Model) -> None:
-    model.fails = (500, b"", "")
+    model.fails = True
     shown.one("#play").click()
     shown.wait(lambda: "try again" in shown.one("#trouble").text)
     shown.wait(lambda: shown.one("#play").text == "Play")
-    model.fails = None
+    model.fails = False
     shown.one("#next").click()
     shown.wait(lambda: shown.settled(5))
     assert not shown.one("#trouble").is_displayed()

@@ -1,0 +1,58 @@
+"""The CloudFormation templates: without fault, and each permission with its reason."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cfnlint.api import ManualArgs, lint_file
+from cfnlint.decode.cfn_yaml import load
+from smallboat.config import config
+
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
+
+INFRA = Path(__file__).resolve().parents[1] / "infra"
+TEMPLATES = sorted(INFRA.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("file", TEMPLATES, ids=lambda file: file.name)
+def test_cfn_lint_finds_nothing(file: Path) -> None:
+    regions = {"us-east-1", "eu-west-1", config.load(PROBLEM, "local").project.aws_region}
+    found = lint_file(file, config=ManualArgs(regions=sorted(regions)))
+    assert [f"{each.rule.id} line {each.linenumber}: {each.message}" for each in found] == []
+
+
+def statements(file: Path) -> dict[tuple[str, str], Any]:
+    """What the roles of a template may do, by role and Sid."""
+    resources = load(str(file))["Resources"]
+    found: dict[tuple[str, str], Any] = {}
+    for role, each in resources.items():
+        if each["Type"] != "AWS::IAM::Role":
+            continue
+        properties = each["Properties"]
+        documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
+        for policy in properties.get("ManagedPolicyArns", []):
+            if isinstance(policy, dict) and "Ref" in policy:
+                documents.append(resources[policy["Ref"]]["Properties"]["PolicyDocument"])
+        for document in documents:
+            found |= {(role, statement["Sid"]): statement for statement in document["Statement"]}
+    return found
+
+
+def test_every_permission_has_its_reason_and_none_that_is_gone() -> None:
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in (INFRA / "permissions.md").read_text().splitlines()
+        if line.startswith("|")
+    ]
+    told = {(role, sid): why for role, sid, why, _ in rows[2:]}
+    given = {key for file in TEMPLATES for key in statements(file)}
+    assert set(told) == given
+    assert all(told.values())
+
+
+@pytest.mark.parametrize("file", TEMPLATES, ids=lambda file: file.name)
+def test_every_action_is_spelled_out(file: Path) -> None:
+    for key, statement in statements(file).items():
+        actions = statement["Action"]
+        for action in [actions] if isinstance(actions, str) else actions:
+            assert not set(action) & set("*?"), f"{key} may do {action}"

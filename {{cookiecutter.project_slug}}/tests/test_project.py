@@ -1,0 +1,86 @@
+"""The project as it is used: trained on the sample, deployed, served, asked over HTTP."""
+
+import json
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+import requests
+from copies import Copy
+
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    """A copy of the project whose model is trained and released."""
+    copy = Copy(tmp_path_factory.mktemp("project"))
+    assert "passed: model" in copy.do("train")
+    assert "\nreleased" in copy.do("deploy")
+    return copy
+
+
+@pytest.fixture(scope="module")
+def url(project: Copy) -> Iterator[str]:
+    """Where the copy's API answers."""
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    project.do("serve", "--port", str(port), "--background", "1")
+    yield f"http://127.0.0.1:{port}"
+    project.do("stop")
+
+
+def get(url: str) -> Any:
+    answer = requests.get(url, timeout=60)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+@pytest.fixture(scope="module")
+def example(url: str) -> Any:
+    """The request that the API's document shows."""
+    asked = get(f"{url}/openapi.json")["paths"]["/predict"]["post"]["requestBody"]
+    return asked["content"]["application/json"]["example"]
+
+
+def test_every_candidate_competed_and_the_winner_is_what_is_served(project: Copy, url: str) -> None:
+    (run,) = (project.folder / "store" / "runs").iterdir()
+    evaluation = json.loads((run / "evaluation.json").read_text())
+    assert evaluation["passed"]
+    assert evaluation["failures"] == {}
+    names = {candidate["candidate"] for candidate in evaluation["candidates"]}
+    assert names == {candidate.name for candidate in PROBLEM.candidates.CANDIDATES}
+    served = get(f"{url}/model")
+    assert served["run"] == run.name
+    assert served["model_hash"] == evaluation["model_hash"]
+    assert json.loads(project.do("status"))["release"]["run"] == run.name
+
+
+def test_the_example_is_answered_alike_over_http_and_by_the_command(
+    project: Copy, url: str, example: Any
+) -> None:
+    answer = requests.post(f"{url}/predict", json=example, timeout=60)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["predictions"]
+    assert answer.json()["model"]["run"] == get(f"{url}/model")["run"]
+    assert requests.post(f"{url}/predict", json=example, timeout=60).json() == answer.json()
+    assert project.do("predict")
+
+
+def test_a_wrong_request_is_told_the_field(url: str, example: Any) -> None:
+    for wrong in ({**example, "surplus": 1}, {}):
+        answer = requests.post(f"{url}/predict", json=wrong, timeout=60)
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["error"]["field"]
+
+
+def test_the_page_comes_with_what_it_needs(url: str) -> None:
+    page = requests.get(f"{url}/", timeout=60)
+    assert page.status_code == 200
+    for name in re.findall(r'(?:src|href)="(?!data:|https?:)([^"#]+)"', page.text):
+        assert requests.get(f"{url}/{name}", timeout=60).status_code == 200, name
+    assert get(f"{url}/page.json")

@@ -1,0 +1,52 @@
+"""The workflows: make targets only, actions pinned to a commit, nothing of the account."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from smallboat.config import config
+
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
+
+ROOT = Path(__file__).resolve().parents[1]
+FILES = sorted((ROOT / ".github").glob("*/*.yml")) + sorted((ROOT / ".github").glob("*/*/*.yml"))
+EACH = pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
+TARGETS = set(re.findall(r"(?m)^([a-z-]+):", (ROOT / "Makefile").read_text()))
+GIVEN = r'(?:(?P<a>[A-Z]+)="\$(?P=a)"|\$\{(?P<b>[A-Z]+):\+(?P=b)="\$(?P=b)"\})'
+"""A value that a step has in its `env`: NAME="$NAME", or nothing where it is empty."""
+
+
+def steps(file: Path) -> list[Any]:
+    """All steps of a workflow or an action."""
+    content = yaml.safe_load(file.read_text())
+    jobs = content["jobs"].values() if "jobs" in content else [content["runs"]]
+    return [step for job in jobs for step in job["steps"]]
+
+
+@EACH
+def test_commands_are_make_targets_and_hold_no_expression(file: Path) -> None:
+    for step in steps(file):
+        if "run" in step:
+            command = re.fullmatch(rf"make ([a-z-]+)( [A-Z]+=[a-z]+| {GIVEN})*", step["run"])
+            assert command and command[1] in TARGETS, step["run"]
+
+
+@EACH
+def test_every_action_is_pinned_to_one_commit_whose_version_is_told(file: Path) -> None:
+    pins = re.findall(r"uses: ([^.\s][^@\s]*@[0-9a-f]{40}) # v\d+\.\d+\.\d+\n", file.read_text())
+    used = [step.get("uses", "./") for step in steps(file)]
+    assert pins == [name for name in used if not name.startswith("./")]
+
+
+def test_an_action_has_one_commit_everywhere() -> None:
+    used = {step["uses"] for file in FILES for step in steps(file) if "@" in step.get("uses", "")}
+    assert len(used) == len({use.partition("@")[0] for use in used})
+
+
+@EACH
+def test_the_account_does_not_stand_there(file: Path) -> None:
+    for name in ("staging", "prod"):
+        aws = config.load(PROBLEM, name).aws
+        assert aws is None or aws.account not in file.read_text()
