@@ -50,9 +50,15 @@ demo: .venv/.ready ## generate a project in demo/, train it on the sample and se
 	@echo "page    http://127.0.0.1:$(if $(filter PORT,$(TYPED)),$$PORT,8000)"
 	@echo "stop    make -C $(MADE) stop"
 
+# Tests of the library share a toy project for each process, the template's a generated one for each use case.
 .PHONY: test
-test: .venv/.ready ## run all tests: the template's, and those of a generated project
-	@$(CLEANLY) pytest
+test: .venv/.library ## run the tests: the library's on a toy project, the template's on generated ones
+	@$(CLEANLY) pytest "$(CURDIR)/tests/smallboat" -n logical --dist loadfile $(EVERY)
+	@$(CLEANLY) pytest tests --ignore tests/smallboat -n logical --dist loadgroup $(EVERY)
+
+.PHONY: test-all
+EVERY = $(if $(filter test-all,$(MAKECMDGOALS)),-m '')
+test-all: test ## run every test: each point to be killed at, images, each of the surroundings
 
 .PHONY: lint
 lint: .venv/.library ## check style, types, workflows and generated documents; the library's rooms, too

@@ -20,6 +20,17 @@ process_environment["clean"](startup=True)
 USE_CASES = ("f1", "intent")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own hook
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one process have all tests of a use case, which share a project and its environment."""
+    for item in items:
+        chosen = getattr(item, "callspec", None)
+        chosen = {str(value) for value in chosen.params.values()} if chosen else set()
+        used = {*getattr(item, "fixturenames", ()), *chosen}
+        group = next((name for name in USE_CASES if name in used), item.path.stem)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 def hook(name: str) -> ModuleType:
     """A hook as a module."""
     spec = importlib.util.spec_from_file_location(name, ROOT / "hooks" / f"{name}.py")
