@@ -17,13 +17,11 @@ from typing import Any
 import bundles
 import faulty_server
 import numpy as np
-import onnx
 import pytest
 import requests
 import smallboat
 import toy
 from bundles import BETTER, BREAKS, PLAIN, WRONG, Runs
-from onnx import helper
 from smallboat.release.targets import local
 from smallboat.serving import servers, serving
 from smallboat.store import store
@@ -31,6 +29,8 @@ from toy import service
 from toy.problem import PROBLEM
 
 TOY = Path(toy.__file__).parents[1]
+SLOW = {"how": "is slow", "seconds": 2.1}
+"""More than the toy's `latency_ms`, which a busy machine keeps."""
 
 
 @pytest.fixture(scope="module")
@@ -179,47 +179,24 @@ def columns(project: Project) -> list[str]:
     return list(service.predictions(example, np.zeros(len(rows)), rows, evaluation)[0])
 
 
-def test_a_release_that_answers_wrongly_or_late_is_walked_past(project: Project) -> None:
-    project.runs.keep("2", PLAIN, as_of="2030-01-01")
-    project.runs.keep("3", WRONG, judged_until="2030-01-01")
-    project.runs.keep("4", PLAIN, onnx=slow())
-    shutil.rmtree(project.folder / "endpoint")
-    output = project.do("deploy")
+def test_a_release_that_answers_wrongly_or_late_is_walked_past(fresh: Project) -> None:
+    fresh.runs.keep("2", PLAIN, as_of="2030-01-01")
+    fresh.runs.keep("3", WRONG, judged_until="2030-01-01")
+    fresh.runs.keep("4", PLAIN, fault={"where": ["beside"], **SLOW})
+    output = fresh.do("deploy")
     assert "run 4 failed: before the switch it failed: milliseconds of all" in output, output
     assert f"run 3 failed: before the switch it failed: {BREAKS}" in output, output
-    assert project.served() == ("2", "2")
-
-
-def slow() -> bytes:
-    """A graph that answers as PLAIN does, but multiplies two large matrices meanwhile."""
-    model = onnx.load_from_string(bundles.linear(tuple(PLAIN.items())))
-    (output,) = model.graph.output
-    answer, output.name = output.name, "slow_answer"
-    constants = {
-        "slow_large": np.array([3000, 3000]),
-        "slow_zero": np.zeros(1, dtype=np.float32),
-        "slow_first": np.array([0]),
-    }
-    model.graph.node.extend(
-        [
-            helper.make_node("Gather", [answer, "slow_first"], ["slow_one"]),
-            helper.make_node("Expand", ["slow_one", "slow_large"], ["slow_matrix"]),
-            helper.make_node("MatMul", ["slow_matrix", "slow_matrix"], ["slow_product"]),
-            helper.make_node("ReduceMax", ["slow_product"], ["slow_most"], keepdims=0),
-            helper.make_node("Mul", ["slow_most", "slow_zero"], ["slow_nothing"]),
-            helper.make_node("Add", [answer, "slow_nothing"], [output.name]),
-        ]
-    )
-    model.graph.initializer.extend(
-        onnx.numpy_helper.from_array(value, name) for name, value in constants.items()
-    )
-    return bytes(model.SerializeToString())
+    assert fresh.served() == ("2", "2")
 
 
 @pytest.mark.parametrize("where", ["beside", "endpoint"])
-@pytest.mark.parametrize("how", ["is wrong", "is slow", "crashes"])
-def test_a_server_that_fails_leaves_the_old_release(faulty: Project, where: str, how: str) -> None:
-    faulty.runs.keep("2", PLAIN, as_of="2030-01-01", fault={"where": [where], "how": how})
+@pytest.mark.parametrize(
+    "fault", [{"how": "is wrong"}, SLOW, {"how": "crashes"}], ids=lambda fault: fault["how"]
+)
+def test_a_server_that_fails_leaves_the_old_release(
+    faulty: Project, where: str, fault: dict[str, Any]
+) -> None:
+    faulty.runs.keep("2", PLAIN, as_of="2030-01-01", fault={"where": [where], **fault})
     code, output = faulty.run("deploy")
     assert code == 4, output
     when = "before" if where == "beside" else "after"
@@ -229,7 +206,7 @@ def test_a_server_that_fails_leaves_the_old_release(faulty: Project, where: str,
 
 def test_a_running_server_goes_back_as_well_and_answers_all_the_time(faulty: Project) -> None:
     faulty.do("serve", "--background", "--port", free_port())
-    fault = {"where": ["endpoint"], "how": "is slow"}
+    fault = {"where": ["endpoint"], **SLOW}
     faulty.runs.keep("2", PLAIN, as_of="2030-01-01", fault=fault)
     before = faulty.status()["server"]
     deploying = faulty.start("deploy")
@@ -267,13 +244,13 @@ main(PROBLEM, ["deploy"])
 @pytest.mark.parametrize(
     "point",
     [
-        ("beside", "method"),
-        ("update", "method"),
-        ("current", "before"),
-        ("current", "after"),
+        pytest.param(("beside", "method"), marks=pytest.mark.nightly),
+        pytest.param(("update", "method"), marks=pytest.mark.nightly),
+        pytest.param(("current", "before"), marks=pytest.mark.nightly),
+        pytest.param(("current", "after"), marks=pytest.mark.nightly),
         ("asked", "method"),
-        ("history.json", "before"),
-        ("history.json", "after"),
+        pytest.param(("history.json", "before"), marks=pytest.mark.nightly),
+        pytest.param(("history.json", "after"), marks=pytest.mark.nightly),
     ],
     ids="-".join,
 )
@@ -293,6 +270,7 @@ def test_a_deployment_killed_at_any_point_succeeds_when_repeated(
     assert [event["event"] for event in project.endpoint.history()] == ["released"] * 2
 
 
+@pytest.mark.nightly
 def test_a_first_deployment_that_was_killed_succeeds_when_repeated(fresh: Project) -> None:
     fresh.run(code=DYING.format(point=("asked", "method")))
     assert fresh.do("deploy").splitlines()[-2].startswith("released")
@@ -300,7 +278,6 @@ def test_a_first_deployment_that_was_killed_succeeds_when_repeated(fresh: Projec
 
 def test_an_ended_deployment_goes_back_and_leaves_no_process(fresh: Project) -> None:
     fresh.runs.keep("2", PLAIN, fault={"where": ["endpoint"], "how": "is slow"})
-    fresh.configure("latency_ms = 250", "latency_ms = 1000")
     deploying = fresh.start("deploy")
     assert eventually(lambda: fresh.endpoint.current() is not None)
     deploying.send_signal(signal.SIGTERM)
@@ -479,7 +456,14 @@ def test_a_killed_tether_leaves_no_server(project: Project) -> None:
     project.do("serve", "--background", "--port", port)
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "ending",
+    [
+        pytest.param(signal.SIGINT, marks=pytest.mark.nightly),
+        pytest.param(signal.SIGTERM, marks=pytest.mark.nightly),
+        signal.SIGKILL,
+    ],
+)
 def test_however_serving_ends_both_servers_end_and_it_can_start_again(
     project: Project, ending: signal.Signals
 ) -> None:
@@ -502,7 +486,7 @@ def test_a_stale_record_ends_nobody(project: Project) -> None:
     assert "nothing is running" in project.do("stop")
 
 
-@pytest.mark.parametrize("name", ["model_url", "url"])
+@pytest.mark.parametrize("name", ["model_url", pytest.param("url", marks=pytest.mark.nightly)])
 def test_when_one_server_is_killed_serving_ends_and_can_start_again(
     project: Project, name: str
 ) -> None:
