@@ -30,7 +30,9 @@ def lay(folder: Path) -> Path:
             _render(source, folder / source.relative_to(SHARED))
     unwanted = shutil.ignore_patterns("__pycache__")
     shutil.copytree(Path(toy.__file__).parent, folder / "toy", ignore=unwanted)
-    shutil.copytree(HERE / "config", folder / "config")
+    tests = shutil.ignore_patterns("*.py", "__pycache__")
+    shutil.copytree(HERE / "config", folder / "config", ignore=tests)
+    shutil.copytree(HERE / "static", folder / "serving" / "api" / "static")
     (folder / "vendor").symlink_to(SHARED / "vendor")
     return folder
 

@@ -16,9 +16,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from ..serving import tether
+
 Json = dict[str, Any]
 PATH = "/2018-06-01/runtime"
-TETHER = "smallboat.serving.tether"
 LAMBDA_HAS = (
     *("awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py"),
     *("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3"),
@@ -89,7 +90,8 @@ class Function:
         with log.open("a+b") if log else tempfile.TemporaryFile() as output:
             self._log = os.fdopen(os.dup(output.fileno()), "rb")
             self._process = subprocess.Popen(
-                [sys.executable, "-m", TETHER, sys.executable, *client],
+                # Not by its name: in a function's folder `smallboat` is the part that its zip has.
+                [sys.executable, tether.__file__, sys.executable, *client],
                 cwd=folder,
                 env=known | dict(variables),
                 stdin=subprocess.PIPE,
