@@ -32,6 +32,7 @@ def lay(folder: Path) -> Path:
     shutil.copytree(Path(toy.__file__).parent, folder / "toy", ignore=unwanted)
     tests = shutil.ignore_patterns("*.py", "__pycache__")
     shutil.copytree(HERE / "config", folder / "config", ignore=tests)
+    shutil.copytree(HERE / "static", folder / "serving" / "api" / "static")
     (folder / "vendor").symlink_to(SHARED / "vendor")
     return folder
 

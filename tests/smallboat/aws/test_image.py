@@ -25,6 +25,8 @@ SERVER = Path("vendor/smallboat/smallboat/serving/model")
 pytestmark = pytest.mark.usefixtures("locked")
 ONLY_HERE = {"uv"}
 """What no step asks for: the API's zip is packed where a person or a workflow deploys."""
+NO_STEPS = ("emulator", "samples", "serving/api", "testing")
+"""Rooms that no step imports: a problem's own part, what Lambda has, what tests start."""
 
 
 @pytest.fixture
@@ -123,12 +125,10 @@ def test_training_and_releasing_import_nothing_that_the_training_image_lacks() -
     there = {canonicalize_name(line.partition("==")[0]) for line in lines}
     assert "--group deploy" in image.TRAIN.dockerfile.read_text()
     assert {"gunicorn", "metaflow", "sagemaker-core"} <= there
-    library = Path(image.__file__).parents[1]
-    apart = {library / "emulator", library / "samples", library / "serving" / "api"}
-    files = [each for each in library.rglob("*.py") if not apart & set(each.parents)]
-    for folder in ("{{ cookiecutter.project_slug }}", "flows"):
-        files += Path(folder).rglob("*.py")
-    own = {"smallboat", "{{ cookiecutter.project_slug }}"}
+    package = Path(image.__file__).parents[1]
+    elsewhere = {file for room in NO_STEPS for file in (package / room).rglob("*.py")}
+    files = [*set(package.rglob("*.py")) - elsewhere, *Path("flows").glob("*.py")]
+    own = {package.name, PROBLEM.package}
     owners = packages_distributions()
     used = {top: owners.get(top, [top]) for top in _imported(files) - own - ONLY_HERE}
     assert {

@@ -90,6 +90,7 @@ class Function:
         with log.open("a+b") if log else tempfile.TemporaryFile() as output:
             self._log = os.fdopen(os.dup(output.fileno()), "rb")
             self._process = subprocess.Popen(
+                # Not by its name: in a function's folder `smallboat` is the part that its zip has.
                 [sys.executable, tether.__file__, sys.executable, *client],
                 cwd=folder,
                 env=known | dict(variables),
