@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import seasons
+from smallboat.training import training
 
 from {{ cookiecutter.project_slug }} import candidates, features, metrics
 from {{ cookiecutter.project_slug }}.inputs import NAMES
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
 
 FRAME = features.build(seasons.make(seasons=6))
 PAST, NEXT = FRAME[FRAME["period"] < 2006], FRAME[FRAME["period"] == 2006]
@@ -26,6 +28,28 @@ def test_it_orders_cars_far_better_than_chance(candidate: candidates.Candidate) 
 @EACH
 def test_the_same_seed_gives_the_same_model(candidate: candidates.Candidate) -> None:
     assert np.array_equal(_predicted(candidate), _predicted(candidate))
+
+
+@EACH
+def test_its_graph_answers_as_it_does_and_has_the_same_bytes_each_time(
+    candidate: candidates.Candidate,
+) -> None:
+    fitted = [candidates.fit(candidate, candidate.grid[0], PAST, NAMES, 7) for _ in range(2)]
+    one, other = (training.export(PROBLEM, each, NEXT) for each in fitted)
+    assert one["parity"] <= 1e-4
+    assert one["onnx"] == other["onnx"]
+
+
+@EACH
+def test_the_last_round_answers_as_the_whole_model(candidate: candidates.Candidate) -> None:
+    fitted = candidates.fit(candidate, candidate.grid[0], PAST, NAMES, 7)
+    rounds = dict(candidates.rounds(fitted, NEXT, NAMES, 5))
+    if "learning_rate" not in candidate.grid[0]:
+        assert rounds == {}
+        return
+    assert list(rounds) == list(range(5, candidate.grid[0]["n_estimators"] + 1, 5))
+    whole = metrics.score(NEXT, candidates.predict(fitted, NEXT, NAMES))
+    assert metrics.score(NEXT, rounds[max(rounds)]) == pytest.approx(whole)
 
 
 @EACH

@@ -34,6 +34,34 @@ def test_mae_weighs_starters_and_the_rest_weighs_races() -> None:
     assert found["winner"] == 0.5
 
 
+def test_a_resample_scores_as_a_table_of_the_races_that_were_drawn() -> None:
+    rng = np.random.default_rng(3)
+    sizes = (20, 3, 20, 11)
+    frame = _races(*[[int(place) for place in rng.permutation(size) + 1] for size in sizes])
+    frame["predicted"] = rng.normal(size=len(frame))
+    counts = rng.multinomial(4, [1 / 4] * 4, size=20)
+    found = metrics.resampled(frame, frame["predicted"].to_numpy(), counts.astype(float))
+    races = [race for _, race in frame.groupby("group", sort=False)]
+    for draw, times in enumerate(counts):
+        drawn = [race for race, number in zip(races, times, strict=True) for _ in range(number)]
+        table = pd.concat([race.assign(group=n) for n, race in enumerate(drawn)])
+        expected = metrics.score(table, table["predicted"].to_numpy())
+        assert {name: found[name][draw] for name in expected} == pytest.approx(expected)
+
+
+def test_the_losses_have_the_primary_metric_as_their_mean() -> None:
+    frame = _races([1, 2], [4, 2, 3, 1])
+    predicted = np.array([2.0, 1.0, 1.0, 2.0, 3.0, 4.0])
+    mean = metrics.loss(frame, predicted).mean()
+    assert mean == pytest.approx(metrics.score(frame, predicted)[metrics.PRIMARY])
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_what_can_not_be_ranked_is_refused(wrong: float) -> None:
+    with pytest.raises(ValueError, match="not finite"):
+        metrics.score(_races([1, 2]), np.array([1.0, wrong]))
+
+
 def test_equal_predictions_keep_the_order_of_the_table() -> None:
     frame = _races([2, 1, 3])
     assert list(metrics.as_target(frame, np.array([5.0, 5.0, 1.0]))) == [2, 3, 1]

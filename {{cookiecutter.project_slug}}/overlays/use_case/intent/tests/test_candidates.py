@@ -9,10 +9,11 @@ import pytest
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 from smallboat.store import bundle
-from smallboat.training import calibration
+from smallboat.training import calibration, training
 
 from {{ cookiecutter.project_slug }} import candidates, metrics
 from {{ cookiecutter.project_slug }}.inputs import NAMES, SEQUENCE
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
 
 Array = candidates.Array
 EACH = pytest.mark.parametrize("candidate", candidates.CANDIDATES, ids=lambda each: each.name)
@@ -84,6 +85,16 @@ def test_its_chances_come_true(candidate: candidates.Candidate) -> None:
 def test_the_same_seed_gives_the_same_model(candidate: candidates.Candidate) -> None:
     again = candidates.predict(_fit(candidate), NEXT, NAMES)
     assert np.array_equal(_predicted(candidate), again)
+
+
+@EACH
+def test_its_graph_answers_as_it_does_and_has_the_same_bytes_each_time(
+    candidate: candidates.Candidate,
+) -> None:
+    fitted = (_fitted(candidate.name), _fit(candidate))
+    one, other = (training.export(PROBLEM, each, NEXT) for each in fitted)
+    assert one["parity"] <= 1e-4
+    assert one["onnx"] == other["onnx"]
 
 
 @EACH
