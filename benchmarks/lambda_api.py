@@ -15,7 +15,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-sys.path[:0] = ["", "tests/serving/api"]
+sys.path[:0] = ["", str(Path(__file__).resolve().parents[1] / "tests" / "smallboat")]
 STARTS = 15
 LAMBDAS = ("boto3", "botocore", "s3transfer", "urllib3", "jmespath", "dateutil", "six.py")
 START = """

@@ -124,7 +124,7 @@ def running(folder: Path, ready: int = 200, **variables: str) -> Iterator[Server
         yield server
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        process.wait(60)
 
 
 def _port(process: "subprocess.Popen[bytes]", log: Path) -> int:

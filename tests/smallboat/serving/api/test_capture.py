@@ -139,7 +139,7 @@ sys.exit(kept.lost)
         process.stdin.write(b"\n")
         process.stdin.flush()
     for process in started:
-        process.communicate(timeout=30)
+        process.communicate(timeout=120)
     assert [process.returncode for process in started] == [0, 0, 0, 0]
     found = [(line["process"], line["number"]) for line in together(path)]
     assert sorted(found) == [(process, n) for process in range(1, 5) for n in range(500)]
@@ -197,7 +197,7 @@ kept = Capture(File({str(path)!r}), 1.0, frozenset(), at_once=False)
 for number in range(500):
     kept.put(dict(number=number))
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
     assert [line["number"] for line in lines(path)] == list(range(500))
 
 
@@ -219,7 +219,7 @@ print([api.post("/predict", json={EXAMPLE!r}).status_code for _ in range(3)], fi
     with subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe) as process:
         assert process.stdout is not None
         process.stdout.close()
-        _, errors = process.communicate(b"\n", timeout=30)
+        _, errors = process.communicate(b"\n", timeout=120)
     assert b"[200, 200, 200]" in errors
     assert b"Broken pipe" in errors
 
