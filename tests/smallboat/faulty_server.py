@@ -36,11 +36,12 @@ def broken(package):
             return response
         if fault["how"] == "crashes":
             os._exit(1)
-        if fault["how"] == "is slow":
-            time.sleep(0.3)
+        told = json.loads(response.get_data())
+        results = told.get("results", [])
+        if fault["how"] == "is slow" and len(results) == 1:  # as what is timed
+            time.sleep(fault.get("seconds", 0.3))
         if fault["how"] == "is wrong":
-            told = json.loads(response.get_data())
-            for result in told.get("results", []):
+            for result in results:
                 result["predictions"] = [wrong(each) for each in result["predictions"]]
             response.set_data(json.dumps(told))
         return response
