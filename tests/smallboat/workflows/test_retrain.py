@@ -11,7 +11,7 @@ from clouds import emulated, processor
 from hub import PACKAGE, Hub
 from runner import Job
 
-SECONDS = 240
+SECONDS = 120
 """What a retraining may take of a processor, from an empty runner to staging and prod."""
 TITLE = "the newest model is not released"
 
