@@ -18,6 +18,7 @@ from ground import ACCOUNT, BUCKET, REGION, STEM
 from permissions import actions
 from remotely import MACHINE, MARKER, Remote
 
+pytestmark = pytest.mark.nightly
 LIMIT = 8192
 """Bytes that Batch takes of a job's overrides."""
 ROOM = 1000

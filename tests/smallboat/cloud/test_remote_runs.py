@@ -8,6 +8,7 @@ from clouds import Cloud
 from ground import STEM
 from remotely import Remote
 
+pytestmark = pytest.mark.nightly
 BREAKING = "\n\ndef files(*_): raise RuntimeError('boom')\n"
 REMOTE = "\n[steps.validate_data]\nremote = true\n"
 

@@ -1,7 +1,6 @@
 """retrain.yml from an empty runner: a champion, bad data, one that is kept out, one taken back."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,9 +10,8 @@ import pytest
 from clouds import emulated, processor
 from hub import PACKAGE, Hub
 from runner import Job
-from smallboat.cloud import lambda_zip, osls
 
-SECONDS = 240
+SECONDS = 120
 """What a retraining may take of a processor, from an empty runner to staging and prod."""
 TITLE = "the newest model is not released"
 
@@ -55,12 +53,8 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    """A year in the life of a project."""
-    if shutil.which("npm") is None:
-        pytest.skip("the API is deployed by osls, which needs npm")
-    osls.install()  # from the package index, so outside of the guard; and so are the packages
-    lambda_zip.contents()
+def begun(tools: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """A project that is set up, and retrained for the first time."""
     folder = tmp_path_factory.mktemp("retrain")
     with emulated(folder / "cloud") as cloud, fake_github.answering() as github:
         hub = Hub(folder, cloud, github)
@@ -70,60 +64,68 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         hub.commit("before the newest rows")
         story.tell("deployed early", "deploy", "push")
         story.tell("first", "retrain", "schedule")
-        edits.broken(hub.origin)
-        hub.commit("broken data")
-        story.tell("bad data", "retrain", "schedule")
-        story.tell("bad data again", "retrain", "repository_dispatch", {"action": "drift"})
-        edits.newest(hub.origin)
-        hub.append(f"{PACKAGE}/candidates.py", edits.WORSE)
-        hub.commit("the newest rows, and worse candidates")
-        story.tell("kept", "retrain", "workflow_dispatch", {"inputs": {"source": "sample"}})
-        hub.git("checkout", "-q", "HEAD~1", "--", f"{PACKAGE}/candidates.py")
-        hub.append(f"{PACKAGE}/candidates.py", edits.GOOD)
-        hub.append(f"{PACKAGE}/features.py", edits.FAULTY)
-        hub.commit("a fault")
-        story.tell("taken back", "retrain", "schedule")
-        story.tell("prod rolled back", "deploy", "workflow_dispatch",
-                   {"inputs": {"rollback": "prod"}})  # fmt: skip
-        story.tell("promoted", "retrain", "workflow_dispatch",
-                   {"inputs": {"promote_only": True, "source": "configured"}})  # fmt: skip
-        hub.append("vendor/smallboat/smallboat/serving/model/server.py", "\n# another image\n")
-        hub.commit("another image")
-        for environment in ("staging", "prod"):
-            hub.push_image(environment)
-        story.tell("deployed", "deploy", "push")
         yield story
 
 
-def test_a_push_before_the_first_training_is_no_failure(story: Story) -> None:
-    jobs = story.jobs["deployed early"]
+@pytest.fixture(scope="module")
+def story(begun: Story) -> Story:
+    """A year in the life of that project."""
+    story, hub = begun, begun.hub
+    edits.broken(hub.origin)
+    hub.commit("broken data")
+    story.tell("bad data", "retrain", "schedule")
+    story.tell("bad data again", "retrain", "repository_dispatch", {"action": "drift"})
+    edits.newest(hub.origin)
+    hub.append(f"{PACKAGE}/candidates.py", edits.WORSE)
+    hub.commit("the newest rows, and worse candidates")
+    story.tell("kept", "retrain", "workflow_dispatch", {"inputs": {"source": "sample"}})
+    hub.git("checkout", "-q", "HEAD~1", "--", f"{PACKAGE}/candidates.py")
+    hub.append(f"{PACKAGE}/candidates.py", edits.GOOD)
+    hub.append(f"{PACKAGE}/features.py", edits.FAULTY)
+    hub.commit("a fault")
+    story.tell("taken back", "retrain", "schedule")
+    story.tell("prod rolled back", "deploy", "workflow_dispatch",
+               {"inputs": {"rollback": "prod"}})  # fmt: skip
+    story.tell("promoted", "retrain", "workflow_dispatch",
+               {"inputs": {"promote_only": True, "source": "configured"}})  # fmt: skip
+    hub.append("vendor/smallboat/smallboat/serving/model/server.py", "\n# another image\n")
+    hub.commit("another image")
+    for environment in ("staging", "prod"):
+        hub.push_image(environment)
+    story.tell("deployed", "deploy", "push")
+    return story
+
+
+def test_a_push_before_the_first_training_is_no_failure(begun: Story) -> None:
+    jobs = begun.jobs["deployed early"]
     assert [jobs[name].result for name in ("staging", "prod")] == ["success", "success"]
     assert "nothing is released yet" in jobs["staging"].printed
     assert "nothing to deploy: a state machine is for" in jobs["staging"].printed
 
 
-def test_an_empty_runner_makes_a_champion_on_staging_and_prod(story: Story) -> None:
-    print(f"{story.seconds['first']:.0f} s of a processor from an empty runner to staging and prod")
-    assert story.results("first") == dict.fromkeys(("plan", "retrain", "promote"), "success")
-    staging, prod = story.served["first"]
+def test_an_empty_runner_makes_a_champion_on_staging_and_prod(begun: Story) -> None:
+    print(f"{begun.seconds['first']:.0f} s of a processor from an empty runner to staging and prod")
+    assert begun.results("first") == dict.fromkeys(("plan", "retrain", "promote"), "success")
+    staging, prod = begun.served["first"]
     assert staging == prod is not None
-    assert story.seconds["first"] <= SECONDS
+    assert begun.seconds["first"] <= SECONDS
 
 
-def test_its_card_is_kept_and_its_table_told(story: Story) -> None:
-    job = story.jobs["first"]["retrain"]
+def test_its_card_is_kept_and_its_table_told(begun: Story) -> None:
+    job = begun.jobs["first"]["retrain"]
     assert [name.rpartition("/")[2] for name in job.artifacts["card"]] == ["report.html"]
     assert "**released**" in job.summary and "winner as judged" in job.summary
-    assert story.issues["first"] == []
+    assert begun.issues["first"] == []
 
 
-def test_prod_waits_for_its_approval(story: Story) -> None:
-    jobs = story.jobs["first"]
+def test_prod_waits_for_its_approval(begun: Story) -> None:
+    jobs = begun.jobs["first"]
     assert {name: job.environment for name, job in jobs.items()} == {
         "plan": "", "retrain": "staging", "promote": "prod"
     }  # fmt: skip
 
 
+@pytest.mark.nightly
 def test_bad_data_stops_before_a_release_and_opens_one_issue(story: Story) -> None:
     for what in ("bad data", "bad data again"):
         assert story.results(what) == {
@@ -136,6 +138,7 @@ def test_bad_data_stops_before_a_release_and_opens_one_issue(story: Story) -> No
     assert story.issues["bad data again"] == [(TITLE, "open", 1)]
 
 
+@pytest.mark.nightly
 def test_who_is_inferior_is_kept_out_while_newer_features_are_served(story: Story) -> None:
     assert story.results("kept") == dict.fromkeys(("plan", "retrain", "promote"), "success")
     job = story.jobs["kept"]["retrain"]
@@ -146,10 +149,12 @@ def test_who_is_inferior_is_kept_out_while_newer_features_are_served(story: Stor
     assert job.outputs["changed"] == "true"
 
 
+@pytest.mark.nightly
 def test_what_is_no_failure_closes_the_issue(story: Story) -> None:
     assert story.issues["kept"] == [(TITLE, "closed", 2)]
 
 
+@pytest.mark.nightly
 def test_a_release_that_answers_wrong_is_taken_back(story: Story) -> None:
     assert story.results("taken back") == {
         "plan": "success", "retrain": "failure", "promote": "skipped"
@@ -159,6 +164,7 @@ def test_a_release_that_answers_wrong_is_taken_back(story: Story) -> None:
     assert story.issues["taken back"] == [(TITLE, "closed", 2), (TITLE, "open", 0)]
 
 
+@pytest.mark.nightly
 def test_prod_goes_back_by_the_workflow_only_and_comes_again(story: Story) -> None:
     assert story.results("prod rolled back")["rollback"] == "success"
     assert story.jobs["prod rolled back"]["rollback"].environment == "prod"
@@ -170,6 +176,7 @@ def test_prod_goes_back_by_the_workflow_only_and_comes_again(story: Story) -> No
     assert story.served["promoted"] == story.served["kept"]
 
 
+@pytest.mark.nightly
 def test_a_push_serves_the_same_pair_by_the_new_image(story: Story) -> None:
     assert story.results("deployed")["prod"] == "success"
     assert story.served["deployed"] == story.served["promoted"]
@@ -177,11 +184,11 @@ def test_a_push_serves_the_same_pair_by_the_new_image(story: Story) -> None:
         assert "by the image and settings of now" in story.jobs["deployed"][name].printed
 
 
-def test_each_environment_is_changed_by_its_own_role_only(story: Story) -> None:
+def test_each_environment_is_changed_by_its_own_role_only(begun: Story) -> None:
     """Of what changes an endpoint; a role reads what the environment before it serves."""
     changes = [
         (call["principal"], call["parameters"]["EndpointName"])
-        for call in story.hub.cloud.calls()
+        for call in begun.hub.cloud.calls()
         if call["operation"] in ("CreateEndpoint", "UpdateEndpoint")
     ]
     assert changes

@@ -107,10 +107,13 @@ def machines(tools: None, cloud: Cloud, tmp_path: Path) -> Iterator[Callable[[],
     cloud.reset()
 
 
+@pytest.mark.parametrize(
+    "deaths", [DEATHS[-1:], pytest.param(DEATHS, marks=pytest.mark.nightly)], ids=["one", "each"]
+)
 def test_after_a_runner_that_died_the_next_ends_as_if_nothing_had_happened(
-    machines: Callable[[], Machine],
+    machines: Callable[[], Machine], deaths: tuple[str, ...]
 ) -> None:
-    for until in DEATHS:
+    for until in deaths:
         machines().retrain(until)
     survivor = machines()
     assert "released: model " in survivor.retrain()
