@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from conftest import Project, real
 
+
 def evaluations(project: Project) -> list[dict[str, Any]]:
     """What the store knows of each run, oldest first."""
     files = sorted((project.path / "store" / "runs").glob("*/evaluation.json"))
