@@ -12,12 +12,17 @@ from typing import Any
 
 import pytest
 from cookiecutter.main import cookiecutter
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = ROOT / "{{cookiecutter.project_slug}}" / "vendor" / "smallboat"
 process_environment = runpy.run_path(str(LIBRARY / "smallboat" / "process_environment.py"))
 process_environment["clean"](startup=True)
 USE_CASES = ("f1", "intent")
+
+# How long an example takes depends on what else runs.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own hook

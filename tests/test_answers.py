@@ -154,7 +154,8 @@ def test_what_the_project_imports_is_reserved(project: Project, tmp_path: Path) 
     fresh = bake(tmp_path, use_case=project.use_case).path
     names |= {path.name for path in fresh.iterdir()}
     for file in fresh.rglob("*.py"):
-        if fresh / fresh.name not in file.parents and not file.stem.startswith("test_"):
+        inside = {fresh / fresh.name, fresh / "vendor"} & set(file.parents)
+        if not inside and not file.stem.startswith("test_"):
             names |= {file.parent.name, file.stem}
     names -= {fresh.name}
     could_be = {name for name in names if pre.slug_problem(name, []) is None}

@@ -1,17 +1,19 @@
 """The library lies in a project whole: git has every file of it, and so has its wheel."""
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 import zipfile
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 from conftest import ROOT, bake
-from test_hooks import hook
 
 INSIDE = Path("vendor", "smallboat")
-COME_WITH = {"botocore", "jsonpath_ng", "werkzeug"}
-"""What others bring along."""
+COME_WITH = {"botocore", "werkzeug", "duckdb", "pytest"}
+"""What others bring along: boto3, Flask, the use case with a warehouse, who tests."""
 
 
 def sources(folder: Path) -> set[str]:
@@ -47,13 +49,21 @@ def test_the_wheel_has_every_file_of_the_package(tmp_path: Path) -> None:
 
 
 def test_the_library_imports_what_it_asks_for_and_nothing_of_a_project() -> None:
-    package = ROOT / "{{cookiecutter.project_slug}}" / INSIDE / "smallboat"
+    library = ROOT / "{{cookiecutter.project_slug}}" / INSIDE
+    extras = tomllib.loads((library / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    asked = {re.split(r"[\[>=]", line)[0] for lines in extras.values() for line in lines}
     found = set()
-    for path in package.rglob("*.py"):
+    for path in (library / "smallboat").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
                 found |= {name.name.partition(".")[0] for name in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 found.add(str(node.module).partition(".")[0])
-    assert len(found) > 40
-    assert found - sys.stdlib_module_names - hook("pre_gen_project").PACKAGES <= COME_WITH
+    others = found - sys.stdlib_module_names - COME_WITH - {"smallboat"}
+    brought_by = packages_distributions()
+    assert len(others) > 20
+    for name in others:
+        packages = {re.sub(r"[-_.]+", "-", each).lower() for each in brought_by.get(name, ())}
+        assert packages & asked, name

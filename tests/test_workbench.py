@@ -68,13 +68,13 @@ def test_a_template_that_moved_on_is_not_overwritten(bench: Path) -> None:
 
 def test_new_and_deleted_files_are_followed(bench: Path) -> None:
     project = workbench.ROOT / SLUG
-    (bench / "tests" / "test_new.py").write_text("import workbench_project\n")
+    (bench / "flows" / "new.py").write_text("import workbench_project\n")
     (bench / "workbench_project" / "new.py").write_text("")
     (bench / "workbench_project" / "metrics.py").unlink()
     own = project / "overlays" / "use_case" / "f1" / SLUG
-    shared_test = project / "tests" / "test_new.py"
-    assert set(workbench.save_bench("f1")) == {shared_test, own / "new.py", own / "metrics.py"}
-    assert shared_test.read_text() == "import {{ cookiecutter.project_slug }}\n"
+    shared = project / "flows" / "new.py"
+    assert set(workbench.save_bench("f1")) == {shared, own / "new.py", own / "metrics.py"}
+    assert shared.read_text() == "import {{ cookiecutter.project_slug }}\n"
     assert not (own / "metrics.py").exists()
 
 
