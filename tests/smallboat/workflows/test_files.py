@@ -60,14 +60,6 @@ def test_an_action_has_one_commit_everywhere() -> None:
     assert len(used) == len({use.partition("@")[0] for use in used})
 
 
-def test_the_parts_of_the_tests_are_all_of_them() -> None:
-    jobs = yaml.safe_load(Path(".github/workflows/ci.yml").read_text())["jobs"]
-    parts = " ".join(jobs["test"]["strategy"]["matrix"]["part"]).split()
-    named = [path for part in parts for path in Path("tests").glob(part)]
-    files = [[path] if path.is_file() else path.rglob("test_*.py") for path in named]
-    assert {file for each in files for file in each} == set(Path("tests").rglob("test_*.py"))
-
-
 def test_releases_of_an_environment_wait_for_each_other() -> None:
     """Whatever workflow they are in; none is cancelled, not even one that waits."""
     groups, asked = {}, hole("inputs.rollback")

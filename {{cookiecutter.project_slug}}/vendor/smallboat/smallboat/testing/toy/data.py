@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, PositiveInt
-
 from smallboat.errors import UserError
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import pandas as pd
-
 from smallboat.validation import checks
 from smallboat.validation.checks import Check
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-
 from smallboat.errors import RequestError
 
 from .inputs import FEATURES, NAMES, Array, assemble
