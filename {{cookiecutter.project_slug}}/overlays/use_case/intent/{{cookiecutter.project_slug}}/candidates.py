@@ -124,7 +124,7 @@ def fit(
     """
     from sklearn.compose import ColumnTransformer
     from sklearn.pipeline import make_pipeline
-    from smallboat.training.calibration import Calibrated
+
 
     seen = [at for at, name in enumerate(columns) if candidate.sequence or name not in SEQUENCE]
     classifier = make_pipeline(
