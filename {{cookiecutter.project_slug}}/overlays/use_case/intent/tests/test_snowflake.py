@@ -15,9 +15,8 @@ import pytest
 import snowflake.connector
 import visits
 from smallboat.errors import UserError
-from smallboat.warehouse import dbt, snowflake_account
 
-from {{ cookiecutter.project_slug }}.warehouse import Warehouse
+from {{ cookiecutter.project_slug }}.warehouse import Warehouse, account, dbt
 from {{ cookiecutter.project_slug }}.warehouse import snowflake as ours
 
 DAYS = {date: visits.day(date, 120, seed=1) for date in visits.DAYS}
@@ -51,7 +50,7 @@ def first(store: Path, shop: pytest.MonkeyPatch) -> Warehouse:
 
 
 def _ask(sql: str) -> list[tuple[Any, ...]]:
-    with snowflake_account.connected() as connection:
+    with account.connected() as connection:
         return connection.execute(sql)
 
 
@@ -96,14 +95,14 @@ def test_a_later_snapshot_brings_and_computes_its_new_days(
 def _statements(monkeypatch: pytest.MonkeyPatch, kind: str) -> list[str]:
     """The files of which statements of a kind are run from now on."""
     found: list[str] = []
-    run = snowflake_account.Connection.execute
+    run = account.Connection.execute
 
-    def spy(self: snowflake_account.Connection, sql: str) -> list[tuple[Any, ...]]:
+    def spy(self: account.Connection, sql: str) -> list[tuple[Any, ...]]:
         if sql.startswith(kind):
             found.append(sql.split(".parquet")[0].rpartition("/")[2] + ".parquet")
         return run(self, sql)
 
-    monkeypatch.setattr(snowflake_account.Connection, "execute", spy)
+    monkeypatch.setattr(account.Connection, "execute", spy)
     return found
 
 
@@ -112,17 +111,17 @@ def test_an_interrupted_load_goes_on_where_it_stopped(
 ) -> None:
     days = {date: visits.day(date, 20, seed=2) for date in visits.DAYS}
     made = Warehouse(visits.write(store / "stopped", days, {"a": [1, "b"]}, kind="snowflake"))
-    run = snowflake_account.Connection.execute
+    run = account.Connection.execute
     stop = f"search-{visits.DAYS[1]}"
 
-    def dies(self: snowflake_account.Connection, sql: str) -> list[tuple[Any, ...]]:
+    def dies(self: account.Connection, sql: str) -> list[tuple[Any, ...]]:
         if sql.startswith("copy") and stop in sql:
             raise KeyboardInterrupt
         return run(self, sql)
 
     loaded = set(_ask(f"select part from {RAW}.loaded"))
     with monkeypatch.context() as patch:
-        patch.setattr(snowflake_account.Connection, "execute", dies)
+        patch.setattr(account.Connection, "execute", dies)
         with pytest.raises(KeyboardInterrupt):
             made.build()
     assert list((made.folder / "derived").iterdir()) == []
@@ -235,14 +234,14 @@ def test_a_snowflake_that_is_away_is_said(tmp_path: Path, monkeypatch: pytest.Mo
         monkeypatch, account="shop", user="u", password="p", database="D", warehouse="W", role="R",
         host="127.0.0.1", port=9, protocol="http",
     )  # fmt: skip
-    monkeypatch.setattr(snowflake_account, "PATIENCE_SECONDS", 2)
+    monkeypatch.setattr(account, "PATIENCE_SECONDS", 2)
     with pytest.raises(UserError, match=r"Snowflake: .*the next run goes on"):
         made.build()
 
 
 def test_what_is_not_set_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = Warehouse(visits.write(tmp_path / "unset", {LATER: visits.Day()}, kind="snowflake"))
-    for name in snowflake_account.NEEDED:
+    for name in account.NEEDED:
         monkeypatch.setenv(f"SNOWFLAKE_{name}", "x")
     monkeypatch.delenv("SNOWFLAKE_PASSWORD")
     with pytest.raises(UserError, match="SNOWFLAKE_PASSWORD is not set"):

@@ -10,10 +10,9 @@ import duckdb
 import pytest
 from coveo_tables import MS, config, write
 from smallboat.errors import UserError
-from smallboat.sources import duckdb_errors
 
 from {{ cookiecutter.project_slug }} import data
-from {{ cookiecutter.project_slug }}.sources import raw
+from {{ cookiecutter.project_slug }}.sources import raw, sentences
 
 Row = tuple[Any, ...]
 
@@ -488,4 +487,4 @@ def test_rees46_of_two_kinds_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_what_no_rule_knows_is_told_in_its_first_line() -> None:
-    assert duckdb_errors.sentence("Something: new\nand more") == "Something: new"
+    assert sentences.sentence("Something: new\nand more") == "Something: new"

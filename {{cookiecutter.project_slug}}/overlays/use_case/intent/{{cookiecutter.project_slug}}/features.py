@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .inputs import COUNTED, FEATURES, NAMES, Array, complete
+from .inputs import COUNTED, FEATURES, NAMES, Array, Feature, complete
 from .warehouse import Warehouse as Tables
 
-__all__ = ["FEATURES", "Tables", "build", "lookup"]
+__all__ = ["FEATURES", "Feature", "Tables", "build", "lookup"]
 
 TYPICAL = 20_000
 """Sessions by which `lookup` tells what is usual."""

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from smallboat import datafiles
 from smallboat.errors import UserError
-from smallboat.sources import datafiles
 
 SCHEMA: dict[str, dict[str, str]] = {
     "races": {

@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smallboat.sources import duckdb_tables
-
+from . import files
 from .raw import Raw
 
 if TYPE_CHECKING:
@@ -39,9 +38,9 @@ def raw(connection: "DuckDBPyConnection", directory: Path) -> Raw:
         UserError: A file is missing or not what it should be.
     """
     names = {"browsing_train": BROWSING, "search_train": SEARCH, "sku_to_content": CATALOG}
-    paths = {name: duckdb_tables.find(directory, name, WHERE) for name in names}
+    paths = {name: files.find(directory, name, WHERE) for name in names}
     browsing, search, catalog = (
-        duckdb_tables.table(connection, paths[name], types, WHERE) for name, types in names.items()
+        files.table(connection, paths[name], types, WHERE) for name, types in names.items()
     )
     return Raw(
         origin=paths["browsing_train"][0].name,
@@ -64,7 +63,7 @@ def raw(connection: "DuckDBPyConnection", directory: Path) -> Raw:
     )
 
 
-def _size(table: duckdb_tables.Table, column: str) -> str:
+def _size(table: files.Table, column: str) -> str:
     """SQL of the number of items in a list, or in the text of one."""
     if table.types[column].endswith("[]"):
         return f"coalesce(len({column}), 0)::INTEGER"

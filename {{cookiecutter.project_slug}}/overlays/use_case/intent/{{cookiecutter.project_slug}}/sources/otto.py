@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from smallboat import datafiles
 from smallboat.errors import UserError
-from smallboat.sources import datafiles, duckdb_tables
 
+from . import files
 from .raw import Raw, visits
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def raw(connection: "DuckDBPyConnection", directory: Path) -> Raw:
     paths = datafiles.find(directory, "train.jsonl") or datafiles.find(directory, "*.jsonl")
     if not paths:
         raise UserError(f"{directory} lacks train.jsonl; {WHERE}")
-    names = ", ".join(duckdb_tables.text(str(path)) for path in paths)
+    names = ", ".join(files.text(str(path)) for path in paths)
     # A line without events becomes an event without a time, which is refused later.
     events = f"""
         SELECT session, unnest(coalesce(events, [NULL])) AS event

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from smallboat import datafiles
 from smallboat.errors import UserError
-from smallboat.sources import datafiles, duckdb_tables
 
+from . import files
 from .raw import Raw
 
 if TYPE_CHECKING:
@@ -37,13 +38,13 @@ def raw(connection: "DuckDBPyConnection", directory: Path) -> Raw:
     Raises:
         UserError: There are no such files, or they are not what they should be.
     """
-    found = [datafiles.find(directory, f"*{kind}") for kind in duckdb_tables.KINDS]
+    found = [datafiles.find(directory, f"*{kind}") for kind in files.KINDS]
     kinds = [paths for paths in found if paths]
     if not kinds:
         raise UserError(f"{directory} has no .csv, .csv.gz or .parquet file; {WHERE}")
     if len(kinds) > 1:
         raise UserError(f"{directory} has files of several kinds; keep one.")
-    table = duckdb_tables.table(connection, kinds[0], EVENTS, WHERE)
+    table = files.table(connection, kinds[0], EVENTS, WHERE)
     return Raw(
         origin=kinds[0][0].name,
         browsing=f"""
@@ -62,7 +63,7 @@ def raw(connection: "DuckDBPyConnection", directory: Path) -> Raw:
     )
 
 
-def _catalog(table: duckdb_tables.Table) -> str:
+def _catalog(table: files.Table) -> str:
     """SQL of the products, each with its highest price's tenth and the path of its category."""
     return f"""
         WITH products AS (

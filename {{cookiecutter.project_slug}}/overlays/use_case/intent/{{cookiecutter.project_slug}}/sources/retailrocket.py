@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smallboat.sources import duckdb_tables
-
+from . import files
 from .raw import Raw, visits
 
 if TYPE_CHECKING:
@@ -26,8 +25,8 @@ def raw(connection: "DuckDBPyConnection", directory: Path) -> Raw:
     Raises:
         UserError: The file is missing or not what it should be.
     """
-    paths = duckdb_tables.find(directory, "events", WHERE)
-    table = duckdb_tables.table(connection, paths, EVENTS, WHERE)
+    paths = files.find(directory, "events", WHERE)
+    table = files.table(connection, paths, EVENTS, WHERE)
     return Raw(
         origin=paths[0].name,
         costly=True,

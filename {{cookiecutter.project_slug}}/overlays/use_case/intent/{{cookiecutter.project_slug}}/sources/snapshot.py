@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smallboat.errors import UserError
-from smallboat.sources import duckdb_errors
-from smallboat.sources.duckdb_tables import text
 
-from . import queries, times
+from . import queries, sentences, times
+from .files import text
 from .raw import Raw
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def database(
     if threads:
         limits["threads"] = threads
     with (
-        duckdb_errors.told(memory_mb),
+        sentences.told(memory_mb),
         tempfile.TemporaryDirectory(prefix=".sorting-", dir=parent) as spill,
         duckdb.connect(config=limits | {"temp_directory": spill}) as connection,
     ):

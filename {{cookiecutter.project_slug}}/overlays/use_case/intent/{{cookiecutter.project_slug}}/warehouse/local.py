@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from smallboat import integrity
-from smallboat.warehouse import dbt
 
-from . import parts
+from . import dbt, parts
 
 FILE = "warehouse.duckdb"
 """As profiles.yml names it."""

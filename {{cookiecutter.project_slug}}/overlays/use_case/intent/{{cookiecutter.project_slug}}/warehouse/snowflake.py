@@ -8,10 +8,8 @@ a file on this machine, so that it is asked for once.
 from collections.abc import Mapping
 from pathlib import Path
 
-from smallboat.warehouse import dbt
-from smallboat.warehouse.snowflake_account import Connection, connected
-
-from . import local, parts
+from . import dbt, local, parts
+from .account import Connection, connected
 
 RAW = "INTENT_RAW"
 """The schema of the files' tables."""

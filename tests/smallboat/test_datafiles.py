@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from smallboat import datafiles
 from smallboat.errors import UserError
-from smallboat.sources import datafiles
 
 TABLE = b"id,name\n1,Ada\n2,Grace\n"
 MIB = 2**20

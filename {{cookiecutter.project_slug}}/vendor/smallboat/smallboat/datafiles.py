@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from io import BufferedIOBase
 from pathlib import Path
 
-from ..errors import UserError
+from .errors import UserError
 
 NO_FILES = {
     stat.S_IFLNK: "a symbolic link, and what that points to may change",

@@ -1,1 +1,0 @@
-"""What reads tables that come from anywhere: files, and interfaces with limits."""
