@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smallboat.errors import UserError
-
-from . import files
+from ...errors import UserError
+from ...warehouse import files
 from .raw import Raw, visits
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smallboat.errors import UserError
+from ..errors import UserError
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
