@@ -1,7 +1,12 @@
-"""What a project supplies: the parts of its problem, each imported when it is first needed."""
+"""What a project supplies: the parts of its problem, and what they are made of.
 
+A part is imported when it is first needed.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -56,3 +61,51 @@ def of(package: str) -> Problem:
     """The problem of a project by the name of its package."""
     found: Problem = import_module(f"{package}.problem").PROBLEM
     return found
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One input of the model: a finite float32.
+
+    Attributes:
+        name: its column.
+        unit: what one stands for.
+        description: for people.
+        default: the value where nothing is known.
+    """
+
+    name: str
+    unit: str
+    description: str
+    default: float
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a model answers for each row."""
+
+    name: str
+    unit: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A family of models.
+
+    Attributes:
+        name: its name in configuration and reports.
+        complexity: 1 = simplest; of two that are equally good the simpler wins.
+        grid: the settings that the search tries.
+        make: an unfitted estimator from `seed` and settings.
+    """
+
+    name: str
+    complexity: int
+    grid: tuple[dict[str, Any], ...]
+    make: Callable[..., Any]
+
+
+def settings(**choices: Sequence[Any]) -> tuple[dict[str, Any], ...]:
+    """Every combination of the choices."""
+    return tuple(dict(zip(choices, values, strict=True)) for values in product(*choices.values()))

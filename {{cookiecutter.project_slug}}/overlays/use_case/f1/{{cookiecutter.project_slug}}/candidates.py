@@ -4,52 +4,30 @@ Each predicts a finishing place or a score in its stead (lower is better); only 
 race counts. Trees see the raw float32 columns: scaled ones would differ from their ONNX.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from smallboat import problem
+from smallboat.problem import Output, settings
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Settings = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Output:
-    """What a model answers for each row."""
-
-    name: str
-    unit: str
-    description: str
-
-
-@dataclass(frozen=True)
-class Candidate:
+class Candidate(problem.Candidate):
     """A family of models.
 
     Attributes:
-        name: its name in configuration and reports.
-        complexity: 1 = simplest; of two that are equally good the simpler wins.
-        grid: the settings that the search tries.
-        make: an unfitted estimator from `seed` and settings.
         ranks: whether it learns from groups of rows (`qid`) instead of single rows.
     """
 
-    name: str
-    complexity: int
-    grid: tuple[Settings, ...]
-    make: Callable[..., Any]
     ranks: bool = False
 
 
 OUTPUT = Output("finish", "place", "expected finishing place, or a score like it; lower is better")
-
-
-def settings(**choices: Sequence[Any]) -> tuple[Settings, ...]:
-    """Every combination of the choices."""
-    return tuple(dict(zip(choices, values, strict=True)) for values in product(*choices.values()))
 
 
 def _ridge(seed: int, **chosen: Any) -> Any:

@@ -4,30 +4,12 @@ Needs numpy alone, because the model server carries it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from smallboat.problem import Feature
 
 Array = np.ndarray[Any, np.dtype[Any]]
-
-
-@dataclass(frozen=True)
-class Feature:
-    """One input of the model: a finite float32.
-
-    Attributes:
-        name: its column.
-        unit: what one stands for.
-        description: for people.
-        default: the value where nothing is known.
-    """
-
-    name: str
-    unit: str
-    description: str
-    default: float
-
 
 _SHARE = "share of the field"
 FEATURES: tuple[Feature, ...] = (

@@ -9,9 +9,9 @@ import pytest
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 from smallboat.store import bundle
-from smallboat.training import training
+from smallboat.training import calibration, training
 
-from {{ cookiecutter.project_slug }} import calibration, candidates, metrics
+from {{ cookiecutter.project_slug }} import candidates, metrics
 from {{ cookiecutter.project_slug }}.inputs import NAMES, SEQUENCE
 from {{ cookiecutter.project_slug }}.problem import PROBLEM
 

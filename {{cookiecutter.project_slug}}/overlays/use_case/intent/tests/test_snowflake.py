@@ -15,8 +15,9 @@ import pytest
 import snowflake.connector
 import visits
 from smallboat.errors import UserError
+from smallboat.warehouse import account, dbt
 
-from {{ cookiecutter.project_slug }}.warehouse import Warehouse, account, dbt
+from {{ cookiecutter.project_slug }}.warehouse import Warehouse
 from {{ cookiecutter.project_slug }}.warehouse import snowflake as ours
 
 DAYS = {date: visits.day(date, 120, seed=1) for date in visits.DAYS}

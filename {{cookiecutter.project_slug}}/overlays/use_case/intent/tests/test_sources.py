@@ -10,9 +10,10 @@ import duckdb
 import pytest
 from coveo_tables import MS, config, write
 from smallboat.errors import UserError
+from smallboat.samples.shops import raw
+from smallboat.warehouse import sentences
 
 from {{ cookiecutter.project_slug }} import data
-from {{ cookiecutter.project_slug }}.sources import raw, sentences
 
 Row = tuple[Any, ...]
 

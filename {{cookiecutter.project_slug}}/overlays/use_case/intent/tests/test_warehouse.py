@@ -13,10 +13,11 @@ import pytest
 import visits
 import yaml
 from smallboat.errors import UserError
+from smallboat.warehouse import dbt
 
 from {{ cookiecutter.project_slug }}.events import COUNTED, prefix, raw
 from {{ cookiecutter.project_slug }}.inputs import MOST_AFTER
-from {{ cookiecutter.project_slug }}.warehouse import Warehouse, dbt, local
+from {{ cookiecutter.project_slug }}.warehouse import Warehouse, local
 
 FIRST = {date: visits.day(date, 700) for date in visits.DAYS}
 LATER = "2019-02-04"

@@ -6,54 +6,32 @@ are too high and would have to be corrected again. Average precision asks for th
 what it costs to be wrong is the threshold's business (`metrics.decide`).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from smallboat import problem
+from smallboat.problem import Output, settings
 
 from .inputs import SEQUENCE
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Settings = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Output:
-    """What a model answers for each row."""
-
-    name: str
-    unit: str
-    description: str
-
-
-@dataclass(frozen=True)
-class Candidate:
+class Candidate(problem.Candidate):
     """A family of models.
 
     Attributes:
-        name: its name in configuration and reports.
-        complexity: 1 = simplest; of two that are equally good the simpler wins.
-        grid: the settings that the search tries.
-        make: an unfitted classifier from `seed` and settings.
         sequence: whether it sees the features that tell the order of events.
     """
 
-    name: str
-    complexity: int
-    grid: tuple[Settings, ...]
-    make: Callable[..., Any]
     sequence: bool = False
 
 
 OUTPUT = Output("purchase", "probability", "chance that the session purchases what is in the cart")
-
-
-def settings(**choices: Sequence[Any]) -> tuple[Settings, ...]:
-    """Every combination of the choices."""
-    return tuple(dict(zip(choices, values, strict=True)) for values in product(*choices.values()))
 
 
 def _logistic_regression(seed: int, **chosen: Any) -> Any:
@@ -149,8 +127,7 @@ def fit(
     """
     from sklearn.compose import ColumnTransformer
     from sklearn.pipeline import make_pipeline
-
-    from .calibration import Calibrated
+    from smallboat.training.calibration import Calibrated
 
     seen = [at for at, name in enumerate(columns) if candidate.sequence or name not in SEQUENCE]
     classifier = make_pipeline(

@@ -59,7 +59,7 @@ def collect(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     Raises:
         UserError: The source is not what it should be.
     """
-    from .sources import formats, snapshot
+    from .sources import FORMATS, snapshot
 
     if config["source"] == "sample":
         directory, kind = _made_up(config), "coveo"
@@ -68,9 +68,9 @@ def collect(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     else:
         directory, kind = _directory(config), config["format"]
         source = f"files: {directory} in the format {kind}"
-        licence = _licence(directory, formats.FORMATS[kind].TERMS)
+        licence = _licence(directory, FORMATS[kind].TERMS)
     with snapshot.database(folder.parent, config["memory_mb"]) as connection:
-        raw = formats.FORMATS[kind].raw(connection, directory)
+        raw = FORMATS[kind].raw(connection, directory)
         about = snapshot.write(connection, raw, folder)
     if config["warehouse"] == "snowflake":
         (folder / WAREHOUSE).write_text(json.dumps({"kind": "snowflake"}) + "\n")

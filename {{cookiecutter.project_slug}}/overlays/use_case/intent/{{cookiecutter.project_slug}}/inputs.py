@@ -5,11 +5,11 @@ Needs numpy alone, because the model server carries it.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from smallboat.errors import RequestError
+from smallboat.problem import Feature
 
 from .events import ACTIONS, COUNTED, COUNTS, PAIRS, PRODUCT, SEEN, Event, prefix, raw
 
@@ -22,23 +22,6 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 MOST_AFTER = 10
 """The most events after the first add that the model learns from."""
-
-
-@dataclass(frozen=True)
-class Feature:
-    """One input of the model: a finite float32.
-
-    Attributes:
-        name: its column.
-        unit: what one stands for.
-        description: for people.
-        default: the value where nothing is known.
-    """
-
-    name: str
-    unit: str
-    description: str
-    default: float
 
 
 def _logs(name: str, unit: str, description: str, default: float) -> tuple[Feature, Feature]:

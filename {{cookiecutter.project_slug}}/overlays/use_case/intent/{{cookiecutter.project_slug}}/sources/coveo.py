@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import files
-from .raw import Raw
+from smallboat.samples.shops.raw import Raw
+from smallboat.warehouse import files
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

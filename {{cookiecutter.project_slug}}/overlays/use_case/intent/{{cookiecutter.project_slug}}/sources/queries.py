@@ -6,7 +6,7 @@ one). Only the events that fill a cart keep the session's name. The other texts 
 is written.
 """
 
-from .times import USUAL
+from smallboat.warehouse.times import USUAL
 
 DAY_MS = 86_400_000
 

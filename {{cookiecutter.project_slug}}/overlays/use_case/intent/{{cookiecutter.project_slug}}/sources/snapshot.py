@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smallboat.errors import UserError
+from smallboat.samples.shops.raw import Raw
+from smallboat.warehouse import sentences, times
+from smallboat.warehouse.files import text
 
-from . import queries, sentences, times
-from .files import text
-from .raw import Raw
+from . import queries
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

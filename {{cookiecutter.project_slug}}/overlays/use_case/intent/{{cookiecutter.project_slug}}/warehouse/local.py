@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from smallboat import integrity
+from smallboat.warehouse import dbt
 
-from . import dbt, parts
+from . import parts
 
 FILE = "warehouse.duckdb"
 """As profiles.yml names it."""

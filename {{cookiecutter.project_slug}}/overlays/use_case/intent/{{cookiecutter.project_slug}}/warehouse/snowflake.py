@@ -8,8 +8,10 @@ a file on this machine, so that it is asked for once.
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import dbt, local, parts
-from .account import Connection, connected
+from smallboat.warehouse import dbt
+from smallboat.warehouse.account import Connection, connected
+
+from . import local, parts
 
 RAW = "INTENT_RAW"
 """The schema of the files' tables."""

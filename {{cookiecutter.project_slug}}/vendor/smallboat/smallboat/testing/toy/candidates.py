@@ -1,34 +1,13 @@
 """The two models that compete for the toy problem."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from smallboat.problem import Candidate, Output
 
 Array = np.ndarray[Any, np.dtype[Any]]
-
-
-@dataclass(frozen=True)
-class Output:
-    """What a model answers for each row."""
-
-    name: str
-    unit: str
-    description: str
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A family of models, and the settings that the search tries."""
-
-    name: str
-    complexity: int
-    grid: tuple[dict[str, Any], ...]
-    make: Callable[..., Any]
-
-
 OUTPUT = Output("minutes", "min", "from the depot to the door")
 
 

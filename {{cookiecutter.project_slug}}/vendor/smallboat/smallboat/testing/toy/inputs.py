@@ -1,23 +1,12 @@
 """What the model sees of a parcel; numpy alone, because the model server carries it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from smallboat.problem import Feature
 
 Array = np.ndarray[Any, np.dtype[Any]]
-
-
-@dataclass(frozen=True)
-class Feature:
-    """One input of the model: a finite float32."""
-
-    name: str
-    unit: str
-    description: str
-    default: float
-
 
 FEATURES = (
     Feature("distance", "km", "from the depot to the door", 5.0),

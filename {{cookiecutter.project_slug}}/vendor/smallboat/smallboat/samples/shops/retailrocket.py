@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import files
+from ...warehouse import files
 from .raw import Raw, visits
 
 if TYPE_CHECKING:

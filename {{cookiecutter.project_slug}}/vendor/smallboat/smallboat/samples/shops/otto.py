@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smallboat import datafiles
-from smallboat.errors import UserError
-
-from . import files
+from ... import datafiles
+from ...errors import UserError
+from ...warehouse import files
 from .raw import Raw, visits
 
 if TYPE_CHECKING:

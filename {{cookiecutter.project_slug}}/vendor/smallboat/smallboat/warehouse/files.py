@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smallboat import datafiles
-from smallboat.errors import UserError
+from .. import datafiles
+from ..errors import UserError
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

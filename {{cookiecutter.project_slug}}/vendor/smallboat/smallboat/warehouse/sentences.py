@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from smallboat.errors import UserError
+from ..errors import UserError
 
 CSV = re.compile(r"CSV Error on Line: (\d+)")
 CSV_FILE = re.compile(r"^\s*file = (.*)$", re.MULTILINE)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from smallboat.errors import UserError
+from ..errors import UserError
 
 NEEDED = ("ACCOUNT", "USER", "PASSWORD", "DATABASE", "WAREHOUSE", "ROLE")
 OPTIONAL = ("HOST", "PORT", "PROTOCOL")

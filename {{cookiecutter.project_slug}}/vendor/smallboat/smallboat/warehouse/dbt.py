@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from smallboat.errors import UserError
+from ..errors import UserError
 
 PROJECT = Path("warehouse")
 """The dbt project, in the project's folder, which is the current one."""

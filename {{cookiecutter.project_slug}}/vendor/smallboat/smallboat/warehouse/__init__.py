@@ -1,0 +1,1 @@
+"""Tables that are too large for pandas: files read by DuckDB, models built by dbt, Snowflake."""
