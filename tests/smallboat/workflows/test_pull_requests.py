@@ -37,52 +37,66 @@ def pull(hub: Hub, workflow: str, action: str, sha: str, fork: bool = False) -> 
 
 
 @pytest.fixture(scope="module")
-def jobs(locked: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
-    """How each workflow ended, by what happened."""
+def hub(locked: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """A repository that has a test, and whose model is soon trained."""
     folder = tmp_path_factory.mktemp("pulls")
     with emulated(folder / "cloud") as cloud, fake_github.answering() as github:
-        hub, done = Hub(folder, cloud, github), dict[str, dict[str, Job]]()
+        hub = Hub(folder, cloud, github)
         (hub.origin / "tests").mkdir()
         hub.append("tests/test_toy.py", TEST)
         hub.append(f"{PACKAGE}/candidates.py", edits.GOOD)
-        told = hub.commit("soon trained")
-        for environment in ("staging", "prod"):
-            hub.change(f"config/{environment}.toml", "(?m)^github = .*", 'github = ""')
-        hub.commit("not set up")
-        done["not set up: push"] = hub.run("deploy", "push")
-        done["not set up: cron"] = hub.run("retrain", "schedule")
-        done["not set up: by hand"] = hub.run("retrain", "workflow_dispatch")
-        done["not set up: rollback"] = hub.run(
-            "deploy", "workflow_dispatch", {"inputs": {"rollback": "prod"}}
-        )
-        hub.change("config/prod.toml", "(?m)^github = .*", 'github = "other/repo"')
-        hub.commit("of another repository")
-        done["elsewhere"] = hub.run("deploy", "push")
-        hub.git("reset", "-q", "--hard", told)
-        done["no role"] = hub.run("deploy", "push")
-        hub.do("bootstrap", environment="staging")
-        hub.push_image("staging")
-        github.add("a change", pull=True)
-        done["change"] = pull(hub, "ci", "opened", told)
-        done["change: comments"] = {
-            "": Job(str(len(github.comments)), summary=github.said(PULL)[0])
-        }
-        shutil.copytree(folder / "machine" / "work" / "store", folder / "store")
-        trained = f"cp -r {folder / 'store'} ."  # once is enough
-        hub.runner.instead |= {"make lint": "true", "make train": trained}
-        done["fork"] = pull(hub, "ci", "opened", told, fork=True)
-        done["fork: comments"] = {"": Job(str(len(github.comments)))}
-        hub.git("checkout", "-q", "-b", "remote", told)
-        hub.change("config/staging.toml", '(?m)^by = "actions"', 'by = "stepfunctions"')
-        remote = hub.commit("Step Functions")
-        hub.git("checkout", "-q", "main")
-        for action in ("opened", "closed"):
-            done[f"preview: {action}"] = pull(hub, "deploy", action, remote)
-            there = cloud.client("stepfunctions").list_state_machines()["stateMachines"]
-            done[f"preview: {action}"][""] = Job(" ".join(each["name"] for each in there))
-        done["preview: not needed"] = pull(hub, "deploy", "synchronize", told)
-        done["preview: fork"] = pull(hub, "deploy", "opened", remote, fork=True)
-        yield done
+        hub.commit("soon trained")
+        yield hub
+
+
+@pytest.fixture(scope="module")
+def jobs(hub: Hub) -> Jobs:
+    """How each workflow ended, by what happened: before the set-up, and for a change."""
+    told, done = hub.git("rev-parse", "main"), dict[str, dict[str, Job]]()
+    for environment in ("staging", "prod"):
+        hub.change(f"config/{environment}.toml", "(?m)^github = .*", 'github = ""')
+    hub.commit("not set up")
+    done["not set up: push"] = hub.run("deploy", "push")
+    done["not set up: cron"] = hub.run("retrain", "schedule")
+    done["not set up: by hand"] = hub.run("retrain", "workflow_dispatch")
+    done["not set up: rollback"] = hub.run(
+        "deploy", "workflow_dispatch", {"inputs": {"rollback": "prod"}}
+    )
+    hub.change("config/prod.toml", "(?m)^github = .*", 'github = "other/repo"')
+    hub.commit("of another repository")
+    done["elsewhere"] = hub.run("deploy", "push")
+    hub.git("reset", "-q", "--hard", told)
+    done["no role"] = hub.run("deploy", "push")
+    hub.do("bootstrap", environment="staging")
+    hub.push_image("staging")
+    hub.github.add("a change", pull=True)
+    done["change"] = pull(hub, "ci", "opened", told)
+    done["change: comments"] = {
+        "": Job(str(len(hub.github.comments)), summary=hub.github.said(PULL)[0])
+    }
+    return done
+
+
+@pytest.fixture(scope="module")
+def later(hub: Hub, jobs: Jobs) -> Jobs:
+    """The same of what came after: a fork, and previews."""
+    told, done = hub.git("rev-parse", "main"), dict[str, dict[str, Job]]()
+    shutil.copytree(hub.folder / "machine" / "work" / "store", hub.folder / "store")
+    trained = f"cp -r {hub.folder / 'store'} ."  # once is enough
+    hub.runner.instead |= {"make lint": "true", "make train": trained}
+    done["fork"] = pull(hub, "ci", "opened", told, fork=True)
+    done["fork: comments"] = {"": Job(str(len(hub.github.comments)))}
+    hub.git("checkout", "-q", "-b", "remote", told)
+    hub.change("config/staging.toml", '(?m)^by = "actions"', 'by = "stepfunctions"')
+    remote = hub.commit("Step Functions")
+    hub.git("checkout", "-q", "main")
+    for action in ("opened", "closed"):
+        done[f"preview: {action}"] = pull(hub, "deploy", action, remote)
+        there = hub.cloud.client("stepfunctions").list_state_machines()["stateMachines"]
+        done[f"preview: {action}"][""] = Job(" ".join(each["name"] for each in there))
+    done["preview: not needed"] = pull(hub, "deploy", "synchronize", told)
+    done["preview: fork"] = pull(hub, "deploy", "opened", remote, fork=True)
+    return done
 
 
 def results(jobs: dict[str, Job]) -> dict[str, str]:
@@ -127,23 +141,26 @@ def test_a_change_is_linted_tested_and_compared(jobs: Jobs) -> None:
     assert comments.summary.count(" to ") >= 2 and line.count("`") == 4
 
 
-def test_a_fork_gets_the_summary_and_no_comment(jobs: Jobs) -> None:
-    assert results(jobs["fork"]) == dict.fromkeys(("lint", "test", "compare"), "success")
+@pytest.mark.nightly
+def test_a_fork_gets_the_summary_and_no_comment(later: Jobs) -> None:
+    assert results(later["fork"]) == dict.fromkeys(("lint", "test", "compare"), "success")
     assert (
-        "not commented, so it stands in the job's summary only" in jobs["fork"]["compare"].printed
+        "not commented, so it stands in the job's summary only" in later["fork"]["compare"].printed
     )
-    assert "### Challenger and main" in jobs["fork"]["compare"].summary
-    assert jobs["fork: comments"][""].result == "1"
+    assert "### Challenger and main" in later["fork"]["compare"].summary
+    assert later["fork: comments"][""].result == "1"
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(("action", "job"), [("opened", "preview"), ("closed", "remove")])
-def test_a_preview_has_its_own_branch_and_stagings_role(jobs: Jobs, action: str, job: str) -> None:
-    ended = jobs[f"preview: {action}"]
+def test_a_preview_has_its_own_branch_and_stagings_role(later: Jobs, action: str, job: str) -> None:
+    ended = later[f"preview: {action}"]
     there = f"{PACKAGE}.test.pr{PULL}.TrainFlow" if action == "opened" else ""
     assert results(ended) == {"plan": "success", job: "success", "": there}
     assert f"{PACKAGE}.test.pr{PULL}.TrainFlow" in ended[job].printed
 
 
-def test_there_is_none_without_remote_steps_or_for_a_fork(jobs: Jobs) -> None:
-    assert results(jobs["preview: not needed"]) == {"plan": "success"}
-    assert results(jobs["preview: fork"]) == {}
+@pytest.mark.nightly
+def test_there_is_none_without_remote_steps_or_for_a_fork(later: Jobs) -> None:
+    assert results(later["preview: not needed"]) == {"plan": "success"}
+    assert results(later["preview: fork"]) == {}

@@ -3,8 +3,6 @@
 import json
 import os
 import time
-from collections import deque
-from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 from smallboat.errors import UserError
+from smallboat.rate_limit import HOUR, Limiter, duration
 from urllib3.response import BaseHTTPResponse
 from urllib3.util.retry import Retry
 
@@ -29,7 +28,6 @@ CONNECTION_TRIES = 3
 BACKOFF = 2.0
 """Seconds; doubled with each failure in a row."""
 
-HOUR = 3600
 LONGEST_PAUSE = 900
 """Seconds between two tries, whatever the API asks for."""
 
@@ -44,36 +42,6 @@ LAYOUT = {
 """Where the objects lie in an answer; where the third name is missing, the race is the object."""
 
 KEPT = "What was fetched is kept; run `make data` again later and it goes on from there."
-
-
-class Limiter:
-    """Holds requests back so that no second and no hour has more than allowed.
-
-    The hour is known across runs.
-    """
-
-    def __init__(self, per_second: int, per_hour: int, earlier: Iterable[float] = ()) -> None:
-        """Take the limits, and the times (seconds since 1970) of the requests made `earlier`."""
-        self._limits = ((per_second, 1), (per_hour, HOUR))
-        self._times = deque(sorted(earlier), maxlen=max(per_second, per_hour))
-
-    def wait(self) -> None:
-        """Return as soon as the next request may be made."""
-        now = time.time()
-        free = [self._times[-n] + span for n, span in self._limits if len(self._times) >= n]
-        pause = max([0.0, *(moment - now for moment in free)])
-        if pause > 5:
-            print(f"The limit of an hour is reached: going on in {duration(pause)}.", flush=True)
-        time.sleep(pause)
-        self._times.append(now + pause)
-
-    def estimate(self, requests_left: int) -> str:
-        """How long a number of requests will take, for people."""
-        (per_second, _), (per_hour, _) = self._limits
-        recent = sum(moment > time.time() - HOUR for moment in self._times)
-        late = max(0, requests_left + recent - per_hour)
-        seconds = max(requests_left / per_second, late / per_hour * HOUR)
-        return f"about {requests_left} requests, {duration(seconds)} at {per_hour} an hour"
 
 
 class Client:
@@ -198,11 +166,6 @@ class _Patience(Retry):
         print(f"The API {why}: trying again in {duration(pause)}.", flush=True)
         super().sleep(response)
         self.limiter.wait()
-
-
-def duration(seconds: float) -> str:
-    """A time span for people."""
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 def _load(file: Path) -> Any:
