@@ -2,7 +2,9 @@
 
 import argparse
 import sys
+from pathlib import Path
 
+from . import disk
 from .errors import CommandError
 from .mlops import (
     commands,
@@ -24,7 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit code is the one that the README lists."""
     options = _parser().parse_args(arguments)
     try:
-        return int(options.command(options))
+        with disk.told(Path(".metaflow")):
+            return int(options.command(options))
     except CommandError as error:
         print(f"error: {error}", file=sys.stderr)
         notices.summary(f"**error**: {error}\n")

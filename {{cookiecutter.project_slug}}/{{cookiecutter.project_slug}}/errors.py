@@ -15,6 +15,10 @@ class UserError(CommandError):
     exit_code = 2
 
 
+class FullDiskError(UserError):
+    """No more can be written; the message names the file, and how much room there is."""
+
+
 class NoCandidateError(UserError):
     """Every candidate failed or was disqualified; the message names each reason."""
 

@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from .. import data, expectations, features
+from ..errors import FullDiskError
 from . import drift, store, validation
 
 ENOUGH = 200
@@ -27,6 +28,8 @@ def engineer(root: str, snapshot: str) -> tuple[pd.DataFrame, dict[str, Any], va
     tables = data.read(store.snapshot_folder(root, snapshot))
     try:
         frame, lookup = features.build(tables), features.lookup(tables)
+    except FullDiskError:
+        raise
     except Exception as error:
         return pd.DataFrame(), {}, validation.crashed("features", error)
     store.keep_derived(root, snapshot)

@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import disk
 from ..events import ACTIONS, COUNTED
 from . import dbt, local, parts
 
@@ -39,13 +40,17 @@ class Warehouse:
         state = self.state
         if not state.exists():
             state.parent.mkdir(exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=".building-", dir=state.parent) as staged:
+            with (
+                tempfile.TemporaryDirectory(prefix=".building-", dir=state.parent) as staged,
+                disk.told(Path(staged), str(state.parent)),
+            ):
                 if (self.folder / "warehouse.json").exists():
                     from . import snowflake
 
                     made = snowflake.build(self.folder, Path(staged))
                 else:
                     made = local.build(self.folder, state.name, Path(staged))
+                local.settle(made)
                 os.replace(made, state)
         return state
 
