@@ -1,6 +1,7 @@
 """The project's commands, as the Makefile calls them."""
 
 import sys
+from pathlib import Path
 
 from smallboat.cli import main
 

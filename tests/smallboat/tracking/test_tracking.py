@@ -1,7 +1,9 @@
 """A run reaches Comet or an archive, whole and with nothing in it that is nobody's business."""
 
+import errno
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -397,6 +399,26 @@ def test_comet_switched_off_by_its_own_settings_is_told_and_fails_nothing(
     tracking.track(config, RUN)
     said = "tracking: none, Comet is switched off by COMET_AUTO_LOG_DISABLE or its own file\n"
     assert capfd.readouterr().out == said
+    assert archives(tmp_path) == []
+
+
+def test_an_archive_that_is_torn_by_a_full_disk_is_told_and_not_kept(
+    config: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(zipfile.ZipFile, "write", full)
+    tracking.track(config, RUN)
+    out, err = capfd.readouterr()
+    says = (
+        r"tracking: could not use .+ in .*/tracking, with [\d,]+ bytes free: No space left on dev"
+    )
+    assert re.search(says, out)
+    assert "Traceback" not in out + err and "COMET" not in err
     assert archives(tmp_path) == []
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import resource
 import subprocess
 import sys
 import zipfile
@@ -109,6 +110,30 @@ def test_a_winner_that_fails_a_gate_is_kept_and_the_exit_code_says_so(project: P
     assert done.stdout.splitlines()[-1].startswith("not passed: model ")
     (folder,) = (project / "store" / "runs").iterdir()
     assert store.read_json(folder / "evaluation.json")["passed"] is False
+
+
+@pytest.mark.parametrize("kib", [4, 48])
+def test_wherever_the_disk_is_full_a_run_ends_with_a_sentence_and_can_be_repeated(
+    project: Path, kib: int
+) -> None:
+    """In Metaflow's own store, in a step or in a database: no file may pass a limit."""
+    trust(project)
+    compete(project, "good")
+    assert command(project, "data").returncode == 0
+    limit = kib * 1024
+    done = subprocess.run(
+        [sys.executable, "-m", "{{ cookiecutter.project_slug }}", "train"],
+        cwd=project,
+        env=here(project),
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]
+    assert re.match(r"error: could not use .+, with [\d,]+ bytes free: File too large; noth", last)
+    assert "Traceback" not in done.stdout + done.stderr
+    assert command(project, "train").returncode in {0, 3}
 
 
 def test_code_that_breaks_is_told_with_its_line(project: Path) -> None:

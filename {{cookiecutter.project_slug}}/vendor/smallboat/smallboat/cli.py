@@ -2,8 +2,9 @@
 
 import argparse
 import sys
+from pathlib import Path
 
-from . import process_environment
+from . import disk, process_environment
 from .aws import image
 from .cloud import destruction, infra, machines
 from .errors import CommandError, UserError
@@ -20,7 +21,8 @@ def main(problem: Problem, arguments: list[str] | None = None) -> int:
     process_environment.clean(on_aws=reached != {process_environment.LOCAL})
     try:
         _refuse_empty(options)
-        return int(options.command(problem, options))
+        with disk.told(Path(".metaflow")):
+            return int(options.command(problem, options))
     except CommandError as error:
         print(f"error: {error}", file=sys.stderr)
         notices.summary(f"**error**: {error}\n")

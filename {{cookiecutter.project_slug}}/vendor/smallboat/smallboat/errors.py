@@ -19,6 +19,10 @@ class IntegrityError(UserError):
     """A file is not the one that was written; the message names it and says what to do."""
 
 
+class FullDiskError(UserError):
+    """No more can be written; the message names the file, and how much room there is."""
+
+
 class NoCandidateError(UserError):
     """Every candidate failed or was disqualified; the message names each reason."""
 

@@ -1,6 +1,7 @@
 """The dbt models count what `events.raw` counts, see no purchase, and compute new days only."""
 
 import json
+import resource
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pandas as pd
 import pytest
 import visits
 import yaml
-from smallboat.errors import UserError
+from smallboat.errors import FullDiskError, UserError
 from smallboat.warehouse import dbt
 
 from {{ cookiecutter.project_slug }}.events import COUNTED, prefix, raw
@@ -246,3 +247,37 @@ def test_each_column_is_described() -> None:
     assert columns["features"] == ["day", "session", "after", "purchased", *COUNTED]
     models = {path.stem for path in (dbt.PROJECT / "models").glob("*.sql")}
     assert models == set(columns)
+
+
+def test_what_lies_in_the_log_of_a_database_is_not_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DuckDB leaves it there if the disk is full when it closes, and says nothing."""
+
+    def unsettled(folder: Path, name: str, staged: Path) -> Path:
+        with duckdb.connect(str(staged / local.FILE)) as connection:
+            connection.execute("pragma disable_checkpoint_on_shutdown")
+            connection.execute("create table features as select 1 as clicks")
+        assert (staged / f"{local.FILE}.wal").stat().st_size
+        return staged / local.FILE
+
+    monkeypatch.setattr(local, "build", unsettled)
+    state = Warehouse(tmp_path).build()
+    with duckdb.connect(str(state)) as connection:
+        assert connection.sql("from features").fetchall() == [(1,)]
+
+
+def test_a_full_disk_is_told_and_no_half_of_a_warehouse_is_kept(tmp_path: Path) -> None:
+    made = Warehouse(visits.write(tmp_path / "first", FIRST))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024 * 1024, before[1]))
+    try:
+        with pytest.raises(
+            FullDiskError, match=r"could not use warehouse\.duckdb.* bytes free: File"
+        ):
+            made.build()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(made.state.parent.iterdir()) == []
+    made.build()
+    assert made.newest()

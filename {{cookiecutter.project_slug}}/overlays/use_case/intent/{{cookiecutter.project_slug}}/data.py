@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
+from smallboat import disk
 from smallboat.errors import UserError
 
 from .warehouse import Warehouse
@@ -104,7 +105,8 @@ def _made_up(config: Mapping[str, Any]) -> Path:
         return target
     target.mkdir(parents=True, exist_ok=True)
     (target / MAKER).unlink(missing_ok=True)
-    made_up.write(target, config["sessions"], config["seed"], config["written"])
+    with disk.told(target):
+        made_up.write(target, config["sessions"], config["seed"], config["written"])
     (target / MAKER).write_text(maker)
     return target
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .. import integrity
+from .. import disk, integrity
 from ..errors import UserError
 from ..integrity import EVALUATION, SNAPSHOT
 from ..integrity import to_json as to_json
@@ -30,9 +30,13 @@ DERIVED = "derived"
 def staged(parent: Path) -> Iterator[Path]:
     """An empty folder beside the final ones, gone at the end unless it was moved away."""
     try:
-        parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".staged-", dir=parent) as folder:
-            yield Path(folder)
+        with disk.told(parent):
+            parent.mkdir(parents=True, exist_ok=True)
+            with (
+                tempfile.TemporaryDirectory(prefix=".staged-", dir=parent) as folder,
+                disk.told(Path(folder), str(parent)),
+            ):
+                yield Path(folder)
     except OSError as error:
         where = error.filename or parent
         raise UserError(f"could not use {where}: {error.strerror}; nothing was kept") from error

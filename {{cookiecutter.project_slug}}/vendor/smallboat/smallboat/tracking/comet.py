@@ -6,8 +6,9 @@ So nothing is lost, whatever happens on the way.
 import hashlib
 import logging
 import os
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,7 +109,7 @@ def archive(one: Experiment, project: str, folder: Path, bundle: Path) -> Path:
     comet, run = _comet(), one.parameters["run"]
     # The same key each time: the next try completes what arrived by half, under no second name.
     key = hashlib.sha256(f"{project}/{run}/{one.candidate}".encode()).hexdigest()[:32]
-    with store.staged(folder) as stage:
+    with store.staged(folder) as stage, _unwritten() as errors:
         experiment = comet.start(
             online=False,
             project_name=project,
@@ -134,6 +135,8 @@ def archive(one: Experiment, project: str, folder: Path, bundle: Path) -> Path:
         experiment.streamer.stop()  # else end() waits a second for the writer's next look
         experiment.streamer.join()
         experiment.end()
+        for error in errors:
+            raise error
         (written,) = stage.glob("*.zip")
         return written.replace(folder / f"{run}-{one.candidate}.zip")
 
@@ -182,6 +185,29 @@ def _refusal(archive: Path, project: str) -> str | None:
 
 
 @contextmanager
+def _unwritten() -> Iterator[list[OSError]]:
+    """What could not be written: Comet logs it at most, or its thread dies of it, and goes on."""
+    errors: list[OSError] = []
+
+    def hear(error: BaseException | None) -> bool:
+        if isinstance(error, OSError):
+            errors.append(error)
+        return not errors
+
+    def logged(record: logging.LogRecord) -> bool:
+        return hear(record.exc_info[1] if record.exc_info else None)
+
+    hooks = sys.unraisablehook, threading.excepthook
+    sys.unraisablehook = lambda told: hear(told.exc_value)
+    threading.excepthook = lambda told: hear(told.exc_value)
+    with _listening(logged):
+        try:
+            yield errors
+        finally:
+            sys.unraisablehook, threading.excepthook = hooks
+
+
+@contextmanager
 def _errors() -> Iterator[list[str]]:
     """The errors that Comet logs; they are not printed, for they may quote the key."""
     messages: list[str] = []
@@ -192,11 +218,18 @@ def _errors() -> Iterator[list[str]]:
         messages.append(record.getMessage())
         return False
 
+    with _listening(hear):
+        yield messages
+
+
+@contextmanager
+def _listening(hear: Callable[[logging.LogRecord], bool]) -> Iterator[None]:
+    """Let a function hear each record that Comet logs, and say whether it is printed."""
     handlers = logging.getLogger("comet_ml").handlers
     for handler in handlers:
         handler.addFilter(hear)
     try:
-        yield messages
+        yield
     finally:
         for handler in handlers:
             handler.removeFilter(hear)

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .. import process_environment
+from .. import disk, process_environment
 from ..aws import aws, remote
 from ..config import config
-from ..errors import UserError, ended, nearest
+from ..errors import FullDiskError, UserError, ended, nearest
 from ..store import mirror
 from . import origins
 
@@ -112,16 +112,20 @@ def _lock() -> Iterator[int]:
 
 def _execute(words: list[str], settings: config.Settings, lock: int) -> str:
     with tempfile.TemporaryDirectory() as folder:
-        note = Path(folder, "run")
+        note, full = Path(folder, "run"), Path(folder, "full")
         command = [sys.executable, "flows/train.py", "--no-pylint", *words]
         command += ["--run-id-file", str(note), "--max-workers", str(settings.training.workers)]
-        runner = subprocess.Popen(command, env=environment(settings), pass_fds=[lock])
+        variables = environment(settings) | {disk.NOTE: str(full)}
+        runner = subprocess.Popen(command, env=variables, pass_fds=[lock])
         try:
             code = runner.wait()
         except KeyboardInterrupt:
             runner.wait()  # it was interrupted as well and ends its tasks
             raise
         run = note.read_text() if note.is_file() else None
+        if code != 0 and full.exists():
+            says = full.read_text() or "the disk is full; nothing was kept"
+            raise FullDiskError(f"{says}; make room, then `make resume` goes on")
     if run is None:
         raise UserError("the training flow did not start: its message stands above")
     if code != 0:

@@ -6,13 +6,18 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from metaflow import FlowMutator, user_step_decorator
 from metaflow.exception import MetaflowException
 from metaflow.packaging_sys import ContentType
 
+from .. import disk
 from ..errors import CommandError, nearest
+
+RUNS = Path(os.environ.get("METAFLOW_DATASTORE_SYSROOT_LOCAL", ""), ".metaflow")
 
 
 class policy(FlowMutator):  # type: ignore[misc]  # noqa: N801 - a decorator's name
@@ -24,6 +29,7 @@ class policy(FlowMutator):  # type: ignore[misc]  # noqa: N801 - a decorator's n
 
     def pre_mutate(self, mutable_flow: Any) -> None:
         """Give the environment's own state machine the schedule; a preview gets none."""
+        _tell_full_disks()
         configured = _configured(mutable_flow)["schedule"]
         if configured and configured["by"] == "stepfunctions" and "--production" in sys.argv:
             from ..config import schedule
@@ -53,13 +59,33 @@ class policy(FlowMutator):  # type: ignore[misc]  # noqa: N801 - a decorator's n
             yield str(path.resolve()), path.as_posix(), ContentType.USER_CONTENT
 
 
+def _tell_full_disks() -> None:
+    """Let Metaflow say in a sentence, too, that it could not write, and not by a traceback."""
+    from metaflow import cli  # it must not be imported before the flow's configuration is known
+
+    unknown = cli.print_unknown_exception
+
+    def tell(error: Exception) -> None:
+        says = disk.sentence(error, RUNS, RUNS.name)
+        if says is None:
+            unknown(error)
+            return
+        cli.echo_always(says)
+        if note := os.environ.get(disk.NOTE):
+            with suppress(OSError):
+                Path(note).write_text(says)  # though it may stay empty
+
+    cli.print_unknown_exception = tell
+
+
 @user_step_decorator  # type: ignore[untyped-decorator]
 def one_sentence(step_name: str, flow: Any, inputs: Any) -> Iterator[None]:
     """End a step that met a CommandError without a traceback, and keep the error's exit code."""
     runner = os.getppid()
     threading.Thread(target=_watch, args=[runner], daemon=True).start()
     try:
-        yield
+        with disk.told(RUNS, RUNS.name):
+            yield
     except CommandError as error:
         flow.exit_code = error.exit_code
         _tell(step_name, flow, str(error))

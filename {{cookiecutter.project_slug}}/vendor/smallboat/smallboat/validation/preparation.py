@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..errors import FullDiskError
 from ..problem import Problem
 from ..store import store
 from . import drift, validation
@@ -30,6 +31,8 @@ def engineer(
     tables = problem.data.read(store.snapshot_folder(root, snapshot))
     try:
         frame, lookup = problem.features.build(tables), problem.features.lookup(tables)
+    except FullDiskError:
+        raise
     except Exception as error:
         return pd.DataFrame(), {}, validation.crashed(problem, "features", error)
     store.keep_derived(root, snapshot)

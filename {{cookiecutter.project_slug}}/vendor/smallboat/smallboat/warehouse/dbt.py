@@ -10,7 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserError
+from .. import disk
+from ..errors import FullDiskError, UserError
 
 PROJECT = Path("warehouse")
 """The dbt project, in the project's folder, which is the current one."""
@@ -67,7 +68,10 @@ def build(target: str, folder: Path, variables: Mapping[str, str] | None = None)
             reset_adapters()
             DuckDBConnectionManager.close_all_connections()
         if not ended.success:
-            raise UserError(_why(ended))
+            error = UserError(_why(ended))
+            if says := disk.sentence(error, folder, str(folder.parent)):
+                raise FullDiskError(says)
+            raise error
         _keep(Path(kept) / PARSED_FILE, parsed)
 
 

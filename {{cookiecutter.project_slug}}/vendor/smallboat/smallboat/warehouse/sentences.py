@@ -33,8 +33,6 @@ def told(memory_mb: int) -> Iterator[None]:
 
 def sentence(message: str) -> str:
     """A message of DuckDB as a sentence that names the file and what to do."""
-    if "No space left on device" in message:
-        return "The disk is full: no space left for the snapshot; nothing was kept."
     if found := CSV.search(message):
         file = CSV_FILE.search(message)
         return _csv(f"{file[1] if file else 'The CSV file'}, line {found[1]}", message)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smallboat import disk
 from smallboat.errors import UserError
 from smallboat.samples.shops.raw import Raw
 from smallboat.warehouse import sentences, times
@@ -51,6 +52,7 @@ def database(
         sentences.told(memory_mb),
         tempfile.TemporaryDirectory(prefix=".sorting-", dir=parent) as spill,
         duckdb.connect(config=limits | {"temp_directory": spill}) as connection,
+        disk.told(Path(spill), "the snapshot"),
     ):
         # A join that is turned round does not keep the order of its rows.
         connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
@@ -83,9 +85,10 @@ def write(
     _check_texts(connection, raw)
     days = connection.execute(queries.DAYS).fetchall()
     try:
-        rows = _write_days(connection, days, folder)
-        rows["catalog"] = _copy(connection, queries.CATALOG, folder / "catalog.parquet")
-        _copy(connection, queries.VISITS_OF_DAYS, folder / "days.parquet")
+        with disk.told(folder, "the snapshot"):
+            rows = _write_days(connection, days, folder)
+            rows["catalog"] = _copy(connection, queries.CATALOG, folder / "catalog.parquet")
+            _copy(connection, queries.VISITS_OF_DAYS, folder / "days.parquet")
     except BaseException:
         for path in folder.iterdir():
             path.unlink()

@@ -12,6 +12,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smallboat import disk
+
 from ..events import ACTIONS, COUNTED
 from . import local, parts
 
@@ -40,13 +42,17 @@ class Warehouse:
         if state is None:
             derived = self.folder / "derived"
             derived.mkdir(exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=".building-", dir=derived) as staged:
+            with (
+                tempfile.TemporaryDirectory(prefix=".building-", dir=derived) as staged,
+                disk.told(Path(staged), str(derived)),
+            ):
                 if (self.folder / "warehouse.json").exists():
                     from . import snowflake
 
                     made = snowflake.build(self.folder, Path(staged))
                 else:
                     made = local.build(self.folder, Path(staged))
+                local.settle(made)
                 state = local.named(self.folder, made)
                 os.replace(made, state)
         return state

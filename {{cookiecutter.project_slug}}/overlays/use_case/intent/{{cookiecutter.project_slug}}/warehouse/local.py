@@ -63,6 +63,15 @@ def build(folder: Path, staged: Path) -> Path:
     return database
 
 
+def settle(database: Path) -> None:
+    """Put all that was written into the database's own file.
+
+    DuckDB does so when it is closed, and says nothing if it can't.
+    """
+    with connect(database, read_only=False) as connection:
+        connection.execute("force checkpoint")
+
+
 def record(connection: Any, table: str, contents: Mapping[str, str], kept: Collection[str]) -> None:
     """Write down of what the days are made, and which are to be computed."""
     rows = ", ".join(f"('{day}', '{of}', {day not in kept})" for day, of in contents.items())
