@@ -1,7 +1,6 @@
 """The project's commands, as the Makefile calls them."""
 
 import sys
-from pathlib import Path
 
 from smallboat.cli import main
 
