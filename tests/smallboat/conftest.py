@@ -134,6 +134,7 @@ def tools(locked: None) -> None:
             osls.install()
         for name in (osls.TOOLS, lambda_zip.CACHE):
             (TOY / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(TOY / name, ignore_errors=True)  # of a test that made it here
             (TOY / name).symlink_to(KEPT / name)
         os.utime(code / "package-lock.json", (0, 0))  # what is installed is no older
         with chdir(TOY):
