@@ -4,6 +4,7 @@
 container of an emulated SageMaker endpoint) or both.
 """
 
+import argparse
 import json
 import os
 import sys
@@ -50,10 +51,15 @@ def broken(package):
 
 
 if __name__ == "__main__":
-    _, _, package, _, _, folder, _, port = sys.argv
-    os.environ["MODEL_FOLDER"] = os.path.abspath(folder)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("command", choices=["serve"])
+    for name in ("problem", "folder", "port"):
+        parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--host", default="127.0.0.1")
+    asked = parser.parse_args()
+    os.environ |= {"MODEL_FOLDER": os.path.abspath(asked.folder), "MODEL_HOST": asked.host}
     here = Path(__file__).resolve()
-    words = ["-m", "gunicorn", f"--bind=127.0.0.1:{port}", f"--chdir={here.parent}"]
+    words = ["-m", "gunicorn", f"--bind={asked.host}:{asked.port}", f"--chdir={here.parent}"]
     words += ["--worker-class=gthread", "--threads=4", "--no-control-socket"]
     words += [f"--pythonpath={Path.cwd()}"]  # the project's folder
-    os.execv(sys.executable, [sys.executable, *words, f"{here.stem}:broken({package!r})"])
+    os.execv(sys.executable, [sys.executable, *words, f"{here.stem}:broken({asked.problem!r})"])
