@@ -5,13 +5,12 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from smallboat.problem import Feature
 from smallboat.validation import checks
 from smallboat.validation.checks import Check, Severity
 
 from . import derived
 from .derived import COLUMNS, views
-from .features import FEATURES
+from .features import FEATURES, Feature
 
 __all__ = ["Check", "feature", "feature_views", "raw", "views"]
 
