@@ -6,6 +6,7 @@ python lambda_api.py
 """
 
 import io
+import json
 import os
 import statistics
 import subprocess
@@ -29,10 +30,8 @@ REQUESTS = """
 import json, resource, statistics, time
 import handler
 from smallboat.serving.api import endpoint
-example = {"season": 2026, "round": 3, "circuit": "meerdam",
-           "grid": [{"driver": "tillery", "grid": 1}, {"driver": "marrabel", "grid": 2}]}
 event = {"resource": "/predict", "path": "/predict", "httpMethod": "POST",
-         "headers": {"Content-Type": "application/json"}, "body": json.dumps(example),
+         "headers": {"Content-Type": "application/json"}, "body": EXAMPLE,
          "requestContext": {"stage": "prod"}, "isBase64Encoded": False}
 ask, asked = endpoint.Endpoint.ask, []
 def timed(*words):
@@ -57,7 +56,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 def main() -> None:
     """Print each number."""
-    from model_stub import serving
+    from model_stub import EXAMPLE, serving
     from smallboat.cloud import lambda_zip
 
     packed = lambda_zip.pack(lambda_zip.contents())
@@ -89,7 +88,7 @@ def main() -> None:
         fastest = min(starts)[0]
         print(f"import: {used:.0f} ms of a processor, boto3's own not counted")
         print(f"        {waited:.0f} ms on the clock, at best {fastest:.0f} ms ({STARTS} starts)")
-        median, late, memory = child(REQUESTS)
+        median, late, memory = child(f"EXAMPLE = {json.dumps(EXAMPLE)!r}\n{REQUESTS}")
         print(f"a request: {median:.2f} ms beside the model's (1 of 100 takes {late:.2f} ms)")
         print(f"memory: {memory:.0f} MB")
 

@@ -1,10 +1,13 @@
 """A project made by cruft takes a change of the template and keeps its user's edits."""
 
+import json
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from conftest import ROOT
 
 PLACE = Path("{{cookiecutter.project_slug}}")
@@ -64,3 +67,113 @@ def test_cruft_makes_what_cookiecutter_makes(tmp_path: Path) -> None:
         made[tool[0]] = {p.relative_to(folder): p.read_bytes() for p in files}
     assert made["cookiecutter"] == made["cruft"]
     assert Path("f1_predictor/Makefile") in made["cruft"]
+
+
+BEFORE = "1fee3ad15c0e059d51f59f6787eacdf6e8ec86b0"
+"""The template's last commit whose projects held the machinery themselves."""
+PAGE = ROOT / "docs" / "migration.md"
+SLUGS = {"f1": "f1_predictor", "intent": "purchase_intent"}
+OWN = """from .errors import UserError
+
+LEAST = 7
+"""
+EDITS = {
+    "f1": [
+        (
+            "f1_predictor/features.py",
+            '"driver_gap": Look("gap", 5)',
+            '"driver_gap": Look("gap", 7)',
+        ),
+        ("f1_predictor/inputs.py", '"cars that start", 20.0', '"cars that start", 22.0'),
+        ("f1_predictor/candidates.py", "n_estimators=[80]", "n_estimators=[60]"),
+    ],
+    "intent": [
+        ("purchase_intent/features.py", "import pandas as pd", "import math\nimport pandas as pd"),
+        ("purchase_intent/inputs.py", "MOST_AFTER = 10", "MOST_AFTER = 12"),
+        ("purchase_intent/candidates.py", "max_depth=[3, 5]", "max_depth=[3, 4]"),
+    ],
+}
+SETTINGS = [
+    ("config/local.toml", "workers = 2", "workers = 4"),
+    ("config/staging.toml", "latency_ms = 250", "latency_ms = 100"),
+    ("config/prod.toml", "keep = 5", "keep = 3"),
+]
+BESIDE = [
+    ("Makefile", ".PHONY: lint", ".PHONY: mine\nmine: ## mine\n\t@true\n\n.PHONY: lint"),
+    ("pyproject.toml", '    "pandas>=3.0,<4",', '    "holidays>=0.80,<1",\n    "pandas>=3.0,<4",'),
+    ("{slug}/__main__.py", "import sys", "import os\nimport sys"),
+    ("{slug}/expectations.py", "from . import checks", "from . import own, checks"),
+]
+"""Edits beside lines that the template changed, each a conflict."""
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone of the template; what is not committed is not in it."""
+    known = subprocess.run(["git", "cat-file", "-e", BEFORE], cwd=ROOT, capture_output=True)
+    if known.returncode:
+        pytest.skip(f"commit {BEFORE[:7]} is not in this clone: git fetch --unshallow")
+    folder = tmp_path_factory.mktemp("clone") / "template"
+    run("git", "clone", "--quiet", ROOT, folder, at=ROOT)
+    return folder
+
+
+def updated(template: Path, folder: Path, use_case: str, edits: list[tuple[str, str, str]]) -> Path:
+    """A project from before the library, with edits, after `cruft update`."""
+    words = ["cruft", "create", template, "--checkout", BEFORE, "--no-input"]
+    run(*words, "--extra-context", json.dumps({"use_case": use_case}), at=folder)
+    project = folder / SLUGS[use_case]
+    for name, old, new in edits:
+        file = project / name.format(slug=project.name)
+        assert old in file.read_text(), f"{name} has no {old}"
+        file.write_text(file.read_text().replace(old, new, 1))
+    (project / project.name / "own.py").write_text(OWN)
+    run("git", "init", "--quiet", "--initial-branch=main", at=project)
+    commit(project, "mine")
+    run("cruft", "update", "--skip-apply-ask", at=project)
+    return project
+
+
+def conflicts(project: Path) -> set[str]:
+    """The files of which a hunk could not be applied."""
+    found = {str(file.relative_to(project).with_suffix("")) for file in project.rglob("*.rej")}
+    return {name.replace(project.name, "<package>") for name in found}
+
+
+@pytest.mark.parametrize("use_case", SLUGS)
+def test_edits_of_features_candidates_and_settings_move_to_the_library_without_a_conflict(
+    template: Path, tmp_path: Path, use_case: str
+) -> None:
+    edits = [*EDITS[use_case], *SETTINGS]
+    project = updated(template, tmp_path, use_case, edits)
+    assert conflicts(project) == set()
+    for name, _, new in edits:
+        assert new in (project / name).read_text()
+    assert (project / project.name / "own.py").read_text() == OWN
+    assert (project / "vendor" / "smallboat" / "smallboat" / "problem.py").exists()
+    assert not (project / project.name / "mlops").exists()
+
+
+@pytest.mark.parametrize("use_case", SLUGS)
+def test_edits_beside_what_moved_conflict_in_files_that_the_page_names(
+    template: Path, tmp_path: Path, use_case: str
+) -> None:
+    found = conflicts(updated(template, tmp_path, use_case, [*EDITS[use_case], *BESIDE]))
+    assert found == {name.format(slug="<package>") for name, _, _ in BESIDE}
+    assert found <= set(re.findall(r"^\| `(\S+)` \|", PAGE.read_text(), flags=re.MULTILINE))
+
+
+def test_the_page_says_where_each_module_is_now(template: Path) -> None:
+    old = PLACE / PLACE.name / "mlops"
+    files = run("git", "ls-tree", "--name-only", BEFORE, f"{old}/", at=template).splitlines()
+    names = {Path(file).name.removesuffix(".py") for file in files} - {"__init__", "card.html"}
+    told: dict[str, str] = {}
+    rows = re.findall(
+        r"^\| (`pkg\.mlops\..*) \| `smallboat\.(\w+)\.`", PAGE.read_text(), re.MULTILINE
+    )
+    for modules, room in rows:
+        told |= dict.fromkeys(re.findall(r"`(?:pkg\.mlops\.)?(\w+)`", modules), room)
+    assert told.keys() == names
+    library = ROOT / PLACE / "vendor" / "smallboat" / "smallboat"
+    for name, room in told.items():
+        assert (library / room / name).exists() or (library / room / f"{name}.py").exists()

@@ -7,10 +7,10 @@ import pandas as pd
 
 from .data import Tables
 from .history import Array, History, Look
-from .inputs import FEATURES, NAMES, complete
+from .inputs import FEATURES, NAMES, Feature, complete
 from .starts import grids, starters
 
-__all__ = ["FEATURES", "Tables", "build", "lookup"]
+__all__ = ["FEATURES", "Feature", "Tables", "build", "lookup"]
 
 LOOKS: dict[str, dict[str, Look]] = {
     "driver": {

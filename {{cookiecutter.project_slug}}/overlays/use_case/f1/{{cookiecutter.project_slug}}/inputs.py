@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from smallboat.problem import Feature
+from smallboat.problem import Feature as Feature
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
