@@ -25,7 +25,7 @@ SERVER = Path("vendor/smallboat/smallboat/serving/model")
 pytestmark = pytest.mark.usefixtures("locked")
 ONLY_HERE = {"uv"}
 """What no step asks for: the API's zip is packed where a person or a workflow deploys."""
-NO_STEPS = ("emulator", "samples", "serving/api", "testing")
+NO_STEPS = ("emulator", "samples", "serving/api", "testing", "warehouse")
 """Rooms that no step imports: a problem's own part, what Lambda has, what tests start."""
 
 
