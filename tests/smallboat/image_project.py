@@ -14,6 +14,7 @@ from pathlib import Path
 
 import debian_base
 import pytest
+from clouds import ROOT
 from packaging.utils import canonicalize_name
 from smallboat.aws import image
 
@@ -92,6 +93,7 @@ def with_buildah(
     for tool in ("buildah", "skopeo"):
         (folder / "bin" / tool).symlink_to(str(shutil.which(tool)))
     variables = {
+        "PYTHONPATH": f"{environ['PYTHONPATH']}{os.pathsep}{ROOT}",
         "PATH": f"{folder / 'bin'}:/usr/sbin:/sbin",
         "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),
         "STORAGE_DRIVER": "vfs",  # it mounts nothing that a killed test leaves
