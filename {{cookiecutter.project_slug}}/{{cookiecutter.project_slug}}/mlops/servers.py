@@ -55,9 +55,9 @@ def model(folder: Path, output: IO[bytes] | None = None) -> Iterator["Server"]:
     Without `output` its log is kept for the case that it fails.
     """
     port = free_port()
-    words = [MODEL_SERVER, "serve", "--folder", str(folder.resolve()), "--host", HOST]
-    words += ["--port", str(port)]
-    with started("model server", words, port, "/ping", output=output) as server:
+    words = [MODEL_SERVER, "serve", "--folder", str(folder.resolve()), "--port", str(port)]
+    ours = {"MODEL_HOST": HOST}
+    with started("model server", words, port, "/ping", ours, output) as server:
         yield server
 
 
