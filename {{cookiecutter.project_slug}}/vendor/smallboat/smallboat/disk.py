@@ -58,7 +58,7 @@ def _where(error: BaseException, folder: Path, place: str) -> str:
     found = FILE.search(str(error))
     # Of a copy the second name is that of the copy.
     known = [getattr(error, name, None) for name in ("filename2", "filename")]
-    named = Path(found[1] if found else known[0] or known[1] or _newest(folder))
+    named = Path(str(found[1] if found else known[0] or known[1] or _newest(folder)))
     if named == folder:
         return place
     inside = named.resolve().is_relative_to(folder.resolve())
