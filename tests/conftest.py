@@ -4,6 +4,7 @@ import importlib.util
 import os
 import resource
 import runpy
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,8 +81,8 @@ class Project:
         )
 
     def fresh(self) -> None:
-        """Forget the environment's last sync, which may have been another project's."""
-        (self.venv / ".ready").unlink(missing_ok=True)
+        """Forget the environment: its scripts name the project that it was made in."""
+        shutil.rmtree(self.venv, ignore_errors=True)
 
 
 def bake(folder: Path, **answers: Any) -> Project:
