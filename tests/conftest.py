@@ -71,6 +71,8 @@ class Project:
     def run(self, *words: str | Path, kib: int | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command of that environment in the project; no file may pass `kib` KiB."""
         environment = os.environ | {"PATH": f"{self.venv / 'bin'}:{os.environ['PATH']}"}
+        if kib is not None:  # Python keeps cut-off .pyc files
+            environment["PYTHONDONTWRITEBYTECODE"] = "1"
 
         def limit() -> None:
             if kib is not None:

@@ -392,7 +392,7 @@ def test_sigterm_ends_it_after_the_requests_at_hand(
 ) -> None:
     write(tmp_path / "release", files)
     body = json.dumps({"requests": [request_] * MOST}).encode()
-    head = f"POST /invocations HTTP/1.1\r\nHost: here\r\nContent-Type: {JSON}\r\n"
+    head = f"POST /invocations HTTP/1.1\r\nHost: localhost\r\nContent-Type: {JSON}\r\n"
     head += f"Content-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n"
     with running(tmp_path / "release") as server:
         idle = socket.create_connection(("127.0.0.1", server.port))

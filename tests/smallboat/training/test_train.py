@@ -122,9 +122,9 @@ def test_wherever_the_disk_is_full_a_run_ends_with_a_sentence_and_can_be_repeate
     assert command(project, "data").returncode == 0
     limit = kib * 1024
     done = subprocess.run(
-        [sys.executable, "-m", "{{ cookiecutter.project_slug }}", "train"],
+        [sys.executable, "-m", "toy", "train"],
         cwd=project,
-        env=here(project),
+        env=here(project) | {"PYTHONDONTWRITEBYTECODE": "1"},  # it keeps cut-off .pyc files
         capture_output=True,
         text=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
