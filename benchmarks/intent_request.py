@@ -23,7 +23,7 @@ def main() -> None:
     """Print both."""
     (served,) = Path("endpoint", "releases").glob("*/release.json")
     chance = random.Random(1)
-    skus = list(json.loads(served.with_name("lookup.json").read_text())["catalog"])
+    skus = list(json.loads(served.with_name("online_features.json").read_text())["catalog"])
     events = [
         {
             "action": "add" if at == 9 else chance.choice(["view", "detail", "detail", "search"]),

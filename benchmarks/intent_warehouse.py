@@ -113,7 +113,7 @@ def day(files: Path) -> dict[str, float]:
         for table in ("snapshot_days", "cart_sessions", "cart_events", "features"):
             connection.execute(f"delete from {table} where day = '{newest}'")
     built.rename(local.named(before, built))
-    shutil.rmtree(snapshot / "derived")
+    shutil.rmtree(snapshot / "cache")
     integrity.seal(snapshot, integrity.SNAPSHOT, {"previous": "before"})
     started = time.perf_counter()
     data.read(snapshot).build()

@@ -14,7 +14,7 @@ from smallboat.validation import preparation, validation
 
 
 def main(snapshot: str) -> None:
-    """Validate, make features, search every candidate, judge and refit the winner."""
+    """Validate, make features, search every candidate, evaluate and refit the winner."""
     settings = config.load(PROBLEM, "local")
     root, options = settings.store.root, settings.training.model_dump()
     limits = settings.gates.model_dump()
@@ -32,13 +32,13 @@ def main(snapshot: str) -> None:
             for name in training.candidate_names(PROBLEM)
         ]
         winner = selection.choose([search.result() for search in searches], {})
-        judged = pool.submit(
-            training.judge, PROBLEM, winner, parts, options["seed"], limits["slice_rows"]
+        evaluated = pool.submit(
+            training.evaluate_winner, PROBLEM, winner, parts, options["seed"], limits["slice_rows"]
         )
         served = pool.submit(training.refit, PROBLEM, winner, frame, options["seed"])
         expectations = validation.summary([*raw.result().results, *report.results])
-        gates = selection.gates(judged.result(), served.result(), expectations, 0, limits)
-    print(winner["candidate"], judged.result()["metrics"], [gate["passed"] for gate in gates])
+        gates = selection.gates(evaluated.result(), served.result(), expectations, 0, limits)
+    print(winner["candidate"], evaluated.result()["metrics"], [gate["passed"] for gate in gates])
 
 
 if __name__ == "__main__":

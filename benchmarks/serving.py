@@ -128,7 +128,7 @@ def make(release: Path) -> bytes:
     problem = problems.of(PACKAGE)
     columns, service = training.columns(problem), problem.service
     trained = max(path for path in Path("store/runs").iterdir() if path.name.isdigit())
-    lookup = (trained / "lookup.json").read_bytes()
+    online = (trained / "online_features.json").read_bytes()
     root = tempfile.mkdtemp(dir=release.parent)
     snapshot = store.make_snapshot(problem, root, config.load(problem, "local").data.model_dump())
     frame, _, _ = preparation.engineer(problem, root, snapshot)
@@ -147,25 +147,25 @@ def make(release: Path) -> bytes:
     facts = {
         "run": trained.name,
         "model_hash": bundle.model_hash(graph, signature),
-        "lookup_hash": sha256(lookup).hexdigest()[:16],
-        "features_as_of": json.loads(lookup)["as_of"],
+        "online_features_hash": sha256(online).hexdigest()[:16],
+        "features_as_of": json.loads(online)["as_of"],
     }
-    facts["release"] = f"{facts['model_hash']}-{facts['lookup_hash']}"
+    facts["release"] = f"{facts['model_hash']}-{facts['online_features_hash']}"
     files = {
         "model.onnx": graph,
-        "judged.onnx": graph,
+        "evaluation_model.onnx": graph,
         "pickle": pickle.dumps(model),
         "usual": pickle.dumps(usual),
         **{
             name: (trained / name).read_bytes()
-            for name in ("signature.json", "evaluation.json", "lookup.json")
+            for name in ("signature.json", "evaluation.json", "online_features.json")
         },
     }
     release.mkdir()
     for name, content in files.items():
         (release / name).write_bytes(content)
     integrity.seal(release, integrity.RELEASE, facts)
-    example = service.example(json.loads(lookup)).items()
+    example = service.example(json.loads(online)).items()
     row = {key: each[:1] if isinstance(each, list) else each for key, each in example}
     return json.dumps({"requests": [row]}).encode()
 

@@ -70,7 +70,10 @@ class Project:
 
     def run(self, *words: str | Path, kib: int | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command of that environment in the project; no file may pass `kib` KiB."""
-        environment = os.environ | {"PATH": f"{self.venv / 'bin'}:{os.environ['PATH']}"}
+        # The environment may have been set up for another bake since.
+        own = os.pathsep.join(map(str, (self.path, self.path / "vendor" / "smallboat")))
+        path = f"{self.venv / 'bin'}:{os.environ['PATH']}"
+        environment = os.environ | {"PATH": path, "PYTHONPATH": own}
         if kib is not None:  # Python keeps cut-off .pyc files
             environment["PYTHONDONTWRITEBYTECODE"] = "1"
 

@@ -166,6 +166,6 @@ def test_what_the_project_imports_is_reserved(project: Project, tmp_path: Path) 
 @pytest.mark.parametrize("author", ODD_AUTHORS)
 def test_plan_takes_any_author(author: str, f1: Project, tmp_path: Path) -> None:
     made = bake(tmp_path, author=literal(author), description=literal(author))
-    done = Project(made.path, f1.use_case).run("python", "-m", "f1_predictor", "plan")
+    done = Project(made.path, f1.use_case).run("python", "-m", "smallboat", "plan")
     assert done.returncode == 0, done.stderr
     assert "region=eu-west-1" in done.stdout

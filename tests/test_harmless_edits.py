@@ -51,11 +51,11 @@ ALARM = """
   Refusals:
     Type: AWS::CloudWatch::Alarm
     Properties:
-      AlarmName: !Sub "${Stem}-4xx"
+      AlarmName: !Sub "${NamePrefix}-4xx"
       Namespace: AWS/SageMaker
       MetricName: Invocation4XXErrors
       Dimensions:
-        - {Name: EndpointName, Value: !Ref Stem}
+        - {Name: EndpointName, Value: !Ref NamePrefix}
       Statistic: Sum
       Period: 300
       EvaluationPeriods: 1

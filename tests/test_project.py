@@ -116,7 +116,7 @@ def cut_off(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "says"),
+    ("damage", "message"),
     [
         (gone, "There is no folder"),
         (emptied, "lacks races.csv"),
@@ -126,7 +126,7 @@ def cut_off(folder: Path) -> None:
     ],
 )
 def test_a_wrong_folder_gets_a_sentence_and_leaves_nothing(
-    f1: Project, tables: Path, damage: Callable[[Path], None], says: str
+    f1: Project, tables: Path, damage: Callable[[Path], None], message: str
 ) -> None:
     f1.make("data")
     before = held(f1)
@@ -134,22 +134,22 @@ def test_a_wrong_folder_gets_a_sentence_and_leaves_nothing(
     for words in (("data", "SOURCE=files"), ("train",)):
         done = f1.make(*words, f"DIR={tables}")
         sentence, verdict = done.stderr.splitlines()
-        assert sentence.startswith("error: ") and says in sentence
+        assert sentence.startswith("error: ") and message in sentence
         assert verdict.endswith("Error 2")
     assert held(f1) == before
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("words", "message"),
     [
         (["data", "SOURCE=web"], "source = 'web' is wrong: input should be 'sample', 'files'"),
         (["data", "SOURCE=files"], "The source files needs a folder: make data SOURCE=files DIR="),
         (["train", "ENV=nowhere"], "there is no environment 'nowhere': choose one of local"),
     ],
 )
-def test_a_wrong_word_gets_a_sentence(f1: Project, words: list[str], says: str) -> None:
+def test_a_wrong_word_gets_a_sentence(f1: Project, words: list[str], message: str) -> None:
     done = f1.make(*words)
-    assert says in done.stderr.splitlines()[0]
+    assert message in done.stderr.splitlines()[0]
     assert done.stderr.splitlines()[-1].endswith("Error 2")
 
 
@@ -173,9 +173,7 @@ def test_a_full_disk_gets_a_sentence_and_leaves_nothing(f1: Project, tables: Pat
     f1.make("data")
     before = held(f1)
     (tables / "status.csv").write_text("statusId,status\n1,Finished\n")
-    done = f1.run(
-        "python", "-m", "f1_predictor", "data", "--source", "files", "--dir", tables, kib=64
-    )
+    done = f1.run("python", "-m", "smallboat", "data", "--source", "files", "--dir", tables, kib=64)
     assert done.returncode == 2
     assert "could not use " in done.stderr
     assert "nothing was kept" in done.stderr
@@ -213,20 +211,20 @@ def drop(file: Path, races: set[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "says"),
+    ("damage", "message"),
     [
         (one_more_winner, "a race has exactly one winner"),
         (two_seasons_only, "training needs at least 5"),
     ],
 )
 def test_data_that_can_not_be_trained_on_gets_a_sentence(
-    f1: Project, tables: Path, damage: Callable[[Path], None], says: str
+    f1: Project, tables: Path, damage: Callable[[Path], None], message: str
 ) -> None:
     damage(tables)
     before = len(evaluations(f1))
     done = f1.make("train", f"DIR={tables}")
     sentence, verdict = done.stderr.splitlines()[-2:]
-    assert sentence.startswith("error: ") and says in sentence
+    assert sentence.startswith("error: ") and message in sentence
     assert verdict.endswith("Error 2")
     assert "Traceback" not in done.stdout + done.stderr
     assert len(evaluations(f1)) == before

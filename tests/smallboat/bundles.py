@@ -31,7 +31,7 @@ class Runs:
     root: str
     snapshot: str
     frame: pd.DataFrame
-    lookup: dict[str, Any]
+    online: dict[str, Any]
 
     def keep(
         self,
@@ -46,14 +46,14 @@ class Runs:
 
         Args:
             run: a number.
-            weights: of the model that was judged, and of the served one but for `onnx`.
-            as_of: of its look-up features.
-            fault: which one `faulty_server.py` has with these look-up features.
+            weights: of the model that was evaluated, and of the served one but for `onnx`.
+            as_of: of its online features.
+            fault: which one `faulty_server.py` has with these online features.
             onnx: the served model, if it is another.
             changed: what its evaluation says instead.
         """
-        judged = linear(tuple(weights.items()))
-        onnx = onnx or judged
+        evaluated = linear(tuple(weights.items()))
+        onnx = onnx or evaluated
         signature = training.signature(PROBLEM, {"candidate": "linear", "settings": {}}, self.frame)
         rows = self.frame[training.columns(PROBLEM)].to_numpy(dtype=np.float32)
         number = sum(weights.values())
@@ -73,13 +73,15 @@ class Runs:
             "periods": {"test": [2025, 2025]},
             "gates": [],
             "passed": True,
-            "judged_until": "2023-12-31",
+            "evaluation_trained_until": "2023-12-31",
             "model_hash": bundle.model_hash(onnx, signature),
-            "spread": metrics.spread(self.frame, bundle.predict(judged, rows)),
+            "spread": metrics.spread(self.frame, bundle.predict(evaluated, rows)),
         } | changed
-        lookup = self.lookup | {"as_of": as_of or self.lookup["as_of"], "fault": fault or {}}
+        online = self.online | {"as_of": as_of or self.online["as_of"], "fault": fault or {}}
         models = {"onnx": onnx, "signature": signature}
-        files = bundle.files(models, {"onnx": judged}, lookup) | {"report.html": b"<html></html>"}
+        files = bundle.files(models, {"onnx": evaluated}, online) | {
+            "report.html": b"<html></html>"
+        }
         return store.write_run(self.root, run, evaluation, files)
 
 
@@ -89,7 +91,7 @@ def empty(root: Path) -> Runs:
         PROBLEM, str(root), config.load(PROBLEM, "local").data.model_dump()
     )
     tables = data.read(store.snapshot_folder(str(root), snapshot))
-    return Runs(str(root), snapshot, features.build(tables), features.lookup(tables))
+    return Runs(str(root), snapshot, features.build(tables), features.online_features(tables))
 
 
 @cache

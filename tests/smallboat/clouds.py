@@ -17,7 +17,7 @@ from toy.problem import PROBLEM
 ROOT = Path(toy.__file__).resolve().parents[1]
 """The toy project."""
 GUARD = Path(__file__).with_name("guard")
-TETHER = "smallboat.serving.tether"
+TETHER = "smallboat.serving.child_process"
 FAULTY = Path(__file__).with_name("faulty_server.py")
 
 

@@ -19,6 +19,7 @@ NEEDED = ("toy", "flows", "config", "vendor")
 
 def copy(folder: Path) -> None:
     """Copy what a training run needs."""
+    shutil.copy(ROOT / "pyproject.toml", folder)
     for name in NEEDED:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
 
@@ -40,7 +41,7 @@ def here(project: Path) -> dict[str, str]:
 def command(project: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run one of the copy's commands."""
     return subprocess.run(
-        [sys.executable, "-m", "toy", *words],
+        [sys.executable, "-m", "smallboat", *words],
         cwd=project,
         env=here(project) | variables,
         capture_output=True,

@@ -20,12 +20,12 @@ CANDIDATES = (replace(by_name("boosting"), grid=(_POOR,)),)
 """
 FAULTY = """
 
-_lookup = lookup
+_online = online
 
 
-def lookup(tables):
+def online_features(tables):
     fault = {"where": ["endpoint"], "how": "is wrong"}
-    return _lookup(tables) | {"fault": fault}
+    return _online(tables) | {"fault": fault}
 """
 """For features.py: what `faulty_server.py` obeys."""
 

@@ -1,7 +1,7 @@
-"""The model server with the fault that a release's look-up features name.
+"""The model server with the fault that a release's online features name.
 
-`where` lists "beside" (a release's own folder), "endpoint" (a folder with a pointer, or the
-container of an emulated SageMaker endpoint) or both.
+`where` lists "pre_switch_server" (a release's own folder), "endpoint" (a folder with a pointer, or
+the container of an emulated SageMaker endpoint) or both.
 """
 
 import argparse
@@ -29,10 +29,10 @@ def broken(package):
 
     @app.after_request
     def fail(response):
-        where, held = os.environ.get("PLACE", "beside"), folder
+        where, held = os.environ.get("PLACE", "pre_switch_server"), folder
         if (folder / "current").is_file():
             where, held = "endpoint", folder / "releases" / (folder / "current").read_text()
-        fault = json.loads((held / "lookup.json").read_text()).get("fault", {})
+        fault = json.loads((held / "online_features.json").read_text()).get("fault", {})
         if request.path == "/ping" or where not in fault.get("where", []):
             return response
         if fault["how"] == "crashes":

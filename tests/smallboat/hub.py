@@ -60,10 +60,10 @@ class Hub:
         )
         return done.stdout.strip()
 
-    def commit(self, says: str) -> str:
+    def commit(self, message: str) -> str:
         """Commit all that changed; returns the commit."""
         self.git("add", "--all")
-        self.git("commit", "-q", "-m", says)
+        self.git("commit", "-q", "-m", message)
         return self.git("rev-parse", "HEAD")
 
     def change(self, name: str, pattern: str, text: str) -> None:
@@ -82,7 +82,7 @@ class Hub:
         """Run a command as an administrator; it must end well."""
         found = os.pathsep.join([self.cloud.environ["PYTHONPATH"], str(ROOT)])
         done = subprocess.run(
-            [sys.executable, "-m", PACKAGE, "--env", environment, *words],
+            [sys.executable, "-m", "smallboat", *words, "--env", environment],
             cwd=folder or self.origin,
             env={"PATH": os.environ["PATH"], **self.cloud.environ, "PYTHONPATH": found},
             capture_output=True,
@@ -106,7 +106,7 @@ class Hub:
             ecr = self.cloud.client("ecr")
             with suppress(ecr.exceptions.ImageAlreadyExistsException):
                 ecr.put_image(
-                    repositoryName=f"{self.settings(environment).stem}-{name}",
+                    repositoryName=f"{self.settings(environment).name_prefix}-{name}",
                     imageManifest=json.dumps({**MANIFEST, "tag": tag}),
                     imageManifestMediaType=MANIFEST["mediaType"],
                     imageTag=tag,

@@ -31,7 +31,7 @@ class Project:
 
     def make(self, environment: str, **environ: str) -> tuple[int, str]:
         """Exit code and output of `make image`."""
-        words = [sys.executable, "-P", "-m", "toy", "--env", environment, "image"]
+        words = [sys.executable, "-P", "-m", "smallboat", "image", "--env", environment]
         done = subprocess.run(
             words,
             cwd=self.folder,

@@ -32,14 +32,14 @@ def write(folder: Path, files: Files) -> str:
     """A release's folder whose hashes are those of its files; returns its id."""
     signature = json.loads(files["signature.json"])
     model = bundle.model_hash(files["model.onnx"], signature)
-    lookup = hashlib.sha256(files["lookup.json"]).hexdigest()[:16]
+    online = hashlib.sha256(files["online_features.json"]).hexdigest()[:16]
     facts = {
-        "release": f"{model}-{lookup}",
+        "release": f"{model}-{online}",
         "run": "1",
         "model_hash": model,
         "features_run": "1",
-        "lookup_hash": lookup,
-        "features_as_of": json.loads(files["lookup.json"])["as_of"],
+        "online_features_hash": online,
+        "features_as_of": json.loads(files["online_features.json"])["as_of"],
         "snapshot": "0" * 16,
     }
     folder.mkdir(parents=True)
@@ -56,10 +56,10 @@ def point(endpoint: Path, release: str) -> None:
 
 
 def place(endpoint: Path, files: Files, as_of: str) -> str:
-    """A release of an endpoint that differs in its look-up features; returns its id."""
-    lookup = json.dumps({**json.loads(files["lookup.json"]), "as_of": as_of}).encode()
+    """A release of an endpoint that differs in its online features; returns its id."""
+    online = json.dumps({**json.loads(files["online_features.json"]), "as_of": as_of}).encode()
     stage = endpoint / "releases" / as_of
-    release = write(stage, {**files, "lookup.json": lookup})
+    release = write(stage, {**files, "online_features.json": online})
     stage.rename(stage.with_name(release))
     return release
 

@@ -76,7 +76,8 @@ class Model:
         }
         if "describe" in question:
             return {
-                "release": facts | {"features_run": "17", "lookup_hash": "1111", "snapshot": "55"},
+                "release": facts
+                | {"features_run": "17", "online_features_hash": "1111", "snapshot": "55"},
                 "signature": {"candidate": "ridge", "inputs": [{"name": "grid"}]},
                 "request": self.schema,
                 "example": EXAMPLE,

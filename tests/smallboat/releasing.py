@@ -42,41 +42,41 @@ class Project:
         self.image = ""
 
     @property
-    def place(self) -> aws.Place:
-        return aws.Place(config.check(self.values))
+    def env(self) -> aws.Environment:
+        return aws.Environment(config.check(self.values))
 
     def target(self, keep: int = RULES.keep) -> sagemaker.Endpoint:
-        return sagemaker.Endpoint(PROBLEM, self.place, self.image, keep)
+        return sagemaker.Endpoint(PROBLEM, self.env, self.image, keep)
 
     def make_ground(self) -> None:
         """What `make bootstrap` and `make image` make, as far as a release needs it."""
-        place = self.place
+        env = self.env
         s3 = self.cloud.client("s3")
-        where = {"LocationConstraint": place.region}
-        s3.create_bucket(Bucket=place.bucket, CreateBucketConfiguration=where)
-        s3.put_bucket_versioning(Bucket=place.bucket, VersioningConfiguration={"Status": "Enabled"})
-        self.cloud.client("ecr").create_repository(repositoryName=place.image_repository)
+        where = {"LocationConstraint": env.region}
+        s3.create_bucket(Bucket=env.bucket, CreateBucketConfiguration=where)
+        s3.put_bucket_versioning(Bucket=env.bucket, VersioningConfiguration={"Status": "Enabled"})
+        self.cloud.client("ecr").create_repository(repositoryName=env.image_repository)
         self.cloud.client("sagemaker").create_model_package_group(
-            ModelPackageGroupName=place.registry_group
+            ModelPackageGroupName=env.registry_group
         )
         self.push("first")
 
     def push(self, content: str) -> str:
         """Put another image into the registry and use it."""
-        place = self.place
+        env = self.env
         manifest = {
             "schemaVersion": 2,
             "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
             "layers": [{"digest": "sha256:" + hashlib.sha256(content.encode()).hexdigest()}],
         }
         pushed = self.cloud.client("ecr").put_image(
-            repositoryName=place.image_repository,
+            repositoryName=env.image_repository,
             imageManifest=json.dumps(manifest),
             imageTag=content,
         )
         digest = pushed["image"]["imageId"]["imageDigest"]
-        host = f"{place.aws.account}.dkr.ecr.{place.region}.amazonaws.com"
-        self.image = f"{host}/{place.image_repository}@{digest}"
+        host = f"{env.aws.account}.dkr.ecr.{env.region}.amazonaws.com"
+        self.image = f"{host}/{env.image_repository}@{digest}"
         return str(digest)
 
     def use_instances(self, **changed: Any) -> None:
@@ -92,14 +92,14 @@ class Project:
     def served(self) -> tuple[str, str]:
         """The runs of the model and of the features that the endpoint itself says it serves."""
         target = self.target()
-        with target.asked() as ask:
+        with target.live_server() as ask:
             facts = ask({"describe": True})["release"]
         assert target.current() == facts
         return facts["run"], facts["features_run"]
 
     def endpoint(self) -> dict[str, Any]:
         described: dict[str, Any] = self.cloud.client("sagemaker").describe_endpoint(
-            EndpointName=self.place.endpoint
+            EndpointName=self.env.endpoint
         )
         return described
 
@@ -117,7 +117,7 @@ class Project:
     def archives(self) -> set[str]:
         """The keys of the archives in the bucket, of old versions too."""
         found = self.cloud.client("s3").list_object_versions(
-            Bucket=self.place.bucket, Prefix="releases/"
+            Bucket=self.env.bucket, Prefix="releases/"
         )
         return {
             each["Key"]
@@ -145,7 +145,7 @@ class Project:
 def values() -> dict[str, Any]:
     """config/staging.toml, for an endpoint that is near."""
     values = config.parse(PROBLEM, Path("config", "staging.toml").read_text())
-    values["aws"]["way_ms"] = 0.0
+    values["aws"]["network_overhead_ms"] = 0.0
     return values
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import copies
+from bootstrapped import ACCOUNT, BUCKET, NAME_PREFIX, PACKAGE, REGION, Bootstrapped
 from clouds import ROOT, Cloud
-from ground import ACCOUNT, BUCKET, PACKAGE, REGION, STEM, Ground
 from smallboat.aws import image
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -36,7 +36,7 @@ SECONDS = 480.0
 ENDED = {"SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT"}
 
 
-class Remote(Ground):
+class Remote(Bootstrapped):
     """A project with two quick candidates, whose ground is made and whose images are there."""
 
     def __init__(self, folder: Path, cloud: Cloud) -> None:
@@ -62,7 +62,7 @@ class Remote(Ground):
         """Run a command that ends so; returns what it prints."""
         found = os.pathsep.join([self.cloud.environ["PYTHONPATH"], *copies.paths(self.folder)])
         done = subprocess.run(
-            [sys.executable, "-m", PACKAGE, "--env", "staging", *words],
+            [sys.executable, "-m", "smallboat", *words, "--env", "staging"],
             cwd=self.folder,
             env={"PATH": os.environ["PATH"], **self.cloud.environ, "PYTHONPATH": found} | variables,
             stdin=subprocess.DEVNULL,
@@ -103,14 +103,14 @@ class Remote(Ground):
             os.chdir(here)
         for kind, made in (("model", image.MODEL), ("train", image.TRAIN)):
             self.client("ecr").put_image(
-                repositoryName=f"{STEM}-{kind}",
+                repositoryName=f"{NAME_PREFIX}-{kind}",
                 imageManifest=json.dumps({"schemaVersion": 2, "mediaType": MANIFEST}),
                 imageManifestMediaType=MANIFEST,
                 imageTag=tags[made],
             )
         secret = {"COMET_API_KEY": MARKER, "COMET_URL_OVERRIDE": "http://127.0.0.1:9/"}
         self.client("secretsmanager").put_secret_value(
-            SecretId=f"{STEM}/comet", SecretString=json.dumps(secret)
+            SecretId=f"{NAME_PREFIX}/comet", SecretString=json.dumps(secret)
         )
 
     def machine(self, name: str = MACHINE) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import templates
-from ground import ACCOUNT, BUCKET, STEM
+from bootstrapped import ACCOUNT, BUCKET, NAME_PREFIX
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ LOOK: dict[str, Callable[[Seen], Any]] = {
     ),
     "AWS::Lambda::Function": _named("lambda", "get_function", "FunctionName", "FunctionName"),
     "AWS::Lambda::Permission": lambda seen: seen.client("lambda").get_policy(
-        FunctionName=f"{STEM}-age"
+        FunctionName=f"{NAME_PREFIX}-age"
     ),
     "AWS::Logs::LogGroup": _listed(
         "logs", "describe_log_groups", "logGroupNamePrefix", "LogGroupName", "logGroups"

@@ -16,10 +16,10 @@ PARAMETERS = {
     "AWS::Partition": "aws",
     "AWS::Region": "eu-west-1",
     "AWS::AccountId": "123456789012",
-    "Stem": "project-staging",
+    "NamePrefix": "project-staging",
     "Project": "project",
     "Environment": "staging",
-    "Rehearsal": "project-staging",
+    "StagingPrefix": "project-staging",
     "Bucket": "project-staging-123456789012",
 }
 ARNS = {

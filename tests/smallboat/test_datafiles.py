@@ -35,7 +35,7 @@ def device(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "says"),
+    ("make", "message"),
     [
         (link, "is a symbolic link, and what that points to may change"),
         (dangling, "is a symbolic link, and what that points to may change"),
@@ -48,10 +48,10 @@ def device(path: Path) -> None:
 )
 @pytest.mark.parametrize("ending", ["csv", "csv.gz", "parquet", "jsonl"])
 def test_what_is_no_file_is_refused_unopened(
-    tmp_path: Path, make: Callable[[Path], object], says: str, ending: str
+    tmp_path: Path, make: Callable[[Path], object], message: str, ending: str
 ) -> None:
     make(tmp_path / f"table.{ending}")
-    with pytest.raises(UserError, match=rf"table\.{ending} {says}; put the file itself in its"):
+    with pytest.raises(UserError, match=rf"table\.{ending} {message}; put the file itself in its"):
         datafiles.find(tmp_path, "other*", f"table.{ending}")
 
 
@@ -99,7 +99,7 @@ def test_a_file_that_is_larger_than_its_kind_is_not_read_on(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         (b"id" + b",x" * MIB, r"table\.csv, line 1 has more than 65,536 bytes; it must be"),
         (b"id,id\n", r"two columns of the name id; rename one"),
@@ -107,8 +107,8 @@ def test_a_file_that_is_larger_than_its_kind_is_not_read_on(tmp_path: Path) -> N
     ],
 )
 def test_a_first_line_that_is_no_header_is_refused(
-    tmp_path: Path, content: bytes, says: str
+    tmp_path: Path, content: bytes, message: str
 ) -> None:
     (tmp_path / "table.csv").write_bytes(content)
-    with pytest.raises(UserError, match=says):
+    with pytest.raises(UserError, match=message):
         datafiles.header(tmp_path / "table.csv")

@@ -12,18 +12,23 @@ FULL = "No space left on device"
 def test_the_file_that_was_being_written_is_named_and_what_is_free(tmp_path: Path) -> None:
     (tmp_path / "whole.csv").write_text("whole")
     os.utime(tmp_path / "whole.csv", (1, 1))
-    says = rf"^could not use half\.csv in the snapshot, with [\d,]+ bytes free: {FULL}; nothing was"
-    with pytest.raises(FullDiskError, match=says), disk.told(tmp_path, "the snapshot"):
+    message = (
+        rf"^could not use half\.csv in the snapshot, with [\d,]+ bytes free: {FULL}; nothing was"
+    )
+    with (
+        pytest.raises(FullDiskError, match=message),
+        disk.full_disk_errors(tmp_path, "the snapshot"),
+    ):
         (tmp_path / "half.csv").write_text("half")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is always full")
 def test_a_device_that_is_full_is_told_by_the_folder_if_no_file_is_known(tmp_path: Path) -> None:
-    says = rf"^could not use {tmp_path}, with .* free: {FULL};"
+    message = rf"^could not use {tmp_path}, with .* free: {FULL};"
     with (
-        pytest.raises(FullDiskError, match=says),
-        disk.told(tmp_path),
+        pytest.raises(FullDiskError, match=message),
+        disk.full_disk_errors(tmp_path),
         open("/dev/full", "w") as full,
     ):
         full.write("x")
@@ -42,8 +47,8 @@ def test_a_device_that_is_full_is_told_by_the_folder_if_no_file_is_known(tmp_pat
 def test_a_limit_is_a_full_disk_too_and_who_names_a_file_is_believed(
     tmp_path: Path, error: Exception, named: str
 ) -> None:
-    says = disk.sentence(error, tmp_path, "the runs")
-    assert says is not None and says.startswith("could not use ") and named in says
+    message = disk.sentence(error, tmp_path, "the runs")
+    assert message is not None and message.startswith("could not use ") and named in message
 
 
 def test_what_came_of_a_full_disk_is_told_and_everything_else_left_alone(tmp_path: Path) -> None:
@@ -51,6 +56,9 @@ def test_what_came_of_a_full_disk_is_told_and_everything_else_left_alone(tmp_pat
     outer.__cause__ = OSError(errno.ENOSPC, FULL)
     assert FULL in str(disk.sentence(outer, tmp_path))
     assert disk.sentence(PermissionError(errno.EACCES, "Permission denied"), tmp_path) is None
-    with pytest.raises(UserError, match=r"^told already") as raised, disk.told(tmp_path):
+    with (
+        pytest.raises(UserError, match=r"^told already") as raised,
+        disk.full_disk_errors(tmp_path),
+    ):
         raise UserError(f"told already: {FULL}")
     assert not isinstance(raised.value, FullDiskError)

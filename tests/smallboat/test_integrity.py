@@ -11,7 +11,7 @@ import pytest
 from bundles import PLAIN
 from smallboat import integrity
 from smallboat.errors import IntegrityError, ReleaseError, UserError
-from smallboat.store import pairs, runs, store
+from smallboat.store import release_bundle, runs, store
 from smallboat.validation import preparation
 from toy.problem import PROBLEM
 
@@ -21,9 +21,11 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A folder with a store that holds a snapshot and run 1, and a release of both."""
     folder = tmp_path_factory.mktemp("filled")
     kept = bundles.empty(folder / "store")
-    model = pairs.read(kept.keep("1", PLAIN))
+    model = release_bundle.read(kept.keep("1", PLAIN))
     (folder / "release").mkdir()
-    pairs.write(folder / "release", model, pairs.Features.of(model.folder, "1", kept.snapshot))
+    release_bundle.write(
+        folder / "release", model, release_bundle.Features.of(model.folder, "1", kept.snapshot)
+    )
     return folder, kept.snapshot
 
 
@@ -44,7 +46,7 @@ def kinds(snapshot: str) -> dict[Path, tuple[Callable[[], Any], type[UserError]]
             IntegrityError,
         ),
         Path("store", "runs", "1"): (lambda: store.run_folder("store", "1"), IntegrityError),
-        release: (lambda: pairs.served(release), ReleaseError),
+        release: (lambda: release_bundle.served(release), ReleaseError),
     }
 
 
@@ -89,9 +91,9 @@ def test_every_file_of_each_folder_is_guarded(here: str) -> None:
         ("store/runs/1/evaluation.json", {"passed": False}),
         ("store/runs/1/evaluation.json", {"metrics": {"test": {"error": 0.1}}}),
         ("store/runs/1/evaluation.json", {"files": {}}),
-        ("store/runs/1/lookup.json", {"as_of": "2030-01-01"}),
-        ("release/evaluation.json", {"judged_until": "2001-01-01"}),
-        ("release/lookup.json", {"as_of": "2030-01-01"}),
+        ("store/runs/1/online_features.json", {"as_of": "2030-01-01"}),
+        ("release/evaluation.json", {"evaluation_trained_until": "2001-01-01"}),
+        ("release/online_features.json", {"as_of": "2030-01-01"}),
         ("release/release.json", {"features_as_of": "2030-01-01"}),
         ("release/signature.json", {"trained_until": "2001-01-01"}),
     ],
@@ -135,14 +137,14 @@ def test_what_an_older_version_made_is_said(here: str) -> None:
         (folder / manifest).write_bytes(store.to_json(facts))
         with pytest.raises(error, match=f"{manifest} was made by an older version .*: .*`make "):
             read()
-    (why,) = runs.left_out("store").values()
+    (why,) = runs.skipped("store").values()
     assert "was made by an older version" in why and not runs.kept("store")
 
 
 def test_hidden_files_and_folders_are_left_alone(here: str) -> None:
     for folder, (read, _) in kinds(here).items():
         (folder / ".DS_Store").write_bytes(b"")
-        (folder / "derived").mkdir()
+        (folder / "cache").mkdir()
         read()
 
 

@@ -77,7 +77,7 @@ def test_a_token_counts_in_a_workflow_only() -> None:
 
 def test_a_started_command_has_them_only(tmp_path: Path) -> None:
     (tmp_path / "json.py").write_text("print('a module of others')")
-    says = run(
+    message = run(
         "import json, os; print(*sorted(os.environ), os.environ['TZ'])",
         PYTHONPATH=str(tmp_path),
         UV_FROZEN="1",
@@ -85,9 +85,9 @@ def test_a_started_command_has_them_only(tmp_path: Path) -> None:
         TZ="Asia/Tokyo",
         MY_OWN="1",
     )
-    assert "a module of others" not in says
-    assert says.split()[-1] == "UTC"
-    assert "MY_OWN" in says and "UV_FROZEN" not in says and "NODE_OPTIONS" not in says
+    assert "a module of others" not in message
+    assert message.split()[-1] == "UTC"
+    assert "MY_OWN" in message and "UV_FROZEN" not in message and "NODE_OPTIONS" not in message
 
 
 def test_steps_are_local_whatever_metaflow_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from smallboat.training.policy import policy
 # Imported up here, library and package go with the flow's code to where its steps run.
 from {{ cookiecutter.project_slug }}.problem import PROBLEM
 
-KEPT = ["checks", "data_part", "frame", "lookup", "snapshot"]
+KEPT = ["checks", "data_part", "frame", "online", "snapshot"]
 """What no candidate reads, and so is the same for every one of them."""
 
 
@@ -58,7 +58,7 @@ class TrainFlow(FlowSpec):
         from smallboat.validation import preparation
 
         root = self.config.store.root
-        frame, self.lookup, self.report = preparation.engineer(PROBLEM, root, self.snapshot)
+        frame, self.online, self.report = preparation.engineer(PROBLEM, root, self.snapshot)
         self.drift = preparation.drifted(PROBLEM, root, self.snapshot, frame)
         print(self.report.table())
         if self.report.passed:
@@ -125,7 +125,7 @@ class TrainFlow(FlowSpec):
 
     @step
     def make_bundle(self):
-        """Judge the winner on the test periods, once; refit it on all rows; keep both."""
+        """Evaluate the winner on the test periods, once; refit it on all rows; keep both."""
         from smallboat.evaluation import selection
         from smallboat.reports import cards
         from smallboat.store import bundle, store
@@ -133,12 +133,12 @@ class TrainFlow(FlowSpec):
         from smallboat.validation import validation
 
         seed, limits = self.config.training.seed, self.config.gates
-        self.judged = training.judge(
+        self.evaluated = training.evaluate_winner(
             PROBLEM, self.winner, self.parts, seed, limits.slice_rows, self.config.decision
         )
         self.served = training.refit(PROBLEM, self.winner, self.frame, seed)
         self.model_hash = bundle.model_hash(self.served["onnx"], self.served["signature"])
-        files = bundle.files(self.served, self.judged, self.lookup)
+        files = bundle.files(self.served, self.evaluated, self.online)
         expectations = validation.summary(self.checks)
         facts = {
             "run": current.run_id,
@@ -150,9 +150,9 @@ class TrainFlow(FlowSpec):
             **self.competition,
         }
         size = sum(len(content) for content in files.values())
-        gates = selection.gates(self.judged, self.served, expectations, size, limits)
-        self.evaluation = selection.evaluate(facts, self.winner, self.judged, gates)
-        target, predicted = self.parts.test["target"], self.judged["predicted"]
+        gates = selection.gates(self.evaluated, self.served, expectations, size, limits)
+        self.evaluation = selection.evaluate(facts, self.winner, self.evaluated, gates)
+        target, predicted = self.parts.test["target"], self.evaluated["predicted"]
         page = cards.page(
             f"{self.config.project.name}: run {current.run_id}",
             cards.winner(self.evaluation, PROBLEM.metrics.PRIMARY, target, predicted),
@@ -168,9 +168,9 @@ class TrainFlow(FlowSpec):
     @step
     def end(self):
         """Tell Comet, if the configuration says so, and release, if Step Functions retrains."""
-        from smallboat.release import conclusion
+        from smallboat.release import after_run
 
-        conclusion.conclude(PROBLEM, self)
+        after_run.finish(PROBLEM, self)
 
 
 if __name__ == "__main__":

@@ -30,12 +30,12 @@ NO_STEPS = ("emulator", "samples", "serving/api", "testing", "warehouse")
 
 
 @pytest.fixture
-def place(tmp_path: Path, cloud: Any, monkeypatch: pytest.MonkeyPatch) -> aws.Place:
+def env(tmp_path: Path, cloud: Any, monkeypatch: pytest.MonkeyPatch) -> aws.Environment:
     """Staging on the emulator; its project's folder is the working directory."""
     monkeypatch.chdir(copied(tmp_path))
     for name, value in cloud.environ.items():
         monkeypatch.setenv(name, value)
-    return aws.Place(config.load(PROBLEM, "staging"))
+    return aws.Environment(config.load(PROBLEM, "staging"))
 
 
 def test_the_lock_holds_what_is_required_and_names_no_index() -> None:
@@ -167,22 +167,22 @@ def test_without_a_builder_a_sentence_says_what_to_install(
 
 
 def test_an_environment_without_a_repository_or_image_says_what_to_do(
-    place: aws.Place, cloud: Any
+    env: aws.Environment, cloud: Any
 ) -> None:
     with pytest.raises(UserError, match="`make bootstrap ENV=staging`"):
-        image.current(place)
-    client = place.client("ecr")
-    client.create_repository(repositoryName=place.image_repository)
+        image.current(env)
+    client = env.client("ecr")
+    client.create_repository(repositoryName=env.image_repository)
     try:
         with pytest.raises(UserError, match="no image of these files: `make image ENV=staging`"):
-            image.current(place)
+            image.current(env)
         manifest = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json"}
         client.put_image(
-            repositoryName=place.image_repository,
+            repositoryName=env.image_repository,
             imageManifest=json.dumps(manifest),
             imageTag=image.content_hash(),
         )
         with pytest.raises(UserError, match=r"oci.* which SageMaker does not take"):
-            image.current(place)
+            image.current(env)
     finally:
-        client.delete_repository(repositoryName=place.image_repository, force=True)
+        client.delete_repository(repositoryName=env.image_repository, force=True)

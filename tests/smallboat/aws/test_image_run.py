@@ -15,9 +15,9 @@ from image_project import ACCOUNT, Project, locked, with_buildah
 from smallboat.aws import aws, containers, image
 from smallboat.config import config
 from smallboat.errors import CloudError
-from smallboat.release import behaviour
+from smallboat.release import smoke_tests
 from smallboat.serving import servers
-from smallboat.store import pairs
+from smallboat.store import release_bundle
 from toy.problem import PROBLEM
 
 pytestmark = [pytest.mark.nightly, pytest.mark.usefixtures("locked")]
@@ -28,7 +28,7 @@ NOT_LEFT = ("pip", "pip3", "gcc", "cc", "g++", "clang", "ld", "make", "git", "cu
 
 
 def repository(environment: str) -> str:
-    return aws.Place(config.load(PROBLEM, environment)).image_repository
+    return aws.Environment(config.load(PROBLEM, environment)).image_repository
 
 
 def named(output: str) -> str:
@@ -68,8 +68,8 @@ def test_prod_gets_the_very_image_of_staging(project: Project, made: str, cloud:
     code, output = project.make("prod")
     assert code == 0, output
     assert output.startswith(f"copying the image of {repository('staging')}")
-    place, _, digest = named(output).rpartition("@")
-    assert place.endswith(f"/{repository('prod')}")
+    env, _, digest = named(output).rpartition("@")
+    assert env.endswith(f"/{repository('prod')}")
     assert digest == made.rpartition("@")[2]
     manifests = {
         cloud.client("ecr").batch_get_image(
@@ -113,10 +113,12 @@ def container(project: Project, made: str, cloud: Any) -> Container:
 def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A release's folder."""
     runs = bundles.empty(tmp_path_factory.mktemp("runs"))
-    model = pairs.read(runs.keep("1", bundles.BETTER))
+    model = release_bundle.read(runs.keep("1", bundles.BETTER))
     folder = tmp_path_factory.mktemp("model") / "release"
     folder.mkdir()
-    pairs.write(folder, model, pairs.Features.of(model.folder, "1", runs.snapshot))
+    release_bundle.write(
+        folder, model, release_bundle.Features.of(model.folder, "1", runs.snapshot)
+    )
     return folder
 
 
@@ -125,8 +127,8 @@ def test_it_answers_as_the_releases_own_files_do(container: Container, released:
     marker.touch()
     with container.serving(released) as running:
         assert requests.get(f"{running.url}/ping", timeout=5).status_code == 200
-        with servers.asking(running.url) as ask:
-            behaviour.check(PROBLEM, "in its container", ask, released, latency_ms=250)
+        with servers.connect(running.url) as ask:
+            smoke_tests.check(PROBLEM, "in its container", ask, released, latency_ms=250)
         assert os.stat(f"/proc/{running.server()}").st_uid == USER
         assert running.end() == 0, running.log.read_text()
         assert "telemetry" not in running.log.read_text()

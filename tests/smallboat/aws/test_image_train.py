@@ -69,7 +69,7 @@ def project(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pr
             file.write_text(file.read_text().replace(table, f"{table}remote = true\n"))
             command(started, "bootstrap", environment=environment)
             cloud.client("ecr").put_image(
-                repositoryName=place(environment).image_repository,
+                repositoryName=env(environment).image_repository,
                 imageManifest=json.dumps({"schemaVersion": 2, "mediaType": image.TAKEN}),
                 imageManifestMediaType=image.TAKEN,
                 imageTag=image.content_hash(),
@@ -78,13 +78,13 @@ def project(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pr
     cloud.reset()
 
 
-def place(environment: str) -> aws.Place:
-    return aws.Place(config.load(PROBLEM, environment))
+def env(environment: str) -> aws.Environment:
+    return aws.Environment(config.load(PROBLEM, environment))
 
 
 def command(project: Project, *words: str, environment: str = "staging") -> str:
     """What a command of the project prints."""
-    return _output(project, "-P", "-m", PACKAGE, "--env", environment, *words)
+    return _output(project, "-P", "-m", "smallboat", *words, "--env", environment)
 
 
 def _output(project: Project, *words: str, **environ: str) -> str:
@@ -105,8 +105,8 @@ def made(project: Project) -> str:
     code, output = project.make("staging")
     assert code == 0, output
     model, train = re.findall(r"(?m)^image (\S+@sha256:[0-9a-f]{64})$", output)
-    assert f"/{place('staging').image_repository}@" in model
-    assert f"/{place('staging').train_repository}@" in train
+    assert f"/{env('staging').image_repository}@" in model
+    assert f"/{env('staging').train_repository}@" in train
     return str(train)
 
 
@@ -114,7 +114,7 @@ def made(project: Project) -> str:
 def container(project: Project, made: str, cloud: Any) -> str:
     """A container of the image that was pushed, by its id."""
     asked = [{"imageDigest": made.rpartition("@")[2]}]
-    repository = place("staging").train_repository
+    repository = env("staging").train_repository
     found = cloud.client("ecr").batch_get_image(repositoryName=repository, imageIds=asked)
     manifest = json.loads(found["images"][0]["imageManifest"])
     size = sum(layer["size"] for layer in manifest["layers"])
@@ -134,7 +134,7 @@ def inside(project: Project, container: str, *words: str, **environ: str) -> str
 def test_prod_gets_the_very_image_of_staging(project: Project, made: str) -> None:
     code, output = project.make("prod")
     assert code == 0, output
-    assert f"copying the image of {place('staging').train_repository}" in output
+    assert f"copying the image of {env('staging').train_repository}" in output
     assert output.count(made.rpartition("@")[2]) == 1
 
 
@@ -154,7 +154,7 @@ def test_it_holds_the_packages_of_this_machine_and_runs_as_nobody(
 @pytest.fixture(scope="module")
 def machine(project: Project, made: str, cloud: Any) -> dict[str, Any]:
     """The flow as a state machine: a job's command and variables by its step."""
-    here = place("staging")
+    here = env("staging")
     with pytest.MonkeyPatch.context() as patch:
         for name, value in project.environ.items():
             patch.setenv(name, value)
@@ -198,14 +198,14 @@ def test_a_steps_own_batch_command_runs_in_it_and_models_are_the_same(
     words = machine["start"]["Parameters"]["ContainerOverrides"]["Command"]
     inside(project, container, *words, **environ, **OF_BATCH)
     listed = cloud.client("s3").list_objects_v2(
-        Bucket=place("staging").bucket, Prefix=f"metaflow/TrainFlow/sfn-{RUN}/start/first/"
+        Bucket=env("staging").bucket, Prefix=f"metaflow/TrainFlow/sfn-{RUN}/start/first/"
     )
     names = {each["Key"].rpartition("/")[2] for each in listed["Contents"]}
     assert {"0.DONE.lock", "0.data.json", "0.task_stdout.log"} <= names
     job = f"{HOME}/metaflow"
     code = f"/guard:{job}/.mf_code"  # as the job has unpacked it
     data = ["-c", MODELS, config.load(PROBLEM, "staging").store.root, snapshot]
-    region = {"AWS_DEFAULT_REGION": place("staging").region}
+    region = {"AWS_DEFAULT_REGION": env("staging").region}
     begins = ("env", f"--chdir={job}", "python")
     there = inside(project, container, *begins, *data, **region, PYTHONPATH=code)
     assert (

@@ -4,7 +4,7 @@ import tomllib
 from typing import Any
 
 import pytest
-from smallboat.cloud import costs, infra
+from smallboat.cloud import base_stacks, costs
 from smallboat.config import config, sections
 
 
@@ -26,7 +26,7 @@ def aws(**changed: Any) -> sections.Aws:
     ],
 )
 def test_github_is_known_by_names_and_by_ids(github: str, ids: str, subjects: list[str]) -> None:
-    assert infra.subjects(aws(github=github, github_ids=ids)) == subjects
+    assert base_stacks.subjects(aws(github=github, github_ids=ids)) == subjects
 
 
 def test_a_serverless_endpoint_is_paid_by_use() -> None:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import templates
+from bootstrapped import ACCOUNT, BUCKET, NAME_PREFIX, REGION, Bootstrapped, serve
 from clouds import Cloud
-from ground import ACCOUNT, BUCKET, REGION, STEM, Ground, serve
 from shown import missing
-from smallboat.cloud import infra
+from smallboat.cloud import base_stacks
 from smallboat.errors import CloudError
 
 NOT_SHOWN = {
@@ -38,10 +38,10 @@ NOT_SHOWN = {
 
 
 @pytest.fixture(scope="module")
-def shared(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+def shared(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bootstrapped]:
     """An environment that was bootstrapped, with everything that can be in it."""
     cloud.reset()
-    ground = Ground(tmp_path_factory.mktemp("ground"), cloud)
+    ground = Bootstrapped(tmp_path_factory.mktemp("ground"), cloud)
     add_batch(ground)
     done = ground.run("bootstrap")
     assert done.returncode == 0, done.stderr
@@ -49,32 +49,34 @@ def shared(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[G
     cloud.reset()
 
 
-def add_batch(ground: Ground) -> None:
+def add_batch(ground: Bootstrapped) -> None:
     file = ground.folder / "config" / "staging.toml"
     file.write_text(file.read_text() + '\n[aws.batch]\ngpu_instance = "g4dn.xlarge"\n')
 
 
 @pytest.mark.parametrize("template", templates.NAMES)
-def test_each_resource_exists_or_is_known_not_to_be_shown(shared: Ground, template: str) -> None:
+def test_each_resource_exists_or_is_known_not_to_be_shown(
+    shared: Bootstrapped, template: str
+) -> None:
     absent = [missing(shared.client, template, each) for each in templates.resources(template)]
     assert set().union(*absent) == NOT_SHOWN[template]
 
 
-def test_stacks_are_tagged_and_their_outputs_name_what_metaflow_needs(shared: Ground) -> None:
+def test_stacks_are_tagged_and_their_outputs_name_what_metaflow_needs(shared: Bootstrapped) -> None:
     stacks = shared.client("cloudformation")
     for name in ("foundation", "compute"):
-        stack = stacks.describe_stacks(StackName=f"{STEM}-{name}")["Stacks"][0]
+        stack = stacks.describe_stacks(StackName=f"{NAME_PREFIX}-{name}")["Stacks"][0]
         tags = {each["Key"]: each["Value"] for each in stack["Tags"]}
         assert (tags["project"], tags["environment"]) == ("project", "staging")
         assert tags["owner"]
     told = {each["Description"]: each["OutputValue"] for each in stack["Outputs"]}
     assert told["METAFLOW_DATASTORE_SYSROOT_S3"] == f"s3://{BUCKET}/metaflow"
-    assert told["METAFLOW_BATCH_JOB_QUEUE"].endswith(f"job-queue/{STEM}")
+    assert told["METAFLOW_BATCH_JOB_QUEUE"].endswith(f"job-queue/{NAME_PREFIX}")
     assert len([key for key in told if key.startswith("METAFLOW_")]) == 8
 
 
-def test_github_deploys_from_this_repositorys_environment_only(shared: Ground) -> None:
-    role = shared.client("iam").get_role(RoleName=f"{STEM}-deploy")["Role"]
+def test_github_deploys_from_this_repositorys_environment_only(shared: Bootstrapped) -> None:
+    role = shared.client("iam").get_role(RoleName=f"{NAME_PREFIX}-deploy")["Role"]
     wanted = role["AssumeRolePolicyDocument"]["Statement"][0]["Condition"]["StringEquals"]
     assert wanted["token.actions.githubusercontent.com:sub"] == [
         "repo:org/repo:environment:staging",
@@ -82,16 +84,16 @@ def test_github_deploys_from_this_repositorys_environment_only(shared: Ground) -
     ]
 
 
-def test_the_second_bootstrap_finds_nothing_to_do(shared: Ground) -> None:
+def test_the_second_bootstrap_finds_nothing_to_do(shared: Bootstrapped) -> None:
     again = shared.run("bootstrap")
     assert again.returncode == 0, again.stderr
-    for name in ("mlops-account", f"{STEM}-foundation", f"{STEM}-compute"):
+    for name in ("mlops-account", f"{NAME_PREFIX}-foundation", f"{NAME_PREFIX}-compute"):
         assert f"{name}: no updates" in again.stdout
     assert "nothing to do" in again.stdout
     assert "together" in again.stdout and "list prices" in again.stdout
 
 
-def test_a_change_of_the_configuration_is_an_update(shared: Ground) -> None:
+def test_a_change_of_the_configuration_is_an_update(shared: Bootstrapped) -> None:
     file = shared.folder / "config" / "staging.toml"
     before = file.read_text()
     file.write_text(before.replace("model_age_days = 14", "model_age_days = 15"))
@@ -100,24 +102,26 @@ def test_a_change_of_the_configuration_is_an_update(shared: Ground) -> None:
     back = shared.run("bootstrap")
     for done in (changed, back):
         assert done.returncode == 0, done.stderr
-        assert f"{STEM}-foundation: updating" in done.stdout
-        assert f"{STEM}-compute: no updates" in done.stdout
+        assert f"{NAME_PREFIX}-foundation: updating" in done.stdout
+        assert f"{NAME_PREFIX}-compute: no updates" in done.stdout
 
 
-def test_the_newest_training_images_stay(shared: Ground) -> None:
+def test_the_newest_training_images_stay(shared: Bootstrapped) -> None:
     client = shared.client("ecr")
     given = templates.load("foundation")["Resources"]["TrainingImages"]["Properties"]
     text = given["LifecyclePolicy"]["LifecyclePolicyText"]
-    client.put_lifecycle_policy(repositoryName=f"{STEM}-train", lifecyclePolicyText=text)
+    client.put_lifecycle_policy(repositoryName=f"{NAME_PREFIX}-train", lifecyclePolicyText=text)
     (rule,) = json.loads(text)["rules"]
     assert rule["selection"] == {
         "tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 20,
     }  # fmt: skip
 
 
-def test_the_age_of_a_release_is_measured(shared: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_age_of_a_release_is_measured(
+    shared: Bootstrapped, monkeypatch: pytest.MonkeyPatch
+) -> None:
     function = templates.load("foundation")["Resources"]["AgeWatch"]["Properties"]
-    names = {**shared.cloud.environ, "STEM": STEM, "AWS_DEFAULT_REGION": REGION}
+    names = {**shared.cloud.environ, "NAME_PREFIX": NAME_PREFIX, "AWS_DEFAULT_REGION": REGION}
     for key, value in names.items():
         monkeypatch.setenv(key, value)
     scope: dict[str, Any] = {}
@@ -125,11 +129,14 @@ def test_the_age_of_a_release_is_measured(shared: Ground, monkeypatch: pytest.Mo
     assert scope["handler"]({}, None) is None  # nothing is served yet
     serve(shared)
     assert 0 <= scope["handler"]({}, None) < 0.01
-    (metric,) = shared.client("cloudwatch").list_metrics(Namespace=STEM)["Metrics"]
+    (metric,) = shared.client("cloudwatch").list_metrics(Namespace=NAME_PREFIX)["Metrics"]
     assert metric["MetricName"] == "ModelAgeDays"
 
 
 def test_a_refusal_that_is_none_of_permission_stays_as_it_is() -> None:
-    place: Any = argparse.Namespace(aws=argparse.Namespace(account=ACCOUNT))
-    with pytest.raises(CloudError, match=r"^AWS can't be reached$"), infra.as_administrator(place):
+    env: Any = argparse.Namespace(aws=argparse.Namespace(account=ACCOUNT))
+    with (
+        pytest.raises(CloudError, match=r"^AWS can't be reached$"),
+        base_stacks.as_administrator(env),
+    ):
         raise CloudError("AWS can't be reached")

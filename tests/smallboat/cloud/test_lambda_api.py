@@ -14,10 +14,10 @@ import yaml
 from clouds import GUARD, Cloud
 from lambda_events import http, rest
 from model_stub import EXAMPLE, Model, serving
-from smallboat.aws.aws import Place
+from smallboat.aws.aws import Environment
 from smallboat.aws.buckets import Bucket
 from smallboat.cloud import lambda_api, lambda_zip
-from smallboat.cloud.leftovers import KINDS
+from smallboat.cloud.inventory import KINDS
 from smallboat.config import config
 from smallboat.emulator.runtime import LAMBDA_HAS, lambda_modules, run
 from smallboat.errors import CloudError, UserError
@@ -46,14 +46,14 @@ def settings() -> config.Settings:
 
 
 @pytest.fixture(scope="module")
-def place(tools: None, cloud: Cloud, settings: config.Settings) -> Iterator[Place]:
+def env(tools: None, cloud: Cloud, settings: config.Settings) -> Iterator[Environment]:
     """The environment in the stand-in, with what it needs before the API."""
     cloud.reset()
     with pytest.MonkeyPatch.context() as patch:
         for name, value in cloud.environ.items():
             patch.setenv(name, value)
         patch.setenv("NODE_OPTIONS", f"--require {LOOPBACK}")
-        found = Place(settings)
+        found = Environment(settings)
         where = {"LocationConstraint": found.region}
         found.client("s3").create_bucket(Bucket=found.bucket, CreateBucketConfiguration=where)
         role = {"RoleName": found.api_role.partition("/")[2], "AssumeRolePolicyDocument": "{}"}
@@ -63,9 +63,9 @@ def place(tools: None, cloud: Cloud, settings: config.Settings) -> Iterator[Plac
 
 
 @pytest.fixture
-def url(place: Place, settings: config.Settings) -> str:
+def url(env: Environment, settings: config.Settings) -> str:
     """The deployed API's; it is deployed again if a test changed or removed it."""
-    return lambda_api.deploy(place, settings)
+    return lambda_api.deploy(env, settings)
 
 
 @pytest.fixture(scope="module")
@@ -74,13 +74,13 @@ def files(locked: None) -> lambda_zip.Contents:
     return lambda_zip.contents()
 
 
-def api_id(place: Place) -> str:
-    (api,) = place.client("apigateway").get_rest_apis()["items"]
+def api_id(env: Environment) -> str:
+    (api,) = env.client("apigateway").get_rest_apis()["items"]
     return str(api["id"])
 
 
-def uploads(place: Place) -> int:
-    listed = place.client("s3").list_objects_v2(Bucket=place.bucket, Prefix="api/")
+def uploads(env: Environment) -> int:
+    listed = env.client("s3").list_objects_v2(Bucket=env.bucket, Prefix="api/")
     return sum(each["Key"].endswith("api.zip") for each in listed.get("Contents", []))
 
 
@@ -166,10 +166,10 @@ def variables(model: Model) -> dict[str, str]:
 
 
 def test_the_recipe_takes_every_setting_and_no_other(
-    place: Place, settings: config.Settings
+    env: Environment, settings: config.Settings
 ) -> None:
     used = set(re.findall(r"\$\{self:custom\.(\w+)", RECIPE.read_text()))
-    assert used == set(lambda_api._values(place, settings))
+    assert used == set(lambda_api._values(env, settings))
 
 
 def test_two_tries_of_the_model_end_before_api_gateway_gives_up() -> None:
@@ -191,11 +191,11 @@ def test_the_lock_file_pins_and_names_no_address() -> None:
 
 
 def test_the_function_is_what_the_configuration_says(
-    place: Place, url: str, settings: config.Settings, files: lambda_zip.Contents
+    env: Environment, url: str, settings: config.Settings, files: lambda_zip.Contents
 ) -> None:
-    found = place.client("lambda").get_function(FunctionName=place.api_stack)["Configuration"]
+    found = env.client("lambda").get_function(FunctionName=env.api_stack)["Configuration"]
     assert found["Environment"]["Variables"] == {
-        "ENDPOINT_NAME": place.endpoint,
+        "ENDPOINT_NAME": env.endpoint,
         "CAPTURE": "stdout",
         "CAPTURE_SHARE": "1.0",
         "MODEL_TIMEOUT_SECONDS": "12.0",
@@ -204,11 +204,11 @@ def test_the_function_is_what_the_configuration_says(
     here = f"python{sys.version_info.major}.{sys.version_info.minor}"
     assert (found["Runtime"], found["Handler"]) == (here, "handler.handler")
     assert found["CodeSize"] == len(lambda_zip.pack(files))
-    assert found["Role"] == place.api_role
+    assert found["Role"] == env.api_role
 
 
-def test_only_predictions_need_the_key(place: Place, url: str) -> None:
-    gateway, api = place.client("apigateway"), api_id(place)
+def test_only_predictions_need_the_key(env: Environment, url: str) -> None:
+    gateway, api = env.client("apigateway"), api_id(env)
     needs = {}
     for resource in gateway.get_resources(restApiId=api)["items"]:
         for verb in resource.get("resourceMethods", {}):
@@ -224,9 +224,9 @@ def test_only_predictions_need_the_key(place: Place, url: str) -> None:
 
 
 def test_the_key_and_all_callers_together_are_limited(
-    place: Place, url: str, settings: config.Settings
+    env: Environment, url: str, settings: config.Settings
 ) -> None:
-    gateway, api, limits = place.client("apigateway"), api_id(place), place.aws.limits
+    gateway, api, limits = env.client("apigateway"), api_id(env), env.aws.limits
     (plan,) = gateway.get_usage_plans()["items"]
     assert plan["throttle"] == {
         "rateLimit": limits.requests_per_second,
@@ -235,31 +235,35 @@ def test_the_key_and_all_callers_together_are_limited(
     assert plan["quota"] == {"limit": limits.requests_per_day, "period": "DAY"}
     assert plan["apiStages"] == [{"apiId": api, "stage": "staging"}]
     (key,) = gateway.get_usage_plan_keys(usagePlanId=plan["id"])["items"]
-    assert key["value"] == lambda_api.key(place)
+    assert key["value"] == lambda_api.key(env)
     stage = gateway.get_stage(restApiId=api, stageName="staging")
     everywhere = stage["methodSettings"]["*/*"]
     assert everywhere["throttlingRateLimit"] == limits.requests_per_second
     assert everywhere["throttlingBurstLimit"] == limits.burst
-    assert stage["tags"].items() >= place.tags.items()
+    assert stage["tags"].items() >= env.tags.items()
 
 
-def test_requests_are_logged_without_their_bodies_and_logs_end(place: Place, url: str) -> None:
-    gateway = place.client("apigateway")
-    stage = gateway.get_stage(restApiId=api_id(place), stageName="staging")
+def test_requests_are_logged_without_their_bodies_and_logs_end(env: Environment, url: str) -> None:
+    gateway = env.client("apigateway")
+    stage = gateway.get_stage(restApiId=api_id(env), stageName="staging")
     everywhere = stage["methodSettings"]["*/*"]
     assert (everywhere["loggingLevel"], everywhere["dataTraceEnabled"]) == ("OFF", False)
     known = re.sub(r"\$context\.[\w.]+", "1", stage["accessLogSettings"]["format"])
     assert {"id", "status", "ms"} <= set(json.loads(known))
-    groups = place.client("logs").describe_log_groups()["logGroups"]
+    groups = env.client("logs").describe_log_groups()["logGroups"]
     assert {each["logGroupName"]: each["retentionInDays"] for each in groups} == {
-        f"/aws/lambda/{place.api_stack}": 30,
-        f"/aws/api-gateway/{place.stem}": 30,
+        f"/aws/lambda/{env.api_stack}": 30,
+        f"/aws/api-gateway/{env.name_prefix}": 30,
     }
-    assert stage["accessLogSettings"]["destinationArn"].endswith(f"/aws/api-gateway/{place.stem}")
+    assert stage["accessLogSettings"]["destinationArn"].endswith(
+        f"/aws/api-gateway/{env.name_prefix}"
+    )
 
 
-def test_what_api_gateway_refuses_looks_like_the_apis_own_errors(place: Place, url: str) -> None:
-    gateway, api = place.client("apigateway"), api_id(place)
+def test_what_api_gateway_refuses_looks_like_the_apis_own_errors(
+    env: Environment, url: str
+) -> None:
+    gateway, api = env.client("apigateway"), api_id(env)
     found = gateway.get_gateway_responses(restApiId=api)["items"]
     kinds = {"INVALID_API_KEY", "THROTTLED", "QUOTA_EXCEEDED", "DEFAULT_4XX", "DEFAULT_5XX"}
     assert {each["responseType"] for each in found} == kinds
@@ -270,42 +274,42 @@ def test_what_api_gateway_refuses_looks_like_the_apis_own_errors(place: Place, u
 
 
 def test_a_second_deployment_does_nothing_and_says_so(
-    place: Place, url: str, settings: config.Settings, capsys: pytest.CaptureFixture[str]
+    env: Environment, url: str, settings: config.Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = uploads(place)
-    assert lambda_api.deploy(place, settings) == url
-    assert uploads(place) == before
+    before = uploads(env)
+    assert lambda_api.deploy(env, settings) == url
+    assert uploads(env) == before
     assert capsys.readouterr().out == "the API is as it should be: nothing to deploy\n"
-    assert url == f"{place.client('sts').meta.endpoint_url}/_gateway/{api_id(place)}/staging"
+    assert url == f"{env.client('sts').meta.endpoint_url}/_gateway/{api_id(env)}/staging"
 
 
 def test_a_changed_setting_is_deployed_and_so_is_what_was_cut_off(
-    place: Place, url: str, settings: config.Settings
+    env: Environment, url: str, settings: config.Settings
 ) -> None:
-    before, key = uploads(place), lambda_api.key(place)
+    before, key = uploads(env), lambda_api.key(env)
     limits = settings.aws.limits.model_copy(update={"burst": 50}) if settings.aws else None
     changed = with_(with_(settings, "aws", limits=limits), "api", cors_origins=["https://a.b"])
-    elsewhere = Place(changed)
+    elsewhere = Environment(changed)
     assert lambda_api.deploy(elsewhere, changed) == url
-    assert uploads(place) == before + 1
-    gateway = place.client("apigateway")
+    assert uploads(env) == before + 1
+    gateway = env.client("apigateway")
     (plan,) = gateway.get_usage_plans()["items"]
     assert plan["throttle"]["burstLimit"] == 50
-    stage = {"restApiId": api_id(place), "stageName": "staging"}
+    stage = {"restApiId": api_id(env), "stageName": "staging"}
     settled = gateway.get_stage(**stage)
     assert settled["methodSettings"]["*/*"]["throttlingBurstLimit"] == 50
-    found = place.client("lambda").get_function(FunctionName=place.api_stack)["Configuration"]
+    found = env.client("lambda").get_function(FunctionName=env.api_stack)["Configuration"]
     assert found["Environment"]["Variables"]["CORS_ORIGINS"] == "https://a.b"
     # As after a kill between the stack and the last call: nothing says what is deployed.
     patch = [{"op": "replace", "path": "/description", "value": ""}]
     gateway.update_stage(**stage, patchOperations=patch)
     lambda_api.deploy(elsewhere, changed)
     assert gateway.get_stage(**stage)["description"] == settled["description"]
-    assert lambda_api.key(place) == key
+    assert lambda_api.key(env) == key
 
 
 def test_without_npm_a_sentence_says_what_is_missing(
-    place: Place,
+    env: Environment,
     url: str,
     settings: config.Settings,
     tmp_path: Path,
@@ -313,11 +317,11 @@ def test_without_npm_a_sentence_says_what_is_missing(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(CloudError, match=r"no npm here.*install Node 22"):
-        lambda_api.deploy(place, with_(settings, "api", capture_share=0.5))
+        lambda_api.deploy(env, with_(settings, "api", capture_share=0.5))
 
 
 def test_an_old_node_is_refused_in_a_sentence(
-    place: Place,
+    env: Environment,
     url: str,
     settings: config.Settings,
     tmp_path: Path,
@@ -328,73 +332,73 @@ def test_an_old_node_is_refused_in_a_sentence(
     old.write_text(f'require("{LOOPBACK}");\n{pretend}')
     monkeypatch.setenv("NODE_OPTIONS", f"--require {old}")
     with pytest.raises(CloudError, match=r"not support Node\.js v18\.20\.0.*Supported versions"):
-        lambda_api.deploy(place, with_(settings, "api", capture_share=0.5))
+        lambda_api.deploy(env, with_(settings, "api", capture_share=0.5))
 
 
 def test_what_osls_refuses_ends_in_its_sentence(
-    place: Place, url: str, settings: config.Settings
+    env: Environment, url: str, settings: config.Settings
 ) -> None:
-    nowhere = Place(settings)
+    nowhere = Environment(settings)
     nowhere.bucket = "there-is-no-such-bucket"
     with pytest.raises(CloudError) as refused:
         lambda_api.deploy(nowhere, settings)
-    says = str(refused.value)
-    assert says.startswith("the API was not deployed: ")
-    assert "there-is-no-such-bucket" in says
-    assert "\n" not in says and "http" not in says
+    message = str(refused.value)
+    assert message.startswith("the API was not deployed: ")
+    assert "there-is-no-such-bucket" in message
+    assert "\n" not in message and "http" not in message
 
 
 def test_a_file_for_captured_requests_is_refused_on_lambda(
-    place: Place, settings: config.Settings
+    env: Environment, settings: config.Settings
 ) -> None:
     with pytest.raises(UserError, match=r"staging\.toml: api\.capture = 'a\.jsonl' is wrong"):
-        lambda_api.deploy(place, with_(settings, "api", capture="a.jsonl"))
+        lambda_api.deploy(env, with_(settings, "api", capture="a.jsonl"))
 
 
 def test_a_stack_that_is_being_worked_on_is_waited_for(
-    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    env: Environment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     states = iter(["UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"])
     monkeypatch.setattr(lambda_api, "_stack", lambda _: {"StackStatus": next(states)})
     monkeypatch.setattr(lambda_api, "LOOK_SECONDS", 0)
-    assert lambda_api._settled(place) == {"StackStatus": "UPDATE_COMPLETE"}
+    assert lambda_api._settled(env) == {"StackStatus": "UPDATE_COMPLETE"}
     assert capsys.readouterr().out.count("waiting for") == 1
     monkeypatch.setattr(lambda_api, "STACK_SECONDS", -1)
     monkeypatch.setattr(lambda_api, "_stack", lambda _: {"StackStatus": "DELETE_IN_PROGRESS"})
     with pytest.raises(CloudError, match="still DELETE_IN_PROGRESS: try again later"):
-        lambda_api._settled(place)
+        lambda_api._settled(env)
 
 
 def test_a_stack_whose_creation_failed_is_made_anew(
-    place: Place, url: str, settings: config.Settings, monkeypatch: pytest.MonkeyPatch
+    env: Environment, url: str, settings: config.Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lambda_api, "_settled", lambda _: {"StackStatus": "ROLLBACK_COMPLETE"})
-    assert lambda_api.deploy(place, settings) != url  # of another API: the first one is deleted
-    assert api_id(place) not in url
+    assert lambda_api.deploy(env, settings) != url  # of another API: the first one is deleted
+    assert api_id(env) not in url
 
 
-def remove(place: Place) -> None:
+def remove(env: Environment) -> None:
     """What `make destroy` does about it."""
     (kind,) = [kind for kind in KINDS if kind.name == "API stack"]
-    for name in kind.found(place):
-        kind.remove(place, name)
-    Bucket(place).empty(force=False)
+    for name in kind.found(env):
+        kind.remove(env, name)
+    Bucket(env).empty(force=False)
 
 
 def test_removing_leaves_nothing_and_may_be_repeated(
-    place: Place, url: str, settings: config.Settings
+    env: Environment, url: str, settings: config.Settings
 ) -> None:
-    remove(place)
-    remove(place)
-    gateway = place.client("apigateway")
+    remove(env)
+    remove(env)
+    gateway = env.client("apigateway")
     assert not gateway.get_rest_apis()["items"]
     assert not gateway.get_api_keys()["items"]
     assert not gateway.get_usage_plans()["items"]
-    assert not place.client("lambda").list_functions()["Functions"]
-    assert not place.client("logs").describe_log_groups()["logGroups"]
-    assert "Versions" not in place.client("s3").list_object_versions(Bucket=place.bucket)
-    gone = Place(settings)
+    assert not env.client("lambda").list_functions()["Functions"]
+    assert not env.client("logs").describe_log_groups()["logGroups"]
+    assert "Versions" not in env.client("s3").list_object_versions(Bucket=env.bucket)
+    gone = Environment(settings)
     gone.bucket = "there-is-no-such-bucket"
     remove(gone)
     with pytest.raises(CloudError, match="no API key yet: `make deploy ENV=staging`"):
-        lambda_api.key(place)
+        lambda_api.key(env)

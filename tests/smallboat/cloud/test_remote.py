@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 import templates
+from bootstrapped import ACCOUNT, BUCKET, NAME_PREFIX, REGION
 from clouds import Cloud
-from ground import ACCOUNT, BUCKET, REGION, STEM
 from permissions import actions
 from remotely import MACHINE, MARKER, Remote
 
@@ -93,7 +93,7 @@ def test_a_rule_starts_it_on_schedule(production: Production) -> None:
     rule = events.describe_rule(Name=MACHINE)
     assert (rule["ScheduleExpression"], rule["State"]) == ("cron(17 4 ? * 2 *)", "ENABLED")
     (target,) = events.list_targets_by_rule(Rule=MACHINE)["Targets"]
-    assert target["RoleArn"] == f"arn:aws:iam::{ACCOUNT}:role/{STEM}-schedule"
+    assert target["RoleArn"] == f"arn:aws:iam::{ACCOUNT}:role/{NAME_PREFIX}-schedule"
 
 
 def test_it_ends_with_a_served_champion(production: Production) -> None:
@@ -111,9 +111,9 @@ def test_it_collected_its_own_data_which_are_the_newest_now(production: Producti
 def test_the_outcome_is_told(production: Production) -> None:
     told = [call for call in production.calls if call["operation"] == "Publish"]
     (one,) = told
-    assert one["principal"] == f"{STEM}-step"
+    assert one["principal"] == f"{NAME_PREFIX}-step"
     assert "released" in one["parameters"]["Message"]
-    assert one["parameters"]["TopicArn"] == f"arn:aws:sns:{REGION}:{ACCOUNT}:{STEM}-alarms"
+    assert one["parameters"]["TopicArn"] == f"arn:aws:sns:{REGION}:{ACCOUNT}:{NAME_PREFIX}-alarms"
 
 
 def test_overrides_are_short_enough_for_batch(production: Production) -> None:
@@ -123,7 +123,7 @@ def test_overrides_are_short_enough_for_batch(production: Production) -> None:
 
 
 def test_steps_do_what_their_role_may(production: Production) -> None:
-    called = actions(production.calls, f"{STEM}-step")
+    called = actions(production.calls, f"{NAME_PREFIX}-step")
     granted = templates.granted("compute", "StepRole")
     deploying = templates.granted("foundation", "DeployRole")
     flow = {"batch:SubmitJob", "states:CreateStateMachine"}
@@ -133,14 +133,14 @@ def test_steps_do_what_their_role_may(production: Production) -> None:
 
 def test_a_secret_is_read_where_it_is_needed_and_kept_nowhere(production: Production) -> None:
     readers = [call for call in production.calls if call["operation"] == "GetSecretValue"]
-    assert [call["principal"] for call in readers] == [f"{STEM}-step"]
+    assert [call["principal"] for call in readers] == [f"{NAME_PREFIX}-step"]
     objects = production.objects()
     logs = [body for key, body in objects.items() if "/end/" in key and key.endswith(".log")]
     assert any(b"tracking: none (http://127.0.0.1:9/" in body for body in logs)
     batch, states = production.client("batch"), production.client("stepfunctions")
     jobs = [
         job["jobId"]
-        for job in batch.list_jobs(jobQueue=STEM, jobStatus="SUCCEEDED")["jobSummaryList"]
+        for job in batch.list_jobs(jobQueue=NAME_PREFIX, jobStatus="SUCCEEDED")["jobSummaryList"]
     ]
     assert len(jobs) == 10  # of two candidates
     history = states.get_execution_history(executionArn=production.told["executionArn"])

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from bootstrapped import NAME_PREFIX
 from clouds import Cloud
-from ground import STEM
 from remotely import Remote
 
 pytestmark = pytest.mark.nightly
@@ -40,7 +40,7 @@ def test_a_run_partly_on_batch_fails_and_is_taken_up_on_another_machine(
     laptop: Remote, tmp_path: Path
 ) -> None:
     run = failed(laptop)
-    jobs = laptop.client("batch").list_jobs(jobQueue=STEM, jobStatus="SUCCEEDED")
+    jobs = laptop.client("batch").list_jobs(jobQueue=NAME_PREFIX, jobStatus="SUCCEEDED")
     assert [job["jobName"].split("-")[3] for job in jobs["jobSummaryList"]] == ["validate_data"]
     assert laptop.evaluations() == {}
     there = laptop.elsewhere(tmp_path / "there")

@@ -62,7 +62,7 @@ class Told:
         self.stub.add_response("describe_change_set", {"Status": status, "StatusReason": reason})
 
     def put(self) -> bool:
-        return self.stacks.put("ground", "{}", {"Stem": "a-b"}, {"project": "a"})
+        return self.stacks.put("ground", "{}", {"NamePrefix": "a-b"}, {"project": "a"})
 
 
 @pytest.fixture
@@ -134,16 +134,16 @@ def test_a_wrong_template_is_told(told: Told) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "says"),
+    ("state", "message"),
     [
         ("UPDATE_IN_PROGRESS", "is busy"),
         ("UPDATE_ROLLBACK_FAILED", "continue update rollback"),
         ("DELETE_FAILED", "console shows why"),
     ],
 )
-def test_a_stack_that_is_busy_or_broken_is_left_alone(told: Told, state: str, says: str) -> None:
+def test_a_stack_that_is_busy_or_broken_is_left_alone(told: Told, state: str, message: str) -> None:
     told.state(state)
-    with pytest.raises(UserError, match=says):
+    with pytest.raises(UserError, match=message):
         told.put()
     told.stub.assert_no_pending_responses()
 

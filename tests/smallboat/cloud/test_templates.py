@@ -61,7 +61,7 @@ UNTAGGED = {
 
 STATEMENTS = list(templates.all_statements())
 IDS = [f"{each.role}-{each.sid}" for each in STATEMENTS]
-LONGEST_STEM = f"{'p' * 30}-{'e' * 8}"
+LONGEST_NAME_PREFIX = f"{'p' * 30}-{'e' * 8}"
 DAY, HOUR = 86_400, 3_600
 
 
@@ -187,8 +187,8 @@ def test_every_permission_has_its_reason_and_its_document() -> None:
 def test_policies_are_within_iams_limits_for_the_longest_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(templates.PARAMETERS, "Stem", LONGEST_STEM)
-    monkeypatch.setitem(templates.PARAMETERS, "Rehearsal", LONGEST_STEM)
+    monkeypatch.setitem(templates.PARAMETERS, "NamePrefix", LONGEST_NAME_PREFIX)
+    monkeypatch.setitem(templates.PARAMETERS, "StagingPrefix", LONGEST_NAME_PREFIX)
     monkeypatch.setitem(templates.PARAMETERS, "AWS::Region", "ap-southeast-2")
     for name in templates.NAMES:
         for resource in templates.load(name)["Resources"].values():

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import requests
 import templates
+from bootstrapped import PACKAGE, Bootstrapped
 from bundles import BETTER, PLAIN, WORSE
 from clouds import ROOT, Cloud, processor
-from ground import PACKAGE, Ground
 from permissions import actions
 from smallboat.cloud import lambda_zip
-from smallboat.release import behaviour
+from smallboat.release import smoke_tests
 from smallboat.store import bundle, store
 from toy import service
 
@@ -81,7 +81,7 @@ canary_seconds = 300
 """
 
 
-class Walk(Ground):
+class Walk(Bootstrapped):
     """A project's folder with a model store, and the emulated AWS."""
 
     def __init__(self, folder: Path, cloud: Cloud) -> None:
@@ -120,10 +120,10 @@ class Walk(Ground):
         """What the API behind the gateway predicts for the example."""
         named = {"nameQuery": f"project-{environment}-api", "includeValues": True}
         (key,) = self.client("apigateway").get_api_keys(**named)["items"]
-        lookup = self.runs.lookup
+        online = self.runs.online
         answer = requests.post(
             f"{url}/predict",
-            json=service.example(lookup),
+            json=service.example(online),
             headers={"x-api-key": key["value"]},
             timeout=60,
         )
@@ -133,8 +133,8 @@ class Walk(Ground):
     def expected(self, run: str) -> list[Any]:
         """What the bundle's own files say."""
         folder = self.folder / "store" / "runs" / run
-        question, lookup = service.example(self.runs.lookup), self.runs.lookup
-        features, _ = service.features(question, lookup)
+        question, online = service.example(self.runs.online), self.runs.online
+        features, _ = service.features(question, online)
         answers = bundle.predict((folder / "model.onnx").read_bytes(), features)
         evaluation = store.read_json(folder / "evaluation.json")
         return service.predictions(question, np.asarray(answers), features, evaluation)
@@ -197,7 +197,7 @@ def test_a_deployment_is_quick(walk: Walk) -> None:
 
 def test_through_gateway_function_and_endpoint_comes_the_bundles_own_answer(walk: Walk) -> None:
     assert walk.first["model"]["run"] == "1"
-    assert behaviour.distance(walk.first["predictions"], walk.expected("1")) <= 1e-6
+    assert smoke_tests.distance(walk.first["predictions"], walk.expected("1")) <= 1e-6
 
 
 def test_an_endpoint_far_away_may_take_its_way(walk: Walk) -> None:
@@ -251,5 +251,5 @@ def test_the_function_asks_its_endpoint_and_nothing_else(walk: Walk) -> None:
 
 def test_nothing_is_left_of_one_environment_and_the_other_serves_on(walk: Walk) -> None:
     assert "nothing is left" in walk.printed["destroy"]
-    assert "no ground yet: `make bootstrap" in walk.do("nothing", "status", code=4)
+    assert "not bootstrapped yet: `make bootstrap" in walk.do("nothing", "status", code=4)
     assert json.loads(walk.do("prod", "status", environment="prod"))["release"]["run"] == "2"

@@ -184,11 +184,13 @@ def test_without_aws_a_step_is_neither_remote_nor_has_it_secrets() -> None:
 
 def test_secrets_are_the_environments_own() -> None:
     settings = config.load(PROBLEM, "staging")
-    assert settings.steps["end"].secrets == [f"{settings.stem}/comet"]
+    assert settings.steps["end"].secrets == [f"{settings.name_prefix}/comet"]
 
 
 def test_what_waits_for_an_approval_has_no_schedule() -> None:
-    released = ON_AWS.replace("way_ms", 'released_by = "workflow"\nway_ms')
+    released = ON_AWS.replace(
+        "network_overhead_ms", 'released_by = "workflow"\nnetwork_overhead_ms'
+    )
     with pytest.raises(UserError, match=r"^schedule: what is released by its workflow only has"):
         config.parse(PROBLEM, released)
 

@@ -19,7 +19,7 @@ def test_what_github_takes_is_taken(cron: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cron", "says"),
+    ("cron", "message"),
     [
         ("@daily", "it must have five fields: minute, hour, day of the month, month, day of the w"),
         ("17 4 * *", "it must have five fields"),
@@ -37,10 +37,10 @@ def test_what_github_takes_is_taken(cron: str) -> None:
         ("1,59 * * * *", "it starts twice within 5 minutes"),
     ],
 )
-def test_what_github_refuses_is_refused_with_what_is_right(cron: str, says: str) -> None:
+def test_what_github_refuses_is_refused_with_what_is_right(cron: str, message: str) -> None:
     with pytest.raises(UserError) as caught:
         schedule.check(cron)
-    assert str(caught.value).startswith(f"schedule.cron = {cron!r} is wrong: {says}")
+    assert str(caught.value).startswith(f"schedule.cron = {cron!r} is wrong: {message}")
 
 
 @pytest.mark.parametrize(

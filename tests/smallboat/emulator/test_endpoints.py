@@ -14,7 +14,7 @@ import bundles
 import pytest
 from botocore.exceptions import ClientError
 from clouds import Cloud
-from smallboat.store import pairs
+from smallboat.store import release_bundle
 
 Json = dict[str, Any]
 BUCKET, REPOSITORY = "emulator-test", "emulator-test"
@@ -246,9 +246,11 @@ def test_a_group_of_model_packages_goes_once_it_is_empty(cloud: Cloud, ground: s
 
 
 def _release(run: Path, folder: Path) -> bytes:
-    bundle = pairs.read(run)
-    features = pairs.Features.of(run, bundle.evaluation["run"], bundle.evaluation["snapshot"])
-    pairs.write(folder, bundle, features)
+    bundle = release_bundle.read(run)
+    features = release_bundle.Features.of(
+        run, bundle.evaluation["run"], bundle.evaluation["snapshot"]
+    )
+    release_bundle.write(folder, bundle, features)
     return _archive({path.name: path.read_bytes() for path in folder.iterdir()})
 
 

@@ -36,7 +36,7 @@ def score(frame: pd.DataFrame, predicted: np.ndarray) -> dict[str, float]:
 
 @pytest.fixture(scope="module", autouse=True)
 def places() -> Iterator[None]:
-    """Models are judged by the ranks that they give, whatever the project's metrics are."""
+    """Models are evaluated by the ranks that they give, whatever the project's metrics are."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(metrics, "PRIMARY", "error")
         for name, function in (("score", score), ("resampled", resampled)):
@@ -44,10 +44,10 @@ def places() -> Iterator[None]:
         yield
 
 
-def model(column: str, **changed: Any) -> comparison.Judged:
+def model(column: str, **changed: Any) -> comparison.EvaluationModel:
     """A model whose answers are a column of the table."""
     facts: dict[str, Any] = {"inputs": [column], "output": OUTPUT, "until": "2023-12-31"}
-    return comparison.Judged(**(facts | changed), predict=lambda rows: rows[:, 0])
+    return comparison.EvaluationModel(**(facts | changed), predict=lambda rows: rows[:, 0])
 
 
 def sample(rng: np.random.Generator, extra: float) -> pd.DataFrame:
@@ -227,7 +227,7 @@ def test_only_rows_that_neither_has_seen_count(frame: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize(
-    ("champion", "says"),
+    ("champion", "message"),
     [
         (model("gone"), "needs gone, which no longer exist"),
         (model("champion", output={"name": "points", "unit": "1"}), "the champion answers"),
@@ -235,8 +235,8 @@ def test_only_rows_that_neither_has_seen_count(frame: pd.DataFrame) -> None:
     ],
 )
 def test_what_can_not_be_compared_is_said(
-    frame: pd.DataFrame, champion: comparison.Judged, says: str
+    frame: pd.DataFrame, champion: comparison.EvaluationModel, message: str
 ) -> None:
     told = comparison.compare(PROBLEM, frame, model("challenger"), champion, MARGIN)
     assert told["outcome"] == "not comparable"
-    assert says in told["says"]
+    assert message in told["message"]

@@ -18,13 +18,13 @@ LIMITS = config.load(PROBLEM, "local").gates.model_dump()
 
 
 def failed(parts: training.Split, limits: dict[str, Any] = LIMITS) -> dict[str, str]:
-    """Train and judge one candidate as the flow does; the gates that fail and what they found."""
+    """Train and evaluate a candidate as the flow does; the gates that fail and what they found."""
     results = [training.search(PROBLEM, CANDIDATE, parts.train, parts.validation, 1)]
     winner = selection.choose(results, {})
-    judged = training.judge(PROBLEM, winner, parts, 1, limits["slice_rows"])
+    evaluated = training.evaluate_winner(PROBLEM, winner, parts, 1, limits["slice_rows"])
     served = training.refit(PROBLEM, winner, pd.concat([parts.past, parts.test]), 1)
-    size = sum(len(content) for content in bundle.files(served, judged, {}).values())
-    gates = selection.gates(judged, served, {"errors": 0}, size, limits)
+    size = sum(len(content) for content in bundle.files(served, evaluated, {}).values())
+    gates = selection.gates(evaluated, served, {"errors": 0}, size, limits)
     return {gate["gate"]: gate["actual"] for gate in gates if not gate["passed"]}
 
 
@@ -95,7 +95,7 @@ def test_an_export_that_differs_on_validation_rows_is_no_winner(
 
 def test_an_export_that_differs_on_test_rows(parts: training.Split, crooked: Any) -> None:
     crooked(parts.test.tail(1))
-    assert set(failed(parts)) == {"parity of the judged model", "parity of the served model"}
+    assert set(failed(parts)) == {"parity of the evaluation model", "parity of the served model"}
 
 
 def test_a_bundle_that_is_too_large(parts: training.Split) -> None:

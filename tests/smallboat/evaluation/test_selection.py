@@ -29,9 +29,9 @@ def noisy(name: str, score: float, complexity: int, noise: float) -> dict[str, A
     return result(name, score, complexity) | {"held_out": {"resampled": values}}
 
 
-def gates(served: float = 0.0, errors: int = 0, size: int = 1, **judged: Any) -> list[Any]:
+def gates(served: float = 0.0, errors: int = 0, size: int = 1, **evaluated: Any) -> list[Any]:
     expectations = {"checked": 90, "errors": errors}
-    return selection.gates(GOOD | judged, {"parity": served}, expectations, size, LIMITS)
+    return selection.gates(GOOD | evaluated, {"parity": served}, expectations, size, LIMITS)
 
 
 def failed(shown: list[dict[str, Any]]) -> list[str]:
@@ -110,7 +110,7 @@ def test_a_good_winner_passes_every_gate() -> None:
         ({"score": 1.7}, "no leakage"),
         ({"slices": [GOOD["slices"][0] | {"error": 4.6}]}, "worst slice against the baseline"),
         ({"slices": []}, "worst slice against the baseline"),
-        ({"parity": 0.3}, "parity of the judged model"),
+        ({"parity": 0.3}, "parity of the evaluation model"),
         ({"served": 0.3}, "parity of the served model"),
         ({"served": float("nan")}, "parity of the served model"),
         ({"size": 51 * 2**20}, "bundle size in MiB"),
@@ -145,10 +145,10 @@ def test_what_only_the_machine_needs_is_not_kept() -> None:
 def test_all_gates_must_pass(passed: bool) -> None:
     names = ("metrics", "intervals", "baseline", "difference", "spread", "importance")
     known = {name: {} for name in names}
-    judged = GOOD | known | {"until": "2020-01-01"}
+    evaluated = GOOD | known | {"until": "2020-01-01"}
     shown = gates(size=1 if passed else 2**30)
-    told = selection.evaluate({"run": "7"}, known, judged, shown)
-    assert told["run"] == "7" and told["judged_until"] == "2020-01-01"
+    told = selection.evaluate({"run": "7"}, known, evaluated, shown)
+    assert told["run"] == "7" and told["evaluation_trained_until"] == "2020-01-01"
     assert told["passed"] is passed
 
 

@@ -45,7 +45,7 @@ class Project:
         self.folder, self.runs = folder, runs
 
     def start(self, *words: str, code: str = "") -> subprocess.Popen[str]:
-        command = ["-c", code] if code else ["-m", "toy", *words]
+        command = ["-c", code] if code else ["-m", "smallboat", *words]
         return subprocess.Popen(
             [sys.executable, *command],
             cwd=self.folder,
@@ -172,24 +172,24 @@ def test_from_a_run_to_an_answer_and_back(project: Project) -> None:
 
 def columns(project: Project) -> list[str]:
     """What a prediction tells, by name."""
-    lookup = project.runs.lookup
-    example = service.example(lookup)
-    rows, _ = service.features(example, lookup)
+    online = project.runs.online
+    example = service.example(online)
+    rows, _ = service.features(example, online)
     evaluation = store.read_json(project.endpoint.folder() / "evaluation.json")
     return list(service.predictions(example, np.zeros(len(rows)), rows, evaluation)[0])
 
 
 def test_a_release_that_answers_wrongly_or_late_is_walked_past(fresh: Project) -> None:
     fresh.runs.keep("2", PLAIN, as_of="2030-01-01")
-    fresh.runs.keep("3", WRONG, judged_until="2030-01-01")
-    fresh.runs.keep("4", PLAIN, fault={"where": ["beside"], **SLOW})
+    fresh.runs.keep("3", WRONG, evaluation_trained_until="2030-01-01")
+    fresh.runs.keep("4", PLAIN, fault={"where": ["pre_switch_server"], **SLOW})
     output = fresh.do("deploy")
     assert "run 4 failed: before the switch it failed: milliseconds of all" in output, output
     assert f"run 3 failed: before the switch it failed: {BREAKS}" in output, output
     assert fresh.served() == ("2", "2")
 
 
-@pytest.mark.parametrize("where", ["beside", "endpoint"])
+@pytest.mark.parametrize("where", ["pre_switch_server", "endpoint"])
 @pytest.mark.parametrize(
     "fault", [{"how": "is wrong"}, SLOW, {"how": "crashes"}], ids=lambda fault: fault["how"]
 )
@@ -199,7 +199,7 @@ def test_a_server_that_fails_leaves_the_old_release(
     faulty.runs.keep("2", PLAIN, as_of="2030-01-01", fault={"where": [where], **fault})
     code, output = faulty.run("deploy")
     assert code == 4, output
-    when = "before" if where == "beside" else "after"
+    when = "before" if where == "pre_switch_server" else "after"
     assert f"failed: run 2 failed: {when} the switch" in output
     assert faulty.served() == ("1", "1")
 
@@ -237,14 +237,14 @@ write = local.Endpoint._write
 local.Endpoint._write = writing
 if {point!r}[1] == "method":
     setattr(local.Endpoint, {point!r}[0], die)
-main(PROBLEM, ["deploy"])
+main(["deploy"])
 """
 
 
 @pytest.mark.parametrize(
     "point",
     [
-        pytest.param(("beside", "method"), marks=pytest.mark.nightly),
+        pytest.param(("pre_switch_server", "method"), marks=pytest.mark.nightly),
         pytest.param(("update", "method"), marks=pytest.mark.nightly),
         pytest.param(("current", "before"), marks=pytest.mark.nightly),
         pytest.param(("current", "after"), marks=pytest.mark.nightly),
@@ -303,7 +303,7 @@ def using(folder: Path) -> list[str]:
 
 def test_two_deployments_at_once_exclude_each_other(project: Project) -> None:
     project.runs.keep("2", PLAIN, as_of="2030-01-01")
-    with project.endpoint.alone():
+    with project.endpoint.locked():
         code, output = project.run("deploy")
         assert code == 2 and "another deployment goes on" in output
         assert project.run("rollback")[0] == 2
@@ -450,8 +450,8 @@ def test_a_killed_tether_leaves_no_server(project: Project) -> None:
     port = free_port()
     project.do("serve", "--background", "--port", port)
     server = project.server()
-    for tether in children(server["pid"]):
-        os.kill(tether, signal.SIGKILL)
+    for child_process in children(server["pid"]):
+        os.kill(child_process, signal.SIGKILL)
     assert eventually(lambda: not listening(server) and project.server() is None)
     project.do("serve", "--background", "--port", port)
 
@@ -504,8 +504,8 @@ def test_when_one_server_is_killed_serving_ends_and_can_start_again(
 def listener(pid: int, url: str) -> int:
     """The gunicorn master, a grandchild of a process, that listens at an address."""
     port = url.rpartition(":")[2]
-    for tether in children(pid):
-        for process in children(tether):
+    for child_process in children(pid):
+        for process in children(child_process):
             words = Path(f"/proc/{process}/cmdline").read_text()
             environment = Path(f"/proc/{process}/environ").read_text()
             if (":" + port in words) or ("ENDPOINT_NAME" not in environment and "fd://" in words):

@@ -58,7 +58,7 @@ def test_a_history_that_has_one_twice_names_the_one_before(
         release(endpoint, tmp_path, name)
     first, second = endpoint.history()
     (folder / "history.json").write_bytes(store.to_json([first, second, second]))
-    with endpoint.alone():
+    with endpoint.locked():
         assert served(endpoint) == ("b", "a")
 
 
@@ -116,7 +116,7 @@ def test_a_broken_history_is_told(
 ) -> None:
     release(endpoint, tmp_path, "a")
     (folder / "history.json").write_text(text, errors="surrogateescape")
-    with pytest.raises(UserError, match=r"history\.json is no "), endpoint.alone():
+    with pytest.raises(UserError, match=r"history\.json is no "), endpoint.locked():
         pass
 
 
@@ -125,7 +125,7 @@ def test_without_its_history_nothing_is_taken_away(
 ) -> None:
     release(endpoint, tmp_path, "a")
     (folder / "history.json").unlink()
-    with pytest.raises(UserError, match=r"history\.json is gone"), endpoint.alone():
+    with pytest.raises(UserError, match=r"history\.json is gone"), endpoint.locked():
         pass
     assert endpoint.folder().name == "a" and endpoint.current() is not None
 
@@ -134,5 +134,5 @@ def test_a_first_update_that_was_never_confirmed_is_undone(
     endpoint: local.Endpoint, tmp_path: Path
 ) -> None:
     update(endpoint, tmp_path, "a")
-    with endpoint.alone():
+    with endpoint.locked():
         assert endpoint.current() is None

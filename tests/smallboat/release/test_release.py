@@ -13,8 +13,8 @@ from bundles import BETTER, BREAKS, PLAIN, WORSE, WRONG, Runs
 from smallboat import integrity
 from smallboat.config import config, sections
 from smallboat.errors import CloudError, ReleaseError, UserError
-from smallboat.release import behaviour, release
-from smallboat.store import bundle, pairs, store
+from smallboat.release import release, smoke_tests
+from smallboat.store import bundle, release_bundle, store
 from smallboat.validation import preparation
 from smallboat.validation.validation import Report
 from toy import metrics, service
@@ -28,7 +28,7 @@ RULES = sections.Release(
 class Fake:
     """A target in memory; its server has a fault, and it keeps a log of what is done to it."""
 
-    way_ms = 0.0
+    network_overhead_ms = 0.0
 
     def __init__(self, folder: Path) -> None:
         self.fault: tuple[str, str] = ("", "")
@@ -40,7 +40,7 @@ class Fake:
         self._updates = 0
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         yield
 
     def current(self) -> dict[str, Any] | None:
@@ -56,9 +56,9 @@ class Fake:
         return self.old
 
     @contextmanager
-    def beside(self, folder: Path) -> Iterator[Any]:
-        self.log.append("beside")
-        yield lambda body: self._answer("beside", folder, body)
+    def pre_switch_server(self, folder: Path) -> Iterator[Any]:
+        self.log.append("pre_switch_server")
+        yield lambda body: self._answer("pre_switch_server", folder, body)
 
     def update(self, folder: Path) -> None:
         self.log.append("update")
@@ -67,7 +67,7 @@ class Fake:
         shutil.copytree(folder, self._updated)
 
     @contextmanager
-    def asked(self) -> Iterator[Any]:
+    def live_server(self) -> Iterator[Any]:
         self.log.append("asked")
         yield lambda body: self._answer("asked", self._updated or self.folder(), body)
 
@@ -90,15 +90,16 @@ class Fake:
             raise KeyboardInterrupt
         if how == "is late" and len(body["requests"]) == 1:
             time.sleep(0.28)
-        facts, lookup, evaluation = (
-            store.read_json(folder / f"{name}.json") for name in ("release", "lookup", "evaluation")
+        facts, online, evaluation = (
+            store.read_json(folder / f"{name}.json")
+            for name in ("release", "online_features", "evaluation")
         )
         if how == "is another":
             facts["release"] = "somebody-else"
         onnx = (folder / "model.onnx").read_bytes()
         results = []
         for request in body["requests"]:
-            rows, warnings = service.features(request, lookup)
+            rows, warnings = service.features(request, online)
             shown = service.predictions(request, bundle.predict(onnx, rows), rows, evaluation)
             if how == "is wrong":
                 shown[0] = _changed(shown[0])
@@ -122,9 +123,9 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Runs:
 @pytest.fixture
 def runs(sample: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
     """An empty store; its snapshot was engineered already."""
-    made = sample.frame, sample.lookup, Report([])
+    made = sample.frame, sample.online, Report([])
     monkeypatch.setattr(preparation, "engineer", lambda *_: made)
-    return Runs(str(tmp_path / "store"), sample.snapshot, sample.frame, sample.lookup)
+    return Runs(str(tmp_path / "store"), sample.snapshot, sample.frame, sample.online)
 
 
 @pytest.fixture
@@ -148,19 +149,19 @@ def test_the_first_release_has_no_champion_to_beat(target: Fake, runs: Runs) -> 
     folder = runs.keep("1", PLAIN)
     outcome = deploy(target, runs)
     assert (outcome.name, outcome.exit_code) == ("released", 0)
-    assert target.log == ["beside", "update", "asked", "confirm"]
+    assert target.log == ["pre_switch_server", "update", "asked", "confirm"]
     current = target.current()
     assert current is not None
     assert current == {
-        "release": f"{current['model_hash']}-{current['lookup_hash']}",
+        "release": f"{current['model_hash']}-{current['online_features_hash']}",
         "run": "1",
         "model_hash": store.read_json(folder / "evaluation.json")["model_hash"],
         "features_run": "1",
-        "lookup_hash": current["lookup_hash"],
-        "features_as_of": runs.lookup["as_of"],
+        "online_features_hash": current["online_features_hash"],
+        "features_as_of": runs.online["as_of"],
         "snapshot": runs.snapshot,
     }
-    for name in (*pairs.MODEL, "lookup.json"):
+    for name in (*release_bundle.MODEL, "online_features.json"):
         assert (target.folder() / name).read_bytes() == (folder / name).read_bytes()
 
 
@@ -185,7 +186,7 @@ def test_an_inferior_model_is_kept_out(target: Fake, runs: Runs) -> None:
     runs.keep("2", WORSE)
     outcome = deploy(target, runs)
     assert (outcome.name, outcome.exit_code, target.log) == ("kept", 0, [])
-    assert f"run 2 is inferior: {metrics.PRIMARY} +" in outcome.says
+    assert f"run 2 is inferior: {metrics.PRIMARY} +" in outcome.message
 
 
 @pytest.mark.parametrize("weights", [WORSE, PLAIN], ids=["inferior", "the same"])
@@ -196,8 +197,8 @@ def test_newer_features_of_a_run_that_is_kept_out_go_with_the_champion(
     deploy(target, runs)
     runs.keep("2", weights, as_of="2030-01-01")
     outcome = deploy(target, runs)
-    assert outcome.name == "kept" and "features as of 2030-01-01 of run 2" in outcome.says
-    assert target.log == ["beside", "update", "asked", "confirm"]
+    assert outcome.name == "kept" and "features as of 2030-01-01 of run 2" in outcome.message
+    assert target.log == ["pre_switch_server", "update", "asked", "confirm"]
     assert served(target) == ("1", "2")
     assert deploy(target, runs).name == "kept" and target.log == []
 
@@ -207,8 +208,8 @@ def test_a_champion_whose_server_is_outdated_is_served_anew(target: Fake, runs: 
     deploy(target, runs)
     target.old = True
     outcome = deploy(target, runs)
-    assert outcome.name == "kept" and "it is served anew" in outcome.says
-    assert target.log == ["beside", "update", "asked", "confirm"]
+    assert outcome.name == "kept" and "it is served anew" in outcome.message
+    assert target.log == ["pre_switch_server", "update", "asked", "confirm"]
     assert served(target) == ("1", "1")
 
 
@@ -239,11 +240,11 @@ def test_what_breaks_beside_the_champion_is_never_switched_to(
     runs.keep("1", PLAIN)
     deploy(target, runs)
     runs.keep("2", BETTER)
-    target.fault = ("beside", how)
+    target.fault = ("pre_switch_server", how)
     outcome = deploy(target, runs, run="2")
     assert (outcome.name, outcome.exit_code) == ("failed", 4)
-    assert "run 2 failed: before the switch" in outcome.says
-    assert target.log == ["beside"]
+    assert "run 2 failed: before the switch" in outcome.message
+    assert target.log == ["pre_switch_server"]
     assert served(target) == ("1", "1")
 
 
@@ -255,8 +256,8 @@ def test_what_breaks_after_the_switch_is_taken_back(target: Fake, runs: Runs, ho
     target.fault = ("asked", how)
     outcome = deploy(target, runs, run="2")
     assert (outcome.name, outcome.exit_code) == ("failed", 4)
-    assert "run 2 failed: after the switch" in outcome.says
-    assert target.log == ["beside", "update", "asked", "undo"]
+    assert "run 2 failed: after the switch" in outcome.message
+    assert target.log == ["pre_switch_server", "update", "asked", "undo"]
     assert served(target) == ("1", "1")
 
 
@@ -271,7 +272,7 @@ def test_an_interrupted_release_is_taken_back(target: Fake, runs: Runs) -> None:
 def test_one_late_answer_is_forgiven(target: Fake, runs: Runs) -> None:
     runs.keep("1", PLAIN)
     deploy(target, runs)
-    with target.asked() as ask:
+    with target.live_server() as ask:
         late = iter([0.28])
 
         def once_late(body: dict[str, Any]) -> dict[str, Any]:
@@ -279,14 +280,14 @@ def test_one_late_answer_is_forgiven(target: Fake, runs: Runs) -> None:
                 time.sleep(next(late, 0.0))
             return ask(body)
 
-        behaviour.check(PROBLEM, "now", once_late, target.folder(), 250.0)
+        smoke_tests.check(PROBLEM, "now", once_late, target.folder(), 250.0)
 
 
 def test_a_model_that_breaks_an_invariant_fails(target: Fake, runs: Runs) -> None:
     runs.keep("1", WRONG)
     outcome = deploy(target, runs)
     assert outcome.name == "failed"
-    assert BREAKS in outcome.says
+    assert BREAKS in outcome.message
     assert target.current() is None
 
 
@@ -308,17 +309,17 @@ def test_back_at_the_champion_it_is_a_failure_and_no_older_run_is_tried(
     runs.keep("4", WORSE, model_hash="0123456789abcdef")
     outcome = deploy(target, runs)
     assert (outcome.name, outcome.exit_code) == ("failed", 4)
-    assert "run 4 failed: " in outcome.says and "its evaluation is of 0123" in outcome.says
+    assert "run 4 failed: " in outcome.message and "its evaluation is of 0123" in outcome.message
     assert served(target) == ("2", "2")
 
 
 def test_a_run_that_did_not_pass_is_refused_with_its_gates(target: Fake, runs: Runs) -> None:
     gates = [{"gate": "parity", "passed": False}, {"gate": "size", "passed": True}]
     runs.keep("1", PLAIN, passed=False, gates=gates)
-    for run, says in (("1", "run 1, failed: parity"), (None, "no run passed its gates")):
+    for run, message in (("1", "run 1, failed: parity"), (None, "no run passed its gates")):
         outcome = deploy(target, runs, run)
         assert (outcome.name, outcome.exit_code) == ("failed", 4)
-        assert says in outcome.says
+        assert message in outcome.message
     assert target.log == []
 
 
@@ -331,13 +332,20 @@ def test_an_unknown_run_and_an_empty_store_are_said(target: Fake, runs: Runs) ->
 
 
 @pytest.mark.parametrize(
-    "name", ["model.onnx", "judged.onnx", "signature.json", "lookup.json", "report.html"]
+    "name",
+    [
+        "model.onnx",
+        "evaluation_model.onnx",
+        "signature.json",
+        "online_features.json",
+        "report.html",
+    ],
 )
 def test_an_edited_bundle_is_refused_by_name(target: Fake, runs: Runs, name: str) -> None:
     file = runs.keep("1", PLAIN) / name
     file.write_bytes(file.read_bytes().replace(b"0", b"1") + b"\n")
     outcome = deploy(target, runs)
-    assert outcome.exit_code == 4 and f"{file} was changed since it was written" in outcome.says
+    assert outcome.exit_code == 4 and f"{file} was changed since it was written" in outcome.message
     assert target.log == []
 
 
@@ -362,34 +370,37 @@ def test_an_edited_release_is_not_gone_back_to(target: Fake, runs: Runs) -> None
         deploy(target, runs)
     before = target.previous()
     assert before is not None
-    lookup = store.read_json(before / "lookup.json") | {"as_of": "2030-01-01"}
-    (before / "lookup.json").write_bytes(store.to_json(lookup))
+    online = store.read_json(before / "online_features.json") | {"as_of": "2030-01-01"}
+    (before / "online_features.json").write_bytes(store.to_json(online))
     target.log.clear()
     outcome = release.roll_back(PROBLEM, target, RULES)
-    assert outcome.exit_code == 4 and f"{before / 'lookup.json'} was changed" in outcome.says
+    assert (
+        outcome.exit_code == 4
+        and f"{before / 'online_features.json'} was changed" in outcome.message
+    )
     assert target.log == []
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "says"),
+    ("name", "content", "message"),
     [
-        ("judged.onnx", b"cut", "can't be read"),
+        ("evaluation_model.onnx", b"cut", "can't be read"),
         ("model.onnx", b"cut", "holds model "),
         ("signature.json", b"{", "can't be read"),
         ("signature.json", b"{}", "its evaluation is of "),
-        ("lookup.json", b"5", "can't be read"),
-        ("lookup.json", b"{}", "can't be read"),
+        ("online_features.json", b"5", "can't be read"),
+        ("online_features.json", b"{}", "can't be read"),
     ],
 )
 def test_a_bundle_that_was_written_wrong_is_refused(
-    target: Fake, runs: Runs, name: str, content: bytes, says: str
+    target: Fake, runs: Runs, name: str, content: bytes, message: str
 ) -> None:
     folder = runs.keep("1", PLAIN)
     (folder / name).write_bytes(content)
     evaluation, _ = integrity.read(folder, integrity.EVALUATION)
     integrity.seal(folder, integrity.EVALUATION, evaluation)
     outcome = deploy(target, runs)
-    assert outcome.name == "failed" and says in outcome.says
+    assert outcome.name == "failed" and message in outcome.message
     assert target.log == []
 
 
@@ -409,8 +420,8 @@ def test_what_can_not_be_compared_needs_a_word(target: Fake, runs: Runs) -> None
     runs.keep("2", WORSE)
     outcome = deploy(target, runs)
     assert (outcome.name, outcome.exit_code, target.log) == ("failed", 4, [])
-    assert "the champion needs gone, which no longer exist" in outcome.says
-    assert "make deploy ALLOW_SCHEMA_CHANGE=1" in outcome.says
+    assert "the champion needs gone, which no longer exist" in outcome.message
+    assert "make deploy ALLOW_SCHEMA_CHANGE=1" in outcome.message
     assert deploy(target, runs, allow=True).name == "released"
     assert served(target) == ("2", "2")
 
@@ -419,7 +430,7 @@ def test_a_damaged_champion_can_not_be_compared(target: Fake, runs: Runs) -> Non
     runs.keep("1", PLAIN)
     deploy(target, runs)
     (target.folder() / "model.onnx").write_bytes(b"")
-    assert "not comparable" in deploy(target, runs).says
+    assert "not comparable" in deploy(target, runs).message
     assert deploy(target, runs, allow=True).name == "released"
 
 
@@ -445,8 +456,8 @@ def test_that_aws_is_away_says_nothing_of_a_champion(
 
 def test_a_damaged_newest_run_is_walked_past(target: Fake, runs: Runs) -> None:
     runs.keep("1", PLAIN)
-    (runs.keep("2", BETTER) / "judged.onnx").write_bytes(b"cut")
-    (runs.keep("3", BETTER) / "lookup.json").write_bytes(b"5")
+    (runs.keep("2", BETTER) / "evaluation_model.onnx").write_bytes(b"cut")
+    (runs.keep("3", BETTER) / "online_features.json").write_bytes(b"5")
     assert deploy(target, runs).name == "released"
     assert served(target) == ("1", "1")
 
@@ -466,8 +477,8 @@ def test_an_unreadable_champion_is_named_with_the_ways_out(
         patched.setattr(target, "current", broken)
         outcome = deploy(target, runs)
         assert (outcome.name, outcome.exit_code) == ("failed", 4)
-        for says in ("what is served can't be read", "make rollback", "ALLOW_SCHEMA_CHANGE=1"):
-            assert says in outcome.says
+        for message in ("what is served can't be read", "make rollback", "ALLOW_SCHEMA_CHANGE=1"):
+            assert message in outcome.message
         assert deploy(target, runs, allow=True).name == "released"
     assert served(target) == ("2", "2")
 
@@ -497,13 +508,13 @@ def test_back_to_the_release_before_by_the_same_steps(target: Fake, runs: Runs) 
         release.roll_back(PROBLEM, target, RULES)
     runs.keep("2", BETTER)
     deploy(target, runs)
-    target.fault, target.log = ("beside", "is wrong"), []
+    target.fault, target.log = ("pre_switch_server", "is wrong"), []
     assert release.roll_back(PROBLEM, target, RULES).exit_code == 4
     assert served(target) == ("2", "2")
     target.fault, target.log = ("", ""), []
     outcome = release.roll_back(PROBLEM, target, RULES)
     assert (outcome.name, outcome.exit_code) == ("rolled back", 0)
-    assert target.log == ["beside", "update", "asked", "back"]
+    assert target.log == ["pre_switch_server", "update", "asked", "back"]
     assert served(target) == ("1", "1")
 
 
@@ -519,4 +530,4 @@ def test_back_to_the_release_before_by_the_same_steps(target: Fake, runs: Runs) 
     ],
 )
 def test_the_distance_of_answers(found: Any, expected: Any, apart: float) -> None:
-    assert behaviour.distance(found, expected) == apart
+    assert smoke_tests.distance(found, expected) == apart

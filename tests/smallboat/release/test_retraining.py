@@ -1,6 +1,5 @@
 """How a retraining ends: by which exit code, and what is told of it."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,13 +19,13 @@ BROKEN = {
 def tell(told: list[str]) -> Any:
     """What stands for the notices."""
 
-    def tells(_: Any, name: str, says: str, newest: bool = False) -> None:
-        told.append(f"{name}: {says}{', the newest' if newest else ''}")
+    def tells(_: Any, name: str, message: str, newest: bool = False) -> None:
+        told.append(f"{name}: {message}{', the newest' if newest else ''}")
 
     return tells
 
 
-OPTIONS: Any = SimpleNamespace(env="local", source=None, dir=None)
+OPTIONS = ("local", None, None)
 
 
 @pytest.fixture
@@ -61,7 +60,7 @@ def test_an_outcome_is_told_and_the_api_follows(
     name: str,
 ) -> None:
     ends(monkeypatch, name)
-    assert retraining.retrain(PROBLEM, OPTIONS) == 0
+    assert retraining.retrain(PROBLEM, *OPTIONS) == 0
     assert told == [f"{name}: run 1 is as it is, the newest", "the API follows"]
     assert capsys.readouterr().out == f"{name}: run 1 is as it is\n"
 
@@ -71,7 +70,7 @@ def test_a_release_that_failed_is_told_once(
 ) -> None:
     ends(monkeypatch, "failed")
     with pytest.raises(CommandError) as raised:
-        retraining.retrain(PROBLEM, OPTIONS)
+        retraining.retrain(PROBLEM, *OPTIONS)
     assert raised.value.exit_code == 4
     assert told == ["failed: run 1 is as it is; what was served before is served still"]
 
@@ -79,7 +78,7 @@ def test_a_release_that_failed_is_told_once(
 def test_gates_that_broke_are_named(told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commands, "shown", lambda *_: BROKEN)
     with pytest.raises(CommandError) as raised:
-        retraining.retrain(PROBLEM, OPTIONS)
+        retraining.retrain(PROBLEM, *OPTIONS)
     assert raised.value.exit_code == 3
     assert told == ["failed: run 1 failed: baseline"]
 
@@ -89,7 +88,7 @@ def test_an_api_that_does_not_follow_is_told(
 ) -> None:
     monkeypatch.setattr(delivery, "serve", fails("the API was not deployed", CloudError))
     with pytest.raises(CloudError):
-        retraining.retrain(PROBLEM, OPTIONS)
+        retraining.retrain(PROBLEM, *OPTIONS)
     assert told[-1] == "failed: the API was not deployed"
 
 
@@ -99,7 +98,7 @@ def test_what_ends_the_training_is_told(
 ) -> None:
     monkeypatch.setattr(commands, "trained", fails("the data are wrong", kind))
     with pytest.raises(kind) as raised:
-        retraining.retrain(PROBLEM, OPTIONS)
+        retraining.retrain(PROBLEM, *OPTIONS)
     assert raised.value.exit_code == code
     assert told == ["failed: the data are wrong"]
 
@@ -109,7 +108,7 @@ def test_who_may_not_release_trains_nothing(
 ) -> None:
     monkeypatch.setattr(delivery, "permitted", fails("by its workflow only", UserError))
     with pytest.raises(UserError, match="by its workflow only"):
-        retraining.retrain(PROBLEM, OPTIONS)
+        retraining.retrain(PROBLEM, *OPTIONS)
     assert told == []
 
 
@@ -120,7 +119,7 @@ def test_a_command_that_fails_says_so_in_githubs_summary(
 
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
-    assert main(PROBLEM, ["--env", "nowhere", "retrain"]) == 2
-    says = "there is no environment 'nowhere': choose one of local, prod, staging"
-    assert capsys.readouterr().err == f"error: {says}\n"
-    assert (tmp_path / "summary").read_text() == f"**error**: {says}\n\n"
+    assert main(["retrain", "--env", "nowhere"]) == 2
+    message = "there is no environment 'nowhere': choose one of local, prod, staging"
+    assert capsys.readouterr().err == f"error: {message}\n"
+    assert (tmp_path / "summary").read_text() == f"**error**: {message}\n\n"

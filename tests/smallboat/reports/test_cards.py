@@ -70,7 +70,7 @@ def evaluation() -> dict[str, Any]:
         "commit": None,
         "model_hash": "fedcba9876543210",
         "periods": {"test": [9, 9], "train": [1, 6], "validation": [7, 8]},
-        "judged_until": "2023-11-26",
+        "evaluation_trained_until": "2023-11-26",
         "candidates": [
             candidate("plain", 0.52),
             candidate("forest", 0.5, curve=[[1, 0.8], [2, 0.6], [3, 0.65]]),
@@ -112,12 +112,12 @@ ABOUT = {
 ACTUAL = np.arange(100) % 20
 
 
-def result(says: str, passed: bool = True, severity: str = "error") -> dict[str, Any]:
+def result(message: str, passed: bool = True, severity: str = "error") -> dict[str, Any]:
     return {
         "view": "orders",
         "expectation": "ExpectIt",
         "severity": severity,
-        "says": says,
+        "description": message,
         "passed": passed,
         "observed": "3 of 1,200 rows",
         "unexpected": [] if passed else ["row 7: -1"],
@@ -210,37 +210,37 @@ def test_text_from_outside_is_escaped_everywhere(evaluation: dict[str, Any]) -> 
 
 
 def test_the_verdict_comes_first_and_says_why(evaluation: dict[str, Any]) -> None:
-    says = text(cards.winner(evaluation, "loss", ACTUAL, ACTUAL)).strip()
-    assert says.startswith("Passed: forest may be released")
-    assert "loss 0.500 on the test rows, the baseline has 0.900." in says
-    assert "chance" not in says.split("Gates")[0]
+    message = text(cards.winner(evaluation, "loss", ACTUAL, ACTUAL)).strip()
+    assert message.startswith("Passed: forest may be released")
+    assert "loss 0.500 on the test rows, the baseline has 0.900." in message
+    assert "chance" not in message.split("Gates")[0]
 
     evaluation["gates"][1]["passed"] = evaluation["passed"] = False
     evaluation["difference"]["loss"]["high"] = 0.1
-    says = text(cards.winner(evaluation, "loss", ACTUAL, ACTUAL)).strip()
-    assert says.startswith("Not passed: forest stays out")
-    assert "Failed: small (expected <= 9, found 4)." in says
-    assert "interval of the difference includes zero" in says
+    message = text(cards.winner(evaluation, "loss", ACTUAL, ACTUAL)).strip()
+    assert message.startswith("Not passed: forest stays out")
+    assert "Failed: small (expected <= 9, found 4)." in message
+    assert "interval of the difference includes zero" in message
 
 
 def test_each_gate_is_marked_by_a_word(evaluation: dict[str, Any]) -> None:
     evaluation["gates"][1]["passed"] = evaluation["passed"] = False
-    says = text(cards.winner(evaluation, "loss", ACTUAL, ACTUAL))
-    assert "beats it< 0.90.5✓ passed" in says
-    assert "small<= 94✗ failed" in says
+    message = text(cards.winner(evaluation, "loss", ACTUAL, ACTUAL))
+    assert "beats it< 0.90.5✓ passed" in message
+    assert "small<= 94✗ failed" in message
 
 
 def test_the_winner_shows_metrics_slices_and_the_most_important_features(
     evaluation: dict[str, Any],
 ) -> None:
-    says = text(cards.winner(evaluation, "loss", ACTUAL, ACTUAL))
-    assert "loss0.5000.400 to 0.6000.900 -0.400-0.500 to -0.300" in says
-    assert "gain7,0006,500 to 7,5005,000 +2,000-100.000 to +4,000" in says
-    assert "period: nowhere worse than the baseline" in says
-    assert "place: worse than the baseline in 1 of 2" in says
-    assert "south6000.9500.900+0.050 worse" in says
-    assert "column_14+0.060" in says
-    assert "column_15" not in says
+    message = text(cards.winner(evaluation, "loss", ACTUAL, ACTUAL))
+    assert "loss0.5000.400 to 0.6000.900 -0.400-0.500 to -0.300" in message
+    assert "gain7,0006,500 to 7,5005,000 +2,000-100.000 to +4,000" in message
+    assert "period: nowhere worse than the baseline" in message
+    assert "place: worse than the baseline in 1 of 2" in message
+    assert "south6000.9500.900+0.050 worse" in message
+    assert "column_14+0.060" in message
+    assert "column_15" not in message
 
 
 CURVE = {
@@ -268,18 +268,18 @@ def test_a_decision_is_shown_where_there_is_one(evaluation: dict[str, Any]) -> N
         "expected_cost": 0.512,
         "without_model": 0.631,
     }
-    says = text(cards.winner(evaluation, "loss", ACTUAL, ACTUAL))
-    assert "from0.253 on: the cheapest on validation" in says
-    assert "cost of a row0.512, without the model 0.631" in says
+    message = text(cards.winner(evaluation, "loss", ACTUAL, ACTUAL))
+    assert "from0.253 on: the cheapest on validation" in message
+    assert "cost of a row0.512, without the model 0.631" in message
 
 
 def test_every_candidate_and_failure_appears_with_its_reason(evaluation: dict[str, Any]) -> None:
-    says = text(cards.candidates(evaluation, "loss"))
-    assert "forest winner" in says
-    assert "odd is disqualified: its graph differs" in says
-    assert "slow failed: timed out after 600 seconds" in says
-    assert "plain0.5200.420 to 0.6207,0006,500 to 7,50030.6" in says
-    assert "Learning curves" in says
+    message = text(cards.candidates(evaluation, "loss"))
+    assert "forest winner" in message
+    assert "odd is disqualified: its graph differs" in message
+    assert "slow failed: timed out after 600 seconds" in message
+    assert "plain0.5200.420 to 0.6207,0006,500 to 7,50030.6" in message
+    assert "Learning curves" in message
 
 
 @pytest.mark.parametrize("empty", ["slices", "importance"])
@@ -292,10 +292,10 @@ def test_one_candidate_with_equal_trials_and_no_curve_is_drawn(evaluation: dict[
     only = candidate("only", 0.9, trials=[{"score": 0.9, "seconds": 0.1}] * 3)
     only["intervals"]["loss"] = [0.9, 0.9]
     evaluation |= {"candidates": [only], "failures": {}}
-    says = text(cards.candidates(evaluation, "loss"))
-    assert "baseline 0.9" in says
-    assert "Learning curves" not in says
-    assert "Out of the race" not in says
+    message = text(cards.candidates(evaluation, "loss"))
+    assert "baseline 0.9" in message
+    assert "Learning curves" not in message
+    assert "Out of the race" not in message
 
 
 def test_candidates_that_all_failed_are_listed(evaluation: dict[str, Any]) -> None:
@@ -315,19 +315,19 @@ def test_the_data_fragment_shows_broken_expectations_first() -> None:
         result("only warns", passed=False, severity="warning"),
         result("breaks", passed=False),
     ]
-    says = text(cards.data(ABOUT, results, {"orders": 1000}, None))
-    assert says.strip().startswith("1 of 3 expectations hold1 broken of severity error")
-    assert says.index("breaks") < says.index("only warns") < says.index("holds")
-    assert "row 7: -1" in says
-    assert "orders1,2001,000+200" in says
-    assert "people30nonenew" in says
+    message = text(cards.data(ABOUT, results, {"orders": 1000}, None))
+    assert message.strip().startswith("1 of 3 expectations hold1 broken of severity error")
+    assert message.index("breaks") < message.index("only warns") < message.index("holds")
+    assert "row 7: -1" in message
+    assert "orders1,2001,000+200" in message
+    assert "people30nonenew" in message
 
 
 def test_data_without_an_earlier_snapshot_says_so() -> None:
-    says = text(cards.data(ABOUT, [result("holds")], None, None))
-    assert "1 of 1 expectations hold" in says
-    assert "no earlier snapshot of this source to compare with" in says
-    assert "no drift to show" in says
+    message = text(cards.data(ABOUT, [result("holds")], None, None))
+    assert "1 of 1 expectations hold" in message
+    assert "no earlier snapshot of this source to compare with" in message
+    assert "no drift to show" in message
 
 
 def test_drift_lists_what_moved_and_folds_the_rest() -> None:
@@ -335,10 +335,10 @@ def test_drift_lists_what_moved_and_folds_the_rest() -> None:
         {"feature": "age", "psi": 0.4, "level": "large", "before": 30.0, "now": 40.0},
         {"feature": "size", "psi": 0.01, "level": "stable", "before": 1.0, "now": 1.0},
     ]
-    says = text(cards.data(ABOUT, [], ABOUT["rows"], {"rows": 240, "features": rows}))
-    assert "The newest 240 rows against all of the last snapshot: 1 of 2 features moved" in says
-    assert "age0.400large30.00040.000" in says
-    assert says.index("1 stable features") < says.index("size0.010stable")
+    message = text(cards.data(ABOUT, [], ABOUT["rows"], {"rows": 240, "features": rows}))
+    assert "The newest 240 rows against all of the last snapshot: 1 of 2 features moved" in message
+    assert "age0.400large30.00040.000" in message
+    assert message.index("1 stable features") < message.index("size0.010stable")
 
 
 def test_the_flow_is_drawn_with_its_branches_and_fan_outs() -> None:
@@ -346,9 +346,9 @@ def test_the_flow_is_drawn_with_its_branches_and_fan_outs() -> None:
     fragment = cards.run(
         [step("start"), [[step("a")], [step("b")]], [many], step("end", None, None)]
     )
-    says = text(fragment)
-    assert "many6 tasks, 27.3 smany it" in says
-    assert "endnot ended yet" in says
+    message = text(fragment)
+    assert "many6 tasks, 27.3 smany it" in message
+    assert "endnot ended yet" in message
     assert fragment.html.count("sides fork") == 1
     assert fragment.html.count("box many") == 1
 

@@ -17,12 +17,12 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     settings = config.load(PROBLEM, "local")
     root = str(tmp_path_factory.mktemp("store"))
     snapshot = store.make_snapshot(PROBLEM, root, settings.data.model_dump())
-    frame, lookup, _ = preparation.engineer(PROBLEM, root, snapshot)
+    frame, online, _ = preparation.engineer(PROBLEM, root, snapshot)
     parts = training.split(frame, settings.training.model_dump())
     name = min(candidates.CANDIDATES, key=lambda candidate: candidate.complexity).name
     winner = training.search(PROBLEM, name, parts.train, parts.validation, seed=1)
     costs = settings.model_dump()["decision"]
-    judged = training.judge(PROBLEM, winner, parts, 1, 60, costs)
+    evaluated = training.evaluate_winner(PROBLEM, winner, parts, 1, 60, costs)
     served = training.refit(PROBLEM, winner, frame, 1)
     facts = {
         "run": "1",
@@ -31,9 +31,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
         "periods": parts.periods,
         "winner": name,
     }
-    evaluation = selection.evaluate(facts, winner, judged, [])
+    evaluation = selection.evaluate(facts, winner, evaluated, [])
     return {
-        **bundle.files(served, judged, lookup),
+        **bundle.files(served, evaluated, online),
         "evaluation.json": store.to_json(evaluation),
     }
 

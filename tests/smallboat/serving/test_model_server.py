@@ -26,7 +26,7 @@ MOST = 1000
 @pytest.fixture(scope="session")
 def request_(files: Files) -> dict[str, Any]:
     """A valid request."""
-    return service.example(json.loads(files["lookup.json"]))
+    return service.example(json.loads(files["online_features.json"]))
 
 
 def test_describe_tells_what_the_api_and_the_page_need(server: Server) -> None:
@@ -40,7 +40,7 @@ def test_describe_tells_what_the_api_and_the_page_need(server: Server) -> None:
 
 
 def test_answers_come_in_the_order_of_the_requests(server: Server, files: Files) -> None:
-    asked = service.questions(json.loads(files["lookup.json"]))
+    asked = service.questions(json.loads(files["online_features.json"]))
     status, answer = server.ask({"requests": asked})
     assert status == 200
     assert set(answer["model"]) == {"run", "release", "model_hash", "features_as_of"}
@@ -66,9 +66,9 @@ def test_an_explanation_is_asked_for(server: Server, request_: dict[str, Any]) -
 def test_what_always_holds_of_answers_holds(server: Server, files: Files) -> None:
     found = service.invariants(
         lambda requests: server.ask({"requests": requests})[1]["results"],
-        json.loads(files["lookup.json"]),
+        json.loads(files["online_features.json"]),
     )
-    assert [(name, says) for name, passed, says in found if not passed] == []
+    assert [(name, message) for name, passed, message in found if not passed] == []
 
 
 def test_each_request_leaves_a_line_and_an_id(server: Server, request_: dict[str, Any]) -> None:
@@ -122,14 +122,14 @@ def test_wrong_input_is_refused_by_its_field(
 
 
 def test_very_long_numbers_are_told_in_a_sentence(server: Server) -> None:
-    says = server.send(b'{"requests": ' + b"9" * 5000 + b"}")[1]["error"]["message"]
-    assert says.endswith(f"{'9' * 20} is the beginning of too large a number")
+    message = server.send(b'{"requests": ' + b"9" * 5000 + b"}")[1]["error"]["message"]
+    assert message.endswith(f"{'9' * 20} is the beginning of too large a number")
 
 
 def test_only_so_many_rows_are_explained(
     files: Files, server: Server, request_: dict[str, Any]
 ) -> None:
-    rows, _ = service.features(request_, json.loads(files["lookup.json"]))
+    rows, _ = service.features(request_, json.loads(files["online_features.json"]))
     most = min(2000 // len(rows), MOST)
     assert server.ask({"requests": [request_] * most, "explain": True})[0] == 200
     asked = {"requests": [request_] * (most + 1), "explain": True}
@@ -251,9 +251,9 @@ def _refused(server: Server, endpoint: Path, broken: str, good: str) -> str:
         status, told = server.ask({"describe": True})
         assert status == 200, told
         assert told["release"]["release"] == good
-    says = [line for line in server.log().splitlines() if "refused" in line][-1]
-    assert f"{good} is served" in says
-    return says
+    message = [line for line in server.log().splitlines() if "refused" in line][-1]
+    assert f"{good} is served" in message
+    return message
 
 
 def test_a_release_that_is_not_whole_is_refused_and_the_old_one_serves(
@@ -277,9 +277,9 @@ def test_a_release_that_is_not_whole_is_refused_and_the_old_one_serves(
                     (folder / name).write_bytes(content[:half] + other + content[half + 1 :])
                 else:
                     (folder / name).write_bytes(content[: half * (how == "cuts")])
-                says = _refused(server, endpoint, folder.name, good)
+                message = _refused(server, endpoint, folder.name, good)
                 damage = "is missing" if how == "lacks" else "was changed"
-                assert f"{folder / name} {damage}" in says
+                assert f"{folder / name} {damage}" in message
         assert "nowhere/release.json is missing" in _refused(server, endpoint, "nowhere", good)
 
 
@@ -307,9 +307,9 @@ def test_a_release_whose_files_disagree_is_refused_and_the_old_one_serves(
     cases = {
         "signature.json": (json.dumps(fewer).encode(), "signature.json names other inputs"),
         "model.onnx": (_graph(inputs - 1), f"names {inputs} inputs"),
-        "judged.onnx": (b"no graph", "judged.onnx is no ONNX graph"),
+        "evaluation_model.onnx": (b"no graph", "evaluation_model.onnx is no ONNX graph"),
         "evaluation.json": (b"{}", "don't fit each other"),
-        "lookup.json": (b'{"as_of": "2001-01-01"}', "don't fit each other"),
+        "online_features.json": (b'{"as_of": "2001-01-01"}', "don't fit each other"),
     }
     endpoint = tmp_path / "endpoint"
     good = place(endpoint, files, "2001-01-01")

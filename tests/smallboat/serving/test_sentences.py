@@ -35,7 +35,7 @@ SCHEMA = {
 
 
 @pytest.mark.parametrize(
-    ("wrong", "says"),
+    ("wrong", "message"),
     [
         (VAN | {"": 1}, "'' is not known; known are parcels"),
         (VAN | {"x" * 200: 1}, f"{'x' * 80} is not known; known are parcels"),
@@ -49,9 +49,9 @@ SCHEMA = {
         ({"parcels": [PARCEL | {"note": 7}]}, "parcels[0].note must be string or null"),
     ],
 )
-def test_both_say_the_same(wrong: Any, says: str) -> None:
+def test_both_say_the_same(wrong: Any, message: str) -> None:
     with pytest.raises(fastjsonschema.JsonSchemaValueException) as broken:
         fastjsonschema.compile(SCHEMA, use_default=False)(wrong)
     told = incoming._told(broken.value)
     assert told == asking._told(broken.value)
-    assert " ".join(told).startswith(says)
+    assert " ".join(told).startswith(message)

@@ -19,25 +19,25 @@ from toy.problem import PROBLEM
 def made(parts: training.Split, frame: pd.DataFrame) -> dict[str, Any]:
     simplest = training.candidate_names(PROBLEM)[-1]
     winner = training.search(PROBLEM, simplest, parts.train, parts.validation, seed=1)
-    judged, served = (
-        training.judge(PROBLEM, winner, parts, 1, 60),
+    evaluated, served = (
+        training.evaluate_winner(PROBLEM, winner, parts, 1, 60),
         training.refit(PROBLEM, winner, frame, 1),
     )
-    return {"judged": judged, "served": served}
+    return {"evaluated": evaluated, "served": served}
 
 
 def test_the_hash_covers_graph_and_signature(made: dict[str, Any]) -> None:
     onnx, signature = made["served"]["onnx"], made["served"]["signature"]
     told = bundle.model_hash(onnx, signature)
     assert told == bundle.model_hash(onnx, dict(reversed(signature.items())))
-    assert told != bundle.model_hash(made["judged"]["onnx"], signature)
+    assert told != bundle.model_hash(made["evaluated"]["onnx"], signature)
     assert told != bundle.model_hash(onnx, {**signature, "trained_until": "1950-05-13"})
 
 
 def test_a_bundle_is_read_with_numpy_and_onnxruntime_alone(
     made: dict[str, Any], parts: training.Split, tmp_path: Path
 ) -> None:
-    files = bundle.files(made["served"], made["judged"], {})
+    files = bundle.files(made["served"], made["evaluated"], {})
     folder = store.write_run(str(tmp_path), "7", {}, files)
     assert store.read_json(folder / "signature.json") == made["served"]["signature"]
     features = parts.test[training.columns(PROBLEM)].to_numpy()

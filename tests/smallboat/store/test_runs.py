@@ -2,7 +2,6 @@
 
 import re
 import shutil
-from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +40,6 @@ def keep(folder: Path, run: str, **changed: Any) -> Path:
     return store.write_run(str(folder), run, kept, {"report.html": b"<html>"})
 
 
-def options(run: str | None = None) -> Namespace:
-    return Namespace(env="local", run=run)
-
-
 def columns(line: str) -> list[str]:
     return re.split("  +", line)
 
@@ -55,7 +50,7 @@ def test_the_table_has_a_line_for_each_run_the_newest_first(
     keep(folder, "1")
     keep(folder, "3", gates=[{"gate": "parity", "passed": False}, {"gate": "size", "passed": True}])
     keep(folder, "2")
-    assert listing.show(PROBLEM, options()) == 0
+    assert listing.show(PROBLEM, "local") == 0
     head, third, second, first = capsys.readouterr().out.splitlines()
     assert columns(head)[0] == "run" and f"{PRIMARY} on test" in columns(head)
     assert (third[0], second[0], first[0]) == ("3", "2", "1")
@@ -93,7 +88,7 @@ def test_a_damaged_evaluation_is_a_line_with_dashes_and_the_others_are_shown(
 ) -> None:
     keep(folder, "1")
     keep(folder, "2", **damaged)
-    assert listing.show(PROBLEM, options()) == 0
+    assert listing.show(PROBLEM, "local") == 0
     _, *lines = capsys.readouterr().out.splitlines()
     assert sorted(line[0] for line in lines) == ["1", "2"]
     assert "-" in columns(next(line for line in lines if line[0] == "2"))
@@ -104,7 +99,7 @@ def test_what_an_older_evaluation_lacks_is_a_dash(
 ) -> None:
     keep(folder, "9", created="absent", intervals="absent", commit=None)
     keep(folder, "1")
-    listing.show(PROBLEM, options())
+    listing.show(PROBLEM, "local")
     _, newer, older = capsys.readouterr().out.splitlines()
     assert newer[0] == "1"
     assert columns(older)[:2] == ["9", "-"]
@@ -119,17 +114,17 @@ def test_what_is_not_a_run_is_left_alone(folder: Path, capsys: pytest.CaptureFix
         (folder / "runs" / name / "evaluation.json").write_text(text, errors="surrogateescape")
     (folder / "runs" / "e").mkdir()
     shutil.copytree(folder / "runs" / "1", folder / "runs" / "f")
-    listing.show(PROBLEM, options())
-    _, one, *left_out = capsys.readouterr().out.splitlines()
+    listing.show(PROBLEM, "local")
+    _, one, *skipped = capsys.readouterr().out.splitlines()
     assert one.startswith("1 ")
-    for line, name, says in zip(
-        left_out, "abcdf", ["changed", "changed", "an older version", "changed", "another run"],
+    for line, name, message in zip(
+        skipped, "abcdf", ["changed", "changed", "an older version", "changed", "another run"],
         strict=True,
     ):  # fmt: skip
-        assert line.startswith(f"left out: store/runs/{name}/evaluation.json ") and says in line
+        assert line.startswith(f"left out: store/runs/{name}/evaluation.json ") and message in line
     for command in (listing.card, reproduction.reproduce):
         with pytest.raises(UserError, match=r"runs/a/evaluation\.json was changed"):
-            command(PROBLEM, options("a"))
+            command(PROBLEM, "local", "a")
 
 
 def test_a_broken_endpoint_is_told_below_the_runs(
@@ -138,26 +133,28 @@ def test_a_broken_endpoint_is_told_below_the_runs(
     keep(folder, "1")
     Path("endpoint").mkdir()
     Path("endpoint", "current").write_text("gone")
-    assert listing.show(PROBLEM, options()) == 0
-    _, one, says = capsys.readouterr().out.splitlines()
-    assert one.startswith("1 ") and "what is served can't be read: endpoint/releases/gone" in says
+    assert listing.show(PROBLEM, "local") == 0
+    _, one, message = capsys.readouterr().out.splitlines()
+    assert (
+        one.startswith("1 ") and "what is served can't be read: endpoint/releases/gone" in message
+    )
 
 
 def test_without_a_run_it_is_said_how_to_make_one(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert listing.show(PROBLEM, options()) == 0
+    assert listing.show(PROBLEM, "local") == 0
     assert capsys.readouterr().out == "no runs yet: `make train` makes one\n"
     for command in (listing.card, reproduction.reproduce):
         with pytest.raises(UserError, match="no runs yet: `make train` makes one"):
-            command(PROBLEM, options())
+            command(PROBLEM, "local", None)
 
 
 @pytest.mark.parametrize("command", [listing.card, reproduction.reproduce])
 def test_an_unknown_run_is_told_with_the_nearest(folder: Path, command: Any) -> None:
     keep(folder, "1795222852862741")
     with pytest.raises(UserError, match="no run '1795222852': did you mean '1795222852862741'"):
-        command(PROBLEM, options("1795222852"))
+        command(PROBLEM, "local", "1795222852")
 
 
 @pytest.mark.parametrize("opens", [True, False])
@@ -173,7 +170,7 @@ def test_the_newest_report_is_opened_where_there_is_a_display(
     monkeypatch.setenv("DISPLAY", ":0")
     monkeypatch.setenv("TERM", "xterm")  # card() unsets it
     monkeypatch.setattr("webbrowser.open", lambda url: asked.append(url) or opens)
-    assert listing.card(PROBLEM, options()) == 0
+    assert listing.card(PROBLEM, "local", None) == 0
     assert asked == [page.as_uri()]
     told = capsys.readouterr().out
     assert told.startswith("store/runs/2/report.html\n")
@@ -189,12 +186,12 @@ def test_without_a_display_only_the_place_is_told(
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.setattr("webbrowser.open", lambda url: pytest.fail("a browser was started"))
-    assert listing.card(PROBLEM, options("1")) == 0
+    assert listing.card(PROBLEM, "local", "1") == 0
     assert capsys.readouterr().out.splitlines()[0] == "store/runs/1/report.html"
 
 
 @pytest.mark.parametrize(
-    ("commit", "says"),
+    ("commit", "message"),
     [
         (None, "run 1 was made outside of a git repository of the project's own"),
         ("0" * 40 + "+", "with uncommitted edits on 0{40}: only committed code can be reproduced"),
@@ -202,11 +199,11 @@ def test_without_a_display_only_the_place_is_told(
     ],
 )
 def test_why_a_run_cannot_be_reproduced_is_told(
-    folder: Path, commit: str | None, says: str
+    folder: Path, commit: str | None, message: str
 ) -> None:
     keep(folder, "1", commit=commit)
-    with pytest.raises(UserError, match=says):
-        reproduction.reproduce(PROBLEM, options())
+    with pytest.raises(UserError, match=message):
+        reproduction.reproduce(PROBLEM, "local", None)
 
 
 def test_a_run_whose_snapshot_is_gone_cannot_be_reproduced(
@@ -215,4 +212,4 @@ def test_a_run_whose_snapshot_is_gone_cannot_be_reproduced(
     monkeypatch.setattr(reproduction, "_commit", lambda evaluation: evaluation["commit"])
     keep(folder, "1")
     with pytest.raises(UserError, match="has snapshot 356aa0350cfef22c of run 1 no more"):
-        reproduction.reproduce(PROBLEM, options())
+        reproduction.reproduce(PROBLEM, "local", None)

@@ -74,10 +74,10 @@ def test_a_full_disk_leaves_nothing_and_is_told_in_a_sentence(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(data, "collect", full)
-    says = (
+    message = (
         r"could not use orders\.csv in .*/snapshots, with [\d,]+ bytes free: No space left on dev"
     )
-    with pytest.raises(UserError, match=f"{says}ice; nothing was kept"):
+    with pytest.raises(UserError, match=f"{message}ice; nothing was kept"):
         store.make_snapshot(PROBLEM, str(tmp_path), {})
     assert sorted(tmp_path.rglob("*")) == held
     assert store.newest_snapshot(str(tmp_path)) == before

@@ -21,7 +21,6 @@ from smallboat.config.config import Settings, Store
 from smallboat.errors import UserError
 from smallboat.store import store
 from smallboat.tracking import comet, tracking
-from toy.problem import PROBLEM
 
 KEY = "Zk3pQ9vXtW7nB2sL"
 RUN = "1795000000000000"
@@ -29,9 +28,9 @@ NAMES = ["adaboost", "boosted", "ridge", "svr"]
 HOST = "a-host-of-mine"
 MODEL = {
     "model.onnx": b"\x08graph" * 999,
-    "judged.onnx": b"\x08judged" * 99,
+    "evaluation_model.onnx": b"\x08judged" * 99,
     "signature.json": b'{"inputs": []}\n',
-    "lookup.json": b'{"as_of": "2024-12-08"}\n',
+    "online_features.json": b'{"as_of": "2024-12-08"}\n',
 }
 
 
@@ -414,10 +413,10 @@ def test_an_archive_that_is_torn_by_a_full_disk_is_told_and_not_kept(
     monkeypatch.setattr(zipfile.ZipFile, "write", full)
     tracking.track(config, RUN)
     out, err = capfd.readouterr()
-    says = (
+    message = (
         r"tracking: could not use .+ in .*/tracking, with [\d,]+ bytes free: No space left on dev"
     )
-    assert re.search(says, out)
+    assert re.search(message, out)
     assert "Traceback" not in out + err and "COMET" not in err
     assert archives(tmp_path) == []
 
@@ -458,10 +457,10 @@ def test_the_command_ends_with_2_if_it_could_not_send(
 ) -> None:
     here = settings.model_copy(update={"store": Store(root="store")})
     monkeypatch.setattr("smallboat.config.config.load", lambda *_: here)
-    assert main(PROBLEM, ["tracking-upload"]) == 0
+    assert main(["tracking-upload"]) == 0
     Path("store", "tracking").mkdir(parents=True)
     Path("store", "tracking", "1-ridge.zip").touch()
-    assert main(PROBLEM, ["tracking-upload"]) == 2
+    assert main(["tracking-upload"]) == 2
     out, err = capsys.readouterr()
     assert out == "tracking: nothing to send, no archive waits in store/tracking\n"
     assert err == "error: there is no COMET_API_KEY, so 1 experiments wait in store/tracking\n"

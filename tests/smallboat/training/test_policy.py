@@ -52,7 +52,7 @@ def test_the_last_attempt_of_a_production_run_tells_why_it_failed(
     running = SimpleNamespace(is_production=production, retry_count=attempt, run_id="sfn-1")
     monkeypatch.setattr("metaflow.current", running)
     heard: list[tuple[str, str]] = []
-    monkeypatch.setattr(notices, "tell", lambda _, name, says: heard.append((name, says)))
+    monkeypatch.setattr(notices, "tell", lambda _, name, message: heard.append((name, message)))
     settings = config.parse(PROBLEM, Path("config/staging.toml").read_text())
     flow = SimpleNamespace(
         config=SimpleNamespace(to_dict=lambda: settings), end=SimpleNamespace(decorators=decorated)

@@ -105,7 +105,7 @@ def test_when_it_is_interrupted_nothing_is_left(
 ) -> None:
     before = state(committed)
     started = subprocess.Popen(
-        [sys.executable, "-m", "toy", "reproduce"],
+        [sys.executable, "-m", "smallboat", "reproduce"],
         cwd=committed,
         env=here(committed) | {"TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,

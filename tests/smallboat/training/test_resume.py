@@ -112,7 +112,7 @@ def test_a_killed_run_ends_with_its_own_data_settings_and_model(
 def waiting(project: Path, word: str) -> Iterator[tuple[subprocess.Popen[str], int, int]]:
     """A command, its runner and its task, in a group of their own, while a candidate trains."""
     started = subprocess.Popen(
-        [sys.executable, "-m", "toy", word],
+        [sys.executable, "-m", "smallboat", word],
         cwd=project,
         env=here(project) | {"WAITING": "1"},
         stdout=subprocess.PIPE,

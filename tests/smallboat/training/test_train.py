@@ -25,8 +25,8 @@ def test_the_store_holds_what_the_run_made(run: Any) -> None:
     assert kept["run"] == run.id
     assert kept["snapshot"] == store.newest_snapshot("store")
     assert kept["passed"] == all(gate["passed"] for gate in kept["gates"])
-    assert (folder / "judged.onnx").read_bytes() == run.data.judged["onnx"] != onnx
-    assert store.read_json(folder / "lookup.json") == run.data.lookup
+    assert (folder / "evaluation_model.onnx").read_bytes() == run.data.evaluated["onnx"] != onnx
+    assert store.read_json(folder / "online_features.json") == run.data.online
 
 
 def test_every_family_was_tried_beside_the_others(run: Any) -> None:
@@ -122,7 +122,7 @@ def test_wherever_the_disk_is_full_a_run_ends_with_a_sentence_and_can_be_repeate
     assert command(project, "data").returncode == 0
     limit = kib * 1024
     done = subprocess.run(
-        [sys.executable, "-m", "toy", "train"],
+        [sys.executable, "-m", "smallboat", "train"],
         cwd=project,
         env=here(project) | {"PYTHONDONTWRITEBYTECODE": "1"},  # it keeps cut-off .pyc files
         capture_output=True,
@@ -159,15 +159,15 @@ def test_a_step_that_crashes_is_named_after_its_traceback(project: Path) -> None
     assert not (project / "store" / "runs").exists()
 
 
-@pytest.mark.parametrize("says", edits.DAMAGES)
+@pytest.mark.parametrize("message", edits.DAMAGES)
 def test_a_broken_expectation_stops_the_run_before_anything_is_trained(
-    project: Path, says: str
+    project: Path, message: str
 ) -> None:
-    edits.DAMAGES[says](project)
+    edits.DAMAGES[message](project)
     done = train(project)
     assert done.returncode == 2
     last = done.stderr.splitlines()[-1]
-    assert "nothing was trained" in last and says in last
+    assert "nothing was trained" in last and message in last
     assert "Traceback" not in done.stdout + done.stderr
     assert "train_candidate" not in done.stdout
     assert not (project / "store" / "runs").exists()

@@ -71,9 +71,9 @@ def test_a_gap_leaves_out_the_days_before_the_next_part_and_no_others(
         (parts.train, whole.train, whole.validation),
         (parts.validation, whole.validation, whole.test),
     ):
-        left_out = before[~before.index.isin(part.index)]["date"].unique()
+        skipped = before[~before.index.isin(part.index)]["date"].unique()
         begins = after["date"].min()
-        assert list(left_out) == [begins - pd.Timedelta(days=d) for d in range(gap, 0, -1)]
+        assert list(skipped) == [begins - pd.Timedelta(days=d) for d in range(gap, 0, -1)]
     assert parts.past["date"].max() == parts.test["date"].min() - pd.Timedelta(days=gap + 1)
 
 
@@ -141,16 +141,16 @@ def test_the_judged_model_is_fitted_on_all_of_the_past(
     monkeypatch.setattr(
         candidates, "fit", lambda *given: [fitted.append(len(given[2])), fit(*given)][1]
     )
-    training.judge(PROBLEM, winner, parts, 1, 60)
+    training.evaluate_winner(PROBLEM, winner, parts, 1, 60)
     assert fitted == [len(parts.train) + len(parts.validation)]
 
 
 def test_the_test_rows_are_not_seen_before_they_are_judged(parts: training.Split) -> None:
     """Absurd test targets change the score of the winner, and nothing else about it."""
     winner = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
-    told = training.judge(PROBLEM, winner, parts, 1, 60)
+    told = training.evaluate_winner(PROBLEM, winner, parts, 1, 60)
     flipped = parts.test.assign(target=parts.test["target"].to_numpy()[::-1])
-    other = training.judge(
+    other = training.evaluate_winner(
         PROBLEM, winner, training.Split(parts.train, parts.validation, flipped), 1, 60
     )
     assert other["onnx"] == told["onnx"]
@@ -169,25 +169,25 @@ def test_the_served_model_has_seen_all_rows(frame: pd.DataFrame, parts: training
 
 def test_the_judged_score_is_that_of_the_kept_graph(parts: training.Split) -> None:
     winner = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
-    judged = training.judge(PROBLEM, winner, parts, 1, 60)
-    answers = bundle.predict(judged["onnx"], parts.test[training.columns(PROBLEM)].to_numpy())
-    assert metrics.score(parts.test, answers) == pytest.approx(judged["metrics"])
+    evaluated = training.evaluate_winner(PROBLEM, winner, parts, 1, 60)
+    answers = bundle.predict(evaluated["onnx"], parts.test[training.columns(PROBLEM)].to_numpy())
+    assert metrics.score(parts.test, answers) == pytest.approx(evaluated["metrics"])
     baseline = metrics.score(parts.test, metrics.baseline(parts.test))
-    assert judged["baseline"] == baseline
-    assert judged["baseline_score"] == baseline[metrics.PRIMARY]
-    for name, value in judged["difference"].items():
-        assert value["value"] == pytest.approx(judged["metrics"][name] - baseline[name])
+    assert evaluated["baseline"] == baseline
+    assert evaluated["baseline_score"] == baseline[metrics.PRIMARY]
+    for name, value in evaluated["difference"].items():
+        assert value["value"] == pytest.approx(evaluated["metrics"][name] - baseline[name])
 
 
 def test_slices_are_of_all_rows_that_the_judged_models_had_not_seen(parts: training.Split) -> None:
     winner = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
-    judged = training.judge(PROBLEM, winner, parts, 1, 60)
-    slices = judged["slices"]
+    evaluated = training.evaluate_winner(PROBLEM, winner, parts, 1, 60)
+    slices = evaluated["slices"]
     periods = {int(part["value"]): part for part in slices if part["by"] == "period"}
     rows = parts.held_out["period"].value_counts()
     assert {period: part["rows"] for period, part in periods.items()} == dict(rows[rows >= 60])
     newest = parts.test[parts.test["period"] == max(periods)]
-    predicted = bundle.predict(judged["onnx"], newest[training.columns(PROBLEM)].to_numpy())
+    predicted = bundle.predict(evaluated["onnx"], newest[training.columns(PROBLEM)].to_numpy())
     errors = metrics.loss(newest, predicted)
     assert periods[max(periods)]["error"] == pytest.approx(errors.mean(), abs=1e-4)
     assert all(part["rows"] >= 60 for part in slices)
@@ -206,16 +206,18 @@ def test_a_decision_is_made_on_validation_and_only_where_it_has_costs(
         return "from here on"
 
     monkeypatch.setattr(metrics, "decide", decide, raising=False)
-    assert training.judge(PROBLEM, winner, parts, 1, 60, costs)["decision"] == "from here on"
-    assert "decision" not in training.judge(PROBLEM, winner, parts, 1, 60)
+    assert (
+        training.evaluate_winner(PROBLEM, winner, parts, 1, 60, costs)["decision"] == "from here on"
+    )
+    assert "decision" not in training.evaluate_winner(PROBLEM, winner, parts, 1, 60)
     monkeypatch.delattr(metrics, "decide")
     with pytest.raises(UserError, match=r"a table \[decision\], but metrics\.py has no"):
-        training.judge(PROBLEM, winner, parts, 1, 60, costs)
+        training.evaluate_winner(PROBLEM, winner, parts, 1, 60, costs)
 
 
 def test_a_judged_model_says_how_far_it_has_seen(parts: training.Split) -> None:
     winner = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
-    assert training.judge(PROBLEM, winner, parts, 1, 60)["until"] == str(
+    assert training.evaluate_winner(PROBLEM, winner, parts, 1, 60)["until"] == str(
         parts.past["date"].max().date()
     )
 

@@ -27,7 +27,7 @@ class Check:
     view: str
     expectation: Any
     severity: str = "error"
-    says: str = "it holds"
+    description: str = "it holds"
 
 
 SOUND = Check("table", gxe.ExpectColumnToExist(column="key"))
@@ -50,7 +50,7 @@ def test_a_failure_tells_what_was_found_and_where() -> None:
         "view": "table",
         "expectation": "ExpectColumnValuesToBeBetween",
         "severity": "error",
-        "says": "it holds",
+        "description": "it holds",
         "passed": False,
         "observed": "1 of 4 rows",
         "unexpected": ["row 3: 30"],
@@ -101,7 +101,9 @@ def test_there_are_few_examples() -> None:
 
 
 def test_a_crash_fails_its_check_alone() -> None:
-    lost = Check("table", gxe.ExpectColumnValuesToBeUnique(column="lost"), says="lost is unique")
+    lost = Check(
+        "table", gxe.ExpectColumnValuesToBeUnique(column="lost"), description="lost is unique"
+    )
     sound, crashed = validation.run([SOUND, lost], {"table": FRAME}).results
     assert sound["passed"]
     assert not crashed["passed"]
@@ -147,19 +149,19 @@ def test_errors_of_any_report_are_not_accepted() -> None:
 
 def test_results_keep_the_order_of_the_checks_and_are_plain_values() -> None:
     checks = [
-        Check(view, TOO_BIG.expectation, says=str(n))
+        Check(view, TOO_BIG.expectation, description=str(n))
         for n, view in enumerate(["table", "other", "table", "lost"])
     ]
     report = validation.run(checks, {"table": FRAME, "other": FRAME})
-    assert [result["says"] for result in report.results] == ["0", "1", "2", "3"]
+    assert [result["description"] for result in report.results] == ["0", "1", "2", "3"]
     assert json.loads(json.dumps(report.results)) == report.results
 
 
 def test_the_table_puts_errors_first() -> None:
     checks = [
-        replace(SOUND, says="key exists"),
-        replace(TOO_BIG, severity="warning", says="value is small"),
-        replace(TOO_BIG, says="value is tiny"),
+        replace(SOUND, description="key exists"),
+        replace(TOO_BIG, severity="warning", description="value is small"),
+        replace(TOO_BIG, description="value is tiny"),
     ]
     assert validation.run(checks, {"table": FRAME}).table().splitlines() == [
         "3 expectations: 1 errors, 1 warnings",

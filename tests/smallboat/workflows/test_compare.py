@@ -1,6 +1,5 @@
 """A pull request's model beside that of main: the table, and the comment."""
 
-import argparse
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ from fake_github import NAME, GitHub
 from smallboat.config import config
 from smallboat.errors import UserError
 from smallboat.store import store
-from smallboat.workflows import pulls
+from smallboat.workflows import pr_comment
 from toy.problem import PROBLEM
 
 PULL = "refs/pull/1/merge"
@@ -43,7 +42,7 @@ def keep(checkout: Path, run: str, model: str, error: float, **changed: Any) -> 
 
 def compare(environment: str = "local", other: str = "main") -> int:
     """`make compare`."""
-    return pulls.compare(PROBLEM, argparse.Namespace(env=environment, other=other))
+    return pr_comment.compare(PROBLEM, environment, other)
 
 
 def on_github(monkeypatch: pytest.MonkeyPatch, github: GitHub, token: str) -> None:
@@ -98,7 +97,7 @@ def test_a_pull_request_has_one_comment_and_its_job_a_summary(
 
 
 @pytest.mark.parametrize(
-    ("token", "says"),
+    ("token", "message"),
     [("pull-requests=read", "may not POST"), ("", "the job sets no GITHUB_TOKEN")],
 )
 def test_who_may_not_comment_is_told_and_does_not_fail(
@@ -107,13 +106,13 @@ def test_who_may_not_comment_is_told_and_does_not_fail(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     token: str,
-    says: str,
+    message: str,
 ) -> None:
     on_github(monkeypatch, github, token)
     assert compare() == 0
     told = capsys.readouterr().out
     assert "not commented, so it stands in the job's summary only: " in told
-    assert says in told and not github.comments
+    assert message in told and not github.comments
 
 
 def test_wrong_folders_are_refused(folder: Path) -> None:

@@ -55,7 +55,7 @@ def test_a_comment_takes_the_place_of_the_one_with_its_marker(github: GitHub) ->
 
 
 @pytest.mark.parametrize(
-    ("token", "broken", "says"),
+    ("token", "broken", "message"),
     [
         ("old", 0, "GitHub does not know GITHUB_TOKEN: the job must set it to github.token"),
         ("issues=read", 0, "GITHUB_TOKEN may not POST .*: a fork's may only read; .*issues: write"),
@@ -64,9 +64,9 @@ def test_a_comment_takes_the_place_of_the_one_with_its_marker(github: GitHub) ->
         (MAY, 502, r"GitHub refused GET .* \(502\)"),
     ],
 )
-def test_a_refusal_is_a_sentence(github: GitHub, token: str, broken: int, says: str) -> None:
+def test_a_refusal_is_a_sentence(github: GitHub, token: str, broken: int, message: str) -> None:
     github.broken = broken
-    with pytest.raises(CloudError, match=says):
+    with pytest.raises(CloudError, match=message):
         repository(github, token).open_issue("title", "body")
 
 

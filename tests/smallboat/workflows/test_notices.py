@@ -51,7 +51,7 @@ def github(monkeypatch: pytest.MonkeyPatch) -> Fake:
 @pytest.fixture
 def topic(monkeypatch: pytest.MonkeyPatch) -> Fake:
     fake = Fake()
-    monkeypatch.setattr(aws.Place, "client", lambda *_: fake)
+    monkeypatch.setattr(aws.Environment, "client", lambda *_: fake)
     return fake
 
 
@@ -70,13 +70,16 @@ def test_a_failure_opens_an_issue_and_the_newest_model_closes_it(
     settings = config.load(PROBLEM, "staging")
     notices.tell(settings, name, "run 1 is better", newest)
     ((how, title, body),) = github.told
-    assert (how, title) == (then, f"{settings.stem}: the newest model is not released")
-    assert body.startswith(f"{settings.stem}: {name}: run 1 is better\n")
+    assert (how, title) == (then, f"{settings.name_prefix}: the newest model is not released")
+    assert body.startswith(f"{settings.name_prefix}: {name}: run 1 is better\n")
     assert body.endswith("\nhttps://github.example/org/repo/actions/runs/7")
     ((arn, subject, message),) = topic.told
-    assert arn == f"arn:aws:sns:{settings.project.aws_region}:123456789012:{settings.stem}-alarms"
-    assert subject == f"{settings.stem}: {name}"
-    assert message.splitlines()[0] == f"{settings.stem}: {name}: run 1 is better"
+    assert (
+        arn
+        == f"arn:aws:sns:{settings.project.aws_region}:123456789012:{settings.name_prefix}-alarms"
+    )
+    assert subject == f"{settings.name_prefix}: {name}"
+    assert message.splitlines()[0] == f"{settings.name_prefix}: {name}: run 1 is better"
 
 
 def test_who_serves_an_older_model_closes_nothing(github: Fake, topic: Fake) -> None:
@@ -94,7 +97,7 @@ def test_what_can_not_be_told_changes_nothing(
 ) -> None:
     away = Fake(away=True)
     monkeypatch.setattr(notices.Repository, "here", lambda: away)
-    monkeypatch.setattr(aws.Place, "client", lambda *_: away)
+    monkeypatch.setattr(aws.Environment, "client", lambda *_: away)
     notices.tell(config.load(PROBLEM, "staging"), "released", "run 1", newest=True)
     assert capsys.readouterr().out == "not told: it is away\n" * 2
 

@@ -1,6 +1,5 @@
 """What the workflows ask the configuration for; and the cron that is written into one of them."""
 
-import argparse
 import re
 import shutil
 from pathlib import Path
@@ -36,13 +35,13 @@ def change(environment: str, pattern: str, text: str) -> None:
 
 def planned(capsys: pytest.CaptureFixture[str], environment: str = "local") -> dict[str, str]:
     """What is printed for GitHub."""
-    assert plan.plan(PROBLEM, argparse.Namespace(env=environment)) == 0
+    assert plan.plan(PROBLEM, environment) == 0
     return dict(line.split("=", 1) for line in capsys.readouterr().out.splitlines())
 
 
 def schedule(check: bool = False) -> str:
     """What the workflow starts with after `make schedule`."""
-    assert plan.write_schedule(PROBLEM, argparse.Namespace(check=check)) == 0
+    assert plan.write_schedule(PROBLEM, "staging", check) == 0
     text = plan.RETRAIN.read_text()
     return text[text.index("on:\n") : text.index("  workflow_dispatch")]
 
@@ -55,7 +54,9 @@ def test_the_roles_follow_from_the_configuration(
     settings = config.load(PROBLEM, "prod")
     assert settings.aws is not None
     known = planned(capsys)
-    assert known["prod"] == f"arn:aws:iam::{settings.aws.account}:role/{settings.stem}-deploy"
+    assert (
+        known["prod"] == f"arn:aws:iam::{settings.aws.account}:role/{settings.name_prefix}-deploy"
+    )
     assert known["region"] == settings.project.aws_region
     assert (known["schedule"], known["flow"]) == ("actions", "false")
     written = (project / "output").read_text().splitlines()
@@ -66,12 +67,12 @@ def test_what_is_not_set_up_has_no_role_and_is_said(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     change("prod", r'github = ".*?"', 'github = ""')
-    plan.plan(PROBLEM, argparse.Namespace(env="staging"))
+    plan.plan(PROBLEM, "staging")
     told = capsys.readouterr()
     assert "prod=\n" in told.out and "staging=arn:" in told.out
     assert told.err.startswith("prod is not set up yet: write this repository's ORG/REPO as `gith")
     with pytest.raises(UserError, match=r"^prod is not set up yet: .* `make bootstrap ENV=prod`$"):
-        plan.plan(PROBLEM, argparse.Namespace(env="prod"))
+        plan.plan(PROBLEM, "prod")
 
 
 def test_an_environment_that_was_removed_has_no_role(
@@ -86,21 +87,21 @@ def test_another_repository_is_refused(
     project: Path, monkeypatch: pytest.MonkeyPatch, here: str
 ) -> None:
     monkeypatch.setenv("GITHUB_REPOSITORY", here)
-    says = f"config/staging.toml is deployed by the workflows of org/repo, this is {here}"
-    with pytest.raises(UserError, match=says):
-        plan.plan(PROBLEM, argparse.Namespace(env="local"))
+    message = f"config/staging.toml is deployed by the workflows of org/repo, this is {here}"
+    with pytest.raises(UserError, match=message):
+        plan.plan(PROBLEM, "local")
 
 
 def test_an_unknown_environment_is_refused(project: Path) -> None:
     with pytest.raises(UserError, match="there is no environment 'production': choose one of"):
-        plan.plan(PROBLEM, argparse.Namespace(env="production"))
+        plan.plan(PROBLEM, "production")
 
 
 def test_environments_of_two_regions_are_refused(project: Path) -> None:
     change("prod", r'aws_region = ".*?"', 'aws_region = "eu-west-1"')
     change("staging", r'aws_region = ".*?"', 'aws_region = "eu-west-2"')
     with pytest.raises(UserError, match=r"lie in eu-west-1 and eu-west-2: .* give both the same"):
-        plan.plan(PROBLEM, argparse.Namespace(env="local"))
+        plan.plan(PROBLEM, "local")
 
 
 @pytest.mark.parametrize(

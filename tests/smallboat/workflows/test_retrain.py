@@ -114,7 +114,7 @@ def test_an_empty_runner_makes_a_champion_on_staging_and_prod(begun: Story) -> N
 def test_its_card_is_kept_and_its_table_told(begun: Story) -> None:
     job = begun.jobs["first"]["retrain"]
     assert [name.rpartition("/")[2] for name in job.artifacts["card"]] == ["report.html"]
-    assert "**released**" in job.summary and "winner as judged" in job.summary
+    assert "**released**" in job.summary and "evaluation model" in job.summary
     assert begun.issues["first"] == []
 
 

@@ -12,7 +12,7 @@ from bundles import Runs
 from clouds import FAULTY, ROOT, Cloud
 from releasing import Project, values
 from smallboat.problem import Problem
-from smallboat.release import behaviour, release
+from smallboat.release import release, smoke_tests
 from smallboat.release.targets import hosting, sagemaker
 from smallboat.serving import servers
 from smallboat.validation import preparation
@@ -30,14 +30,14 @@ def project(
     cloud: Cloud, sample: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Project]:
     """A project without a release, in a folder of its own, on an empty AWS."""
-    made = sample.frame, sample.lookup, Report([])
+    made = sample.frame, sample.online, Report([])
     monkeypatch.setattr(preparation, "engineer", lambda *_: made)
     for name, value in cloud.environ.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("PYTHONPATH", f"{cloud.environ['PYTHONPATH']}{os.pathsep}{ROOT}")
     monkeypatch.setattr(servers, "MODEL_SERVER", (str(FAULTY),))
     monkeypatch.setattr(hosting, "POLL_SECONDS", (0.05, 0.2))
-    runs = Runs(str(tmp_path / "store"), sample.snapshot, sample.frame, sample.lookup)
+    runs = Runs(str(tmp_path / "store"), sample.snapshot, sample.frame, sample.online)
     project = Project(cloud, runs, values())
     (tmp_path / "serving").symlink_to(Path("serving").resolve())
     (tmp_path / "config").symlink_to(Path("config").resolve())
@@ -50,12 +50,12 @@ def project(
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Releases are asked after the switch only, and less often."""
-    check = behaviour.check
+    check = smoke_tests.check
 
     def after_the_switch(problem: Problem, when: str, ask: Any, *rest: Any) -> None:
         if ask is not None:
             check(problem, when, ask, *rest)
 
-    monkeypatch.setattr(behaviour, "ASKS", 3)
-    monkeypatch.setattr(release.behaviour, "check", after_the_switch)
-    monkeypatch.setattr(sagemaker.Endpoint, "beside", lambda *_: nullcontext())
+    monkeypatch.setattr(smoke_tests, "ASKS", 3)
+    monkeypatch.setattr(release.smoke_tests, "check", after_the_switch)
+    monkeypatch.setattr(sagemaker.Endpoint, "pre_switch_server", lambda *_: nullcontext())

@@ -75,9 +75,9 @@ REFUSED = [
 
 def test_what_aws_refuses_leaves_the_champion(champion: Project) -> None:
     champion.runs.keep("3", BETTER)
-    for call, error, says in REFUSED:
+    for call, error, message in REFUSED:
         champion.cloud.fail(*call, times=1000, **error)
-        with pytest.raises(CloudError, match=says):
+        with pytest.raises(CloudError, match=message):
             champion.deploy()
         champion.cloud.heal()
         assert champion.served() == ("1", "1")
@@ -105,11 +105,11 @@ def test_what_can_not_be_taken_back_is_by_the_same_command(
             raise ReleaseError("it is wrong")
 
     with monkeypatch.context() as patch:
-        patch.setattr(release.behaviour, "check", away)
+        patch.setattr(release.smoke_tests, "check", away)
         with pytest.raises(CloudError, match="may serve what was not confirmed until the same"):
             champion.deploy()
     assert champion.served() == ("1", "2")
-    with champion.target().alone():
+    with champion.target().locked():
         assert champion.served() == ("1", "1")
 
 
@@ -148,11 +148,11 @@ WRONG = [
 
 
 def test_what_is_wrong_here_leaves_the_champion(champion: Project) -> None:
-    for wrong, kind, says in WRONG:
+    for wrong, kind, message in WRONG:
         right, variables = copy.deepcopy(champion.values), dict(os.environ)
         image = champion.image
         wrong(champion)
-        with pytest.raises(kind, match=says):
+        with pytest.raises(kind, match=message):
             champion.deploy()
         champion.values, champion.image = right, image
         os.environ.update(variables)
@@ -167,18 +167,20 @@ from toy.problem import PROBLEM
 values = config.parse(PROBLEM, open("config/staging.toml").read())
 values["project"]["aws_region"] = "eu-wset-1"
 try:
-    aws.Place(config.check(values)).session
+    aws.Environment(config.check(values)).session
 except aws.CloudError as error:
     print(error)
 """
     url = os.environ.keys() & {"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"}
     variables = {name: value for name, value in os.environ.items() if name not in url}
-    says = subprocess.check_output([sys.executable, "-c", code], env=variables, text=True)
-    assert "sts.eu-wset-1.amazonaws.com" in says and "see to the network and to project." in says
+    message = subprocess.check_output([sys.executable, "-c", code], env=variables, text=True)
+    assert (
+        "sts.eu-wset-1.amazonaws.com" in message and "see to the network and to project." in message
+    )
 
 
 @pytest.mark.parametrize(
-    ("error", "says"),
+    ("error", "message"),
     [
         ({"cut": True, "times": 2}, "AWS can't be reached"),
         ({"status": 403, "code": "AccessDenied"}, "no permission for PutObject"),
@@ -186,7 +188,7 @@ except aws.CloudError as error:
     ids=["cut off", "denied"],
 )
 def test_an_upload_that_fails_leaves_nothing(
-    champion: Project, monkeypatch: pytest.MonkeyPatch, error: dict[str, Any], says: str
+    champion: Project, monkeypatch: pytest.MonkeyPatch, error: dict[str, Any], message: str
 ) -> None:
     upload, before = archives.upload, champion.archives()
 
@@ -196,7 +198,7 @@ def test_an_upload_that_fails_leaves_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(archives, "upload", failing)
-        with pytest.raises(CloudError, match=says):
+        with pytest.raises(CloudError, match=message):
             champion.deploy()
     champion.cloud.heal()
     assert champion.archives() == before
@@ -214,7 +216,7 @@ def test_a_container_that_does_not_start_fails_its_run_only(
     assert project.served() == ("1", "1")
     project.runs.keep("3", BETTER, onnx=b"no graph")
     outcome = project.deploy()
-    assert outcome.name == "failed" and "did not pass the ping health check" in outcome.says
+    assert outcome.name == "failed" and "did not pass the ping health check" in outcome.message
     assert project.served() == ("1", "1")
     statuses = [each["EndpointStatus"] for each in endpoints(project)]
     assert statuses == ["InService"]
@@ -232,7 +234,7 @@ def test_a_way_back_without_a_reason_is_the_models_fault(monkeypatch: pytest.Mon
         endpoint_status="InService", endpoint_config_name="before", failure_reason=None
     )
     monkeypatch.setattr(hosting.Hosting, "settled", lambda _: back)
-    place: Any = SimpleNamespace(endpoint="e")
+    env: Any = SimpleNamespace(endpoint="e")
     unasked: Any = None
     with pytest.raises(ReleaseError, match="did not take after and is InService"):
-        hosting.Hosting(place, unasked, unasked)._took("after")
+        hosting.Hosting(env, unasked, unasked)._took("after")

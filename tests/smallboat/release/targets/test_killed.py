@@ -22,8 +22,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A short lease, and no checks of answers."""
     monkeypatch.setattr(lease, "LEASE_SECONDS", 3.0)
     monkeypatch.setattr(lease, "RENEW_SECONDS", 0.4)
-    monkeypatch.setattr(sagemaker.Endpoint, "beside", lambda *_: nullcontext())
-    monkeypatch.setattr(release.behaviour, "check", lambda *_: None)
+    monkeypatch.setattr(sagemaker.Endpoint, "pre_switch_server", lambda *_: nullcontext())
+    monkeypatch.setattr(release.smoke_tests, "check", lambda *_: None)
 
 
 Call = tuple[str, str]
@@ -64,7 +64,7 @@ def _die(dies: Callable[[Call], bool]) -> None:
 def run_out(project: Project) -> None:
     """Let the lease of a deployment that was killed run out at once."""
     s3 = project.cloud.client("s3")
-    s3.put_object(Bucket=project.place.bucket, Key=lease.KEY, Body=b"{}")
+    s3.put_object(Bucket=project.env.bucket, Key=lease.KEY, Body=b"{}")
 
 
 def changing(project: Project) -> list[Call]:
@@ -138,6 +138,6 @@ def test_a_first_deployment_that_was_killed(
     assert project.deploy().name == "released"
     assert project.served() == ("1", "1")
     packages = project.cloud.client("sagemaker").list_model_packages(
-        ModelPackageGroupName=project.place.registry_group
+        ModelPackageGroupName=project.env.registry_group
     )
     assert len(packages["ModelPackageSummaryList"]) == 1

@@ -17,7 +17,7 @@ def released(project: Project, run: str, keep: int = 2, **more: Any) -> None:
     """Release a run with features that are newer than any before."""
     project.runs.keep(run, PLAIN, as_of=f"20{30 + int(run)}-01-01", **more)
     outcome = project.deploy(keep=keep)
-    assert outcome.exit_code == 0, outcome.says
+    assert outcome.exit_code == 0, outcome.message
     assert project.served()[1] == run
 
 
@@ -25,7 +25,7 @@ def test_a_release_is_made_once_and_says_what_it_is(project: Project) -> None:
     folder = project.runs.keep("1", PLAIN, commit="0123abc+")
     assert project.target().current() is None
     outcome = project.deploy()
-    assert outcome.name == "released", outcome.says
+    assert outcome.name == "released", outcome.message
     assert project.served() == ("1", "1")
     target, client = project.target(), project.cloud.client("sagemaker")
     facts = target.current()
@@ -37,11 +37,11 @@ def test_a_release_is_made_once_and_says_what_it_is(project: Project) -> None:
     (variant,) = config["ProductionVariants"]
     model = client.describe_model(ModelName=variant["ModelName"])
     assert variant["ServerlessConfig"] == {"MemorySizeInMB": 2048, "MaxConcurrency": 5}
-    assert variant["ModelName"].startswith(f"{project.place.stem}-")
-    assert model["ExecutionRoleArn"] == project.place.sagemaker_role
+    assert variant["ModelName"].startswith(f"{project.env.name_prefix}-")
+    assert model["ExecutionRoleArn"] == project.env.sagemaker_role
     assert model["PrimaryContainer"]["Image"] == project.image
     about = {
-        **project.place.tags,
+        **project.env.tags,
         **{name: facts[name] for name in ("run", "release", "model_hash", "snapshot")},
         "commit": "0123abc+",
     }
@@ -58,32 +58,32 @@ def test_a_release_is_made_once_and_says_what_it_is(project: Project) -> None:
     url = model["PrimaryContainer"]["ModelDataUrl"]
     with tarfile.open(fileobj=io.BytesIO(read(url, project.cloud))) as archive:
         assert archive.getnames() == sorted(path.name for path in target.folder().iterdir())
-    key = url.partition(f"{project.place.bucket}/")[2]
-    stored = project.cloud.client("s3").head_object(Bucket=project.place.bucket, Key=key)
+    key = url.partition(f"{project.env.bucket}/")[2]
+    stored = project.cloud.client("s3").head_object(Bucket=project.env.bucket, Key=key)
     assert stored["ServerSideEncryption"] == "AES256"
     assert archives.pack(target.folder()) == archives.pack(target.folder())
 
     project.cloud.forget()
     outcome = project.deploy()
-    assert outcome.says.startswith("run 1 is the same")
+    assert outcome.message.startswith("run 1 is the same")
     assert project.made() == []
 
 
 def test_an_archive_that_was_changed_is_refused(project: Project) -> None:
     project.runs.keep("1", PLAIN)
     project.deploy()
-    lookup = project.target().folder() / "lookup.json"
-    whole = lookup.read_bytes()
-    lookup.write_bytes(b"{}")
-    assert project.target().folder() == lookup.parent and lookup.read_bytes() == whole
+    online = project.target().folder() / "online_features.json"
+    whole = online.read_bytes()
+    online.write_bytes(b"{}")
+    assert project.target().folder() == online.parent and online.read_bytes() == whole
 
-    packed = archives.pack(lookup.parent)
+    packed = archives.pack(online.parent)
     middle = len(packed) // 2
     flipped = packed[:middle] + bytes([packed[middle] ^ 1]) + packed[middle + 1 :]
-    lookup.write_bytes(b"{}")
+    online.write_bytes(b"{}")
     (key,) = project.archives()
-    for content in (archives.pack(lookup.parent), flipped, packed[:middle], b""):
-        project.cloud.client("s3").put_object(Bucket=project.place.bucket, Key=key, Body=content)
+    for content in (archives.pack(online.parent), flipped, packed[:middle], b""):
+        project.cloud.client("s3").put_object(Bucket=project.env.bucket, Key=key, Body=content)
         with pytest.raises(IntegrityError, match=f"{key} was changed since it was written"):
             project.target().current()
 
@@ -113,11 +113,11 @@ def test_whatever_is_old_goes_and_what_can_be_rolled_back_to_stays(
     project: Project, hasty: None
 ) -> None:
     client = project.cloud.client("sagemaker")
-    other = f"{project.place.stem}-other-0123456789ab"
+    other = f"{project.env.name_prefix}-other-0123456789ab"
     client.create_model(
         ModelName=other,
         PrimaryContainer={"Image": project.image},
-        ExecutionRoleArn=project.place.sagemaker_role,
+        ExecutionRoleArn=project.env.sagemaker_role,
     )
     images = [project.image.partition("@")[2]]
     for run in ("1", "2", "3"):
@@ -130,13 +130,11 @@ def test_whatever_is_old_goes_and_what_can_be_rolled_back_to_stays(
     ]
     # The first archive is the one that the model's package in the registry names.
     first = project.history()[0]["registered"]
-    bucket = f"s3://{project.place.bucket}/"
+    bucket = f"s3://{project.env.bucket}/"
     assert project.archives() == {url.removeprefix(bucket) for url in [first, *urls]}
-    found = project.cloud.client("ecr").describe_images(
-        repositoryName=project.place.image_repository
-    )
+    found = project.cloud.client("ecr").describe_images(repositoryName=project.env.image_repository)
     assert {each["imageDigest"] for each in found["imageDetails"]} == set(images[1:])
-    packages = client.list_model_packages(ModelPackageGroupName=project.place.registry_group)
+    packages = client.list_model_packages(ModelPackageGroupName=project.env.registry_group)
     assert len(packages["ModelPackageSummaryList"]) == 1
 
     assert project.roll_back().name == "rolled back"
@@ -154,7 +152,7 @@ def test_a_model_that_fails_on_the_endpoint_is_taken_back(project: Project, hast
         rules = RULES.model_copy(update={"latency_ms": 200.0 if how == "is slow" else 2000.0})
         outcome = release.deploy(PROBLEM, project.target(), project.runs.root, rules, run)
         assert (outcome.name, outcome.exit_code) == ("failed", 4)
-        assert f"run {run} failed: after the switch" in outcome.says
+        assert f"run {run} failed: after the switch" in outcome.message
         assert project.served() == ("1", "1")
     assert len(project.history()) == 1
 
@@ -180,7 +178,7 @@ def test_another_image_is_released_with_the_same_model_and_can_be_taken_back(
     before = project.image
     project.push("second")
     outcome = project.deploy()
-    assert outcome.name == "kept" and "it is served anew" in outcome.says
+    assert outcome.name == "kept" and "it is served anew" in outcome.message
     assert image(project) == project.image
     project.cloud.forget()
     project.deploy()
@@ -211,11 +209,11 @@ def test_from_serverless_to_instances_and_never_back(project: Project, hasty: No
     assert "DeploymentConfig" not in called(project, "UpdateEndpoint")[0]
     config = called(project, "CreateEndpointConfig")[0]
     capture = config["DataCaptureConfig"]
-    assert capture["DestinationS3Uri"] == f"s3://{project.place.bucket}/capture/"
+    assert capture["DestinationS3Uri"] == f"s3://{project.env.bucket}/capture/"
     assert capture["InitialSamplingPercentage"] == 25
     assert config["ProductionVariants"][0]["InitialInstanceCount"] == INSTANCES["least"]
     scaled = called(project, "RegisterScalableTarget")[-1]
-    assert scaled["ResourceId"] == f"endpoint/{project.place.endpoint}/variant/live"
+    assert scaled["ResourceId"] == f"endpoint/{project.env.endpoint}/variant/live"
     assert (scaled["MinCapacity"], scaled["MaxCapacity"]) == (2, 4)
     policy = called(project, "PutScalingPolicy")[-1]["TargetTrackingScalingPolicyConfiguration"]
     assert policy["TargetValue"] == INSTANCES["requests_a_minute"]
@@ -232,7 +230,7 @@ def test_from_serverless_to_instances_and_never_back(project: Project, hasty: No
         "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 10},
     }
     alarms = [each["AlarmName"] for each in deployment["AutoRollbackConfiguration"]["Alarms"]]
-    assert alarms == [f"{project.place.stem}-5xx", f"{project.place.stem}-latency"]
+    assert alarms == [f"{project.env.name_prefix}-5xx", f"{project.env.name_prefix}-latency"]
     made = project.made()
     assert made.index("application-autoscaling:DeregisterScalableTarget") < made.index(
         "sagemaker:UpdateEndpoint"
@@ -252,7 +250,7 @@ def test_from_serverless_to_instances_and_never_back(project: Project, hasty: No
 def test_a_canary_is_of_the_machines_that_run(project: Project) -> None:
     project.use_instances(least=2)
     for running, kind in ((1, "ALL_AT_ONCE"), (2, "CANARY")):
-        policy = scaling.slowly(project.place, running).blue_green_update_policy
+        policy = scaling.slowly(project.env, running).blue_green_update_policy
         assert policy.traffic_routing_configuration.type == kind
 
 
@@ -267,7 +265,7 @@ def test_two_deployments_exclude_each_other(
 ) -> None:
     monkeypatch.setattr(lease, "RENEW_SECONDS", 0.5)
     project.runs.keep("1", PLAIN)
-    with project.target().alone():
+    with project.target().locked():
         for command in (project.deploy, project.roll_back):
             with pytest.raises(UserError, match=r"@.*, process \d+ deploys to .* since 20"):
                 command()
@@ -282,8 +280,8 @@ def test_who_lost_the_lease_changes_nothing(
     project.runs.keep("1", PLAIN)
     slept = project.target()
     project.cloud.forget()
-    with pytest.raises(CloudError, match=r"could not be renewed for 2 s"), slept.alone():
+    with pytest.raises(CloudError, match=r"could not be renewed for 2 s"), slept.locked():
         lease.time.sleep(3)
-        with project.target().alone():
+        with project.target().locked():
             slept.update(tmp_path)
     assert project.made() == []

@@ -15,14 +15,14 @@ from typing import Any
 
 import copies
 import pytest
+from bootstrapped import BUCKET, PACKAGE, Bootstrapped
 from bundles import BETTER, PLAIN
 from clouds import ROOT, Cloud
-from ground import BUCKET, PACKAGE, Ground
 from releasing import Project
 from smallboat.cloud import lambda_zip
 from smallboat.config import config
 from smallboat.errors import UserError
-from smallboat.release import behaviour, retraining, targets
+from smallboat.release import retraining, smoke_tests, targets
 from smallboat.release.targets import lease
 from toy.problem import PROBLEM
 
@@ -30,7 +30,7 @@ DEATHS = ("snapshot ", "train_candidate", "after the switch")
 """What it has printed last: that it has its data, that it trains, that it has switched."""
 
 
-class Machine(Ground):
+class Machine(Bootstrapped):
     """A runner of GitHub's: a checkout, and nothing that was there before."""
 
     def __init__(self, folder: Path, cloud: Cloud) -> None:
@@ -51,7 +51,7 @@ class Machine(Ground):
         found = os.pathsep.join([self.cloud.environ["PYTHONPATH"], *copies.paths(self.folder)])
         printed = []
         with subprocess.Popen(
-            [sys.executable, "-u", "-m", PACKAGE, "--env", "staging", "retrain"],
+            [sys.executable, "-u", "-m", "smallboat", "retrain", "--env", "staging"],
             cwd=self.folder,
             env={"PATH": os.environ["PATH"], **self.cloud.environ, "PYTHONPATH": found},
             stdout=subprocess.PIPE,
@@ -73,7 +73,7 @@ class Machine(Ground):
         release = json.loads(self.run("status").stdout)["release"]
         return {
             "model": release["model_hash"],
-            "features": release["lookup_hash"],
+            "features": release["online_features_hash"],
             "releases": len(json.loads(self.read("endpoint/history.json"))),
             "deploys": json.loads(self.read("endpoint/deploying.json")).get("who"),
             "snapshots": {key.split("/")[2] for key in self.keys("store/snapshots/")},
@@ -155,15 +155,15 @@ def test_of_two_at_once_one_is_released_and_the_other_says_so(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     """Whoever got there first goes on when the other has ended: they do meet, on any machine."""
-    one_ended, check = multiprocessing.Event(), behaviour.check
+    one_ended, check = multiprocessing.Event(), smoke_tests.check
 
     def meeting(*arguments: Any) -> None:
         assert one_ended.wait(60)
         check(*arguments)
 
-    monkeypatch.setattr(behaviour, "check", meeting)
+    monkeypatch.setattr(smoke_tests, "check", meeting)
     monkeypatch.setattr(lease, "RENEW_SECONDS", 0.2)
-    project.cloud.client("sns").create_topic(Name=f"{project.place.stem}-alarms")
+    project.cloud.client("sns").create_topic(Name=f"{project.env.name_prefix}-alarms")
     project.values["store"]["root"] = project.runs.root
     monkeypatch.setattr(targets, "of", lambda *_: project.target())
     project.runs.keep("1", PLAIN)

@@ -73,8 +73,8 @@ def test_a_request_that_breaks_the_schema_never_reaches_the_model(
 
 def test_what_the_model_itself_refuses_names_the_field(api: FlaskClient) -> None:
     twice = changed(grid=[{"driver": "x", "grid": 1}, {"driver": "x", "grid": 2}])
-    says = refused(api.post("/predict", json=twice), 422, "grid[1].driver")
-    assert says == "grid[1].driver is there twice"
+    message = refused(api.post("/predict", json=twice), 422, "grid[1].driver")
+    assert message == "grid[1].driver is there twice"
 
 
 @pytest.mark.parametrize(
@@ -103,8 +103,8 @@ def test_what_the_model_itself_refuses_names_the_field(api: FlaskClient) -> None
     ],
 )
 def test_a_body_that_is_not_json_is_refused(api: FlaskClient, body: bytes) -> None:
-    says = refused(api.post("/predict", data=body, content_type="application/json"), 400, "body")
-    assert "int_max_str_digits" not in says
+    message = refused(api.post("/predict", data=body, content_type="application/json"), 400, "body")
+    assert "int_max_str_digits" not in message
 
 
 def test_half_a_pair_of_surrogates_is_a_name_like_any_other(api: FlaskClient) -> None:
@@ -284,8 +284,8 @@ def test_this_machine_is_asked_by_its_own_names_only(api: FlaskClient, path: str
     """Else a web page whose own name is given this machine's address could read the answers."""
     assert [api.get(path, headers={"Host": host}).status_code for host in HERE] == [200] * 6
     for host in ELSEWHERE:
-        says = refused(api.get(path, headers={"Host": host}), 403, "Host")
-        assert "serve.allowed_hosts adds names" in says
+        message = refused(api.get(path, headers={"Host": host}), 403, "Host")
+        assert "serve.allowed_hosts adds names" in message
 
 
 def test_more_names_can_be_allowed_and_on_lambda_aws_fixes_them(make: Make) -> None:

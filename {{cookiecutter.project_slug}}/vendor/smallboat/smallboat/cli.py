@@ -1,123 +1,162 @@
-"""The project's commands, as the Makefile calls them."""
+"""The commands: `smallboat COMMAND` in a project's folder; the Makefile calls the same."""
 
-import argparse
 import sys
+import tomllib
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-from . import disk, process_environment
-from .aws import image
-from .cloud import destruction, infra, machines
+import click
+
+from . import __version__, disk, problem, process_environment
 from .errors import CommandError, UserError
 from .problem import Problem
-from .release import deployment, listing, retraining
-from .training import commands, reproduction
-from .workflows import notices, plan, pulls
 
 
-def main(problem: Problem, arguments: list[str] | None = None) -> int:
-    """Run one command; the exit code is the one that the README lists."""
-    options = _parser(problem).parse_args(arguments)
-    reached = {options.env, getattr(options, "from", None)} - {None}
-    process_environment.clean(on_aws=reached != {process_environment.LOCAL})
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns its exit code, which the README lists."""
     try:
-        _refuse_empty(options)
-        with disk.told(Path(".metaflow")):
-            return int(options.command(problem, options))
+        with disk.full_disk_errors(Path(".metaflow")):
+            return int(_group().main(arguments, prog_name="smallboat", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
     except CommandError as error:
+        from .workflows import notices
+
         print(f"error: {error}", file=sys.stderr)
         notices.summary(f"**error**: {error}\n")
         return error.exit_code
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):
         print("interrupted", file=sys.stderr)
         return 130
 
 
-def _refuse_empty(options: argparse.Namespace) -> None:
-    """What is given must say something: else `make deploy RUN=$id` would deploy another run."""
-    for name, value in vars(options).items():
-        if value == "":
-            raise UserError(f"{name} was given and is empty: leave it out, or give it a value")
+def _option(*names: str, **settings: Any) -> click.Parameter:
+    return click.Option(list(names), **settings)
 
 
-def _flag(parser: argparse.ArgumentParser, name: str, says: str) -> None:
+def _flag(name: str, describes: str) -> click.Parameter:
     """An option that is on or off; make says NAME=1."""
-    parser.add_argument(name, nargs="?", const="1", choices=["1"], help=says)
+    return _option(name, is_flag=False, flag_value="1", type=click.Choice(["1"]), help=describes)
 
 
-def _parser(problem: Problem) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=problem.package, description=__doc__)
-    parser.add_argument("--env", default="local", help="which config/<env>.toml to use")
-    commands_ = parser.add_subparsers(required=True)
-    data = commands_.add_parser("data", help="make a snapshot of the raw tables")
-    data.add_argument("--source", help="where the tables come from, instead of the configured one")
-    data.add_argument("--dir", help="the folder to read them from, instead of the configured one")
-    data.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="a value of the table [data], instead of the configured one",
-    )
-    data.set_defaults(command=commands.make_data)
-    train = commands_.add_parser("train", help="train on the newest snapshot, or on a folder")
-    train.add_argument("--dir", help="make a snapshot of this folder first")
-    train.set_defaults(command=commands.train)
-    again = commands_.add_parser("retrain", help="data, training and release, told to all")
-    again.add_argument("--source", help="where the tables come from, instead of the configured one")
-    again.add_argument("--dir", help="the folder to read them from, instead of the configured one")
-    again.set_defaults(command=retraining.retrain)
-    table = commands_.add_parser("runs", help="list all runs with their metrics")
-    table.set_defaults(command=listing.show)
-    for name, command, says in (
-        ("resume", commands.resume, "go on where the newest run, or that one, failed"),
-        ("reproduce", reproduction.reproduce, "train a run again from its commit and its data"),
-        ("card", listing.card, "open the report of the newest run, or of that one"),
-        ("deploy", deployment.deploy, "release the newest run that passes, or that one"),
-    ):
-        parser_ = commands_.add_parser(name, help=says)
-        parser_.add_argument("--run", help="the run's id, as `runs` lists it")
-        parser_.set_defaults(command=command)
-    says = "release it even if it can't be compared with what is served"
-    _flag(commands_.choices["deploy"], "--allow-schema-change", says)
-    commands_.choices["deploy"].add_argument(
-        "--from",
-        metavar="ENV",
-        help="promote the run that this environment serves, or its run that --run names",
-    )
-    for name, command, says in (
-        ("flow-deploy", machines.deploy, "make the flow a state machine of Step Functions"),
-        ("flow-remove", machines.remove, "remove that state machine"),
-    ):
-        parser_ = commands_.add_parser(name, help=says)
-        parser_.add_argument("--branch", help="a preview under this name, without a schedule")
-        parser_.set_defaults(command=command)
-    for name, command, says in (
-        ("rollback", deployment.roll_back, "serve the release before the current one"),
-        ("status", deployment.status, "print what is served, as JSON"),
-        ("refresh", deployment.refresh, "serve what is served by today's image, settings and API"),
-        ("plan", plan.plan, "print what the workflows ask the configuration for"),
-        ("stop", deployment.stop, "end what serves in the background"),
-        ("predict", deployment.predict, "ask for one prediction"),
-    ):
-        commands_.add_parser(name, help=says).set_defaults(command=command)
-    serve = commands_.add_parser("serve", help="API, page and model server on this machine")
-    serve.add_argument("--port", help="where to listen, instead of the configured port")
-    _flag(serve, "--background", "leave it running")
-    serve.set_defaults(command=deployment.serve)
-    image_ = commands_.add_parser("image", help="make the images that run on AWS")
-    image_.set_defaults(command=image.make)
-    ground = commands_.add_parser("bootstrap", help="make an environment's ground on AWS")
-    ground.set_defaults(command=infra.bootstrap)
-    destroy = commands_.add_parser("destroy", help="remove all that an environment has on AWS")
-    destroy.add_argument("--confirm", help="the environment's name, instead of typing it")
-    _flag(destroy, "--force", "remove the model store too")
-    destroy.set_defaults(command=destruction.destroy)
-    cron = commands_.add_parser("schedule", help="write the configured cron into the workflow")
-    cron.add_argument("--check", action="store_true", help="only say whether it is another")
-    cron.set_defaults(command=plan.write_schedule)
-    both = commands_.add_parser("compare", help="the newest run beside that of another checkout")
-    both.add_argument("--with", dest="other", required=True, help="the other checkout's folder")
-    both.set_defaults(command=pulls.compare)
-    upload = commands_.add_parser("tracking-upload", help="send waiting experiments to Comet")
-    upload.set_defaults(command=commands.tracking_upload)
-    return parser
+_environment = _option(
+    "--env", "environment", default="local", show_default=True, help="Use config/ENV.toml."
+)
+_run = _option("--run", help="A run's id, as `runs` lists it.")
+_source = _option("--source", help="Read from this source instead of the configured one.")
+_directory = _option("--dir", "directory", help="Read the tables from this folder.")
+_branch = _option("--branch", help="A preview of this name, without a schedule.")
+
+COMMANDS: tuple[tuple[str, str, str, tuple[click.Parameter, ...]], ...] = (
+    (
+        "data",
+        "training.commands:make_data",
+        "Make a snapshot of the raw tables.",
+        (
+            _source,
+            _directory,
+            _option("--set", "assignments", multiple=True, metavar="KEY=VALUE",
+                    help="Change a value of the table [data]."),
+        ),
+    ),
+    ("train", "training.commands:train", "Train on the newest snapshot, or on --dir.",
+     (_directory,)),
+    ("retrain", "release.retraining:retrain", "Collect data, train, release and report.",
+     (_source, _directory)),
+    ("resume", "training.commands:resume", "Resume the newest run that failed, or --run.", (_run,)),
+    ("runs", "release.listing:show", "List all runs with their metrics.", ()),
+    ("card", "release.listing:card", "Open the report of the newest run, or of --run.", (_run,)),
+    ("reproduce", "training.reproduction:reproduce",
+     "Train a run again from its commit and snapshot, and compare the models.", (_run,)),
+    (
+        "deploy",
+        "release.deployment:deploy",
+        "Release the newest run that passed its gates, or --run.",
+        (
+            _run,
+            _flag("--allow-schema-change", "Release it even if it can't be compared."),
+            _option("--from", "source_environment", metavar="ENV",
+                    help="Promote what this environment serves, or its run --run."),
+        ),
+    ),
+    ("refresh", "release.deployment:refresh",
+     "Release what is served again, with today's image, settings and API.", ()),
+    ("rollback", "release.deployment:roll_back", "Go back to the release before.", ()),
+    ("status", "release.deployment:status", "Print what is served, as JSON.", ()),
+    (
+        "serve",
+        "release.deployment:serve",
+        "Serve API, page and model on this machine.",
+        (
+            _option("--port", type=click.IntRange(1, 65535), help="Listen on this port."),
+            _flag("--background", "Leave it running."),
+        ),
+    ),
+    ("stop", "release.deployment:stop", "Stop what serves in the background.", ()),
+    ("predict", "release.deployment:predict", "Ask for the prediction of an example.", ()),
+    ("bootstrap", "cloud.base_stacks:bootstrap",
+     "Create or update an environment's base stacks on AWS, and print their cost.", ()),
+    ("image", "aws.image:make", "Build the images that run on AWS, and push them.", ()),
+    ("flow-deploy", "cloud.step_functions:deploy",
+     "Make the training flow a state machine of Step Functions.", (_branch,)),
+    ("flow-remove", "cloud.step_functions:remove", "Remove that state machine.", (_branch,)),
+    (
+        "destroy",
+        "cloud.destruction:destroy",
+        "Remove everything that an environment has on AWS.",
+        (
+            _option("--confirm", help="The environment's name, instead of typing it."),
+            _flag("--force", "Remove the model store too."),
+        ),
+    ),
+    ("compare", "workflows.pr_comment:compare", "Compare the newest run with another checkout's.",
+     (_option("--with", "other", required=True, help="The other checkout's folder."),)),
+    ("plan", "workflows.plan:plan", "Print what the workflows read from the configuration.", ()),
+    ("schedule", "workflows.plan:write_schedule",
+     "Write the configured cron into the retraining workflow.",
+     (_option("--check", is_flag=True, help="Only say whether the workflow has another cron."),)),
+    ("tracking-upload", "training.commands:tracking_upload",
+     "Send experiments to Comet that could not be sent before.", ()),
+)  # fmt: skip
+"""Name, function, help and options of each command; a function is imported when it is called."""
+
+
+def _group() -> click.Group:
+    group = click.Group(help="Train, release and serve the model of the project in this folder.")
+    click.version_option(__version__, prog_name="smallboat")(group)
+    for name, path, describes, options in COMMANDS:
+        params = [_environment, *options]
+        group.add_command(click.Command(name, callback=_calls(path), params=params, help=describes))
+    return group
+
+
+def _calls(path: str) -> Callable[..., int]:
+    """The function of a command, in a process with the cleaned variables."""
+
+    def call(**options: Any) -> int:
+        for name, value in options.items():
+            if value == "":  # else `make deploy RUN=$id` would deploy another run
+                raise UserError(f"{name} is empty: leave it out, or give it a value")
+        reached = {options["environment"], options.get("source_environment")} - {None}
+        process_environment.clean(on_aws=reached != {process_environment.LOCAL})
+        module, _, function = path.partition(":")
+        command = getattr(import_module(f".{module}", __package__), function)
+        return int(command(_project(), **options))
+
+    return call
+
+
+def _project() -> Problem:
+    """The problem of the project in the current folder, which its pyproject.toml names."""
+    file = Path("pyproject.toml")
+    tables = tomllib.loads(file.read_text()).get("tool", {}) if file.is_file() else {}
+    if "smallboat" not in tables:
+        raise UserError(
+            "there is no project here: run smallboat in the folder whose pyproject.toml has the "
+            "table [tool.smallboat]"
+        )
+    sys.path.insert(0, str(Path.cwd()))
+    return problem.of(tables["smallboat"]["package"])

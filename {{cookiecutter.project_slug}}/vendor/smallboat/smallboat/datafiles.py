@@ -29,7 +29,7 @@ MOST_SWELLING = 100
 """How many times its size may come out of a packed file: of tables it is 3 to 30 times."""
 
 LOOKED_AT = 2**28
-"""Bytes out of a gzip file by which it is judged: to unpack all of it takes too long."""
+"""Bytes out of a gzip file by which it is evaluated: to unpack all of it takes too long."""
 
 PIECE = 2**20
 

@@ -21,7 +21,7 @@ FILE = re.compile(r'file "([^"]+)"')
 
 
 @contextmanager
-def told(folder: Path, place: str = "") -> Iterator[None]:
+def full_disk_errors(folder: Path, place: str = "") -> Iterator[None]:
     """Raise a FullDiskError for what the block raises because no more can be written.
 
     Args:
@@ -33,8 +33,8 @@ def told(folder: Path, place: str = "") -> Iterator[None]:
     except CommandError:
         raise  # it is told already
     except Exception as error:
-        if says := sentence(error, folder, place):
-            raise FullDiskError(says) from error
+        if message := sentence(error, folder, place):
+            raise FullDiskError(message) from error
         raise
 
 
@@ -45,9 +45,9 @@ def sentence(error: BaseException, folder: Path, place: str = "") -> str | None:
     """
     cause: BaseException | None = error
     while cause is not None:
-        says = str(cause)
+        message = str(cause)
         for why in SAYS:
-            if why in says:
+            if why in message:
                 where = _where(cause, folder, place or str(folder))
                 return f"could not use {where}, with {_free(folder)} free: {why}; nothing was kept"
         cause = cause.__cause__ or cause.__context__

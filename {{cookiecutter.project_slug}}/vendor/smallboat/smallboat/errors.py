@@ -41,9 +41,9 @@ class CloudError(CommandError):
     exit_code = 4
 
 
-def ended(says: str, exit_code: int) -> UserError:
+def ended(message: str, exit_code: int) -> UserError:
     """An error with an exit code of its own."""
-    error = UserError(says)
+    error = UserError(message)
     error.exit_code = exit_code
     return error
 

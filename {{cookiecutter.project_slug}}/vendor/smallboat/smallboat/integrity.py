@@ -85,8 +85,8 @@ def read(folder: Path, manifest: str) -> tuple[dict[str, Any], dict[str, str]]:
     if not isinstance(content, dict):
         raise damage(path, manifest)
     if not {"files", "digest"} & content.keys():
-        says = "was made by an older version and can't be verified"
-        raise damage(path, manifest, says)
+        message = "was made by an older version and can't be verified"
+        raise damage(path, manifest, message)
     content.pop("digest", None)
     if _sealed(content) != found:
         raise damage(path, manifest)
@@ -119,9 +119,9 @@ def verify(folder: Path, manifest: str) -> dict[str, Any]:
     return facts
 
 
-def damage(path: Path, manifest: str, says: str = CHANGED) -> IntegrityError:
+def damage(path: Path, manifest: str, message: str = CHANGED) -> IntegrityError:
     """The error about a file of a manifest's folder."""
-    return IntegrityError(f"{path} {says}: {REMEDIES[manifest].format(folder=path.parent)}")
+    return IntegrityError(f"{path} {message}: {REMEDIES[manifest].format(folder=path.parent)}")
 
 
 def _sealed(content: Mapping[str, Any]) -> bytes:

@@ -37,7 +37,7 @@ class Problem:
         package: the import name of the project's package, whose `problem.py` has this as PROBLEM.
         data: raw tables: `Config`, `collect`, `read`.
         expectations: what must hold of tables and features.
-        features: the feature table and the look-up features: `FEATURES`, `build`, `lookup`.
+        features: the feature table and the online features: `FEATURES`, `build`, `online`.
         candidates: the models that compete: `CANDIDATES`, `OUTPUT`, `fit`, `predict`.
         metrics: how answers are scored: `PRIMARY`, `score`, `baseline`, `loss`, `SLICES`.
         service: requests and answers: `SCHEMA`, `features`, `predictions`; numpy is all it imports.

@@ -168,7 +168,7 @@ def changed(column: str, value: str | None) -> Callable[[Path], None]:
 
 
 @pytest.mark.parametrize(
-    ("table", "harm", "says"),
+    ("table", "harm", "message"),
     [
         ("status", Path.unlink, r"lacks status\.csv; it must hold races, .*\.csv\.gz"),
         ("results", replaced(b"grid", b"start"), r"results\.csv lacks the column grid; .*needs"),
@@ -222,11 +222,11 @@ def changed(column: str, value: str | None) -> Callable[[Path], None]:
     ],
 )
 def test_a_wrong_file_is_a_sentence_and_nothing_is_written(
-    table: str, harm: Callable[[Path], None], says: str, tmp_path: Path
+    table: str, harm: Callable[[Path], None], message: str, tmp_path: Path
 ) -> None:
     directory = write(small(), tmp_path / "tables")
     harm(directory / f"{table}.csv")
-    with pytest.raises(UserError, match=says):
+    with pytest.raises(UserError, match=message):
         collected(directory, tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
 

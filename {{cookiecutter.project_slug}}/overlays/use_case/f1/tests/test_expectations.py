@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from smallboat.validation import gx, validation
 
-from {{ cookiecutter.project_slug }} import data, derived, expectations, features
+from {{ cookiecutter.project_slug }} import data, expectations, features
 
 SAMPLE = Path(__file__).parents[1] / "data" / "sample"
 
@@ -30,7 +30,7 @@ def examine(tables: data.Tables, rows: dict[str, int] | None = None) -> validati
 
 
 def told(results: list[gx.Result]) -> set[tuple[str, str]]:
-    return {(result["view"], result["says"]) for result in results}
+    return {(result["view"], result["description"]) for result in results}
 
 
 def snapshot(source: Path, folder: Path) -> data.Tables:
@@ -239,7 +239,7 @@ def test_starters_without_qualifying_are_a_warning(tables: data.Tables) -> None:
     report = examine(tables)
     assert report.passed
     [warning] = report.warnings
-    assert warning["says"] == "at most 30% of a race's starters lack qualifying"
+    assert warning["description"] == "at most 30% of a race's starters lack qualifying"
     assert warning["unexpected"] == ["2025 round 10: 1"]
 
 
@@ -338,7 +338,7 @@ def test_any_order_of_ranks_is_a_ranking(races: list[list[int]]) -> None:
         ignore_index=True,
     )
     assert (
-        derived.feature_views(frame, {"target": (0, 99)})["feature_races"]["misplaced"] == 0
+        validation_views.feature_views(frame, {"target": (0, 99)})["feature_races"]["misplaced"] == 0
     ).all()
 
 

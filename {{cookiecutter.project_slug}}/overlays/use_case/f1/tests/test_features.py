@@ -148,7 +148,7 @@ def test_dates_and_not_rounds_tell_what_was_before(
 
 def test_a_driver_without_a_birthday_leaves_readable_json(tables: features.Tables) -> None:
     unknown = tables["drivers"].assign(dob=pd.NaT)
-    known = features.lookup(tables | {"drivers": unknown})
+    known = features.online_features(tables | {"drivers": unknown})
     assert json.loads(json.dumps(known, allow_nan=False)) == known
 
 
@@ -157,7 +157,7 @@ def test_a_race_to_come_changes_nothing(frame: pd.DataFrame, tables: features.Ta
                            columns=tables["races"].columns)  # fmt: skip
     longer = tables | {"races": pd.concat([tables["races"], to_come])}
     pd.testing.assert_frame_equal(frame, features.build(longer))
-    assert features.lookup(longer) == features.lookup(tables)
+    assert features.online_features(longer) == features.online_features(tables)
 
 
 def test_the_order_of_the_raw_rows_does_not_matter(

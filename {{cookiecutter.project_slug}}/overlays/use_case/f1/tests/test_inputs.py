@@ -15,7 +15,7 @@ from {{ cookiecutter.project_slug }} import data, features
 from {{ cookiecutter.project_slug }}.inputs import FEATURES, NAMES, assemble, start_places
 
 TABLES = seasons.make()
-LOOKUP = features.lookup(TABLES)
+ONLINE = features.online_features(TABLES)
 RACE = {"season": 2004, "round": 1, "circuit": "c0"}
 ENTRIES: list[dict[str, Any]] = [
     {"driver": f"d{n}", "constructor": f"t{n // 2}", "grid": n + 1}
@@ -48,8 +48,8 @@ def _request(tables: features.Tables, rows: pd.DataFrame) -> tuple[dict[str, Any
 
 def _same_as_training(tables: features.Tables, race: str, frame: pd.DataFrame) -> None:
     rows = frame[frame["group"] == race]
-    lookup = json.loads(json.dumps(features.lookup(seasons.before(tables, race))))
-    served, warnings = assemble(*_request(tables, rows), lookup)
+    online = json.loads(json.dumps(features.online_features(seasons.before(tables, race))))
+    served, warnings = assemble(*_request(tables, rows), online)
     assert warnings == []
     assert served.dtype == np.float32
     differs = (served != rows[list(NAMES)].to_numpy()).any(axis=0)
@@ -76,14 +76,14 @@ def test_reference_names_do_as_well_as_ids() -> None:
                 "constructor": each["constructor"].replace("t", "team_")}
         for each in ENTRIES
     ]  # fmt: skip
-    found, warnings = assemble(RACE | {"circuit": "circuit_0"}, named, LOOKUP)
+    found, warnings = assemble(RACE | {"circuit": "circuit_0"}, named, ONLINE)
     assert warnings == []
-    assert np.array_equal(found, assemble(RACE, ENTRIES, LOOKUP)[0])
+    assert np.array_equal(found, assemble(RACE, ENTRIES, ONLINE)[0])
 
 
 def test_who_is_unknown_gets_the_defaults_and_a_warning() -> None:
     stranger = [{"driver": "nobody", "constructor": "new team", "grid": 3}]
-    found, warnings = assemble(RACE | {"circuit": "nowhere"}, stranger, LOOKUP)
+    found, warnings = assemble(RACE | {"circuit": "nowhere"}, stranger, ONLINE)
     row = dict(zip(NAMES, found[0], strict=True))
     for each in FEATURES:
         if each.name.startswith(("driver_", "team_", "circuit_")):
@@ -95,29 +95,29 @@ def test_who_is_unknown_gets_the_defaults_and_a_warning() -> None:
 
 def test_a_newcomer_is_taken_for_his_team() -> None:
     rookie = [{"driver": "rookie", "constructor": "t0", "grid": 1}]
-    row = dict(zip(NAMES, assemble(RACE, rookie, LOOKUP)[0][0], strict=True))
+    row = dict(zip(NAMES, assemble(RACE, rookie, ONLINE)[0][0], strict=True))
     assert row["driver_finish"] == row["team_finish"] != 0.5
     assert row["driver_starts"] == 0
 
 
 def test_standings_hold_in_their_season_alone() -> None:
     column = NAMES.index("driver_total")
-    within, _ = assemble(RACE | {"season": 2003, "round": 7}, ENTRIES, LOOKUP)
-    beyond, _ = assemble(RACE, ENTRIES, LOOKUP)
+    within, _ = assemble(RACE | {"season": 2003, "round": 7}, ENTRIES, ONLINE)
+    beyond, _ = assemble(RACE, ENTRIES, ONLINE)
     assert within[:, column].max() == 1
     assert not beyond[:, column].any()
 
 
 def test_qualifying_is_guessed_from_the_grid() -> None:
     told = [each | {"qualifying_position": each["grid"]} for each in ENTRIES]
-    assert np.array_equal(assemble(RACE, ENTRIES, LOOKUP)[0], assemble(RACE, told, LOOKUP)[0])
+    assert np.array_equal(assemble(RACE, ENTRIES, ONLINE)[0], assemble(RACE, told, ONLINE)[0])
 
 
 @given(st.permutations(range(len(ENTRIES))))
 @settings(max_examples=25, deadline=None)
 def test_the_order_of_the_cars_does_not_matter(order: list[int]) -> None:
-    straight, _ = assemble(RACE, ENTRIES, LOOKUP)
-    mixed, _ = assemble(RACE, [ENTRIES[n] for n in order], LOOKUP)
+    straight, _ = assemble(RACE, ENTRIES, ONLINE)
+    mixed, _ = assemble(RACE, [ENTRIES[n] for n in order], ONLINE)
     np.testing.assert_allclose(mixed, straight[order], rtol=1e-6, atol=1e-6)
 
 

@@ -249,7 +249,7 @@ def test_a_server_error_is_tried_again(api: Api, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "says"),
+    ("fault", "message"),
     [
         (Fault(500), r"answered 500"),
         (Fault(404), r"answered 404; check `url`"),
@@ -264,10 +264,10 @@ def test_a_server_error_is_tried_again(api: Api, tmp_path: Path) -> None:
     ids=["error", "missing", "html", "list", "no_table", "null"],
 )
 def test_a_wrong_answer_is_a_sentence_and_is_not_kept(
-    api: Api, tmp_path: Path, fault: Fault, says: str
+    api: Api, tmp_path: Path, fault: Fault, message: str
 ) -> None:
     api.always = fault
-    with pytest.raises(UserError, match=says):
+    with pytest.raises(UserError, match=message):
         collected(config(api, tmp_path), tmp_path / "snapshot")
     assert list((tmp_path / "snapshot").iterdir()) == []
     assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []

@@ -17,10 +17,10 @@ from {{ cookiecutter.project_slug }} import features, metrics, service
 from {{ cookiecutter.project_slug }}.inputs import NAMES, Array
 
 TABLES = seasons.make()
-LOOKUP = json.loads(json.dumps(features.lookup(TABLES)))
+ONLINE = json.loads(json.dumps(features.online_features(TABLES)))
 FRAME = features.build(TABLES)
 EVALUATION = {"spread": metrics.spread(FRAME, metrics.baseline(FRAME))}
-RACE = service.example(LOOKUP)
+RACE = service.example(ONLINE)
 VALID = fastjsonschema.compile(service.SCHEMA)
 
 
@@ -35,18 +35,18 @@ def _ask(requests: list[Any]) -> list[Any]:
 
 
 def _answer(request: Any, model: Any = _by_grid) -> dict[str, Any]:
-    values, warnings = service.features(request, LOOKUP)
+    values, warnings = service.features(request, ONLINE)
     shown = service.predictions(request, model(values), values, EVALUATION)
     return {"predictions": shown, "warnings": warnings}
 
 
 def test_every_known_race_is_a_valid_request() -> None:
-    for race in LOOKUP["races"]:
+    for race in ONLINE["races"]:
         VALID(race["request"])
-        service.check(race["request"], LOOKUP)
+        service.check(race["request"], ONLINE)
         about = {key: race["request"][key] for key in ("season", "round")}
-        assert service.known(LOOKUP, about) == race["request"]
-    assert [race["request"]["round"] for race in LOOKUP["races"]] == [1, 2, 3, 4, 5, 6]
+        assert service.known(ONLINE, about) == race["request"]
+    assert [race["request"]["round"] for race in ONLINE["races"]] == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_known_race_has_the_grid_and_the_qualifying_of_the_tables() -> None:
@@ -74,7 +74,7 @@ def test_a_known_race_has_the_grid_and_the_qualifying_of_the_tables() -> None:
 )
 def test_a_race_that_is_not_known_is_refused_by_its_field(asked: Any, field: str) -> None:
     with pytest.raises(RequestError) as refused:
-        service.known(LOOKUP, asked)
+        service.known(ONLINE, asked)
     assert refused.value.field == field
     assert (refused.value.message == "is missing") == (field not in {**asked, "grid": 0})
 
@@ -92,15 +92,15 @@ def test_what_a_schema_can_not_say_is_refused_by_its_field(
 ) -> None:
     grid = sorted(copy.deepcopy(RACE["grid"]), key=lambda entry: entry["driver"])
     grid = [{**entry, "grid": place} for place, entry in enumerate(grid, start=1)]
-    service.check({**RACE, "grid": grid}, LOOKUP)
+    service.check({**RACE, "grid": grid}, ONLINE)
     grid[row] |= change
     with pytest.raises(RequestError) as refused:
-        service.check({**RACE, "grid": grid}, LOOKUP)
+        service.check({**RACE, "grid": grid}, ONLINE)
     assert refused.value.field == field
 
 
 def test_many_cars_may_start_from_the_pit_lane() -> None:
-    service.check({**RACE, "grid": [{**entry, "grid": 0} for entry in RACE["grid"]]}, LOOKUP)
+    service.check({**RACE, "grid": [{**entry, "grid": 0} for entry in RACE["grid"]]}, ONLINE)
 
 
 @pytest.mark.parametrize("cars", [0, 61])
@@ -136,7 +136,7 @@ def test_equal_answers_keep_the_order_of_the_start() -> None:
 
 
 def test_the_feature_that_decides_is_the_strongest_reason() -> None:
-    values, _ = service.features(RACE, LOOKUP)
+    values, _ = service.features(RACE, ONLINE)
     reasons = service.explain(_by_grid(values), values, _by_grid)
     shown = _answer(RACE)["predictions"]
     first, last = reasons[0][0], reasons[-1][0]
@@ -148,17 +148,17 @@ def test_the_feature_that_decides_is_the_strongest_reason() -> None:
 
 
 def test_one_car_needs_no_reason() -> None:
-    values, _ = service.features({**RACE, "grid": RACE["grid"][:1]}, LOOKUP)
+    values, _ = service.features({**RACE, "grid": RACE["grid"][:1]}, ONLINE)
     assert service.explain(_by_grid(values), values, _by_grid) == [[]]
 
 
 @pytest.mark.parametrize(
-    ("season", "number", "says"),
+    ("season", "number", "message"),
     [(2003, 6, "know how this race"), (2004, 2, "are not in them"), (2003, 8, "are not in them")],
 )
-def test_features_that_are_too_new_or_too_old_are_told(season: int, number: int, says: str) -> None:
+def test_features_that_are_too_new_or_too_old_are_told(season: int, number: int, message: str) -> None:
     warnings = _answer({**RACE, "season": season, "round": number})["warnings"]
-    assert [LOOKUP["as_of"] in told and says in told for told in warnings] == [True]
+    assert [ONLINE["as_of"] in told and message in told for told in warnings] == [True]
 
 
 @pytest.mark.parametrize(("season", "number"), [(2003, 7), (2004, 1)])
@@ -190,7 +190,7 @@ def test_a_csv_cell_that_is_no_place_is_left_to_the_schema(cell: str) -> None:
 
 
 def test_a_good_model_passes_the_invariants() -> None:
-    assert [(name, says) for name, ok, says in service.invariants(_ask, LOOKUP) if not ok] == []
+    assert [(name, message) for name, ok, message in service.invariants(_ask, ONLINE) if not ok] == []
 
 
 def _last_row_first(values: Array) -> Array:
@@ -206,13 +206,13 @@ def _backwards(values: Array) -> Array:
     [(_last_row_first, "order of the rows"), (_backwards, "moved back")],
 )
 def test_a_bad_model_breaks_its_invariant(model: Any, broken: str) -> None:
-    found = service.invariants(lambda requests: [_answer(r, model) for r in requests], LOOKUP)
+    found = service.invariants(lambda requests: [_answer(r, model) for r in requests], ONLINE)
     assert any(broken in name for name, ok, _ in found if not ok)
 
 
 def test_a_model_that_hides_its_guesses_breaks_an_invariant() -> None:
-    found = service.invariants(lambda all_: [{**a, "warnings": []} for a in _ask(all_)], LOOKUP)
-    assert [(name, says) for name, ok, says in found if not ok] == [
+    found = service.invariants(lambda all_: [{**a, "warnings": []} for a in _ask(all_)], ONLINE)
+    assert [(name, message) for name, ok, message in found if not ok] == [
         ("unknown names are answered with a warning", "0 of 3 named, 10 of 10 cars answered")
     ]
 
@@ -225,20 +225,20 @@ def test_a_model_that_leaves_a_stranger_out_breaks_an_invariant() -> None:
                 answer["predictions"].pop()
         return answers
 
-    found = service.invariants(shy, LOOKUP)
-    assert [says for _, ok, says in found if not ok] == ["3 of 3 named, 9 of 10 cars answered"]
+    found = service.invariants(shy, ONLINE)
+    assert [message for _, ok, message in found if not ok] == ["3 of 3 named, 9 of 10 cars answered"]
 
 
 def test_an_answer_that_depends_on_its_batch_breaks_an_invariant() -> None:
     def drifting(requests: list[Any]) -> list[Any]:
         return [_answer(r, lambda values: _by_grid(values) + len(requests)) for r in requests]
 
-    found = {name: ok for name, ok, _ in service.invariants(drifting, LOOKUP)}
+    found = {name: ok for name, ok, _ in service.invariants(drifting, ONLINE)}
     assert not found["a batch is answered as its requests are one by one"]
 
 
 def test_the_page_offers_names_and_races() -> None:
-    page = service.page(LOOKUP)
+    page = service.page(ONLINE)
     assert {"id": "driver_3", "name": "Driver 3"} in page["drivers"]
     assert set(page) == {"circuits", "constructors", "drivers", "races"}
     assert page["races"][-1]["request"] == RACE

@@ -9,8 +9,8 @@ from smallboat.problem import Feature
 from smallboat.validation import checks
 from smallboat.validation.checks import Check, Severity
 
-from . import derived
-from .derived import COLUMNS, views
+from . import validation_views
+from .validation_views import COLUMNS, views
 from .features import FEATURES
 
 __all__ = ["Check", "feature", "feature_views", "raw", "views"]
@@ -126,7 +126,7 @@ def feature() -> list[Check]:
 
 def feature_views(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """What the expectations about the feature table look at."""
-    return derived.feature_views(frame, {item.name: _plausible(item) for item in FEATURES})
+    return validation_views.feature_views(frame, {item.name: _plausible(item) for item in FEATURES})
 
 
 def _plausible(item: Feature) -> tuple[float, float]:
@@ -137,7 +137,7 @@ def _plausible(item: Feature) -> tuple[float, float]:
 def _relations() -> list[Check]:
     """What must hold between tables, or between the rows of a race."""
     points = "the points of a season's races and sprints add up to its final standing"
-    starters = "a race up to the newest has results of 5 to 60 starters"
+    race_entries = "a race up to the newest has results of 5 to 60 starters"
     results = "at most 3 who qualified for a race have no result of it"
     qualifying = "at most 30% of a race's starters lack qualifying"
     return [
@@ -147,7 +147,7 @@ def _relations() -> list[Check]:
         checks.equal(
             "race_summary", "year", "year_of_date", "the date of a race lies in its season"
         ),
-        checks.between("race_summary", "starters", 5, 60, "error", starters),
+        checks.between("race_summary", "starters", 5, 60, "error", race_entries),
         checks.equal(
             "race_summary",
             "starters",

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 from .data import Tables
-from .history import Array, History, Look
+from .release_log import Array, History, Look
 from .inputs import FEATURES, NAMES, Feature, complete
-from .starts import grids, starters
+from .race_entries import grids, race_entries
 
-__all__ = ["FEATURES", "Feature", "Tables", "build", "lookup"]
+__all__ = ["FEATURES", "Feature", "Tables", "build", "online_features"]
 
 LOOKS: dict[str, dict[str, Look]] = {
     "driver": {
@@ -71,43 +71,43 @@ def build(tables: Tables) -> pd.DataFrame:
         date, entity (driver), constructor and circuit by name, target (finishing place among the
         starters, 1 = won), label (what models learn), then FEATURES as float32, none NaN.
     """
-    starts = starters(tables)
-    race = starts["race"].to_numpy()
-    known = _before(starts, tables)
-    people = _people(tables).reindex(starts["entity"])
-    country = _countries(tables).reindex(starts["circuit"])
+    entries = race_entries(tables)
+    race = entries["race"].to_numpy()
+    known = _before(entries, tables)
+    people = _people(tables).reindex(entries["entity"])
+    country = _countries(tables).reindex(entries["circuit"])
     known |= {
-        "grid": starts["grid"].to_numpy(),
-        "qualifying": starts["qualifying"].to_numpy(),
-        "gap": starts["seconds"].to_numpy(),
-        "season": starts["period"].to_numpy(),
-        "round": starts["round"].to_numpy(),
-        "age": starts["period"].to_numpy() - people["born"].to_numpy(),
+        "grid": entries["grid"].to_numpy(),
+        "qualifying": entries["qualifying"].to_numpy(),
+        "gap": entries["seconds"].to_numpy(),
+        "season": entries["period"].to_numpy(),
+        "round": entries["round"].to_numpy(),
+        "age": entries["period"].to_numpy() - people["born"].to_numpy(),
         "home": people["country"].to_numpy() == country.to_numpy(),
     }
     kept = ["period", "group", "date", "entity", "constructor", "circuit", "target", "label"]
     names = {
-        kind: starts[kind].map(tables[f"{kind}s"].set_index(f"{kind}_id")["ref"])
+        kind: entries[kind].map(tables[f"{kind}s"].set_index(f"{kind}_id")["ref"])
         for kind in ("constructor", "circuit")
     }
-    values = pd.DataFrame(complete(known, race), columns=list(NAMES), index=starts.index)
-    return pd.concat([starts[kept].assign(**names), values], axis=1)
+    values = pd.DataFrame(complete(known, race), columns=list(NAMES), index=entries.index)
+    return pd.concat([entries[kept].assign(**names), values], axis=1)
 
 
-def lookup(tables: Tables) -> dict[str, Any]:
+def online_features(tables: Tables) -> dict[str, Any]:
     """What is known of each driver, team and circuit after the newest race; ready for JSON.
 
     Standings hold for the season of the newest race: the next season starts without.
     """
-    starts = starters(tables)
-    newest = starts.iloc[-1]
+    entries = race_entries(tables)
+    newest = entries.iloc[-1]
     known: dict[str, Any] = {
         "as_of": newest["date"].date().isoformat(),
         "season": int(newest["period"]),
         "round": int(newest["round"]),
     }
     for kind, looks in LOOKS.items():
-        history = _history(starts, kind)
+        history = _history(entries, kind)
         known[kind] = {"columns": list(looks), "rows": history.last(history.after(looks))}
     for kind, columns in STANDINGS.items():
         table = _standings(tables, kind)
@@ -128,34 +128,34 @@ def lookup(tables: Tables) -> dict[str, Any]:
         kind: dict(zip(tables[f"{kind}s"]["ref"], tables[f"{kind}s"]["name"], strict=True))
         for kind in known["ids"]
     }
-    known["races"] = grids(tables, starts)
+    known["races"] = grids(tables, entries)
     return known
 
 
-def _owner(starts: pd.DataFrame, kind: str) -> pd.Series:
+def _owner(entries: pd.DataFrame, kind: str) -> pd.Series:
     columns = {"driver": "entity"}
-    first, *rest = (starts[columns.get(part, part)] for part in kind.split("_"))
+    first, *rest = (entries[columns.get(part, part)] for part in kind.split("_"))
     return first if not rest else first + "|" + rest[0]
 
 
-def _history(starts: pd.DataFrame, kind: str) -> History:
+def _history(entries: pd.DataFrame, kind: str) -> History:
     values = sorted({look.value for look in LOOKS[kind].values()})
-    return History(_owner(starts, kind), starts["race"].to_numpy(), starts[values])
+    return History(_owner(entries, kind), entries["race"].to_numpy(), entries[values])
 
 
-def _before(starts: pd.DataFrame, tables: Tables) -> dict[str, Array]:
+def _before(entries: pd.DataFrame, tables: Tables) -> dict[str, Array]:
     """Every state and standing on the eve of each start; NaN where there is none."""
-    race = starts["race"].to_numpy()
+    race = entries["race"].to_numpy()
     known: dict[str, Array] = {}
     for kind, looks in LOOKS.items():
-        history = _history(starts, kind)
-        states = history.before(history.after(looks), _owner(starts, kind), race)
+        history = _history(entries, kind)
+        states = history.before(history.after(looks), _owner(entries, kind), race)
         known |= {name: states[name].to_numpy() for name in looks}
-    races = starts[["group", "period"]].drop_duplicates()
+    races = entries[["group", "period"]].drop_duplicates()
     races["race_id"] = races.groupby("period")["group"].shift()
-    eve = starts[["group"]].merge(races, on="group", how="left")
+    eve = entries[["group"]].merge(races, on="group", how="left")
     for kind, columns in STANDINGS.items():
-        eve["owner"] = _owner(starts, kind)
+        eve["owner"] = _owner(entries, kind)
         found = eve.merge(_standings(tables, kind), on=["race_id", "owner"], how="left")
         known |= {name: found[name].to_numpy(dtype=np.float64) for name in columns}
     return known

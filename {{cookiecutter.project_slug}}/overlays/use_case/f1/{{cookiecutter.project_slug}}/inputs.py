@@ -117,7 +117,7 @@ def complete(known: Mapping[str, Array], race: Array) -> Array:
 
 
 def assemble(
-    race: Mapping[str, Any], entries: Sequence[Mapping[str, Any]], lookup: Mapping[str, Any]
+    race: Mapping[str, Any], entries: Sequence[Mapping[str, Any]], online: Mapping[str, Any]
 ) -> tuple[Array, list[str]]:
     """Features of a race to come.
 
@@ -126,15 +126,15 @@ def assemble(
         entries: one a car: `driver`, `constructor`, `grid` (0 = pit lane), and where known
             `qualifying_position` and `gap_to_pole` in seconds. Drivers, constructors and circuits
             go by their id or by their reference name.
-        lookup: what `features.lookup` returned.
+        online: what `features.online_features` returned.
 
     Returns:
         float32 of shape [len(entries), len(FEATURES)], and what had to be guessed.
     """
     warnings: list[str] = []
-    circuit = _known("circuit", race["circuit"], lookup, warnings)
-    drivers = [_known("driver", each["driver"], lookup, warnings) for each in entries]
-    teams = [_known("constructor", each["constructor"], lookup, warnings) for each in entries]
+    circuit = _known("circuit", race["circuit"], online, warnings)
+    drivers = [_known("driver", each["driver"], online, warnings) for each in entries]
+    teams = [_known("constructor", each["constructor"], online, warnings) for each in entries]
     season = float(race["season"])
     owners = {
         "driver": drivers,
@@ -143,19 +143,19 @@ def assemble(
         "driver_circuit": [f"{driver}|{circuit}" for driver in drivers],
         "constructor_circuit": [f"{team}|{circuit}" for team in teams],
     }
-    if season == lookup["season"]:
+    if season == online["season"]:
         # A new season starts without standings.
         owners |= {"driver_standing": drivers, "constructor_standing": teams}
     unknown = np.full(len(entries), np.nan)
     known: dict[str, Array] = {name: unknown for name in NAMES}
     for kind, names in owners.items():
-        table = lookup[kind]
+        table = online[kind]
         empty = [None] * len(table["columns"])
         rows = [table["rows"].get(name, empty) for name in names]
         values = np.array(rows, dtype=np.float64).reshape(len(rows), len(empty))
         known |= dict(zip(table["columns"], values.T, strict=True))
-    people = lookup["people"]
-    country = lookup["countries"].get(circuit)
+    people = online["people"]
+    country = online["countries"].get(circuit)
     known |= {
         "season": np.full(len(entries), season),
         "round": np.full(len(entries), float(race["round"])),
@@ -172,8 +172,8 @@ def _column(entries: Sequence[Mapping[str, Any]], name: str) -> Array:
     return np.array([each.get(name) for each in entries], dtype=np.float64)
 
 
-def _known(kind: str, name: Any, lookup: Mapping[str, Any], warnings: list[str]) -> str:
-    ids = lookup["ids"][kind]
+def _known(kind: str, name: Any, online: Mapping[str, Any], warnings: list[str]) -> str:
+    ids = online["ids"][kind]
     found = ids.get(str(name), str(name))
     if found not in ids.values():
         warnings.append(f"unknown {kind} {name}: its features are the defaults")

@@ -45,9 +45,9 @@ def load(environment: str, source: str | None, folder: str | None) -> str:
 def dbt_build(environment: str, snapshot: str) -> None:
     """Make the feature table in the warehouse, and hold its rows against dbt's tests."""
     root = config.load(PROBLEM, environment).store.root
-    store.bring_derived(root, snapshot)
+    store.fetch_cache(root, snapshot)
     PROBLEM.data.read(store.snapshot_folder(root, snapshot)).build()
-    store.keep_derived(root, snapshot)
+    store.upload_cache(root, snapshot)
 
 
 @task

@@ -1,4 +1,4 @@
-"""Made-up visits to a shop, as the look-up features of a release hold them."""
+"""Made-up visits to a shop, as the online features of a release hold them."""
 
 import hashlib
 from typing import Any
@@ -32,8 +32,8 @@ def visit(rng: np.random.Generator, size: int) -> list[dict[str, Any]]:
     return events
 
 
-def lookup(seed: int = 7) -> dict[str, Any]:
-    """What `features.lookup` returns: twelve visits, and a catalogue without its last products."""
+def online_features(seed: int = 7) -> dict[str, Any]:
+    """What `features.online_features` returns: twelve visits, and a catalogue without its last products."""
     rng = np.random.default_rng(seed)
     catalog = {
         sku: [int(rng.integers(1, 11)) if number % 7 else None, f"category-{number % 4}"]

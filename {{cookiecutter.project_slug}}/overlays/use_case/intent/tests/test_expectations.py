@@ -45,7 +45,7 @@ def snapshot(tmp_path: Path) -> Path:
 def broken(views: dict[str, pd.DataFrame], rows: dict[str, int] | None = None) -> dict[str, str]:
     """What the failed expectations say, and how bad each is."""
     results = validation.run(expectations.raw(rows), views).results
-    return {each["says"]: each["severity"] for each in results if not each["passed"]}
+    return {each["description"]: each["severity"] for each in results if not each["passed"]}
 
 
 def test_days_and_totals_are_added_up_from_the_files(snapshot: Path) -> None:
@@ -119,7 +119,7 @@ def table(rows: int = 60) -> pd.DataFrame:
 
 def broken_table(frame: pd.DataFrame) -> list[str]:
     report = validation.run(expectations.feature(), expectations.feature_views(frame))
-    return [each["says"] for each in report.results if not each["passed"]]
+    return [each["description"] for each in report.results if not each["passed"]]
 
 
 def test_a_sound_feature_table_breaks_nothing() -> None:
@@ -127,7 +127,7 @@ def test_a_sound_feature_table_breaks_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "value", "says"),
+    ("column", "value", "description"),
     [
         (NAMES[3], np.nan, "every feature has a value in every row"),
         ("hour", 24, "every feature's values are plausible"),
@@ -137,10 +137,10 @@ def test_a_sound_feature_table_breaks_nothing() -> None:
         ("date", pd.NaT, "date has no nulls"),
     ],
 )
-def test_a_wrong_row_is_found(column: str, value: Any, says: str) -> None:
+def test_a_wrong_row_is_found(column: str, value: Any, description: str) -> None:
     frame = table()
     frame.loc[0, column] = value
-    assert broken_table(frame) == [says]
+    assert broken_table(frame) == [description]
 
 
 def test_a_feature_that_says_nothing_is_a_warning() -> None:

@@ -27,8 +27,8 @@ def frame(tables: features.Tables) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def lookup(tables: features.Tables) -> dict[str, object]:
-    return features.lookup(tables)
+def online_features(tables: features.Tables) -> dict[str, object]:
+    return features.online_features(tables)
 
 
 def test_labels_come_first_then_every_feature_a_finite_float32(frame: pd.DataFrame) -> None:
@@ -73,25 +73,25 @@ def test_building_again_gives_the_same_frame(frame: pd.DataFrame, tables: featur
     pd.testing.assert_frame_equal(features.build(Warehouse(tables.folder)), frame)
 
 
-def test_the_lookup_is_json_and_knows_the_newest_day(lookup: dict[str, object]) -> None:
-    assert json.loads(json.dumps(lookup, allow_nan=False)) == lookup
-    assert lookup["as_of"] == "2019-01-07"
-    assert lookup["catalog"] == {
+def test_the_lookup_is_json_and_knows_the_newest_day(online: dict[str, object]) -> None:
+    assert json.loads(json.dumps(online, allow_nan=False)) == online
+    assert online["as_of"] == "2019-01-07"
+    assert online["catalog"] == {
         sku: [price, category and category.partition("/")[0]]
         for sku, (price, category) in visits.CATALOG.items()
     }
 
 
 def test_typical_is_the_mean_of_the_newest_rows(
-    lookup: dict[str, dict[str, float]], frame: pd.DataFrame
+    online: dict[str, dict[str, float]], frame: pd.DataFrame
 ) -> None:
-    assert tuple(lookup["typical"]) == NAMES
+    assert tuple(online["typical"]) == NAMES
     means = frame[list(NAMES)].to_numpy(dtype=np.float64).mean(axis=0)
-    np.testing.assert_allclose(list(lookup["typical"].values()), means, rtol=1e-12)
+    np.testing.assert_allclose(list(online["typical"].values()), means, rtol=1e-12)
 
 
-def test_examples_are_a_mix_of_sessions_to_replay(lookup: dict[str, list[dict]]) -> None:
-    examples = lookup["sessions"]
+def test_examples_are_a_mix_of_sessions_to_replay(online: dict[str, list[dict]]) -> None:
+    examples = online["sessions"]
     assert len(examples) == 12
     assert len({example["name"] for example in examples}) == 12
     assert {example["date"] for example in examples} <= set(DAYS)

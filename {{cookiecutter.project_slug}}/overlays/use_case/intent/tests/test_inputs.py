@@ -29,7 +29,7 @@ from {{ cookiecutter.project_slug }}.inputs import (
 from {{ cookiecutter.project_slug }}.warehouse import Warehouse
 
 CATALOG = {"cheap": [1, "shoes"], "dear": [9, "shoes"], "odd": [None, "hats"], "bare": [None, None]}
-LOOKUP = {"catalog": CATALOG}
+ONLINE = {"catalog": CATALOG}
 MONDAY = 1_547_424_000_000
 """2019-01-14, midnight UTC."""
 
@@ -53,7 +53,7 @@ VISIT = [
 
 
 def _row(events: list[dict[str, Any]]) -> dict[str, float]:
-    values, warnings = assemble({"events": events}, LOOKUP)
+    values, warnings = assemble({"events": events}, ONLINE)
     assert warnings == []
     return dict(zip(NAMES, values[0].tolist(), strict=True))
 
@@ -118,8 +118,8 @@ def test_an_event_told_twice_counts_once() -> None:
 
 def test_a_purchase_cuts_with_a_warning() -> None:
     more = [_event("purchase", 262, "odd"), _event("add", 263, "cheap"), _event("view", 300)]
-    values, warnings = assemble({"events": VISIT + more}, LOOKUP)
-    assert np.array_equal(values, assemble({"events": VISIT}, LOOKUP)[0])
+    values, warnings = assemble({"events": VISIT + more}, ONLINE)
+    assert np.array_equal(values, assemble({"events": VISIT}, ONLINE)[0])
     assert warnings == ["the first purchase and what follows it were left out"]
 
 
@@ -130,7 +130,7 @@ def test_a_purchase_cuts_with_a_warning() -> None:
 )
 def test_a_session_without_an_add_is_refused(events: list[dict[str, Any]]) -> None:
     with pytest.raises(RequestError, match="no add to cart") as refused:
-        assemble({"events": events}, LOOKUP)
+        assemble({"events": events}, ONLINE)
     assert refused.value.field == "events"
     bought = any(event["action"] == "purchase" for event in events)
     assert ("before the first purchase" in refused.value.message) == bought
@@ -139,14 +139,14 @@ def test_a_session_without_an_add_is_refused(events: list[dict[str, Any]]) -> No
 def test_more_events_than_were_learned_from_are_answered_with_a_warning() -> None:
     more = [_event("view", 300 + second) for second in range(MOST_AFTER - 4)]
     assert _row(VISIT + more)["after"] == MOST_AFTER
-    values, warnings = assemble({"events": [*VISIT, *more, _event("view", 999)]}, LOOKUP)
+    values, warnings = assemble({"events": [*VISIT, *more, _event("view", 999)]}, ONLINE)
     assert values[0, NAMES.index("after")] == MOST_AFTER + 1
     assert warnings == ["11 events after the first add to cart: the model learned from 10"]
 
 
 def test_unknown_products_are_counted_in_one_warning() -> None:
     strange = [_event("detail", 300, "x"), _event("detail", 301, "y"), _event("detail", 302, "x")]
-    _, warnings = assemble({"events": VISIT + strange}, LOOKUP)
+    _, warnings = assemble({"events": VISIT + strange}, ONLINE)
     assert warnings == ["products that are not in the catalogue: 2"]
 
 
@@ -156,7 +156,7 @@ def test_400_events_with_odd_times_are_answered_with_numbers() -> None:
         {"action": chance.choice(ACTIONS[:-1]), "time": chance.choice([0, -5, 10**12, 10**15 + n])}
         for n in range(400)
     ]
-    values, _ = assemble({"events": events}, LOOKUP)
+    values, _ = assemble({"events": events}, ONLINE)
     assert values.shape == (1, len(NAMES))
     assert values.dtype == np.float32
     assert np.isfinite(values).all()
@@ -214,7 +214,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
 
 def test_serving_makes_what_training_made(warehouse: Warehouse) -> None:
     frame = features.build(warehouse)
-    lookup = json.loads(json.dumps(features.lookup(warehouse)))
+    online = json.loads(json.dumps(features.online_features(warehouse)))
     rows = frame.set_index(["entity", "events_after"])[list(NAMES)]
     sessions: dict[str, list[dict[str, Any]]] = {}
     for path in sorted(warehouse.folder.glob("browsing-*")):
@@ -229,7 +229,7 @@ def test_serving_makes_what_training_made(warehouse: Warehouse) -> None:
             {"action": event.action, "time": event.time, "sku": event.sku, "clicks": event.clicks}
             for event in known[:seen]
         ]
-        served, _ = assemble({"events": told}, lookup)
+        served, _ = assemble({"events": told}, online)
         differs = served[0] != expected.to_numpy(dtype=np.float32)
         assert not differs.any(), [n for n, bad in zip(NAMES, differs, strict=True) if bad]
         checked += 1
@@ -242,8 +242,8 @@ def _told(path: Path) -> list[Any]:
 
 
 def test_an_example_session_is_answered(warehouse: Warehouse) -> None:
-    lookup = json.loads(json.dumps(features.lookup(warehouse)))
-    for example in lookup["sessions"]:
-        values, warnings = assemble(example["request"], lookup)
+    online = json.loads(json.dumps(features.online_features(warehouse)))
+    for example in online["sessions"]:
+        values, warnings = assemble(example["request"], online)
         assert np.isfinite(values).all()
         assert not any("purchase" in warning for warning in warnings)

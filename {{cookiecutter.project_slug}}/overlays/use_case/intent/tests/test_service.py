@@ -17,7 +17,7 @@ from {{ cookiecutter.project_slug }} import service
 from {{ cookiecutter.project_slug }}.inputs import NAMES, Array, prefix
 from {{ cookiecutter.project_slug }}.service import topics
 
-LOOKUP = json.loads(json.dumps(example_visits.lookup()))
+ONLINE = json.loads(json.dumps(example_visits.online_features()))
 EVALUATION = {
     "spread": {
         "predicted": [0.1, 0.3, 0.6],
@@ -28,8 +28,8 @@ EVALUATION = {
     },
     "decision": {"threshold": 0.25, "contact_cost": 1.0, "missed_cost": 3.0},
 }
-VISIT = service.example(LOOKUP)
-EXAMPLES = [session["request"] for session in LOOKUP["sessions"]]
+VISIT = service.example(ONLINE)
+EXAMPLES = [session["request"] for session in ONLINE["sessions"]]
 VALID = fastjsonschema.compile(service.SCHEMA, use_default=False)
 WEIGHTS = {"after": 0.1, "cart": 0.3, "removes": -0.3}
 
@@ -43,7 +43,7 @@ def _likes(values: Array, weights: Any = WEIGHTS) -> Array:
 
 
 def _answer(request: Any, model: Any = _likes) -> dict[str, Any]:
-    values, warnings = service.features(request, LOOKUP)
+    values, warnings = service.features(request, ONLINE)
     shown = service.predictions(request, model(values), values, EVALUATION)
     return {"predictions": shown, "warnings": warnings}
 
@@ -53,19 +53,19 @@ def _ask(requests: list[Any]) -> list[Any]:
 
 
 def _broken(ask: Any) -> list[str]:
-    return [name for name, ok, _ in service.invariants(ask, LOOKUP) if not ok]
+    return [name for name, ok, _ in service.invariants(ask, ONLINE) if not ok]
 
 
 def test_every_example_is_a_valid_request_that_is_known_by_its_name() -> None:
-    assert len(service.questions(LOOKUP)) == len(LOOKUP["sessions"]) / 2 == 6
-    for session in LOOKUP["sessions"]:
+    assert len(service.questions(ONLINE)) == len(ONLINE["sessions"]) / 2 == 6
+    for session in ONLINE["sessions"]:
         VALID(session["request"])
-        service.check(session["request"], LOOKUP)
-        assert service.known(LOOKUP, {"session": session["name"]}) == session["request"]
+        service.check(session["request"], ONLINE)
+        assert service.known(ONLINE, {"session": session["name"]}) == session["request"]
 
 
 @pytest.mark.parametrize(
-    ("asked", "field", "says"),
+    ("asked", "field", "message"),
     [
         ({"session": "nobody"}, "session", "is no example session"),
         ({"session": None}, "session", "is no example session"),
@@ -75,19 +75,19 @@ def test_every_example_is_a_valid_request_that_is_known_by_its_name() -> None:
     ],
 )
 def test_a_session_that_is_not_known_is_refused_by_its_field(
-    asked: Any, field: str, says: str
+    asked: Any, field: str, message: str
 ) -> None:
     with pytest.raises(RequestError) as refused:
-        service.known(LOOKUP, asked)
+        service.known(ONLINE, asked)
     assert refused.value.field == field
-    assert refused.value.message.startswith(says)
+    assert refused.value.message.startswith(message)
 
 
 ADD = event("add", 5, sku="a")
 
 
 @pytest.mark.parametrize(
-    ("events", "field", "says"),
+    ("events", "field", "message"),
     [
         ([event("view", 1)], "events", "no add to cart"),
         ([event("purchase", 1), ADD], "events", "no add to cart before a purchase"),
@@ -97,13 +97,13 @@ ADD = event("add", 5, sku="a")
     ],
 )
 def test_what_a_schema_can_not_say_is_refused_by_its_field(
-    events: list[Any], field: str, says: str
+    events: list[Any], field: str, message: str
 ) -> None:
     VALID({"events": events})
     with pytest.raises(RequestError) as refused:
-        service.check({"events": events}, LOOKUP)
+        service.check({"events": events}, ONLINE)
     assert refused.value.field == field
-    assert says in refused.value.message
+    assert message in refused.value.message
 
 
 ACTIONS = st.sampled_from(["view", "detail", "add", "remove", "search", "purchase"])
@@ -113,11 +113,11 @@ ACTIONS = st.sampled_from(["view", "detail", "add", "remove", "search", "purchas
 def test_who_has_a_cart_is_answered_and_nobody_else(drawn: list[tuple[str, int]]) -> None:
     events = [event(action, second) for action, second in drawn]
     if any(each.action == "add" for each in prefix(events)):
-        service.check({"events": events}, LOOKUP)
+        service.check({"events": events}, ONLINE)
         assert 0 < _answer({"events": events})["predictions"][0]["probability"] < 1
     else:
         with pytest.raises(RequestError, match="no add to cart"):
-            service.check({"events": events}, LOOKUP)
+            service.check({"events": events}, ONLINE)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_1_to_400_events_are_answered(count: int, fits: bool) -> None:
             VALID(request)
         return
     VALID(request)
-    service.check(request, LOOKUP)
+    service.check(request, ONLINE)
     assert _answer(request)["predictions"][0]["events_after"] == count - 1
 
 
@@ -179,7 +179,7 @@ def test_the_answer_tells_how_sure_it_is_and_what_to_do(
 
 
 def test_without_stated_costs_who_is_likelier_to_buy_than_not_is_approached() -> None:
-    values, _ = service.features(VISIT, LOOKUP)
+    values, _ = service.features(VISIT, ONLINE)
     told = [
         service.predictions(VISIT, np.array([chance]), values, {"spread": EVALUATION["spread"]})
         for chance in (0.49, 0.5)
@@ -196,7 +196,7 @@ def test_each_feature_belongs_to_one_topic() -> None:
 
 
 def _explained(events: list[Any], model: Any = _likes) -> list[dict[str, Any]]:
-    values, _ = service.features({"events": events}, LOOKUP)
+    values, _ = service.features({"events": events}, ONLINE)
     (reasons,) = service.explain(model(values), values, model)
     return reasons
 
@@ -229,15 +229,15 @@ def test_a_reason_is_how_far_the_answer_lies_from_that_with_an_ordinary_topic() 
 
 def test_every_topic_has_words_for_any_visit() -> None:
     requests = [*EXAMPLES, {"events": [ADD]}, {"events": [event("add", 1)]}]
-    rows = [service.features(request, LOOKUP)[0][0].tolist() for request in requests]
+    rows = [service.features(request, ONLINE)[0][0].tolist() for request in requests]
     for row in rows:
         values = dict(zip(NAMES, row, strict=True))
-        said = [topic.says(values) for topic in topics.TOPICS]
+        said = [topic.message(values) for topic in topics.TOPICS]
         assert all(said) and "nan" not in " ".join(said)
 
 
 def test_reasons_of_many_visits_are_those_of_each() -> None:
-    rows = [service.features(request, LOOKUP)[0] for request in EXAMPLES]
+    rows = [service.features(request, ONLINE)[0] for request in EXAMPLES]
     table = np.concatenate(rows)
     together = service.explain(_likes(table), table, _likes)
     assert together == [service.explain(_likes(row), row, _likes)[0] for row in rows]
@@ -275,8 +275,8 @@ def test_a_csv_cell_that_is_no_time_is_left_to_the_schema(cell: str) -> None:
 
 
 def test_a_good_model_passes_the_invariants() -> None:
-    found = service.invariants(_ask, LOOKUP)
-    assert [(name, says) for name, ok, says in found if not ok] == []
+    found = service.invariants(_ask, ONLINE)
+    assert [(name, message) for name, ok, message in found if not ok] == []
     assert len(found) == 7
 
 
@@ -332,10 +332,10 @@ def test_a_model_that_hides_its_guesses_breaks_an_invariant() -> None:
 
 
 def test_the_page_offers_the_examples_and_only_their_products() -> None:
-    page = service.page(LOOKUP)
-    assert page["sessions"] == LOOKUP["sessions"]
+    page = service.page(ONLINE)
+    assert page["sessions"] == ONLINE["sessions"]
     assert set(page) == {"sessions", "catalog", "ordinary"}
     seen = {e.get("sku") for each in page["sessions"] for e in each["request"]["events"]}
-    assert set(page["catalog"]) == seen & set(LOOKUP["catalog"])
-    assert set(LOOKUP["catalog"]) - set(service.page({**LOOKUP, "sessions": []})["catalog"])
-    assert all(page["catalog"][sku] == LOOKUP["catalog"][sku] for sku in page["catalog"])
+    assert set(page["catalog"]) == seen & set(ONLINE["catalog"])
+    assert set(ONLINE["catalog"]) - set(service.page({**ONLINE, "sessions": []})["catalog"])
+    assert all(page["catalog"][sku] == ONLINE["catalog"][sku] for sku in page["catalog"])

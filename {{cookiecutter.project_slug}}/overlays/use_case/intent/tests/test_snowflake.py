@@ -57,7 +57,7 @@ def _ask(sql: str) -> list[tuple[Any, ...]]:
 
 def _as_on_duckdb(made: Warehouse, tmp_path: Path) -> Warehouse:
     folder = tmp_path / made.folder.name
-    kept = shutil.ignore_patterns("derived", "warehouse.json", "snapshot.json")
+    kept = shutil.ignore_patterns("cache", "warehouse.json", "snapshot.json")
     shutil.copytree(made.folder, folder, ignore=kept)
     return Warehouse(folder)
 
@@ -125,7 +125,7 @@ def test_an_interrupted_load_goes_on_where_it_stopped(
         patch.setattr(account.Connection, "execute", dies)
         with pytest.raises(KeyboardInterrupt):
             made.build()
-    assert list((made.folder / "derived").iterdir()) == []
+    assert list((made.folder / "cache").iterdir()) == []
     new = {part for (part,) in set(_ask(f"select part from {RAW}.loaded")) - loaded}
     assert {part[:10] for part in new if part[:7] != "catalog"} == {visits.DAYS[0]}
     for table in ("browsing", "search"):
@@ -151,7 +151,7 @@ def test_a_build_that_failed_is_begun_again(
         patch.setattr(dbt, "build", _fails)
         with pytest.raises(UserError, match="features"):
             made.build()
-    assert list((made.folder / "derived").iterdir()) == []
+    assert list((made.folder / "cache").iterdir()) == []
     expected = visits.table(_as_on_duckdb(made, tmp_path))
     pd.testing.assert_frame_equal(visits.table(made), expected)
 
@@ -194,7 +194,7 @@ def _refusal(code: str, message: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("login", "query", "says"),
+    ("login", "query", "message"),
     [
         (
             _refusal("390100", "Incorrect username or password was specified."),
@@ -213,7 +213,7 @@ def _refusal(code: str, message: str) -> dict[str, Any]:
 def test_what_snowflake_refuses_is_said(
     login: dict[str, Any],
     query: dict[str, Any],
-    says: str,
+    message: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -224,9 +224,9 @@ def test_what_snowflake_refuses_is_said(
             monkeypatch, account="shop", user="u", password="p", database="D", warehouse="SMALL",
             role="R", host="127.0.0.1", port=port, protocol="http",
         )  # fmt: skip
-        with pytest.raises(UserError, match=says):
+        with pytest.raises(UserError, match=message):
             made.build()
-    assert list((made.folder / "derived").iterdir()) == []
+    assert list((made.folder / "cache").iterdir()) == []
 
 
 def test_a_snowflake_that_is_away_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -390,13 +390,13 @@ WRONG: list[tuple[str, Callable[[Path], object], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("table", "harm", "says"), WRONG)
+@pytest.mark.parametrize(("table", "harm", "message"), WRONG)
 def test_a_wrong_file_is_a_sentence_and_nothing_is_written(
-    table: str, harm: Callable[[Path], object], says: str, tmp_path: Path
+    table: str, harm: Callable[[Path], object], message: str, tmp_path: Path
 ) -> None:
     write(tmp_path / "in")
     harm(tmp_path / "in" / f"{table}.csv")
-    with pytest.raises(UserError, match=says) as raised:
+    with pytest.raises(UserError, match=message) as raised:
         collected(tmp_path / "in", tmp_path / "out")
     assert "\n" not in str(raised.value)
     assert list((tmp_path / "out").iterdir()) == []
@@ -413,7 +413,7 @@ def test_a_byte_order_mark_and_more_columns_do_no_harm(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "name", "content", "says"),
+    ("kind", "name", "content", "message"),
     [
         ("otto", "x.csv", "", r"lacks train\.jsonl; OTTO's data set is at https://.*CC BY 4\.0"),
         (
@@ -471,11 +471,11 @@ def test_a_byte_order_mark_and_more_columns_do_no_harm(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_file_of_another_format_is_a_sentence(
-    kind: str, name: str, content: str, says: str, tmp_path: Path
+    kind: str, name: str, content: str, message: str, tmp_path: Path
 ) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / name).write_text(content)
-    with pytest.raises(UserError, match=says):
+    with pytest.raises(UserError, match=message):
         collected(tmp_path / "in", tmp_path / "out", format=kind)
     assert list((tmp_path / "out").iterdir()) == []
 

@@ -131,7 +131,7 @@ def test_only_new_and_changed_days_are_computed(first: Warehouse, second: Wareho
 
 def test_an_incremental_build_ends_as_a_full_one(second: Warehouse, tmp_path: Path) -> None:
     full = tmp_path / "second"
-    shutil.copytree(second.folder, full, ignore=shutil.ignore_patterns("derived", "snapshot.json"))
+    shutil.copytree(second.folder, full, ignore=shutil.ignore_patterns("cache", "snapshot.json"))
     found, expected = visits.table(second), visits.table(Warehouse(full))
     of_same = found["day"] == visits.DAYS[0]
     found.loc[of_same, "clicks"] = expected.loc[of_same, "clicks"]
@@ -169,7 +169,7 @@ def test_what_is_there_is_not_built_again(
         raise AssertionError
 
     monkeypatch.setattr(dbt, "build", never)
-    assert [Warehouse(first.folder).build()] == list((first.folder / "derived").iterdir())
+    assert [Warehouse(first.folder).build()] == list((first.folder / "cache").iterdir())
 
 
 def test_a_warehouse_that_was_changed_is_made_again(first: Warehouse, tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_a_broken_row_stops_the_build_and_names_test_and_model(tmp_path: Path) -
     folder = visits.write(tmp_path / "twice", {LATER: twice, "2019-02-05": twice})
     with pytest.raises(UserError, match=r"test unique_cart_sessions_session_id of cart_sessions"):
         Warehouse(folder).build()
-    assert list((folder / "derived").iterdir()) == []
+    assert list((folder / "cache").iterdir()) == []
 
 
 def test_a_broken_file_stops_the_build_and_names_the_model(tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_a_broken_file_stops_the_build_and_names_the_model(tmp_path: Path) -> No
     pd.DataFrame({"session_id_hash": ["one"]}).to_parquet(folder / f"browsing-{LATER}.parquet")
     with pytest.raises(UserError, match=r"model \w+ could not be built: .*product_action"):
         Warehouse(folder).build()
-    assert list((folder / "derived").iterdir()) == []
+    assert list((folder / "cache").iterdir()) == []
 
 
 def test_half_a_day_is_refused(tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ def test_two_that_build_at_once_both_end_with_the_whole(tmp_path: Path) -> None:
     rows = [process.communicate()[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert rows[0] == rows[1] != "0\n"
-    assert Warehouse(folder).build() in (folder / "derived").iterdir()
+    assert Warehouse(folder).build() in (folder / "cache").iterdir()
 
 
 def test_each_column_is_described() -> None:
@@ -254,7 +254,7 @@ def test_what_lies_in_the_log_of_a_database_is_not_left_behind(
 ) -> None:
     """DuckDB leaves it there if the disk is full when it closes, and says nothing."""
 
-    def unsettled(folder: Path, name: str, staged: Path) -> Path:
+    def unsettled(folder: Path, staged: Path) -> Path:
         with duckdb.connect(str(staged / local.FILE)) as connection:
             connection.execute("pragma disable_checkpoint_on_shutdown")
             connection.execute("create table features as select 1 as clicks")
@@ -278,6 +278,6 @@ def test_a_full_disk_is_told_and_no_half_of_a_warehouse_is_kept(tmp_path: Path) 
             made.build()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert list(made.state.parent.iterdir()) == []
+    assert list((made.folder / "cache").iterdir()) == []
     made.build()
     assert made.newest()

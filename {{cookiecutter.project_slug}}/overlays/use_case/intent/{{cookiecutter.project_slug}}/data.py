@@ -105,7 +105,7 @@ def _made_up(config: Mapping[str, Any]) -> Path:
         return target
     target.mkdir(parents=True, exist_ok=True)
     (target / MAKER).unlink(missing_ok=True)
-    with disk.told(target):
+    with disk.full_disk_errors(target):
         made_up.write(target, config["sessions"], config["seed"], config["written"])
     (target / MAKER).write_text(maker)
     return target

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 ACTIONS = ("search", "view", "detail", "add", "remove", "purchase")
 """In the order that events of one time have."""
 SEEN = ACTIONS[:-1]
-"""Those a session is judged by: the first purchase and all after it are cut away."""
+"""Those a session is evaluated by: the first purchase and all after it are cut away."""
 PRODUCT = ("detail", "add", "remove")
 COUNTS = {
     "search": "searches", "view": "views", "detail": "details", "add": "adds", "remove": "removes",

@@ -10,8 +10,8 @@ import pandas as pd
 from smallboat.validation import checks
 from smallboat.validation.checks import Check, Severity
 
-from . import derived
-from .derived import views
+from . import validation_views
+from .validation_views import views
 from .features import FEATURES
 
 __all__ = ["Check", "feature", "feature_views", "raw", "views"]
@@ -85,10 +85,10 @@ def feature() -> list[Check]:
 def feature_views(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """The feature table as `features`, `feature_days` by day, `feature_columns` by feature."""
     ranges = {each.name: RANGE_OF_UNIT.get(each.unit, RANGE_OF_ANY) for each in FEATURES}
-    return derived.feature_views(frame, ranges)
+    return validation_views.feature_views(frame, ranges)
 
 
 def _grown(table: str, previous: int) -> Check:
     limits = float(previous), checks.MOST_GROWTH * previous or 1e12
-    says = f"{table} has at least the {previous:,} rows of the last snapshot and at most half more"
-    return checks.between("totals", table, *limits, "warning", says)
+    description = f"{table} has at least the {previous:,} rows of the last snapshot and at most half more"
+    return checks.between("totals", table, *limits, "warning", description)

@@ -8,10 +8,10 @@ import pandas as pd
 from .inputs import COUNTED, FEATURES, NAMES, Array, Feature, complete
 from .warehouse import Warehouse as Tables
 
-__all__ = ["FEATURES", "Feature", "Tables", "build", "lookup"]
+__all__ = ["FEATURES", "Feature", "Tables", "build", "online_features"]
 
 TYPICAL = 20_000
-"""Sessions by which `lookup` tells what is usual."""
+"""Sessions by which `online` tells what is usual."""
 LABELS = ["day", "session_id", "after", "purchased"]
 WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 
@@ -50,7 +50,7 @@ def build(tables: Tables) -> pd.DataFrame:
     return pd.concat([pd.DataFrame(labels), values], axis=1)
 
 
-def lookup(tables: Tables) -> dict[str, Any]:
+def online_features(tables: Tables) -> dict[str, Any]:
     """What the newest snapshot knows of products and of sessions; ready for JSON.
 
     `typical` is the mean of each feature over the newest sessions; `sessions` are examples of the

@@ -115,12 +115,12 @@ def complete(known: Mapping[str, Array]) -> Array:
     return table
 
 
-def assemble(request: Mapping[str, Any], lookup: Mapping[str, Any]) -> tuple[Array, list[str]]:
+def assemble(request: Mapping[str, Any], online: Mapping[str, Any]) -> tuple[Array, list[str]]:
     """Features of a session that goes on.
 
     Args:
         request: `events`: each an `action`, a `time` (epoch ms), maybe a `sku` and `clicks`.
-        lookup: what `features.lookup` returned.
+        online: what `features.online_features` returned.
 
     Returns:
         float32 of shape [1, len(FEATURES)], and what had to be guessed.
@@ -128,11 +128,11 @@ def assemble(request: Mapping[str, Any], lookup: Mapping[str, Any]) -> tuple[Arr
     Raises:
         RequestError: nothing is added to the cart, or not before the first purchase.
     """
-    events, catalog = prefix(request["events"]), lookup["catalog"]
+    events, catalog = prefix(request["events"]), online["catalog"]
     bought = any(each["action"] == "purchase" for each in request["events"])
     if not any(event.action == "add" for event in events):
         before = " before the first purchase" if bought else ""
-        raise RequestError("events", f"has no add to cart{before}: only such a session is judged")
+        raise RequestError("events", f"has no add to cart{before}: only such a session is evaluated")
     counted = raw(events, catalog)
     warnings = []
     if bought:

@@ -24,42 +24,42 @@ REFUSALS = {
          "RequestLimitExceeded"),
         "AWS throttles these calls: repeat the command in a minute, it goes on",
     ),
-    "NoSuchBucket": "the environment has no ground yet: `make bootstrap ENV=…` makes it",
+    "NoSuchBucket": "not bootstrapped yet: run `make bootstrap ENV=…`",
 }  # fmt: skip
 DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AccessDeniedFault"}
 AWAY = "see to the network and to project.aws_region, and repeat the command: it goes on"
-REHEARSAL = "staging"
+STAGING = "staging"
 """The environment from which images and runs go on to the others."""
 OURS = "repeat the command, it goes on; if it stays, see the AWS status page"
 
 
-class Place:
+class Environment:
     """An environment of a project on AWS: its names and its clients.
 
     Attributes:
-        stem: what every name begins with, `<project>-<environment>`.
+        name_prefix: what every name begins with, `<project>-<environment>`.
     """
 
     def __init__(self, settings: config.Settings) -> None:
         """The place that a configuration names; UserError if it names none."""
-        self.stem, self.bucket = settings.stem, settings.bucket
+        self.name_prefix, self.bucket = settings.name_prefix, settings.bucket
         assert settings.aws is not None
         self.aws = settings.aws
         self.region = settings.project.aws_region
         self.project = settings.project.name
-        self.endpoint = self.stem
-        self.registry_group = self.stem
-        self.image_repository = f"{self.stem}-model"
-        self.train_repository = f"{self.stem}-train"
-        self.foundation_stack = f"{self.stem}-foundation"
-        self.compute_stack = f"{self.stem}-compute"
-        self.api_stack = f"{self.stem}-api"
-        roles = f"arn:aws:iam::{self.aws.account}:role/{self.stem}"
+        self.endpoint = self.name_prefix
+        self.registry_group = self.name_prefix
+        self.image_repository = f"{self.name_prefix}-model"
+        self.train_repository = f"{self.name_prefix}-train"
+        self.foundation_stack = f"{self.name_prefix}-foundation"
+        self.compute_stack = f"{self.name_prefix}-compute"
+        self.api_stack = f"{self.name_prefix}-api"
+        roles = f"arn:aws:iam::{self.aws.account}:role/{self.name_prefix}"
         self.sagemaker_role = f"{roles}-sagemaker"
         self.api_role = f"{roles}-api"
         self.cloudformation_role = f"{roles}-cloudformation"
         self.deploy_role = f"{roles}-deploy"
-        self.topic = f"arn:aws:sns:{self.region}:{self.aws.account}:{self.stem}-alarms"
+        self.topic = f"arn:aws:sns:{self.region}:{self.aws.account}:{self.name_prefix}-alarms"
 
     @property
     def tags(self) -> dict[str, str]:
@@ -81,7 +81,7 @@ class Place:
         import boto3
 
         session = boto3.Session(region_name=self.region)
-        with told():
+        with aws_errors():
             account = session.client("sts", config=options()).get_caller_identity()["Account"]
         if account != self.aws.account:
             raise UserError(
@@ -96,7 +96,7 @@ class Place:
 
 
 @contextmanager
-def told(unless: str = "") -> Iterator[None]:
+def aws_errors(unless: str = "") -> Iterator[None]:
     """Turn what AWS or the way to it refuses into a CloudError that says what to do.
 
     Args:
@@ -111,8 +111,8 @@ def told(unless: str = "") -> Iterator[None]:
             return
         raise CloudError(_refusal(error)) from error
     except exceptions.NoCredentialsError as error:
-        says = "there are no AWS credentials: `aws configure sso`, or set AWS_PROFILE"
-        raise CloudError(says) from error
+        message = "there are no AWS credentials: `aws configure sso`, or set AWS_PROFILE"
+        raise CloudError(message) from error
     except exceptions.TokenRetrievalError as error:
         raise CloudError(f"the AWS sign-in has ended: {SIGN_IN}") from error
     except (

@@ -13,9 +13,9 @@ class Bucket:
 
     KEPT = "store/"
 
-    def __init__(self, place: aws.Place) -> None:
+    def __init__(self, env: aws.Environment) -> None:
         """The bucket of the place, which need not exist."""
-        self._client, self.name = place.client("s3"), place.bucket
+        self._client, self.name = env.client("s3"), env.bucket
 
     def exists(self) -> bool:
         """Whether there is such a bucket."""

@@ -118,8 +118,8 @@ def _signed_in(*registries: Registry) -> Iterator[str]:
         yield file.name
 
 
-def _run(words: list[str], says: str = "") -> None:
-    done = subprocess.run(words, input=says, text=True, capture_output=True)
+def _run(words: list[str], message: str = "") -> None:
+    done = subprocess.run(words, input=message, text=True, capture_output=True)
     if done.returncode:
         why = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), "")
         raise CloudError(f"{words[0]} {words[1]} failed, repeat the command, it goes on: {why}")

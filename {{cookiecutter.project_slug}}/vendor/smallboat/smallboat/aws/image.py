@@ -3,7 +3,6 @@
 An image's tag is the hash of all that goes into it, so that one that is there need not be made.
 """
 
-import argparse
 import base64
 import hashlib
 import sys
@@ -32,7 +31,7 @@ class Image:
     """
 
     dockerfile: Path
-    repository: Callable[[aws.Place], str]
+    repository: Callable[[aws.Environment], str]
     arguments: tuple[str, ...] = ()
 
     @property
@@ -41,39 +40,39 @@ class Image:
         return self.dockerfile.with_name("Dockerfile.dockerignore")
 
 
-MODEL = Image(Path("serving/model/Dockerfile"), lambda place: place.image_repository)
+MODEL = Image(Path("serving/model/Dockerfile"), lambda env: env.image_repository)
 """The model server."""
 TRAIN = Image(
     Path("infra/train/Dockerfile"),
-    lambda place: place.train_repository,
+    lambda env: env.train_repository,
     (f"PYTHON={sys.version_info.major}.{sys.version_info.minor}",),
 )
 """What remote steps run in: the project's packages, for the Python that the project runs on."""
 LOCK = Path("uv.lock")
 
 
-def make(problem: Problem, options: argparse.Namespace) -> int:
+def make(problem: Problem, environment: str) -> int:
     """See to it that an environment has today's images, and print their names."""
-    settings = config.load(problem, options.env)
-    place = aws.Place(settings)
+    settings = config.load(problem, environment)
+    env = aws.Environment(settings)
     for image in (MODEL, TRAIN) if settings.remote else (MODEL,):
-        _make(problem, place, image)
-        print(f"image {current(place, image)}", flush=True)
-    print(f"next: make deploy ENV={options.env}")
+        _make(problem, env, image)
+        print(f"image {current(env, image)}", flush=True)
+    print(f"next: make deploy ENV={environment}")
     return 0
 
 
-def current(place: aws.Place, image: Image = MODEL) -> str:
+def current(env: aws.Environment, image: Image = MODEL) -> str:
     """The image of today's files in an environment, by its digest; UserError if it is not there."""
-    digest, repository = _found(place, image, content_hash(image)), image.repository(place)
+    digest, repository = _found(env, image, content_hash(image)), image.repository(env)
     if digest is None:
         these = " for ".join(("these files", *image.arguments))
         raise UserError(
-            f"{repository} has no image of {these}: `make image ENV={place.aws.environment}`"
+            f"{repository} has no image of {these}: `make image ENV={env.aws.environment}`"
         )
-    with aws.told():
+    with aws.aws_errors():
         asked = {"repositoryNames": [repository]}
-        (known,) = place.client("ecr").describe_repositories(**asked)["repositories"]
+        (known,) = env.client("ecr").describe_repositories(**asked)["repositories"]
     return f"{known['repositoryUri']}@{digest}"
 
 
@@ -101,36 +100,36 @@ def content_hash(image: Image = MODEL) -> str:
     return digest.hexdigest()[:16]
 
 
-def _make(problem: Problem, place: aws.Place, image: Image) -> None:
+def _make(problem: Problem, env: aws.Environment, image: Image) -> None:
     """Bring today's image into an environment's repository, if it is not there."""
-    tag, target = content_hash(image), image.repository(place)
+    tag, target = content_hash(image), image.repository(env)
     name = f"{target}:{tag}"
-    if _found(place, image, tag) is not None:
+    if _found(env, image, tag) is not None:
         print(f"nothing to do: {target} has the image of these files")
-    elif (source := _rehearsed(problem, place, image, tag)) is not None:
-        digest, rehearsed = _found(source, image, tag), image.repository(source)
-        print(f"copying the image of {rehearsed}, as it is", flush=True)
-        containers.copy(_registry(source), f"{rehearsed}@{digest}", _registry(place), name)
+    elif (source := _on_staging(problem, env, image, tag)) is not None:
+        digest, staged = _found(source, image, tag), image.repository(source)
+        print(f"copying the image of {staged}, as it is", flush=True)
+        containers.copy(_registry(source), f"{staged}@{digest}", _registry(env), name)
     else:
         containers.build(image.dockerfile, name, PLATFORM, image.arguments)
         try:
-            containers.push(name, _registry(place), name)
+            containers.push(name, _registry(env), name)
         except CloudError:
-            if _found(place, image, tag) is None:  # else another machine was first
+            if _found(env, image, tag) is None:  # else another machine was first
                 raise
 
 
-def _found(place: aws.Place, image: Image, tag: str) -> str | None:
+def _found(env: aws.Environment, image: Image, tag: str) -> str | None:
     """The digest of a tag in an environment's repository; None if it is not there."""
-    client, repository = place.client("ecr"), image.repository(place)
+    client, repository = env.client("ecr"), image.repository(env)
     asked = {"repositoryName": repository, "imageIds": [{"imageTag": tag}]}
-    with aws.told():
+    with aws.aws_errors():
         try:
             (found,) = client.describe_images(**asked)["imageDetails"]
         except client.exceptions.ImageNotFoundException:
             return None
         except client.exceptions.RepositoryNotFoundException:
-            environment = place.aws.environment
+            environment = env.aws.environment
             raise UserError(
                 f"there is no ECR repository {repository}: "
                 f"`make bootstrap ENV={environment}` makes it"
@@ -144,21 +143,20 @@ def _found(place: aws.Place, image: Image, tag: str) -> str | None:
     return str(found["imageDigest"])
 
 
-def _rehearsed(problem: Problem, place: aws.Place, image: Image, tag: str) -> aws.Place | None:
+def _on_staging(
+    problem: Problem, env: aws.Environment, image: Image, tag: str
+) -> aws.Environment | None:
     """Staging, if it has the image and this is another environment of the same account."""
-    if (
-        place.aws.environment == aws.REHEARSAL
-        or not Path("config", f"{aws.REHEARSAL}.toml").is_file()
-    ):
+    if env.aws.environment == aws.STAGING or not Path("config", f"{aws.STAGING}.toml").is_file():
         return None
-    source = aws.Place(config.load(problem, aws.REHEARSAL))
-    if source.aws.account != place.aws.account or _found(source, image, tag) is None:
+    source = aws.Environment(config.load(problem, aws.STAGING))
+    if source.aws.account != env.aws.account or _found(source, image, tag) is None:
         return None
     return source
 
 
-def _registry(place: aws.Place) -> containers.Registry:
-    with aws.told():
-        (data,) = place.client("ecr").get_authorization_token()["authorizationData"]
+def _registry(env: aws.Environment) -> containers.Registry:
+    with aws.aws_errors():
+        (data,) = env.client("ecr").get_authorization_token()["authorizationData"]
     user, _, password = base64.b64decode(data["authorizationToken"]).decode().partition(":")
     return containers.Registry(data["proxyEndpoint"], user, password)

@@ -140,6 +140,6 @@ def _uv(*words: str) -> str:
         env={name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"},
     )
     if done.returncode:
-        says = " ".join(done.stderr.split()) or servers.last_line(done.stdout)
-        raise UserError(f"the API's packages can't be collected (`uv {words[0]}`): {says}")
+        message = " ".join(done.stderr.split()) or servers.last_line(done.stdout)
+        raise UserError(f"the API's packages can't be collected (`uv {words[0]}`): {message}")
     return done.stdout

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CloudError
-from ..serving import tether
+from ..serving import child_process
 from . import lambda_zip
 
 Json = dict[str, Any]
@@ -58,7 +58,7 @@ def _run(words: list[str], folder: Path) -> None:
     quick = {"SLS_AWS_MONITORING_FREQUENCY": "1000", "NODE_NO_WARNINGS": "1"}
     said = []
     with subprocess.Popen(
-        [sys.executable, "-m", tether.__name__, *words],
+        [sys.executable, "-m", child_process.__name__, *words],
         cwd=folder,
         env=os.environ | quick,
         stdin=subprocess.PIPE,

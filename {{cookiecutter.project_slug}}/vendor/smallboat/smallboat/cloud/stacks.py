@@ -16,9 +16,9 @@ ENDED = ("_COMPLETE", "_FAILED")
 class Stacks:
     """The stacks of a place."""
 
-    def __init__(self, place: aws.Place) -> None:
+    def __init__(self, env: aws.Environment) -> None:
         """The stacks of the place's account and region."""
-        self._client = place.client("cloudformation")
+        self._client = env.client("cloudformation")
 
     def state(self, name: str) -> str | None:
         """The state of a stack as CloudFormation names it, or None if there is none."""
@@ -47,7 +47,7 @@ class Stacks:
             CloudError: a resource was refused.
         """
         state = self._usable(name)
-        with aws.told():
+        with aws.aws_errors():
             token = f"bootstrap-{time.time_ns()}"
             made = self._client.create_change_set(
                 StackName=name,
@@ -76,7 +76,7 @@ class Stacks:
 
     def remove(self, name: str) -> None:
         """Remove a stack and wait until it is gone."""
-        with aws.told():
+        with aws.aws_errors():
             found = self.found(name)
             if found is None:
                 return
@@ -89,7 +89,7 @@ class Stacks:
         """A stack as CloudFormation describes it, or None if there is none."""
         from botocore.exceptions import ClientError
 
-        with aws.told():
+        with aws.aws_errors():
             try:
                 found: dict[str, Any] = self._client.describe_stacks(StackName=name)["Stacks"][0]
             except ClientError as error:

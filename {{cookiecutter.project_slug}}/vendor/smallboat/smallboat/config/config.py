@@ -1,6 +1,7 @@
 """One file per environment: everything that differs between them, checked before anything runs."""
 
 import tomllib
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -68,7 +69,7 @@ class Settings(Section):
         return self
 
     @property
-    def stem(self) -> str:
+    def name_prefix(self) -> str:
         """What every name on AWS begins with; UserError if the environment is not there."""
         if self.aws is None:
             raise UserError("this environment is not on AWS: choose another, as ENV=staging")
@@ -77,7 +78,7 @@ class Settings(Section):
     @property
     def bucket(self) -> str:
         """The environment's S3 bucket."""
-        return f"{self.stem}-{self.aws.account}" if self.aws else self.stem
+        return f"{self.name_prefix}-{self.aws.account}" if self.aws else self.name_prefix
 
     @property
     def remote(self) -> bool:
@@ -105,7 +106,9 @@ def read(problem: Problem, text: str) -> Settings:
     if settings.aws is None:
         return settings
     root = settings.store.root.replace("{bucket}", settings.bucket)
-    steps = {name: _with_secrets(step, settings.stem) for name, step in settings.steps.items()}
+    steps = {
+        name: _with_secrets(step, settings.name_prefix) for name, step in settings.steps.items()
+    }
     return settings.model_copy(update={"store": Store(root=root), "steps": steps})
 
 
@@ -130,7 +133,7 @@ def check(values: dict[str, Any]) -> Settings:
     return _checked(Settings, values)
 
 
-def assignments(lines: list[str]) -> dict[str, Any]:
+def assignments(lines: Iterable[str]) -> dict[str, Any]:
     """The values of lines `key=value`; a value is TOML, or else text."""
     found = {}
     for line in lines:
@@ -162,8 +165,8 @@ def _model(problem: Problem) -> type[Settings]:
     return create_model("Settings", __base__=Settings, data=(problem.data.Config, ...))
 
 
-def _with_secrets(step: StepPolicy, stem: str) -> StepPolicy:
-    names = [secret.replace("{stem}", stem) for secret in step.secrets]
+def _with_secrets(step: StepPolicy, name_prefix: str) -> StepPolicy:
+    names = [secret.replace("{name_prefix}", name_prefix) for secret in step.secrets]
     return step.model_copy(update={"secrets": names})
 
 

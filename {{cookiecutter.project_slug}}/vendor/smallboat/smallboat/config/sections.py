@@ -155,7 +155,7 @@ class Aws(Section):
     alert_email: str = Field(pattern=r"^([^@\s]+@[^@\s]+)?$")
     monthly_budget_usd: PositiveInt
     released_by: Literal["anyone", "workflow"] = "anyone"
-    way_ms: NonNegativeFloat
+    network_overhead_ms: NonNegativeFloat
     model_age_days: PositiveInt
     limits: Limits
     serverless: Serverless | None = None
@@ -172,7 +172,7 @@ class Aws(Section):
 class StepPolicy(Section):
     """What a step of the flow may take: attempts, seconds, cores, MiB, secrets, and where it runs.
 
-    `{stem}` in the name of a secret is the environment's own.
+    `{name_prefix}` in the name of a secret is the environment's own.
     """
 
     retries: NonNegativeInt = 0

@@ -21,7 +21,7 @@ from moto.batch_simple.models import BatchSimpleBackend
 from ..training.flow import THREADS
 
 Json = dict[str, Any]
-TETHER = "smallboat.serving.tether"
+TETHER = "smallboat.serving.child_process"
 
 
 RUNNING: set["subprocess.Popen[bytes]"] = set()

@@ -16,7 +16,7 @@ from werkzeug import Request, Response
 
 from ..errors import ReleaseError
 from ..serving import servers
-from ..store import pairs
+from ..store import release_bundle
 
 Json = dict[str, Any]
 SECONDS = 60
@@ -91,7 +91,7 @@ class Containers:
         """
         place = self._folder / f"{endpoint}-{next(self._numbers)}"
         try:
-            pairs.unpack(variant.archive, place / "model")
+            release_bundle.unpack(variant.archive, place / "model")
         except tarfile.TarError as error:
             raise StartError(f"Failed to extract model data archive: {error}") from None
         port = servers.free_port()

@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ..serving import tether
+from ..serving import child_process
 
 Json = dict[str, Any]
 PATH = "/2018-06-01/runtime"
@@ -91,7 +91,7 @@ class Function:
             self._log = os.fdopen(os.dup(output.fileno()), "rb")
             self._process = subprocess.Popen(
                 # Not by its name: in a function's folder `smallboat` is the part that its zip has.
-                [sys.executable, tether.__file__, sys.executable, *client],
+                [sys.executable, child_process.__file__, sys.executable, *client],
                 cwd=folder,
                 env=known | dict(variables),
                 stdin=subprocess.PIPE,

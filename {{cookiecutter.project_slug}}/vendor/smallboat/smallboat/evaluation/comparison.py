@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ReleaseError, UserError
 from ..problem import Problem
-from ..store import bundle, pairs
+from ..store import bundle, release_bundle
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,8 +21,8 @@ Result = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A model as judged, ready to be compared.
+class EvaluationModel:
+    """A evaluation model, ready to be compared.
 
     Attributes:
         inputs: the columns that it reads, in order.
@@ -37,19 +37,19 @@ class Judged:
     predict: Callable[[Any], Any]
 
     @classmethod
-    def of(cls, made: pairs.Bundle) -> "Judged":
+    def of(cls, made: release_bundle.Bundle) -> "EvaluationModel":
         """That of a bundle."""
-        onnx = (made.folder / "judged.onnx").read_bytes()
+        onnx = (made.folder / "evaluation_model.onnx").read_bytes()
         return cls(
             inputs=[each["name"] for each in made.signature["inputs"]],
             output=made.signature["output"],
-            until=made.evaluation["judged_until"],
+            until=made.evaluation["evaluation_trained_until"],
             predict=lambda rows: bundle.predict(onnx, rows),
         )
 
 
 def against(
-    problem: Problem, root: str, challenger: pairs.Bundle, served: Path, margin: float
+    problem: Problem, root: str, challenger: release_bundle.Bundle, served: Path, margin: float
 ) -> Result:
     """How a run compares with the release that is served, on the run's own snapshot.
 
@@ -64,29 +64,33 @@ def against(
         What `compare` returns; or the `outcome` "the same", if that very model is served.
 
     Raises:
-        ReleaseError: the snapshot no longer gives the features that the run was judged on.
+        ReleaseError: the snapshot no longer gives the features that the run was evaluated on.
     """
     from ..validation import preparation
 
     try:
-        champion = pairs.served(served)
+        champion = release_bundle.served(served)
     except ReleaseError as error:
         return not_comparable(str(error))
     if challenger.model_hash == champion.model_hash:
-        return {"outcome": "the same", "says": f"model {champion.model_hash} is served"}
+        return {"outcome": "the same", "message": f"model {champion.model_hash} is served"}
     snapshot = challenger.evaluation["snapshot"]
     try:
         frame, _, report = preparation.engineer(problem, root, snapshot)
     except UserError as error:
         return not_comparable(str(error))
-    ours = Judged.of(challenger)
+    ours = EvaluationModel.of(challenger)
     if not report.passed or set(ours.inputs) - set(frame.columns):
         raise ReleaseError(f"features.py no longer makes its features of snapshot {snapshot}")
-    return compare(problem, frame, ours, Judged.of(champion), margin)
+    return compare(problem, frame, ours, EvaluationModel.of(champion), margin)
 
 
 def compare(
-    problem: Problem, frame: "pd.DataFrame", challenger: Judged, champion: Judged, margin: float
+    problem: Problem,
+    frame: "pd.DataFrame",
+    challenger: EvaluationModel,
+    champion: EvaluationModel,
+    margin: float,
 ) -> Result:
     """Whether a challenger is worse than the champion on rows that neither has seen.
 
@@ -124,7 +128,7 @@ def compare(
     if not np.isfinite(theirs).all():
         return not_comparable("the champion's answers are not finite numbers")
     if not np.isfinite(ours).all():
-        return {"outcome": "inferior", "says": "its answers are not finite numbers"}
+        return {"outcome": "inferior", "message": "its answers are not finite numbers"}
     found = evaluation.difference(problem, unseen, ours, theirs, coverage=0.9)[
         problem.metrics.PRIMARY
     ]
@@ -132,7 +136,7 @@ def compare(
     interval = f"{found['value']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]"
     return {
         "outcome": "inferior" if inferior else "not inferior",
-        "says": f"{problem.metrics.PRIMARY} {interval} against the champion on {groups} groups, "
+        "message": f"{problem.metrics.PRIMARY} {interval} against the champion on {groups} groups, "
         f"margin {margin:g}",
         "difference": found,
         "groups": groups,
@@ -141,4 +145,4 @@ def compare(
 
 def not_comparable(why: str) -> Result:
     """The outcome of a comparison that can't be made."""
-    return {"outcome": "not comparable", "says": why}
+    return {"outcome": "not comparable", "message": why}

@@ -48,24 +48,24 @@ def _worse(result: Result, best: Any) -> bool:
 
 
 def gates(
-    judged: Result, served: Result, expectations: Result, size: int, limits: Result
+    evaluated: Result, served: Result, expectations: Result, size: int, limits: Result
 ) -> list[Result]:
     """Each gate with what it expects and what was found; all must pass for a release.
 
     Args:
-        judged: what `training.judge` measured.
+        evaluated: what `training.evaluate_winner` measured.
         served: what `training.refit` made.
         expectations: how many were `checked` and how many `errors` there were.
         size: bytes of the bundle.
         limits: the `[gates]` of the configuration.
     """
-    floor = limits["leakage"] * judged["baseline_score"]
+    floor = limits["leakage"] * evaluated["baseline_score"]
     return [
         _gate("expectations", expectations["errors"], "<=", 0),
-        _gate("better than the baseline", judged["score"], "<", judged["baseline_score"]),
-        _gate("no leakage", judged["score"], ">=", floor),
-        _slices(judged["slices"], limits["slice_margin"]),
-        _gate("parity of the judged model", judged["parity"], "<=", TOLERANCE),
+        _gate("better than the baseline", evaluated["score"], "<", evaluated["baseline_score"]),
+        _gate("no leakage", evaluated["score"], ">=", floor),
+        _slices(evaluated["slices"], limits["slice_margin"]),
+        _gate("parity of the evaluation model", evaluated["parity"], "<=", TOLERANCE),
         _gate("parity of the served model", served["parity"], "<=", TOLERANCE),
         _gate("bundle size in MiB", size / 2**20, "<=", limits["bundle_mib"]),
     ]
@@ -116,23 +116,23 @@ def competition(results: list[Result], failures: dict[str, str]) -> Result:
     }
 
 
-def evaluate(facts: Result, winner: Result, judged: Result, shown: list[Result]) -> Result:
+def evaluate(facts: Result, winner: Result, evaluated: Result, shown: list[Result]) -> Result:
     """All that is known of a run, as plain values for the bundle.
 
     Args:
         facts: what is known of the run itself, and its `competition`.
         winner: what `training.search` found for the winner.
-        judged: what `training.judge` measured.
+        evaluated: what `training.evaluate_winner` measured.
         shown: the gates.
     """
     return {
         **facts,
-        "metrics": {"validation": winner["metrics"], "test": judged["metrics"]},
-        "intervals": {"validation": winner["intervals"], "test": judged["intervals"]},
-        "baseline": {"validation": winner["baseline"], "test": judged["baseline"]},
-        "judged_until": judged["until"],
-        **{name: judged[name] for name in ("difference", "slices", "spread", "importance")},
-        **({"decision": judged["decision"]} if "decision" in judged else {}),
+        "metrics": {"validation": winner["metrics"], "test": evaluated["metrics"]},
+        "intervals": {"validation": winner["intervals"], "test": evaluated["intervals"]},
+        "baseline": {"validation": winner["baseline"], "test": evaluated["baseline"]},
+        "evaluation_trained_until": evaluated["until"],
+        **{name: evaluated[name] for name in ("difference", "slices", "spread", "importance")},
+        **({"decision": evaluated["decision"]} if "decision" in evaluated else {}),
         "gates": shown,
         "passed": all(gate["passed"] for gate in shown),
     }

@@ -20,13 +20,13 @@ def permitted(settings: config.Settings) -> None:
     """UserError if the environment is released by its workflow only, and this is another."""
     if settings.aws is None or settings.aws.released_by == "anyone":
         return
-    place = aws.Place(settings)
-    with aws.told():
-        who = place.client("sts").get_caller_identity()["Arn"]
-    role = place.deploy_role.rpartition("/")[2]
+    env = aws.Environment(settings)
+    with aws.aws_errors():
+        who = env.client("sts").get_caller_identity()["Arn"]
+    role = env.deploy_role.rpartition("/")[2]
     if f":assumed-role/{role}/" not in who:
         raise UserError(
-            f"{place.aws.environment} is released by its workflow only, as {role}, and these "
+            f"{env.aws.environment} is released by its workflow only, as {role}, and these "
             f"credentials are of {who}: run the workflow Retrain, or Deploy to go back"
         )
 
@@ -73,10 +73,10 @@ def release_run(
 
 def tell(outcome: release.Outcome) -> None:
     """Print how it ended, for GitHub's job too."""
-    print(f"{outcome.name}: {outcome.says}")
+    print(f"{outcome.name}: {outcome.message}")
     if outcome.name == "failed":
         print(STILL)
-    notices.summary(f"**{outcome.name}**: {outcome.says}\n")
+    notices.summary(f"**{outcome.name}**: {outcome.message}\n")
 
 
 def serve(problem: Problem, settings: config.Settings) -> None:
@@ -85,7 +85,7 @@ def serve(problem: Problem, settings: config.Settings) -> None:
         server = serving.running(local.FOLDER)
         print(f"serving {server['url']}" if server else "next: make serve")
     elif _pair(target(problem, settings)) is not None:
-        print(f"serving {lambda_api.deploy(aws.Place(settings), settings)}")
+        print(f"serving {lambda_api.deploy(aws.Environment(settings), settings)}")
 
 
 def _pair(where: release.Target) -> str | None:

@@ -1,6 +1,5 @@
 """What `make deploy`, `refresh`, `rollback`, `status`, `serve`, `stop` and `predict` do."""
 
-import argparse
 import json
 from contextlib import suppress
 from typing import Any
@@ -20,54 +19,58 @@ from .targets import local
 NOTHING = "nothing is released yet: `make deploy` releases the newest run that passed"
 
 
-def deploy(problem: Problem, options: argparse.Namespace) -> int:
+def deploy(
+    problem: Problem,
+    environment: str,
+    run: str | None = None,
+    source_environment: str | None = None,
+    allow_schema_change: bool = False,
+) -> int:
     """Release the newest run that passes, or that run; 0 released or kept, 4 failed."""
-    settings = config.load(problem, options.env)
+    settings = config.load(problem, environment)
     delivery.permitted(settings)
-    run = features_run = options.run
-    source = getattr(options, "from")
-    if source:
-        run, features_run = delivery.promoted(problem, source, options.run, settings)
+    features_run = run
+    if source_environment:
+        run, features_run = delivery.promoted(problem, source_environment, run, settings)
     outcome, changed = delivery.release_run(
-        problem, settings, run, features_run, options.allow_schema_change
+        problem, settings, run, features_run, allow_schema_change
     )
     delivery.tell(outcome)
     if changed or outcome.name == "failed":
-        newest = source != options.env  # else it is what was served before
-        notices.tell(settings, outcome.name, outcome.says, newest)
+        newest = source_environment != environment  # else it is what was served before
+        notices.tell(settings, outcome.name, outcome.message, newest)
     delivery.serve(problem, settings)
     return outcome.exit_code
 
 
-def refresh(problem: Problem, options: argparse.Namespace) -> int:
+def refresh(problem: Problem, environment: str) -> int:
     """Serve the pair that is served by today's image, settings and API; 0, too, if none is."""
-    settings = config.load(problem, options.env)
+    settings = config.load(problem, environment)
     if delivery.target(problem, settings).current() is None:
         print(NOTHING)
         return 0
-    same = {"from": options.env, "run": None, "allow_schema_change": False}
-    return deploy(problem, argparse.Namespace(env=options.env, **same))
+    return deploy(problem, environment, source_environment=environment)
 
 
-def roll_back(problem: Problem, options: argparse.Namespace) -> int:
+def roll_back(problem: Problem, environment: str) -> int:
     """Serve the release before the current one; 0 if it is served, 4 if it failed."""
-    settings = config.load(problem, options.env)
+    settings = config.load(problem, environment)
     delivery.permitted(settings)
     outcome = release.roll_back(problem, delivery.target(problem, settings), settings.release)
     delivery.tell(outcome)
-    notices.tell(settings, outcome.name, outcome.says)
+    notices.tell(settings, outcome.name, outcome.message)
     if settings.aws is None:
         delivery.serve(problem, settings)
     return outcome.exit_code
 
 
-def status(problem: Problem, options: argparse.Namespace) -> int:
+def status(problem: Problem, environment: str) -> int:
     """Print what is served, and where, as JSON."""
-    settings = config.load(problem, options.env)
+    settings = config.load(problem, environment)
     target = delivery.target(problem, settings)
     before = target.previous()
     told = {
-        "environment": options.env,
+        "environment": environment,
         "release": target.current(),
         "previous": before.name if before else None,
         "server": _server(settings),
@@ -76,41 +79,41 @@ def status(problem: Problem, options: argparse.Namespace) -> int:
     return 0
 
 
-def serve(problem: Problem, options: argparse.Namespace) -> int:
+def serve(problem: Problem, environment: str, port: int | None, background: bool) -> int:
     """Serve the endpoint on this machine, in the foreground or as a process that stays."""
-    settings = config.load(problem, options.env)
+    settings = config.load(problem, environment)
     if settings.serve is None:
-        raise UserError(f"{options.env} is not served on this machine: `make serve` without ENV")
+        raise UserError(f"{environment} is not served on this machine: `make serve` without ENV")
     if delivery.target(problem, settings).current() is None:
         raise UserError(NOTHING)
-    port = settings.serve.port if options.port is None else _port(options.port)
-    if not options.background:
+    wanted, port = port, port or settings.serve.port
+    if not background:
         with suppress(KeyboardInterrupt):
             serving.serve(problem, local.FOLDER, settings, port)
         print("stopped")
         return 0
-    server = serving.serve_in_background(problem, local.FOLDER, options.env, port)
-    if options.port is not None and not server["url"].endswith(f":{port}"):
+    server = serving.serve_in_background(problem, local.FOLDER, environment, port)
+    if wanted is not None and not server["url"].endswith(f":{port}"):
         raise UserError(f"this project is served already at {server['url']}: `make stop` ends that")
     print(f"serving {server['url']} in the background (process {server['pid']} and those it")
     print(f"started, log {local.FOLDER / serving.LOG}): `make stop` ends it")
     return 0
 
 
-def stop(problem: Problem, options: argparse.Namespace) -> int:
+def stop(problem: Problem, environment: str) -> int:
     """End the server that runs in the background."""
     pid = serving.stop(local.FOLDER)
     print("nothing is running" if pid is None else f"stopped process {pid} and those it started")
     return 0
 
 
-def predict(problem: Problem, options: argparse.Namespace) -> int:
+def predict(problem: Problem, environment: str) -> int:
     """Ask for the prediction of an example, the API if there is one, and print it as a table."""
-    settings = config.load(problem, options.env)
+    settings = config.load(problem, environment)
     if settings.aws is not None:
-        place = aws.Place(settings)
-        url = lambda_api.url(place)
-        headers = {"x-api-key": lambda_api.key(place)} if url else {}
+        env = aws.Environment(settings)
+        url = lambda_api.url(env)
+        headers = {"x-api-key": lambda_api.key(env)} if url else {}
     else:
         server = serving.running(local.FOLDER)
         url = server["url"] if server else None
@@ -124,22 +127,16 @@ def predict(problem: Problem, options: argparse.Namespace) -> int:
     return 0
 
 
-def _port(text: str) -> int:
-    if text.isdecimal() and 1 <= int(text) <= 65535:
-        return int(text)
-    raise UserError(f"the port must be a number from 1 to 65535, found {text!r}")
-
-
 def _server(settings: config.Settings) -> dict[str, Any] | None:
     if settings.aws is not None:
-        return {"url": lambda_api.url(aws.Place(settings))}
+        return {"url": lambda_api.url(aws.Environment(settings))}
     server = serving.running(local.FOLDER)
     return server and server | {"release": _serves(server["model_url"])}
 
 
 def _serves(url: str) -> str | None:
     try:
-        with servers.asking(url) as ask:
+        with servers.connect(url) as ask:
             return str(ask({"describe": True})["release"]["release"])
     except ReleaseError:
         return None
@@ -148,7 +145,7 @@ def _serves(url: str) -> str | None:
 def _ask_model(target: release.Target) -> tuple[Any, Any]:
     if target.current() is None:
         raise UserError(NOTHING)
-    with target.asked() as ask:
+    with target.live_server() as ask:
         example = ask({"describe": True})["example"]
         answered = ask({"requests": [example]})
     return example, {"model": answered["model"], **answered["results"][0]}
@@ -169,8 +166,8 @@ def _ask_api(url: str, route: str, headers: dict[str, str], body: Any = None) ->
     except requests.RequestException as error:
         raise UserError(f"{url}/{route} can't be asked: {error}") from None
     if answer.status_code != 200:
-        says = told.get("error", told)
-        raise UserError(f"{url}/{route} answered {answer.status_code}: {says}")
+        message = told.get("error", told)
+        raise UserError(f"{url}/{route} answered {answer.status_code}: {message}")
     return told
 
 

@@ -1,6 +1,5 @@
 """What `make runs` and `make card` do."""
 
-import argparse
 import os
 import sys
 import webbrowser
@@ -14,11 +13,11 @@ from ..store import runs, store
 from . import targets
 
 
-def show(problem: Problem, options: argparse.Namespace) -> int:
+def show(problem: Problem, environment: str) -> int:
     """Print all runs, the newest first."""
-    settings = config.load(problem, options.env)
+    settings = config.load(problem, environment)
     root = settings.store.root
-    found, notes = runs.kept(root), runs.told(runs.left_out(root))
+    found, notes = runs.kept(root), runs.skipped_lines(runs.skipped(root))
     try:
         released = targets.of(problem, settings).current() or {}
     except UserError as error:
@@ -28,10 +27,10 @@ def show(problem: Problem, options: argparse.Namespace) -> int:
     return 0
 
 
-def card(problem: Problem, options: argparse.Namespace) -> int:
+def card(problem: Problem, environment: str, run: str | None) -> int:
     """Open a run's report in the browser, or say where it lies."""
-    root = config.load(problem, options.env).store.root
-    run = runs.pick(options.run, runs.kept(root), runs.left_out(root))
+    root = config.load(problem, environment).store.root
+    run = runs.pick(run, runs.kept(root), runs.skipped(root))
     page = store.run_folder(root, run) / "report.html"
     os.environ.pop("TERM", None)  # a text browser, which would take over the terminal, asks for it
     shown = _display() and webbrowser.open(page.resolve().as_uri())
@@ -40,9 +39,9 @@ def card(problem: Problem, options: argparse.Namespace) -> int:
 
 
 def _released(run: str, release: dict[str, Any]) -> str:
-    """What of a run is served: its model, its look-up features, both or nothing."""
+    """What of a run is served: its model, its online features, both or nothing."""
     parts = {"run": "model", "features_run": "features"}
-    return " and ".join(says for part, says in parts.items() if release.get(part) == run)
+    return " and ".join(message for part, message in parts.items() if release.get(part) == run)
 
 
 def _display() -> bool:

@@ -15,8 +15,8 @@ from ..errors import IntegrityError, ReleaseError, UserError
 from ..evaluation import comparison
 from ..problem import Problem
 from ..serving import servers
-from ..store import pairs, runs, store
-from . import behaviour
+from ..store import release_bundle, runs, store
+from . import smoke_tests
 
 TRIED = 5
 """How many runs a deployment tries, the newest first, before it gives up."""
@@ -29,15 +29,15 @@ class Target(Protocol):
     with what a killed deployment left.
 
     Attributes:
-        way_ms: what a question takes to get there and back.
+        network_overhead_ms: what a question takes to get there and back.
     """
 
-    way_ms: float
+    network_overhead_ms: float
 
-    def alone(self) -> AbstractContextManager[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """Keep other deployments out; UserError if one goes on."""
 
-    def current(self) -> pairs.Release | None:
+    def current(self) -> release_bundle.Release | None:
         """The release that is served, or None before the first; UserError if it can't be read."""
 
     def folder(self) -> Path:
@@ -49,13 +49,13 @@ class Target(Protocol):
     def outdated(self) -> bool:
         """Whether the current release would be served by another image or settings now."""
 
-    def beside(self, folder: Path) -> AbstractContextManager[servers.Ask]:
+    def pre_switch_server(self, folder: Path) -> AbstractContextManager[servers.Ask]:
         """The same server on a release that is not served yet."""
 
     def update(self, folder: Path) -> None:
         """Serve the release in a folder, which is copied."""
 
-    def asked(self) -> AbstractContextManager[servers.Ask]:
+    def live_server(self) -> AbstractContextManager[servers.Ask]:
         """What is served now."""
 
     def confirm(self, back: bool = False) -> None:
@@ -70,7 +70,7 @@ class Outcome:
     """How a deployment ended (released, kept, failed) or a way back (rolled back), and why."""
 
     name: str
-    says: str
+    message: str
 
     @property
     def exit_code(self) -> int:
@@ -100,10 +100,10 @@ def deploy(
         rules: the `[release]` of the configuration.
         run: the one run to try.
         allow_schema_change: release it even if it can't be compared with the champion.
-        features_run: the run whose look-up features go with the model, if not its own.
+        features_run: the run whose online features go with the model, if not its own.
     """
     broken: list[str] = []
-    with target.alone():
+    with target.locked():
         for tried in _challengers(root, run, broken):
             try:
                 pair = tried, features_run or tried
@@ -116,14 +116,14 @@ def deploy(
             else:
                 if outcome.name == "released" or not broken:
                     return outcome
-                broken.append(outcome.says)
+                broken.append(outcome.message)
                 break
     return Outcome("failed", "; ".join(broken))
 
 
 def roll_back(problem: Problem, target: Target, rules: sections.Release) -> Outcome:
     """Serve the release before the current one again, by the same steps."""
-    with target.alone():
+    with target.locked():
         folder = target.previous()
         if folder is None:
             raise UserError("there is no earlier release to go back to")
@@ -135,10 +135,10 @@ def roll_back(problem: Problem, target: Target, rules: sections.Release) -> Outc
 
 def _challengers(root: str, run: str | None, broken: list[str]) -> list[str]:
     """The runs to try, the newest first; if there are none, why is added to what is broken."""
-    known, left_out = runs.kept(root), runs.left_out(root)
-    if left_out and run is None:
-        print("\n".join(runs.told(left_out)), flush=True)
-    chosen = runs.pick(run, known, left_out)
+    known, skipped = runs.kept(root), runs.skipped(root)
+    if skipped and run is None:
+        print("\n".join(runs.skipped_lines(skipped)), flush=True)
+    chosen = runs.pick(run, known, skipped)
     wanted = known if run is None else [chosen]
     passing = [each for each in wanted if known[each].get("passed")]
     if not passing:
@@ -157,8 +157,8 @@ def _try(
     allow_schema_change: bool,
 ) -> Outcome:
     run, features_run = pair
-    challenger, knows = (pairs.read(store.run_folder(root, each)) for each in pair)
-    features = pairs.Features.of(knows.folder, features_run, knows.evaluation["snapshot"])
+    challenger, knows = (release_bundle.read(store.run_folder(root, each)) for each in pair)
+    features = release_bundle.Features.of(knows.folder, features_run, knows.evaluation["snapshot"])
     try:
         current = target.current()
     except UserError as error:
@@ -167,15 +167,17 @@ def _try(
         if current is None:
             return Outcome("released", _release(problem, target, challenger, features, rules))
         compared = comparison.against(problem, root, challenger, target.folder(), rules.margin)
-    why = f"run {run} is {compared['outcome']}: {compared['says']}"
+    why = f"run {run} is {compared['outcome']}: {compared['message']}"
     if compared["outcome"] == "not comparable" and not allow_schema_change:
         back = "`make rollback` goes back to the release before, " if target.previous() else ""
         raise NotComparableError(f"{why}; {back}`make deploy ALLOW_SCHEMA_CHANGE=1` releases it")
     if current is None or compared["outcome"] not in ("inferior", "the same"):
         print(why, flush=True)
         return Outcome("released", _release(problem, target, challenger, features, rules))
-    champion = pairs.served(target.folder())
-    served = pairs.Features.of(champion.folder, current["features_run"], current["snapshot"])
+    champion = release_bundle.served(target.folder())
+    served = release_bundle.Features.of(
+        champion.folder, current["features_run"], current["snapshot"]
+    )
     if _newer(root, features, served):
         if challenger.inputs == champion.inputs:
             told = _release(problem, target, champion, features, rules)
@@ -187,24 +189,24 @@ def _try(
     return Outcome("kept", why)
 
 
-def _newer(root: str, features: pairs.Features, served: pairs.Features) -> bool:
+def _newer(root: str, features: release_bundle.Features, served: release_bundle.Features) -> bool:
     """Whether features tell more than those that are served: of a newer event, or corrected."""
     known = runs.kept(root)
     ours, theirs = (
         (each.as_of, known.get(each.run, {}).get("created", "")) for each in (features, served)
     )
-    return features.lookup != served.lookup and ours > theirs
+    return features.online != served.online and ours > theirs
 
 
 def _release(
     problem: Problem,
     target: Target,
-    model: pairs.Bundle,
-    features: pairs.Features,
+    model: release_bundle.Bundle,
+    features: release_bundle.Features,
     rules: sections.Release,
 ) -> str:
     with tempfile.TemporaryDirectory() as folder:
-        pairs.write(Path(folder), model, features)
+        release_bundle.write(Path(folder), model, features)
         return _switch(problem, target, Path(folder), rules)
 
 
@@ -212,17 +214,21 @@ def _switch(
     problem: Problem, target: Target, folder: Path, rules: sections.Release, back: bool = False
 ) -> str:
     """Ask it beside what is served; switch; ask again; go back if an answer is wrong or late."""
-    pairs.verify(folder)
-    with target.beside(folder) as ask:
-        behaviour.check(problem, "before the switch", ask, folder, rules.latency_ms)
+    release_bundle.verify(folder)
+    with target.pre_switch_server(folder) as ask:
+        smoke_tests.check(problem, "before the switch", ask, folder, rules.latency_ms)
     try:
         target.update(folder)
-        with target.asked() as ask:
-            behaviour.check(
-                problem, "after the switch", ask, folder, rules.latency_ms + target.way_ms
+        with target.live_server() as ask:
+            smoke_tests.check(
+                problem,
+                "after the switch",
+                ask,
+                folder,
+                rules.latency_ms + target.network_overhead_ms,
             )
         target.confirm(back)
     except BaseException:
         target.undo()
         raise
-    return pairs.told(store.read_json(folder / "release.json"))
+    return release_bundle.describe(store.read_json(folder / "release.json"))

@@ -1,7 +1,5 @@
 """From raw data to a release in one command, as it runs on a schedule."""
 
-import argparse
-
 from ..config import config
 from ..errors import CommandError, NoCandidateError, ReleaseError, ended
 from ..problem import Problem
@@ -10,12 +8,12 @@ from ..workflows import notices
 from . import delivery
 
 
-def retrain(problem: Problem, options: argparse.Namespace) -> int:
+def retrain(problem: Problem, environment: str, source: str | None, directory: str | None) -> int:
     """Data, training, release: 0 released or kept, 2 bad data, 3 no candidate passed, 4 failed."""
-    settings = config.load(problem, options.env)
+    settings = config.load(problem, environment)
     delivery.permitted(settings)
     try:
-        run = commands.trained(problem, settings, options)
+        run = commands.trained(problem, settings, environment, source, directory)
         evaluation = commands.shown(settings, run)
         if not evaluation["passed"]:
             broken = ", ".join(gate["gate"] for gate in evaluation["gates"] if not gate["passed"])
@@ -32,6 +30,6 @@ def release(problem: Problem, settings: config.Settings, run: str) -> None:
     """Release a run of the environment's store and tell how it ended; ReleaseError if it failed."""
     outcome, _ = delivery.release_run(problem, settings, run)
     if outcome.name == "failed":
-        raise ReleaseError(f"{outcome.says}; {delivery.STILL}")
+        raise ReleaseError(f"{outcome.message}; {delivery.STILL}")
     delivery.tell(outcome)
-    notices.tell(settings, outcome.name, outcome.says, newest=True)
+    notices.tell(settings, outcome.name, outcome.message, newest=True)

@@ -57,11 +57,11 @@ def candidates(rows: Sequence[Mapping[str, Any]], baseline: float, metric: str) 
         axes.set_xlabel(f"{metric} on validation, lower is better")
 
     best = min(rows, key=lambda row: row["best"])
-    says = (
+    message = (
         f"{metric} of every trial of {len(rows)} candidates; the best is {best['name']} with "
         f"{best['best']:.4g}, the baseline has {baseline:.4g}"
     )
-    return svg.inline("candidates", says, 0.8 + 0.36 * len(rows), draw)
+    return svg.inline("candidates", message, 0.8 + 0.36 * len(rows), draw)
 
 
 def curves(lines: Mapping[str, Sequence[Sequence[float]]], metric: str) -> "Markup":
@@ -84,8 +84,8 @@ def curves(lines: Mapping[str, Sequence[Sequence[float]]], metric: str) -> "Mark
         axes.set_ylabel(metric)
         axes.legend(frameon=False, fontsize=9.5)
 
-    says = f"{metric} on validation after each round, for {', '.join(lines)}"
-    return svg.inline("curves", says, 2.9, draw)
+    message = f"{metric} on validation after each round, for {', '.join(lines)}"
+    return svg.inline("curves", message, 2.9, draw)
 
 
 def differences(rows: Mapping[str, Mapping[str, float]]) -> "Markup":
@@ -107,8 +107,8 @@ def differences(rows: Mapping[str, Mapping[str, float]]) -> "Markup":
             axes.tick_params(axis="y", length=0)
 
     told = (f"{n} {r['value']:+.4g} ({r['low']:+.4g} to {r['high']:+.4g})" for n, r in rows.items())
-    says = f"winner minus baseline, with 95 % intervals: {'; '.join(told)}"
-    return svg.inline("differences", says, 0.15 + 0.55 * len(rows), draw, rows=len(rows))
+    message = f"winner minus baseline, with 95 % intervals: {'; '.join(told)}"
+    return svg.inline("differences", message, 0.15 + 0.55 * len(rows), draw, rows=len(rows))
 
 
 def agreement(actual: npt.ArrayLike, predicted: npt.ArrayLike) -> "Markup":
@@ -152,8 +152,10 @@ def agreement(actual: npt.ArrayLike, predicted: npt.ArrayLike) -> "Markup":
         axes.set_ylabel("predicted")
 
     most = f"up to {int(counts.max())} rows in a cell"
-    says = f"predicted against actual for {len(x)} rows, {most}; on the dashed line both are equal"
-    return svg.inline("agreement", says, 4.4, draw)
+    message = (
+        f"predicted against actual for {len(x)} rows, {most}; on the dashed line both are equal"
+    )
+    return svg.inline("agreement", message, 4.4, draw)
 
 
 def reliability(curve: Mapping[str, Sequence[float]]) -> "Markup":
@@ -178,8 +180,8 @@ def reliability(curve: Mapping[str, Sequence[float]]) -> "Markup":
         axes.set_ylabel("share that came true")
 
     told = (f"{o:.3f} at {p:.3f}" for p, o in zip(predicted, observed, strict=True))
-    says = f"share that came true by predicted chance, of {sum(curve['rows'])} rows: "
-    return svg.inline("reliability", says + ", ".join(told), 3.6, draw)
+    message = f"share that came true by predicted chance, of {sum(curve['rows'])} rows: "
+    return svg.inline("reliability", message + ", ".join(told), 3.6, draw)
 
 
 def _edges(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

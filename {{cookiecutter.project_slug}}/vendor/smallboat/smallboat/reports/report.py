@@ -39,7 +39,7 @@ def table(evaluation: dict[str, Any], places: list[tuple[str, Path]]) -> str:
         f"* {_why(evaluation['tied'])}",
         "",
         _row(f"{evaluation['winner']} on {_span(evaluation, 'test')}", names),
-        _row("  winner as judged", _values(evaluation["metrics"]["test"], names)),
+        _row("  evaluation model", _values(evaluation["metrics"]["test"], names)),
         _row("  baseline", _values(evaluation["baseline"]["test"], names)),
         *(_row(title, _ends(evaluation["difference"], names, end)) for title, end in DIFFERENCE),
         "",

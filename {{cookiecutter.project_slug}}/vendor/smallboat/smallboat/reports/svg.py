@@ -41,13 +41,13 @@ STYLE: Any = {
 
 
 def inline(
-    name: str, says: str, height: float, draw: Callable[..., None], rows: int = 1
+    name: str, message: str, height: float, draw: Callable[..., None], rows: int = 1
 ) -> "Markup":
     """Let `draw` fill a figure, and return it as one SVG element.
 
     Args:
         name: unlike that of any other plot of the page, for the element's ids.
-        says: what the plot shows, for who can't see it.
+        message: what the plot shows, for who can't see it.
         height: of the figure, in inches.
         draw: takes one Axes for each row.
         rows: how many plots lie one below the other.
@@ -62,10 +62,10 @@ def inline(
         draw(*figure.subplots(rows, squeeze=False).ravel())
         text = io.StringIO()
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
-    return Markup(_slim(text.getvalue(), says))
+    return Markup(_slim(text.getvalue(), message))
 
 
-def _slim(svg: str, says: str) -> str:
+def _slim(svg: str, message: str) -> str:
     """Without what a page has no use for or would clash over: prologue, metadata, styles, ids."""
     box = re.search(r'viewBox="[^"]*"', svg)
     assert box is not None
@@ -74,7 +74,7 @@ def _slim(svg: str, says: str) -> str:
     body = re.sub(r"<g id=\"[^\"]*\"", "<g", body)
     body = re.sub(r"<[^>]+>", lambda tag: _shorter(tag[0]), body)
     body = re.sub(r"\n\s*", "\n", body)
-    return f'<svg {box[0]} role="img" aria-label="{escape(says)}">{body}'
+    return f'<svg {box[0]} role="img" aria-label="{escape(message)}">{body}'
 
 
 def _shorter(tag: str) -> str:

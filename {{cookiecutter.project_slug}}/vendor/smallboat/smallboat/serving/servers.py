@@ -64,9 +64,9 @@ def model(problem: Problem, folder: Path, output: IO[bytes] | None = None) -> It
 
 
 @contextmanager
-def asked_alone(problem: Problem, folder: Path) -> Iterator[Ask]:
+def temporary(problem: Problem, folder: Path) -> Iterator[Ask]:
     """Questions to a model server that runs for them only."""
-    with model(problem, folder) as server, asking(server.url) as ask:
+    with model(problem, folder) as server, connect(server.url) as ask:
         yield ask
 
 
@@ -94,7 +94,7 @@ def started(
 
     Raises ReleaseError, with the last line of its log, if it does not come up.
     """
-    command = [sys.executable, "-m", f"{__package__}.tether", sys.executable, *words]
+    command = [sys.executable, "-m", f"{__package__}.child_process", sys.executable, *words]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             command,
@@ -129,8 +129,8 @@ def _wait(server: Server, ready: str, log: IO[bytes]) -> None:
             break
         time.sleep(0.05)
     log.seek(0)
-    says = last_line(log.read().decode(errors="replace")) or ABOVE
-    raise ReleaseError(f"the {server.name} {why}: {says}")
+    message = last_line(log.read().decode(errors="replace")) or ABOVE
+    raise ReleaseError(f"the {server.name} {why}: {message}")
 
 
 def _status(url: str) -> int | None:
@@ -153,7 +153,7 @@ def last_line(text: str) -> str:
 
 
 @contextmanager
-def asking(url: str) -> Iterator[Ask]:
+def connect(url: str) -> Iterator[Ask]:
     """Questions to the model server at an address, over one kept-alive connection."""
     with requests.Session() as session:
         session.trust_env = False
@@ -171,6 +171,6 @@ def _answer(session: requests.Session, url: str, body: dict[str, Any]) -> dict[s
     except requests.RequestException as error:
         raise ReleaseError(f"the model server broke the connection: {error}") from None
     if answer.status_code != 200:
-        says = content.get("error", content) if isinstance(content, dict) else content
-        raise ReleaseError(f"the model server answered {answer.status_code}: {says}")
+        message = content.get("error", content) if isinstance(content, dict) else content
+        raise ReleaseError(f"the model server answered {answer.status_code}: {message}")
     return dict(content)

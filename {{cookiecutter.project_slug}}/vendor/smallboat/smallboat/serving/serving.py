@@ -64,10 +64,10 @@ def serve_in_background(
     if found is not None:
         return found
     log = folder / LOG
-    command = [sys.executable, "-m", problem.package, "--env", environment]
+    command = [sys.executable, "-m", "smallboat", "serve", "--env", environment]
     with open(log, "w", opener=_private) as output:
         process = subprocess.Popen(
-            [*command, "serve", "--port", str(port)],
+            [*command, "--port", str(port)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -83,8 +83,10 @@ def serve_in_background(
         process.terminate()
         process.wait()
         raise
-    says = servers.last_line(log.read_text(errors="replace"))
-    raise UserError(says.removeprefix("error: ").replace(servers.ABOVE, f"{log} has its messages"))
+    message = servers.last_line(log.read_text(errors="replace"))
+    raise UserError(
+        message.removeprefix("error: ").replace(servers.ABOVE, f"{log} has its messages")
+    )
 
 
 def stop(folder: Path) -> int | None:

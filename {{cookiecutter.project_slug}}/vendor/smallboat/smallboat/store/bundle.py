@@ -1,4 +1,4 @@
-"""A model leaves training as a bundle: ONNX, signature, evaluation and the model as judged.
+"""A model leaves training as a bundle: ONNX, signature, evaluation and the evaluation model.
 
 Serving reads it with onnxruntime and numpy; nothing is unpickled.
 """
@@ -113,14 +113,14 @@ def model_hash(onnx: bytes, signature: dict[str, Any]) -> str:
 
 
 def files(
-    served: dict[str, Any], judged: dict[str, Any], lookup: dict[str, Any]
+    served: dict[str, Any], evaluated: dict[str, Any], online: dict[str, Any]
 ) -> dict[str, bytes]:
-    """A bundle's files but for what is known of them: models, signature, look-up features."""
+    """A bundle's files but for what is known of them: models, signature, online features."""
     return {
         "model.onnx": served["onnx"],
-        "judged.onnx": judged["onnx"],
+        "evaluation_model.onnx": evaluated["onnx"],
         "signature.json": store.to_json(served["signature"]),
-        "lookup.json": store.to_json(lookup),
+        "online_features.json": store.to_json(online),
     }
 
 

@@ -19,26 +19,26 @@ def kept(root: str) -> dict[str, dict[str, Any]]:
     return {evaluation["run"]: evaluation for evaluation in ours}
 
 
-def left_out(root: str) -> dict[str, str]:
+def skipped(root: str) -> dict[str, str]:
     """Why a run is left out, by the name of its folder."""
     found = sorted(_evaluations(root).items())
     return {run: why for run, why in found if isinstance(why, str)}
 
 
-def told(left_out: Mapping[str, str]) -> list[str]:
+def skipped_lines(skipped: Mapping[str, str]) -> list[str]:
     """A line about each run that is left out."""
-    return [f"left out: {why}" for why in left_out.values()]
+    return [f"left out: {why}" for why in skipped.values()]
 
 
 def pick(
-    run: str | None, newest_first: Iterable[str], left_out: Mapping[str, str] = MappingProxyType({})
+    run: str | None, newest_first: Iterable[str], skipped: Mapping[str, str] = MappingProxyType({})
 ) -> str:
     """The run that was asked for, or the newest; UserError if there is no such run."""
     known = list(newest_first)
-    if run is not None and run in left_out:
-        raise UserError(left_out[run])
+    if run is not None and run in skipped:
+        raise UserError(skipped[run])
     if not known:
-        raise UserError(next(iter(left_out.values()), NONE))
+        raise UserError(next(iter(skipped.values()), NONE))
     if run is None:
         return known[0]
     if run not in known:

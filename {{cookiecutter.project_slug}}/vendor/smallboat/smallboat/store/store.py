@@ -1,6 +1,6 @@
 """The model store: every snapshot and every trained model, written once and never half.
 
-`<root>/snapshots/<hash>/` holds raw tables and snapshot.json, and in `derived/` what was made of
+`<root>/snapshots/<hash>/` holds raw tables and snapshot.json, and in `cache/` what was made of
 them and need not be made twice; `<root>/snapshots/newest` is the hash of the one that training
 takes, `<root>/runs/<run>/` the bundle of a run. The root is a folder, or an address
 `s3://bucket/prefix`.
@@ -21,20 +21,20 @@ from ..errors import UserError
 from ..integrity import EVALUATION, SNAPSHOT
 from ..integrity import to_json as to_json
 from ..problem import Problem
-from . import mirror
+from . import s3_cache
 
-DERIVED = "derived"
+CACHE = "cache"
 
 
 @contextmanager
 def staged(parent: Path) -> Iterator[Path]:
     """An empty folder beside the final ones, gone at the end unless it was moved away."""
     try:
-        with disk.told(parent):
+        with disk.full_disk_errors(parent):
             parent.mkdir(parents=True, exist_ok=True)
             with (
                 tempfile.TemporaryDirectory(prefix=".staged-", dir=parent) as folder,
-                disk.told(Path(folder), str(parent)),
+                disk.full_disk_errors(Path(folder), str(parent)),
             ):
                 yield Path(folder)
     except OSError as error:
@@ -60,7 +60,7 @@ def now() -> str:
 
 def make_snapshot(problem: Problem, root: str, config: Mapping[str, Any]) -> str:
     """Collect the raw tables into the store and return the snapshot's hash."""
-    parent = mirror.home(root) / "snapshots"
+    parent = s3_cache.home(root) / "snapshots"
     with staged(parent) as stage:
         folder = stage / "snapshot"
         folder.mkdir()
@@ -70,17 +70,17 @@ def make_snapshot(problem: Problem, root: str, config: Mapping[str, Any]) -> str
         if not has(root, snapshot):
             facts = {**about, "created": now(), "previous": newest_snapshot(root)}
             integrity.seal(folder, SNAPSHOT, facts, files)
-            mirror.keep(root, folder, f"snapshots/{snapshot}", last=SNAPSHOT)
+            s3_cache.keep(root, folder, f"snapshots/{snapshot}", last=SNAPSHOT)
             settle(folder, parent / snapshot)
     return snapshot
 
 
 def make_newest(root: str, snapshot: str) -> None:
     """Let training that names no snapshot take this one."""
-    parent = mirror.home(root) / "snapshots"
+    parent = s3_cache.home(root) / "snapshots"
     with staged(parent) as stage:
         (stage / "newest").write_text(snapshot)
-        mirror.replace(root, stage / "newest", "snapshots/newest")
+        s3_cache.replace(root, stage / "newest", "snapshots/newest")
         os.replace(stage / "newest", parent / "newest")
 
 
@@ -92,39 +92,39 @@ def make_newest_after(root: str, snapshot: str) -> None:
 
 def newest_snapshot(root: str) -> str | None:
     """The hash of the snapshot that training takes, or None before the first."""
-    return mirror.read(root, "snapshots/newest")
+    return s3_cache.read(root, "snapshots/newest")
 
 
 def has(root: str, snapshot: str) -> bool:
     """Whether the store has a snapshot."""
-    return bool(mirror.bring(root, f"snapshots/{snapshot}", SNAPSHOT))
+    return bool(s3_cache.bring(root, f"snapshots/{snapshot}", SNAPSHOT))
 
 
 def snapshot_folder(root: str, snapshot: str) -> Path:
     """Where a snapshot's tables lie, verified; UserError if the store has no such snapshot."""
     about(root, snapshot)
-    mirror.bring(root, f"snapshots/{snapshot}")
-    folder = mirror.home(root) / "snapshots" / snapshot
+    s3_cache.bring(root, f"snapshots/{snapshot}")
+    folder = s3_cache.home(root) / "snapshots" / snapshot
     integrity.verify(folder, SNAPSHOT)
     return folder
 
 
-def bring_derived(root: str, snapshot: str) -> None:
+def fetch_cache(root: str, snapshot: str) -> None:
     """Bring what was derived from a snapshot's predecessor, from which this one's may go on."""
     if before := previous(root, snapshot):
-        mirror.bring(root, f"snapshots/{before}/{DERIVED}")
+        s3_cache.bring(root, f"snapshots/{before}/{CACHE}")
 
 
-def keep_derived(root: str, snapshot: str) -> None:
+def upload_cache(root: str, snapshot: str) -> None:
     """Keep what the problem's code has put into a snapshot's `derived`, for other machines too."""
-    folder = mirror.home(root) / "snapshots" / snapshot / DERIVED
+    folder = s3_cache.home(root) / "snapshots" / snapshot / CACHE
     if folder.is_dir():
-        mirror.keep(root, folder, f"snapshots/{snapshot}/{DERIVED}", last="")
+        s3_cache.keep(root, folder, f"snapshots/{snapshot}/{CACHE}", last="")
 
 
 def about(root: str, snapshot: str) -> dict[str, Any]:
     """What is known of a snapshot: its snapshot.json."""
-    folder = mirror.home(root) / "snapshots" / snapshot
+    folder = s3_cache.home(root) / "snapshots" / snapshot
     if not has(root, snapshot):
         if folder.is_dir():
             raise integrity.damage(folder / SNAPSHOT, SNAPSHOT, "is missing")
@@ -154,30 +154,30 @@ def previous_rows(root: str, snapshot: str) -> dict[str, int] | None:
 
 
 def write_run(root: str, run: str, evaluation: dict[str, Any], files: dict[str, bytes]) -> Path:
-    """Keep what a run made and how it was judged, all of it or nothing; returns its folder."""
-    parent = mirror.home(root) / "runs"
+    """Keep what a run made and how it was evaluated, all of it or nothing; returns its folder."""
+    parent = s3_cache.home(root) / "runs"
     with staged(parent) as stage:
         folder = stage / "run"
         folder.mkdir()
         for name, content in files.items():
             (folder / name).write_bytes(content)
         integrity.seal(folder, EVALUATION, evaluation)
-        mirror.keep(root, folder, f"runs/{run}", last=EVALUATION)
+        s3_cache.keep(root, folder, f"runs/{run}", last=EVALUATION)
         settle(folder, parent / run)
     return parent / run
 
 
 def run_folder(root: str, run: str) -> Path:
     """Where a run's bundle lies, verified."""
-    mirror.bring(root, f"runs/{run}")
-    folder = mirror.home(root) / "runs" / run
+    s3_cache.bring(root, f"runs/{run}")
+    folder = s3_cache.home(root) / "runs" / run
     integrity.verify(folder, EVALUATION)
     return folder
 
 
 def evaluations(root: str) -> list[Path]:
-    """The files that say of each run how it was judged."""
-    return mirror.bring(root, "runs", f"/{EVALUATION}")
+    """The files that say of each run how it was evaluated."""
+    return s3_cache.bring(root, "runs", f"/{EVALUATION}")
 
 
 def copy_run(source: str, target: str, run: str) -> None:
@@ -189,7 +189,7 @@ def copy_run(source: str, target: str, run: str) -> None:
         ("runs", folder, EVALUATION),
     ):
         name = copied.name
-        mirror.keep(target, copied, f"{kind}/{name}", last)
-        with staged(mirror.home(target) / kind) as stage:
+        s3_cache.keep(target, copied, f"{kind}/{name}", last)
+        with staged(s3_cache.home(target) / kind) as stage:
             shutil.copytree(copied, stage / name)
-            settle(stage / name, mirror.home(target) / kind / name)
+            settle(stage / name, s3_cache.home(target) / kind / name)

@@ -21,7 +21,13 @@ from ..store import store
 PATIENCE = 5.0
 """Seconds that Comet's host has to answer."""
 
-MODEL = ("model.onnx", "judged.onnx", "signature.json", "evaluation.json", "lookup.json")
+MODEL = (
+    "model.onnx",
+    "evaluation_model.onnx",
+    "signature.json",
+    "evaluation.json",
+    "online_features.json",
+)
 
 ENVIRONMENT = {
     "COMET_DISABLE_AUTO_LOGGING": "1",  # else its import patches scikit-learn and XGBoost

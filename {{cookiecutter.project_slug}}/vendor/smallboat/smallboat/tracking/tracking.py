@@ -6,7 +6,7 @@ from textwrap import shorten
 from typing import Any
 
 from ..errors import CommandError, UserError
-from ..store import mirror, store
+from ..store import s3_cache, store
 from . import comet
 
 JOB = "AWS_BATCH_JOB_ID"
@@ -26,7 +26,7 @@ def track(config: Mapping[str, Any], run: str) -> None:
         return
     root, project = config["store"]["root"], config["project"]["name"]
     try:
-        folder, bundle = mirror.home(root) / "tracking", store.run_folder(root, run)
+        folder, bundle = s3_cache.home(root) / "tracking", store.run_folder(root, run)
         if comet.switched_off():
             print("tracking: none, Comet is switched off by COMET_AUTO_LOG_DISABLE or its own file")
             return
@@ -47,13 +47,13 @@ def track(config: Mapping[str, Any], run: str) -> None:
     except CommandError as error:
         print(f"tracking: {error}")
     except Exception as error:
-        says = shorten(str(error), 200, placeholder="…")
-        print(f"tracking: failed, though the run did not: {type(error).__name__}: {says}")
+        message = shorten(str(error), 200, placeholder="…")
+        print(f"tracking: failed, though the run did not: {type(error).__name__}: {message}")
 
 
 def upload(root: str, project: str) -> None:
     """Send the archives that were not sent yet; UserError says which could not be, and why."""
-    folder = mirror.home(root) / "tracking"
+    folder = s3_cache.home(root) / "tracking"
     archives = sorted(folder.glob("*.zip"))
     if not archives:
         print(f"tracking: nothing to send, no archive waits in {folder}")

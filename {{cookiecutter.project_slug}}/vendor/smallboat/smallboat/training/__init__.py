@@ -1,1 +1,1 @@
-"""Candidates are searched, judged and refitted, by a Metaflow flow."""
+"""Candidates are searched, evaluated and refitted, by a Metaflow flow."""

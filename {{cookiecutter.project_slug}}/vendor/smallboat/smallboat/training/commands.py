@@ -1,6 +1,6 @@
 """What `make data`, `make train`, `make resume` and `make tracking-upload` do."""
 
-import argparse
+from collections.abc import Sequence
 from typing import Any
 
 from ..config import config
@@ -13,35 +13,47 @@ from ..workflows import notices
 from . import flow
 
 
-def make_data(problem: Problem, options: argparse.Namespace) -> int:
+def make_data(
+    problem: Problem,
+    environment: str,
+    source: str | None,
+    directory: str | None,
+    assignments: Sequence[str],
+) -> int:
     """Make a snapshot and say what is in it."""
-    settings = config.load(problem, options.env)
-    changed = config.assignments(options.set)
-    snapshot = _snapshot(problem, settings, options.source, options.dir, **changed)
+    settings = config.load(problem, environment)
+    changed = config.assignments(assignments)
+    snapshot = _snapshot(problem, settings, source, directory, **changed)
     store.make_newest(settings.store.root, snapshot)
-    print(f"next: make train{_in(options.env)}")
+    print(f"next: make train{_in(environment)}")
     return 0
 
 
-def train(problem: Problem, options: argparse.Namespace) -> int:
+def train(problem: Problem, environment: str, directory: str | None) -> int:
     """Run the training flow and print how the candidates did; 0 if the winner passed, else 3."""
-    settings = config.load(problem, options.env)
+    settings = config.load(problem, environment)
     root = settings.store.root
-    snapshot = None if options.dir else store.newest_snapshot(root)
+    snapshot = None if directory else store.newest_snapshot(root)
     if snapshot is None:
-        snapshot = _snapshot(problem, settings, "files" if options.dir else None, options.dir)
-    run = flow.start(options.env, settings, snapshot)
+        snapshot = _snapshot(problem, settings, "files" if directory else None, directory)
+    run = flow.start(environment, settings, snapshot)
     store.make_newest(root, snapshot)
-    return _tell(settings, run, options.env)
+    return _tell(settings, run, environment)
 
 
-def trained(problem: Problem, settings: config.Settings, options: argparse.Namespace) -> str:
+def trained(
+    problem: Problem,
+    settings: config.Settings,
+    environment: str,
+    source: str | None,
+    directory: str | None,
+) -> str:
     """Collect the data anew and train on it; returns the run.
 
     Data on which training failed does not become the newest snapshot.
     """
-    snapshot = _snapshot(problem, settings, options.source, options.dir)
-    run = flow.start(options.env, settings, snapshot)
+    snapshot = _snapshot(problem, settings, source, directory)
+    run = flow.start(environment, settings, snapshot)
     store.make_newest(settings.store.root, snapshot)
     return run
 
@@ -56,19 +68,19 @@ def shown(settings: config.Settings, run: str) -> dict[str, Any]:
     return evaluation
 
 
-def resume(problem: Problem, options: argparse.Namespace) -> int:
+def resume(problem: Problem, environment: str, run: str | None) -> int:
     """Go on where a run failed, with its data and configuration; ends as `train` does."""
     with flow.nothing_running() as lock:
-        origin = flow.origin(options.run, config.load(problem, options.env))
+        origin = flow.origin(run, config.load(problem, environment))
         run = flow.resume(origin, lock)
     evaluation, root = flow.evaluation(run, origin.settings), origin.settings.store.root
     store.make_newest_after(root, evaluation["snapshot"])
-    return _tell(origin.settings, evaluation["run"], options.env)
+    return _tell(origin.settings, evaluation["run"], environment)
 
 
-def tracking_upload(problem: Problem, options: argparse.Namespace) -> int:
+def tracking_upload(problem: Problem, environment: str) -> int:
     """Send to Comet what could not be sent when it was made."""
-    settings = config.load(problem, options.env)
+    settings = config.load(problem, environment)
     tracking.upload(settings.store.root, settings.project.name)
     return 0
 

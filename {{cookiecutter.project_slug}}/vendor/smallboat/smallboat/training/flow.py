@@ -14,8 +14,8 @@ from .. import disk, process_environment
 from ..aws import aws, remote
 from ..config import config
 from ..errors import FullDiskError, UserError, ended, nearest
-from ..store import mirror
-from . import origins
+from ..store import s3_cache
+from . import resumable_runs
 
 FLOW = "TrainFlow"
 LOCK = Path(".metaflow", "running")
@@ -41,7 +41,7 @@ def nothing_running() -> Iterator[int]:
         yield lock
 
 
-def resume(origin: origins.Origin, lock: int) -> str:
+def resume(origin: resumable_runs.ResumableRun, lock: int) -> str:
     """Go on with a run where it failed, as a new run that takes over what the old one finished.
 
     Metaflow counts a candidate that failed as done, for the others went on: if none was left, all
@@ -61,7 +61,7 @@ def all_runs(settings: config.Settings) -> dict[str, Any]:
     return {run.id: run for run in newest_first}
 
 
-def origin(run: str | None, settings: config.Settings) -> origins.Origin:
+def origin(run: str | None, settings: config.Settings) -> resumable_runs.ResumableRun:
     """A run of the environment that failed, or the newest of this machine.
 
     It may have run on another machine, or on Step Functions: its data store tells all.
@@ -73,11 +73,11 @@ def origin(run: str | None, settings: config.Settings) -> origins.Origin:
     if chosen is None:
         raise UserError("no runs yet: `make train` makes one")
     datastore = _datastore(settings)
-    with aws.told():
-        known = origins.known(datastore, FLOW)
+    with aws.aws_errors():
+        known = resumable_runs.known(datastore, FLOW)
     if chosen not in known:
         raise UserError(f"there is no run {chosen!r}: {nearest(chosen, known)}")
-    return origins.read(datastore, chosen)
+    return resumable_runs.read(datastore, chosen)
 
 
 def evaluation(run: str, settings: config.Settings) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def environment(settings: config.Settings) -> dict[str, str]:
 
 def _home(settings: config.Settings) -> Path:
     """Where Metaflow keeps what this machine knows of runs, those of an environment by itself."""
-    return Path.cwd() / mirror.CACHE / settings.bucket if settings.aws else Path.cwd()
+    return Path.cwd() / s3_cache.CACHE / settings.bucket if settings.aws else Path.cwd()
 
 
 @contextmanager
@@ -124,8 +124,8 @@ def _execute(words: list[str], settings: config.Settings, lock: int) -> str:
             raise
         run = note.read_text() if note.is_file() else None
         if code != 0 and full.exists():
-            says = full.read_text() or "the disk is full; nothing was kept"
-            raise FullDiskError(f"{says}; make room, then `make resume` goes on")
+            message = full.read_text() or "the disk is full; nothing was kept"
+            raise FullDiskError(f"{message}; make room, then `make resume` goes on")
     if run is None:
         raise UserError("the training flow did not start: its message stands above")
     if code != 0:

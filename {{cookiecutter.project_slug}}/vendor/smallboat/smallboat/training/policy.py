@@ -66,14 +66,14 @@ def _tell_full_disks() -> None:
     unknown = cli.print_unknown_exception
 
     def tell(error: Exception) -> None:
-        says = disk.sentence(error, RUNS, RUNS.name)
-        if says is None:
+        message = disk.sentence(error, RUNS, RUNS.name)
+        if message is None:
             unknown(error)
             return
-        cli.echo_always(says)
+        cli.echo_always(message)
         if note := os.environ.get(disk.NOTE):
             with suppress(OSError):
-                Path(note).write_text(says)  # though it may stay empty
+                Path(note).write_text(message)  # though it may stay empty
 
     cli.print_unknown_exception = tell
 
@@ -84,7 +84,7 @@ def one_sentence(step_name: str, flow: Any, inputs: Any) -> Iterator[None]:
     runner = os.getppid()
     threading.Thread(target=_watch, args=[runner], daemon=True).start()
     try:
-        with disk.told(RUNS, RUNS.name):
+        with disk.full_disk_errors(RUNS, RUNS.name):
             yield
     except CommandError as error:
         flow.exit_code = error.exit_code
@@ -97,7 +97,7 @@ def one_sentence(step_name: str, flow: Any, inputs: Any) -> Iterator[None]:
         _end_without(runner)
 
 
-def _tell(step_name: str, flow: Any, says: str) -> None:
+def _tell(step_name: str, flow: Any, message: str) -> None:
     """Tell those who wait for a release why an execution fails; nobody watches it."""
     from metaflow import current
 
@@ -109,7 +109,7 @@ def _tell(step_name: str, flow: Any, says: str) -> None:
     from ..workflows import notices
 
     settings = config.check(flow.config.to_dict())
-    notices.tell(settings, "failed", f"run {current.run_id} failed in {step_name}: {says}")
+    notices.tell(settings, "failed", f"run {current.run_id} failed in {step_name}: {message}")
 
 
 def _watch(runner: int) -> None:

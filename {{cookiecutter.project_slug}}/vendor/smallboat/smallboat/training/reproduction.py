@@ -1,6 +1,5 @@
 """Trains a run again from its commit and its snapshot, to show that the same model comes out."""
 
-import argparse
 import json
 import os
 import signal
@@ -22,12 +21,12 @@ from . import flow
 PACKAGES = ("pyproject.toml", "uv.lock")
 
 
-def reproduce(problem: Problem, options: argparse.Namespace) -> int:
+def reproduce(problem: Problem, environment: str, run: str | None) -> int:
     """Train a run again in a worktree of its commit; 0 if the same model comes out, else 1."""
-    settings = config.load(problem, options.env)
+    settings = config.load(problem, environment)
     root = settings.store.root
     known = runs.kept(root)
-    wanted = known[runs.pick(options.run, known, runs.left_out(root))]
+    wanted = known[runs.pick(run, known, runs.skipped(root))]
     commit = _commit(wanted)
     if not store.has(root, wanted["snapshot"]):
         raise UserError(f"the store has snapshot {wanted['snapshot']} of {_run(wanted)} no more")
@@ -37,11 +36,13 @@ def reproduce(problem: Problem, options: argparse.Namespace) -> int:
     with _worktree(commit) as tree:
         print(f"training again in a worktree of commit {commit}, removed afterwards", flush=True)
         _lend(tree, snapshots, wanted["snapshot"])
-        _localise(tree / "config" / f"{options.env}.toml", commit)
-        made = _train(problem, tree, options.env, flow.environment(settings))
+        _localise(tree / "config" / f"{environment}.toml", commit)
+        made = _train(problem, tree, environment, flow.environment(settings))
         if made is None:
-            says = f"not reproduced: training failed at commit {commit}, its message stands above"
-            raise ended(says, 1)
+            message = (
+                f"not reproduced: training failed at commit {commit}, its message stands above"
+            )
+            raise ended(message, 1)
         if made["model_hash"] == wanted["model_hash"]:
             print(f"reproduced: model {made['model_hash']}")
             return 0
@@ -146,7 +147,7 @@ def _train(
     ]
     own = {"PYTHONPATH": os.pathsep.join(paths), "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(tree)}
     with subprocess.Popen(
-        [sys.executable, "-m", problem.package, "--env", name, "train"],
+        [sys.executable, "-m", *_command(problem, tree, name)],
         cwd=tree,
         env=environment | own,
         process_group=0,
@@ -159,6 +160,13 @@ def _train(
     if code not in (0, NoCandidateError.exit_code):
         return None
     return next(iter(runs.kept(_store(tree)).values()), None)
+
+
+def _command(problem: Problem, tree: Path, name: str) -> list[str]:
+    """What trains in a worktree; before version 0.3 each project had commands of its own."""
+    if "smallboat" in tomllib.loads((tree / "pyproject.toml").read_text()).get("tool", {}):
+        return ["smallboat", "train", "--env", name]
+    return [problem.package, "--env", name, "train"]
 
 
 def _difference(problem: Problem, root: str, snapshot: str, *folders: Path) -> str:

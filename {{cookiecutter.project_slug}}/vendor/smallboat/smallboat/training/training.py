@@ -1,4 +1,4 @@
-"""What the steps of the training flow call: split by time, search, judge, refit."""
+"""What the steps of the training flow call: split by time, search, evaluate, refit."""
 
 import time
 from collections.abc import Mapping
@@ -26,12 +26,12 @@ class Split:
 
     @property
     def past(self) -> pd.DataFrame:
-        """All that a judged model may have seen."""
+        """All that a evaluation model may have seen."""
         return pd.concat([self.train, self.validation])
 
     @property
     def held_out(self) -> pd.DataFrame:
-        """The rows that models are judged on: validation, then test."""
+        """The rows that models are evaluated on: validation, then test."""
         return pd.concat([self.validation, self.test])
 
     @property
@@ -52,7 +52,7 @@ def recent(frame: pd.DataFrame, periods: int) -> pd.DataFrame:
 
 
 def split(frame: pd.DataFrame, options: dict[str, Any]) -> Split:
-    """Cut by period; a newest period with few groups is judged with the one before it.
+    """Cut by period; a newest period with few groups is evaluated with the one before it.
 
     Rows of the last `gap_days` before validation and before test are left out.
     """
@@ -158,7 +158,7 @@ def export(problem: Problem, fitted: Any, frame: pd.DataFrame) -> dict[str, Any]
     }
 
 
-def judge(
+def evaluate_winner(
     problem: Problem,
     winner: dict[str, Any],
     parts: Split,

@@ -24,14 +24,14 @@ class Check:
     view: str
     expectation: Any
     severity: Severity
-    says: str
+    description: str
 
 
 def columns(view: str, names: list[str]) -> Check:
     """All these columns exist; others may."""
-    says = f"it has the columns {', '.join(names)}"
+    description = f"it has the columns {', '.join(names)}"
     arguments = {"column_set": names, "exact_match": False}
-    return _check("ExpectTableColumnsToMatchSet", arguments, view, "error", says)
+    return _check("ExpectTableColumnsToMatchSet", arguments, view, "error", description)
 
 
 def filled(view: str) -> Check:
@@ -42,63 +42,65 @@ def filled(view: str) -> Check:
 def grown(view: str, previous: int) -> Check:
     """No row was lost and not too many came; an empty table may grow to any size."""
     limits = {"min_value": previous, "max_value": int(MOST_GROWTH * previous) or None}
-    says = f"it has at least the {previous:,} rows of the last snapshot and at most half more"
-    return _check("ExpectTableRowCountToBeBetween", limits, view, "warning", says)
+    description = (
+        f"it has at least the {previous:,} rows of the last snapshot and at most half more"
+    )
+    return _check("ExpectTableRowCountToBeBetween", limits, view, "warning", description)
 
 
 def not_null(view: str, column: str) -> Check:
     """No value is missing."""
-    says = f"{column} has no nulls"
-    return _check("ExpectColumnValuesToNotBeNull", {"column": column}, view, "error", says)
+    description = f"{column} has no nulls"
+    return _check("ExpectColumnValuesToNotBeNull", {"column": column}, view, "error", description)
 
 
 def seldom_null(view: str, column: str, share: float) -> Check:
     """At most this share of the values is missing."""
-    says = f"at most {share:.0%} of {column} are null"
+    description = f"at most {share:.0%} of {column} are null"
     arguments = {"column": column, "mostly": 1 - share}
-    return _check("ExpectColumnValuesToNotBeNull", arguments, view, "warning", says)
+    return _check("ExpectColumnValuesToNotBeNull", arguments, view, "warning", description)
 
 
-def null(view: str, column: str, says: str) -> Check:
+def null(view: str, column: str, description: str) -> Check:
     """Every value is missing."""
-    return _check("ExpectColumnValuesToBeNull", {"column": column}, view, "error", says)
+    return _check("ExpectColumnValuesToBeNull", {"column": column}, view, "error", description)
 
 
 def unique(view: str, names: list[str], severity: Severity) -> Check:
     """No two rows agree in all these columns; rows with a null are left out."""
-    says = f"one row for each {' and '.join(names)}"
+    description = f"one row for each {' and '.join(names)}"
     if len(names) == 1:
         arguments = {"column": names[0]}
-        return _check("ExpectColumnValuesToBeUnique", arguments, view, severity, says)
+        return _check("ExpectColumnValuesToBeUnique", arguments, view, severity, description)
     several = {"column_list": names}
-    return _check("ExpectCompoundColumnsToBeUnique", several, view, severity, says)
+    return _check("ExpectCompoundColumnsToBeUnique", several, view, severity, description)
 
 
 def between(
-    view: str, column: str, low: Any, high: Any, severity: Severity = "error", says: str = ""
+    view: str, column: str, low: Any, high: Any, severity: Severity = "error", description: str = ""
 ) -> Check:
     """Every value that isn't null lies between the limits, or is one of them."""
     limits = (f"{v:%Y-%m-%d}" if isinstance(v, datetime) else f"{v:g}" for v in (low, high))
-    says = says or f"{column} is between {' and '.join(limits)}"
+    description = description or f"{column} is between {' and '.join(limits)}"
     arguments = {"column": column, "min_value": low, "max_value": high}
-    return _check("ExpectColumnValuesToBeBetween", arguments, view, severity, says)
+    return _check("ExpectColumnValuesToBeBetween", arguments, view, severity, description)
 
 
-def equal(view: str, one: str, other: str, says: str) -> Check:
+def equal(view: str, one: str, other: str, description: str) -> Check:
     """Two columns have the same value wherever neither is null."""
     arguments = {"column_A": one, "column_B": other, "ignore_row_if": "either_value_is_missing"}
-    return _check("ExpectColumnPairValuesToBeEqual", arguments, view, "error", says)
+    return _check("ExpectColumnPairValuesToBeEqual", arguments, view, "error", description)
 
 
-def always(view: str, column: str, value: int, says: str) -> Check:
+def always(view: str, column: str, value: int, description: str) -> Check:
     """Every value that isn't null is this one."""
     arguments = {"column": column, "value_set": [value]}
-    return _check("ExpectColumnValuesToBeInSet", arguments, view, "error", says)
+    return _check("ExpectColumnValuesToBeInSet", arguments, view, "error", description)
 
 
 def _check(
-    expectation: str, arguments: Mapping[str, Any], view: str, severity: Severity, says: str
+    expectation: str, arguments: Mapping[str, Any], view: str, severity: Severity, description: str
 ) -> Check:
     import great_expectations.expectations as gxe
 
-    return Check(view, getattr(gxe, expectation)(**arguments), severity, says)
+    return Check(view, getattr(gxe, expectation)(**arguments), severity, description)

@@ -23,23 +23,23 @@ def validate(problem: Problem, root: str, snapshot: str) -> validation.Report:
 def engineer(
     problem: Problem, root: str, snapshot: str
 ) -> tuple[pd.DataFrame, dict[str, Any], validation.Report]:
-    """The feature table, the look-up features, and what the table's expectations found.
+    """The feature table, the online features, and what the table's expectations found.
 
     Tables that break the code are reported, not raised: their own expectations say it better.
     """
-    store.bring_derived(root, snapshot)
+    store.fetch_cache(root, snapshot)
     tables = problem.data.read(store.snapshot_folder(root, snapshot))
     try:
-        frame, lookup = problem.features.build(tables), problem.features.lookup(tables)
+        frame, online = problem.features.build(tables), problem.features.online_features(tables)
     except FullDiskError:
         raise
     except Exception as error:
         return pd.DataFrame(), {}, validation.crashed(problem, "features", error)
-    store.keep_derived(root, snapshot)
+    store.upload_cache(root, snapshot)
     report = validation.run(
         problem.expectations.feature(), problem.expectations.feature_views(frame)
     )
-    return frame, lookup, report
+    return frame, online, report
 
 
 def drifted(

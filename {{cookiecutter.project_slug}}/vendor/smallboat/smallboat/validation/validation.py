@@ -34,7 +34,7 @@ class Check(Protocol):
         """Either "error", which stops a run, or "warning"."""
 
     @property
-    def says(self) -> str:
+    def description(self) -> str:
         """What should hold, as a sentence for people."""
 
 
@@ -74,7 +74,9 @@ class Report:
         ]
         for result in failed:
             found = "; ".join([result["observed"], *result["unexpected"]])
-            lines.append(f"{result['severity']}: {result['view']}: {result['says']}, found {found}")
+            lines.append(
+                f"{result['severity']}: {result['view']}: {result['description']}, found {found}"
+            )
         return "\n".join(lines)
 
 
@@ -108,13 +110,13 @@ def crashed(problem: Problem, view: str, error: Exception) -> Report:
     place = f" in {Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else ""
     check = {"view": view, "expectation": "made", "severity": "error"}
     told = gx.failed(f"{type(error).__name__}: {gx.first_line(error)}{place}")
-    return Report([{**check, "says": "the table can be made from the raw tables", **told}])
+    return Report([{**check, "description": "the table can be made from the raw tables", **told}])
 
 
 def summary(results: list[Result]) -> dict[str, Any]:
     """How many checks there were, how many errors, and each warning as a sentence."""
     report = Report(results)
-    warnings = [f"{r['view']}: {r['says']} (found {r['observed']})" for r in report.warnings]
+    warnings = [f"{r['view']}: {r['description']} (found {r['observed']})" for r in report.warnings]
     return {"checked": len(results), "errors": len(report.errors), "warnings": warnings}
 
 
@@ -122,7 +124,7 @@ def accept(*reports: Report) -> None:
     """UserError with every broken expectation of severity error, if there is one."""
     errors = [result for report in reports for result in report.errors]
     if errors:
-        told = "; ".join(f"{r['view']}: {r['says']} (found {r['observed']})" for r in errors)
+        told = "; ".join(f"{r['view']}: {r['description']} (found {r['observed']})" for r in errors)
         raise UserError(f"the data fails {len(errors)} expectations, nothing was trained: {told}")
 
 
@@ -131,5 +133,5 @@ def _described(check: Check) -> Result:
         "view": check.view,
         "expectation": type(check.expectation).__name__,
         "severity": check.severity,
-        "says": check.says,
+        "description": check.description,
     }

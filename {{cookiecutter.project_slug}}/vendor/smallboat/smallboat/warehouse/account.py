@@ -49,9 +49,9 @@ def _sentences() -> Iterator[None]:
     try:
         yield
     except errors.Error as error:
-        says = " ".join(str(error.msg or error).split())
+        message = " ".join(str(error.msg or error).split())
         raise UserError(
-            f"Snowflake: {says}; nothing was loaded by half, and the next run goes on from here"
+            f"Snowflake: {message}; nothing was loaded by half, and the next run goes on from here"
         ) from error
 
 

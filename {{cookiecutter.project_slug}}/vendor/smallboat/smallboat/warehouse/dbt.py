@@ -69,8 +69,8 @@ def build(target: str, folder: Path, variables: Mapping[str, str] | None = None)
             DuckDBConnectionManager.close_all_connections()
         if not ended.success:
             error = UserError(_why(ended))
-            if says := disk.sentence(error, folder, str(folder.parent)):
-                raise FullDiskError(says)
+            if message := disk.sentence(error, folder, str(folder.parent)):
+                raise FullDiskError(message)
             raise error
         _keep(Path(kept) / PARSED_FILE, parsed)
 

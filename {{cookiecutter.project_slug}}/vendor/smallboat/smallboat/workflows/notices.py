@@ -8,7 +8,7 @@ from ..errors import CommandError
 from .github import Repository
 
 
-def tell(settings: config.Settings, name: str, says: str, newest: bool = False) -> None:
+def tell(settings: config.Settings, name: str, message: str, newest: bool = False) -> None:
     """Tell those who wait for a release how it ended.
 
     The environment's topic gets a sentence; a failure opens an issue on GitHub, and the next good
@@ -17,11 +17,11 @@ def tell(settings: config.Settings, name: str, says: str, newest: bool = False) 
     Args:
         settings: the environment's.
         name: released, kept, rolled back or failed.
-        says: which run, and why.
+        message: which run, and why.
         newest: whether it is of the newest model.
     """
-    environment = settings.stem if settings.aws else settings.project.name
-    sentence = f"{environment}: {name}: {says}"
+    environment = settings.name_prefix if settings.aws else settings.project.name
+    sentence = f"{environment}: {name}: {message}"
     for way in (_publish, *([_issue] if newest or name == "failed" else [])):
         try:
             way(settings, environment, name, sentence)
@@ -48,10 +48,10 @@ def _append(variable: str, text: str) -> None:
 def _publish(settings: config.Settings, environment: str, name: str, sentence: str) -> None:
     if settings.aws is None:
         return
-    place = aws.Place(settings)
-    with aws.told():
-        place.client("sns").publish(
-            TopicArn=place.topic,
+    env = aws.Environment(settings)
+    with aws.aws_errors():
+        env.client("sns").publish(
+            TopicArn=env.topic,
             Subject=f"{environment}: {name}",
             Message="\n".join([sentence, *_links()]),
         )

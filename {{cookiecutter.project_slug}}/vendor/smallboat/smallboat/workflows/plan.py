@@ -1,6 +1,5 @@
 """What GitHub's workflows ask the configuration for: whom to become, where, and when."""
 
-import argparse
 import os
 import re
 import sys
@@ -12,28 +11,28 @@ from ..errors import UserError
 from ..problem import Problem
 from . import notices
 
-ENVIRONMENTS = (aws.REHEARSAL, "prod")
+ENVIRONMENTS = (aws.STAGING, "prod")
 RETRAIN = Path(".github/workflows/retrain.yml")
 CRON = re.compile(r"(?m)^on:\n(?:  schedule:\n    - cron: .*\n|  # no cron.*\n)?")
 
 
-def plan(problem: Problem, options: argparse.Namespace) -> int:
+def plan(problem: Problem, environment: str) -> int:
     """Print each environment's role, their region, who has the schedule, and if there is a flow.
 
     GitHub's jobs get the same as outputs. An environment that is not set up has no role; UserError
     if it is the one that was asked for.
     """
-    config.file(options.env)
+    config.file(environment)
     known = {each: _settings(problem, each) for each in ENVIRONMENTS}
     missing = {each: _missing(each, settings) for each, settings in known.items()}
-    if missing.get(options.env):
-        raise UserError(missing[options.env])
-    for says in filter(None, missing.values()):
-        print(says, file=sys.stderr)
-    rehearsal = known[aws.REHEARSAL]
+    if missing.get(environment):
+        raise UserError(missing[environment])
+    for message in filter(None, missing.values()):
+        print(message, file=sys.stderr)
+    rehearsal = known[aws.STAGING]
     schedule = rehearsal.schedule if rehearsal else None
     values = {
-        each: aws.Place(settings).deploy_role if settings and not missing[each] else ""
+        each: aws.Environment(settings).deploy_role if settings and not missing[each] else ""
         for each, settings in known.items()
     }
     values |= {
@@ -46,9 +45,9 @@ def plan(problem: Problem, options: argparse.Namespace) -> int:
     return 0
 
 
-def write_schedule(problem: Problem, options: argparse.Namespace) -> int:
+def write_schedule(problem: Problem, environment: str, check: bool) -> int:
     """Write the configured cron into the workflow; with `check`, UserError if another is there."""
-    settings = _settings(problem, aws.REHEARSAL)
+    settings = _settings(problem, aws.STAGING)
     wanted = _cron(settings.schedule if settings else None)
     if not RETRAIN.is_file():
         raise UserError(f"there is no {RETRAIN}: `git checkout {RETRAIN}` brings it back")
@@ -58,9 +57,9 @@ def write_schedule(problem: Problem, options: argparse.Namespace) -> int:
         raise UserError(f"{RETRAIN} has no line `on:`: `git checkout {RETRAIN}` brings it back")
     if after == before:
         print("nothing to do: the workflow has the cron of the configuration")
-    elif options.check:
+    elif check:
         raise UserError(
-            f"{RETRAIN} has another cron than [schedule] in config/{aws.REHEARSAL}.toml: "
+            f"{RETRAIN} has another cron than [schedule] in config/{aws.STAGING}.toml: "
             "`make schedule` writes it anew"
         )
     else:
@@ -105,7 +104,7 @@ def _region(known: list[config.Settings]) -> str:
     if len(regions) > 1:
         raise UserError(
             f"the environments lie in {' and '.join(sorted(regions))}: prod reads what "
-            f"{aws.REHEARSAL} serves, so give both the same project.aws_region"
+            f"{aws.STAGING} serves, so give both the same project.aws_region"
         )
     return "".join(regions)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .answer import Answer
-from .request import Lookup
+from .request import Online
 from .schema import Request
 
 TOLERANCE = 0.15
@@ -15,24 +15,24 @@ TOLERANCE = 0.15
 scores: trees are not smooth (0.09 was seen); a model that has it backwards shows 0.17."""
 
 
-def questions(lookup: Lookup) -> list[Request]:
+def questions(online: Online) -> list[Request]:
     """Requests that every release must answer."""
-    return [race["request"] for race in lookup["races"][-3:]]
+    return [race["request"] for race in online["races"][-3:]]
 
 
 def invariants(
-    ask: Callable[[list[Request]], list[Answer]], lookup: Lookup
+    ask: Callable[[list[Request]], list[Answer]], online: Online
 ) -> list[tuple[str, bool, str]]:
     """What must hold of a model's answers whatever it learned.
 
     Args:
         ask: answers, each with `predictions` and `warnings`, to requests.
-        lookup: the release's look-up features.
+        online: the release's online features.
 
     Returns:
         Name, whether it holds, and what was found.
     """
-    races = questions(lookup)
+    races = questions(online)
     together = ask(races)
     turned = ask([{**race, "grid": race["grid"][::-1]} for race in races])
     alone = [ask([race])[0] for race in races]
@@ -69,10 +69,10 @@ def _swaps(
             for name, scores in zip(names, after, strict=True)
         ]
     worst, mean = max(gains, default=0.0), float(np.mean(gains or [0.0]))
-    says = (
+    message = (
         f"gains {mean:.3f} on average and {worst:.3f} at most of {TOLERANCE:g} standard deviations"
     )
-    return "a car moved back gains nothing", worst <= TOLERANCE and mean <= 1e-3, says
+    return "a car moved back gains nothing", worst <= TOLERANCE and mean <= 1e-3, message
 
 
 def _swapped(race: Request, front: Mapping[str, Any], back: Mapping[str, Any]) -> Request:
@@ -90,9 +90,9 @@ def _strangers(
     told = " ".join(answer["warnings"])
     wanted = (*names.values(), "nowhere")
     named, cars = sum(name in told for name in wanted), len(answer["predictions"])
-    says = f"{named} of {len(wanted)} named, {cars} of {len(grid)} cars answered"
+    message = f"{named} of {len(wanted)} named, {cars} of {len(grid)} cars answered"
     holds = (named, cars) == (len(wanted), len(grid))
-    return "unknown names are answered with a warning", holds, says
+    return "unknown names are answered with a warning", holds, message
 
 
 def _scores(answer: Answer) -> dict[str, float]:

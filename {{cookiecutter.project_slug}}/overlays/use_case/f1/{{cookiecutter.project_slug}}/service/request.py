@@ -1,4 +1,4 @@
-"""A race on its way into the model: what the look-up features say of it, and its inputs."""
+"""A race on its way into the model: what the online features say of it, and its inputs."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,17 +9,17 @@ from smallboat.errors import RequestError
 from ..inputs import Array, assemble
 from .schema import KNOWN, Request
 
-Lookup = Mapping[str, Any]
+Online = Mapping[str, Any]
 RACE = ("season", "round", "circuit")
 
 
-def check(request: Request, lookup: Lookup) -> None:
+def check(request: Request, online: Online) -> None:
     """Refuse what SCHEMA can't: a driver who stands twice, two cars on one place.
 
     Raises:
         RequestError: names the field.
     """
-    ids = lookup["ids"]["driver"]
+    ids = online["ids"]["driver"]
     drivers: dict[str, int] = {}
     places: dict[int, int] = {}
     for row, entry in enumerate(request["grid"]):
@@ -31,17 +31,17 @@ def check(request: Request, lookup: Lookup) -> None:
             raise RequestError(f"grid[{row}].grid", f"is the place of grid[{first}] too")
 
 
-def example(lookup: Lookup) -> Request:
+def example(online: Online) -> Request:
     """A valid request: the newest race whose grid is known."""
-    request: Request = lookup["races"][-1]["request"]
+    request: Request = online["races"][-1]["request"]
     return request
 
 
-def known(lookup: Lookup, asked: Mapping[str, Any]) -> Request:
-    """The request of a race whose grid the look-up features know.
+def known(online: Online, asked: Mapping[str, Any]) -> Request:
+    """The request of a race whose grid the online features know.
 
     Args:
-        lookup: what `features.lookup` returned.
+        online: what `features.online_features` returned.
         asked: `season` and `round`, as numbers or as text.
 
     Raises:
@@ -54,7 +54,7 @@ def known(lookup: Lookup, asked: Mapping[str, Any]) -> Request:
         if name not in asked:
             raise RequestError(name, "is missing")
     season, number = (_whole(name, asked[name]) for name in KNOWN["required"])
-    for race in lookup["races"]:
+    for race in online["races"]:
         request: Request = race["request"]
         if (request["season"], request["round"]) == (season, number):
             return request
@@ -79,11 +79,11 @@ def from_csv(rows: Sequence[Mapping[str, str]]) -> list[Request]:
     return requests
 
 
-def features(request: Request, lookup: Lookup) -> tuple[Array, list[str]]:
+def features(request: Request, online: Online) -> tuple[Array, list[str]]:
     """The model's inputs, float32 of shape [entries, len(NAMES)], and what had to be guessed."""
-    values, warnings = assemble(request, request["grid"], lookup)
-    race, newest = (request["season"], request["round"]), (lookup["season"], lookup["round"])
-    as_of = f"the features are as of {lookup['as_of']}"
+    values, warnings = assemble(request, request["grid"], online)
+    race, newest = (request["season"], request["round"]), (online["season"], online["round"])
+    as_of = f"the features are as of {online['as_of']}"
     if race <= newest:
         warnings.append(f"{as_of}: they know how this race and later ones ended")
     elif race not in ((newest[0], newest[1] + 1), (newest[0] + 1, 1)):
@@ -91,13 +91,13 @@ def features(request: Request, lookup: Lookup) -> tuple[Array, list[str]]:
     return values, warnings
 
 
-def page(lookup: Lookup) -> dict[str, Any]:
+def page(online: Online) -> dict[str, Any]:
     """What the page offers: names to choose from, and races with their grids, newest last."""
     choices = {
         kind + "s": [{"id": ref, "name": name} for ref, name in sorted(names.items())]
-        for kind, names in lookup["names"].items()
+        for kind, names in online["names"].items()
     }
-    return {**choices, "races": lookup["races"]}
+    return {**choices, "races": online["races"]}
 
 
 def _number(cell: str, name: str) -> Any:

@@ -205,10 +205,10 @@ def _column(raw: "pd.Series[str]", kind: str, where: str) -> "pd.Series[Any]":
     return values
 
 
-def _refuse(bad: "pd.Series[bool]", raw: "pd.Series[str]", says: str) -> None:
+def _refuse(bad: "pd.Series[bool]", raw: "pd.Series[str]", message: str) -> None:
     if bad.any():
         row = int(bad.to_numpy().argmax())
-        raise UserError(says.format(row=row + 1, value=str(raw.iloc[row])[:80]))
+        raise UserError(message.format(row=row + 1, value=str(raw.iloc[row])[:80]))
 
 
 def _convert(raw: "pd.Series[str]", kind: str) -> "pd.Series[Any]":

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .answer import Answer
-from .request import Lookup
+from .request import Online
 from .schema import MOST_EVENTS, Request
 
 Ask = Callable[[list[Request]], list[Answer]]
@@ -17,22 +17,22 @@ TOLERANCE = 0.01
 """What a visitor who empties the cart may gain on average, as a probability."""
 
 
-def questions(lookup: Lookup) -> list[Request]:
+def questions(online: Online) -> list[Request]:
     """Requests that every release must answer: every other example."""
-    return [session["request"] for session in lookup["sessions"][::2]]
+    return [session["request"] for session in online["sessions"][::2]]
 
 
-def invariants(ask: Ask, lookup: Lookup) -> list[Found]:
+def invariants(ask: Ask, online: Online) -> list[Found]:
     """What must hold of a model's answers whatever it learned.
 
     Args:
         ask: answers, each with `predictions` and `warnings`, to requests.
-        lookup: the release's look-up features.
+        online: the release's online features.
 
     Returns:
         Name, whether it holds, and what was found.
     """
-    visits = questions(lookup)
+    visits = questions(online)
     plain = ask(visits)
     turned = ask([{"events": visit["events"][::-1]} for visit in visits])
     doubled = ask([{"events": _doubled(visit["events"])} for visit in visits])
@@ -51,8 +51,8 @@ def invariants(ask: Ask, lookup: Lookup) -> list[Found]:
 
 def _shares(answers: list[Answer]) -> Found:
     found = [_probability(answer) for answer in answers]
-    says = f"from {min(found):.3g} to {max(found):.3g}"
-    return "a probability lies within 0 and 1", min(found) >= 0 and max(found) <= 1, says
+    message = f"from {min(found):.3g} to {max(found):.3g}"
+    return "a probability lies within 0 and 1", min(found) >= 0 and max(found) <= 1, message
 
 
 def _same(name: str, ours: list[Answer], theirs: list[Answer]) -> Found:
@@ -80,8 +80,8 @@ def _emptied(ask: Ask, visits: list[Request]) -> Found:
         for action in ("remove", "detail")
     )
     gain = float(np.mean(emptied) - np.mean(looked))
-    says = f"gains {gain:+.3f} on average of {TOLERANCE:g}"
-    return "who empties the cart is not likelier to buy", gain <= TOLERANCE, says
+    message = f"gains {gain:+.3f} on average of {TOLERANCE:g}"
+    return "who empties the cart is not likelier to buy", gain <= TOLERANCE, message
 
 
 def _goes_on(visit: Request, action: str) -> Request:
@@ -111,8 +111,8 @@ def _strangers(ask: Ask, visits: list[Request]) -> Found:
     named = [visit for visit, each in zip(visits, skus, strict=True) if each]
     answers = ask([{"events": [_strange(event) for event in visit["events"]]} for visit in named])
     told = sum(any("catalogue" in warning for warning in each["warnings"]) for each in answers)
-    says = f"{told} of {len(named)} visits with a warning"
-    return "unknown products are answered with a warning", told == len(named), says
+    message = f"{told} of {len(named)} visits with a warning"
+    return "unknown products are answered with a warning", told == len(named), message
 
 
 def _strange(event: Any) -> Any:

@@ -65,8 +65,8 @@ def explain(
                 {
                     "topic": TOPICS[topic].name,
                     "about": TOPICS[topic].about,
-                    "says": TOPICS[topic].says(values),
-                    "ordinary": TOPICS[topic].says(usual),
+                    "says": TOPICS[topic].message(values),
+                    "ordinary": TOPICS[topic].message(usual),
                     "points": round(float(points[topic, visit]), 1),
                 }
                 for topic in strongest[:, visit]

@@ -9,14 +9,14 @@ from ..inputs import Array, assemble
 from .reasons import ORDINARY
 from .schema import KNOWN, Request
 
-Lookup = Mapping[str, Any]
+Online = Mapping[str, Any]
 EARLIEST = 10**11
 """Milliseconds, March 1973: what lies before is a number of seconds."""
 LATEST = 10**14
 """Milliseconds, year 5138: what lies after is a number of microseconds."""
 
 
-def check(request: Request, lookup: Lookup) -> None:
+def check(request: Request, online: Online) -> None:
     """Refuse what SCHEMA can't: times in another unit, and a visit without a cart.
 
     Raises:
@@ -25,8 +25,8 @@ def check(request: Request, lookup: Lookup) -> None:
     for row, event in enumerate(request["events"]):
         if not EARLIEST <= event["time"] < LATEST:
             unit = "seconds" if event["time"] < EARLIEST else "microseconds"
-            says = f"looks like {unit}: send milliseconds since 1970-01-01, UTC"
-            raise RequestError(f"events[{row}].time", says)
+            message = f"looks like {unit}: send milliseconds since 1970-01-01, UTC"
+            raise RequestError(f"events[{row}].time", message)
     added, bought = (_first(request["events"], action) for action in ("add", "purchase"))
     if added == LATEST or added > bought:
         raise RequestError(
@@ -36,17 +36,17 @@ def check(request: Request, lookup: Lookup) -> None:
         )
 
 
-def example(lookup: Lookup) -> Request:
+def example(online: Online) -> Request:
     """A valid request: the first of the example sessions."""
-    request: Request = lookup["sessions"][0]["request"]
+    request: Request = online["sessions"][0]["request"]
     return request
 
 
-def known(lookup: Lookup, asked: Mapping[str, Any]) -> Request:
+def known(online: Online, asked: Mapping[str, Any]) -> Request:
     """The request of an example session.
 
     Args:
-        lookup: what `features.lookup` returned.
+        online: what `features.online_features` returned.
         asked: `session`, its name.
 
     Raises:
@@ -57,7 +57,7 @@ def known(lookup: Lookup, asked: Mapping[str, Any]) -> Request:
             raise RequestError(name[:80] or "''", "is not known; known is session")
     if "session" not in asked:
         raise RequestError("session", "is missing")
-    for session in lookup["sessions"]:
+    for session in online["sessions"]:
         if session["name"] == asked["session"]:
             request: Request = session["request"]
             return request
@@ -84,16 +84,16 @@ def from_csv(rows: Sequence[Mapping[str, str]]) -> list[Request]:
     return requests
 
 
-def features(request: Request, lookup: Lookup) -> tuple[Array, list[str]]:
+def features(request: Request, online: Online) -> tuple[Array, list[str]]:
     """The model's inputs, float32 of shape [1, len(NAMES)], and what had to be guessed."""
-    return assemble(request, lookup)
+    return assemble(request, online)
 
 
-def page(lookup: Lookup) -> dict[str, Any]:
+def page(online: Online) -> dict[str, Any]:
     """What the page offers: sessions to replay, what is known of their products, and ORDINARY."""
-    sessions = lookup["sessions"]
+    sessions = online["sessions"]
     skus = {event.get("sku") for each in sessions for event in each["request"]["events"]}
-    catalog = {sku: lookup["catalog"][sku] for sku in sorted(skus & lookup["catalog"].keys())}
+    catalog = {sku: online["catalog"][sku] for sku in sorted(skus & online["catalog"].keys())}
     return {"sessions": sessions, "catalog": catalog, "ordinary": ORDINARY}
 
 

@@ -27,7 +27,7 @@ class Topic:
     name: str
     about: str
     features: tuple[str, ...]
-    says: Callable[[Values], str]
+    message: Callable[[Values], str]
 
 
 def _count(number: float, one: str, more: str = "") -> str:

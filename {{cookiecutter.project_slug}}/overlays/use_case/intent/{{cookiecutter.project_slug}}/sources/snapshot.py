@@ -52,7 +52,7 @@ def database(
         sentences.told(memory_mb),
         tempfile.TemporaryDirectory(prefix=".sorting-", dir=parent) as spill,
         duckdb.connect(config=limits | {"temp_directory": spill}) as connection,
-        disk.told(Path(spill), "the snapshot"),
+        disk.full_disk_errors(Path(spill), "the snapshot"),
     ):
         # A join that is turned round does not keep the order of its rows.
         connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
@@ -85,7 +85,7 @@ def write(
     _check_texts(connection, raw)
     days = connection.execute(queries.DAYS).fetchall()
     try:
-        with disk.told(folder, "the snapshot"):
+        with disk.full_disk_errors(folder, "the snapshot"):
             rows = _write_days(connection, days, folder)
             rows["catalog"] = _copy(connection, queries.CATALOG, folder / "catalog.parquet")
             _copy(connection, queries.VISITS_OF_DAYS, folder / "days.parquet")

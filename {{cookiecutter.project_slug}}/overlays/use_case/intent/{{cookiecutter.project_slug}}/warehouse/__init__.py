@@ -1,6 +1,6 @@
 """The warehouse of a snapshot: what is counted of its sessions, made once and kept beside it.
 
-`<snapshot>/derived/<hash of the dbt project>-<hash of the file>.duckdb` holds it; one that was
+`<snapshot>/cache/<hash of the dbt project>-<hash of the file>.duckdb` holds it; one that was
 changed since is made again. Where an earlier snapshot has one, only the days whose files are new
 are computed.
 """
@@ -40,11 +40,11 @@ class Warehouse:
         """
         state = local.built(self.folder)
         if state is None:
-            derived = self.folder / "derived"
-            derived.mkdir(exist_ok=True)
+            cache = self.folder / "cache"
+            cache.mkdir(exist_ok=True)
             with (
-                tempfile.TemporaryDirectory(prefix=".building-", dir=derived) as staged,
-                disk.told(Path(staged), str(derived)),
+                tempfile.TemporaryDirectory(prefix=".building-", dir=cache) as staged,
+                disk.full_disk_errors(Path(staged), str(cache)),
             ):
                 if (self.folder / "warehouse.json").exists():
                     from . import snowflake

@@ -26,7 +26,7 @@ def connect(database: Path, read_only: bool = True) -> Any:
 
 def built(folder: Path) -> Path | None:
     """The warehouse that a snapshot has, as the models of today make it and as it was written."""
-    for path in sorted((folder / "derived").glob(f"{dbt.project_hash()}-*.duckdb")):
+    for path in sorted((folder / "cache").glob(f"{dbt.project_hash()}-*.duckdb")):
         if path == named(folder, path):
             return path
     return None
@@ -35,7 +35,7 @@ def built(folder: Path) -> Path | None:
 def named(folder: Path, database: Path) -> Path:
     """Where a snapshot's warehouse belongs: its name tells whether it was changed since."""
     name = f"{dbt.project_hash()}-{integrity.sha256(database)[:16]}.duckdb"
-    return folder / "derived" / name
+    return folder / "cache" / name
 
 
 def build(folder: Path, staged: Path) -> Path:

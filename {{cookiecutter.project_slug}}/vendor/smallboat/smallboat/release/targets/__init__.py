@@ -15,6 +15,6 @@ def of(problem: Problem, settings: config.Settings, releasing: bool = False) -> 
         return Endpoint(problem, keep=settings.release.keep)
     from . import sagemaker
 
-    place = aws.Place(settings)
-    name = image.current(place) if releasing else ""
-    return sagemaker.Endpoint(problem, place, name, settings.release.keep)
+    env = aws.Environment(settings)
+    name = image.current(env) if releasing else ""
+    return sagemaker.Endpoint(problem, env, name, settings.release.keep)

@@ -10,7 +10,7 @@ from pathlib import Path
 from ... import integrity
 from ...errors import CloudError, IntegrityError
 from ...integrity import RELEASE
-from ...store import pairs, store
+from ...store import release_bundle, store
 from .bucket import Bucket, ChangedError
 
 CACHE = Path(".cache/releases")
@@ -67,7 +67,7 @@ def fetch(bucket: Bucket, url: str) -> Path:
     changed = IntegrityError(f"{url} {integrity.CHANGED}: {integrity.REMEDIES[RELEASE]}")
     with store.staged(folder.parent) as stage:
         try:
-            pairs.unpack(found.content, stage / "release")
+            release_bundle.unpack(found.content, stage / "release")
         except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError):
             raise changed from None
         if _content(stage / "release") != content:

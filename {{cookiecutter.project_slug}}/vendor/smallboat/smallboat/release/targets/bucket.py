@@ -32,18 +32,18 @@ class Object:
 class Bucket:
     """The bucket of a place."""
 
-    def __init__(self, place: aws.Place) -> None:
-        self._place, self.name = place, place.bucket
+    def __init__(self, env: aws.Environment) -> None:
+        self._env, self.name = env, env.bucket
 
     @cached_property
     def client(self) -> Any:
         """The S3 client; safe to use from several threads."""
-        return self._place.client("s3")
+        return self._env.client("s3")
 
     def read(self, key: str) -> Object | None:
         """An object, or None if there is none; CloudError if AWS refuses."""
         client = self.client
-        with aws.told():
+        with aws.aws_errors():
             try:
                 found = client.get_object(Bucket=self.name, Key=key)
             except client.exceptions.NoSuchKey:
@@ -66,7 +66,7 @@ class Bucket:
         from botocore.exceptions import ClientError
 
         condition = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
-        with aws.told():
+        with aws.aws_errors():
             try:
                 written = self.client.put_object(
                     Bucket=self.name,

@@ -18,16 +18,16 @@ from .sdk import Sdk, found, marks, once
 class Configurations:
     """Those of a place."""
 
-    def __init__(self, place: aws.Place, sdk: Sdk) -> None:
-        self._place, self._sdk = place, sdk
+    def __init__(self, env: aws.Environment, sdk: Sdk) -> None:
+        self._env, self._sdk = env, sdk
 
     def name(self, url: str, image: str) -> str:
         """What a model of an archive and an image is called with the settings of now."""
-        kind = self._place.aws.serverless or self._place.aws.instances
+        kind = self._env.aws.serverless or self._env.aws.instances
         assert kind is not None
         settings = kind.model_dump(exclude={"canary_percent", "canary_seconds"})
-        text = json.dumps([url, image, settings, self._place.sagemaker_role], sort_keys=True)
-        return f"{self._place.stem}-{sha256(text.encode()).hexdigest()[:12]}"
+        text = json.dumps([url, image, settings, self._env.sagemaker_role], sort_keys=True)
+        return f"{self._env.name_prefix}-{sha256(text.encode()).hexdigest()[:12]}"
 
     def get(self, name: str) -> Any:
         """A configuration, or None."""
@@ -58,49 +58,49 @@ class Configurations:
             sdk.Model.create(
                 model_name=name,
                 primary_container=sdk.ContainerDefinition(image=image, model_data_url=url),
-                execution_role_arn=self._place.sagemaker_role,
+                execution_role_arn=self._env.sagemaker_role,
                 tags=marked,
                 **self._sdk.where,
             )
         with once():
             sdk.EndpointConfig.create(
                 endpoint_config_name=name,
-                production_variants=[scaling.variant(self._place, name)],
+                production_variants=[scaling.variant(self._env, name)],
                 tags=marked,
-                **scaling.capture(self._place),
+                **scaling.capture(self._env),
                 **self._sdk.where,
             )
         return name
 
     def models(self) -> Iterator[tuple[str, Any]]:
         """The name and the container of every model of this place."""
-        stem = self._place.stem
-        with aws.told():
+        name_prefix = self._env.name_prefix
+        with aws.aws_errors():
             for model in self._sdk.resources.Model.get_all(
-                name_contains=f"{stem}-", **self._sdk.where
+                name_contains=f"{name_prefix}-", **self._sdk.where
             ):
-                if re.fullmatch(rf"{re.escape(stem)}-[0-9a-f]{{12}}", model.model_name):
+                if re.fullmatch(rf"{re.escape(name_prefix)}-[0-9a-f]{{12}}", model.model_name):
                     yield model.model_name, model.primary_container
 
     def remove(self, name: str) -> None:
         """Remove a configuration and its model."""
         config = self.get(name)
-        with aws.told():
+        with aws.aws_errors():
             if config is not None:
                 config.delete()
             self._sdk.resources.Model.get(name, **self._sdk.where).delete()
 
     def _check_image(self, image: str) -> None:
         repository, _, digest = image.partition("/")[2].partition("@")
-        client = self._place.client("ecr")
+        client = self._env.client("ecr")
         missing = client.exceptions.ImageNotFoundException
-        with aws.told():
+        with aws.aws_errors():
             try:
                 client.describe_images(
                     repositoryName=repository, imageIds=[{"imageDigest": digest}]
                 )
             except (missing, client.exceptions.RepositoryNotFoundException):
-                environment = self._place.aws.environment
+                environment = self._env.aws.environment
                 raise UserError(
                     f"the image {image} is not in ECR: `make image ENV={environment}` puts it there"
                 ) from None

@@ -21,13 +21,13 @@ MODELS_FAULT = ("health check", "alarm")
 class Hosting:
     """The endpoint; its changes are waited for, and told on the way."""
 
-    def __init__(self, place: aws.Place, sdk: Sdk, configurations: Configurations) -> None:
-        self._place, self._sdk, self._configurations = place, sdk, configurations
+    def __init__(self, env: aws.Environment, sdk: Sdk, configurations: Configurations) -> None:
+        self._env, self._sdk, self._configurations = env, sdk, configurations
 
     def endpoint(self) -> Any:
         """The endpoint as it is, or None."""
         return found(
-            lambda: self._sdk.resources.Endpoint.get(self._place.endpoint, **self._sdk.where)
+            lambda: self._sdk.resources.Endpoint.get(self._env.endpoint, **self._sdk.where)
         )
 
     def point(self, name: str, tags: dict[str, str], watched: bool = False) -> None:
@@ -49,7 +49,7 @@ class Hosting:
         if endpoint is None:
             with once():
                 self._sdk.resources.Endpoint.create(
-                    endpoint_name=self._place.endpoint,
+                    endpoint_name=self._env.endpoint,
                     endpoint_config_name=name,
                     tags=marks(tags),
                     **self._sdk.where,
@@ -58,7 +58,7 @@ class Hosting:
             self._update(endpoint, name, watched)
         self._took(name)
         if self._configurations.on_instances(name):
-            scaling.on(self._place)
+            scaling.on(self._env)
 
     def delete(self) -> None:
         """Remove the endpoint, if there is one, and wait until it is gone."""
@@ -66,7 +66,7 @@ class Hosting:
         if endpoint is None:
             return
         if self._configurations.on_instances(endpoint.endpoint_config_name):
-            scaling.off(self._place)
+            scaling.off(self._env)
         with once():
             endpoint.delete()
         self.settled()
@@ -79,12 +79,10 @@ class Hosting:
             now = time.monotonic()
             if endpoint.endpoint_status != status or now - said >= SAY_SECONDS:
                 status, said = endpoint.endpoint_status, now
-                print(
-                    f"endpoint {self._place.endpoint}: {status} ({now - began:.0f} s)", flush=True
-                )
-            if now - began > LIMIT_SECONDS + scaling.slow_seconds(self._place):
+                print(f"endpoint {self._env.endpoint}: {status} ({now - began:.0f} s)", flush=True)
+            if now - began > LIMIT_SECONDS + scaling.slow_seconds(self._env):
                 raise CloudError(
-                    f"endpoint {self._place.endpoint} is {status} for {now - began:.0f} s: look at "
+                    f"endpoint {self._env.endpoint} is {status} for {now - began:.0f} s: look at "
                     "it in the SageMaker console; the same command goes on from there"
                 )
             time.sleep(pause)
@@ -94,7 +92,7 @@ class Hosting:
     def tag(self, tags: dict[str, str]) -> None:
         """Mark the endpoint."""
         endpoint = self.endpoint()
-        with aws.told():
+        with aws.aws_errors():
             self._sdk.resources.Tag.add_tags(
                 resource_arn=endpoint.endpoint_arn,
                 tags=marks(tags),
@@ -104,14 +102,14 @@ class Hosting:
     def _update(self, endpoint: Any, name: str, watched: bool) -> None:
         before = self._configurations.on_instances(endpoint.endpoint_config_name)
         if before:
-            scaling.off(self._place)
+            scaling.off(self._env)
         running = endpoint.production_variants[0].current_instance_count if before else 0
         endpoint.endpoint_config_name = name
         options: dict[str, Any] = {}
         if before and self._configurations.on_instances(name):
             options["retain_all_variant_properties"] = True  # as many as run now
             if watched:
-                options["deployment_config"] = scaling.slowly(self._place, running)
+                options["deployment_config"] = scaling.slowly(self._env, running)
         with once():
             endpoint.update(**options)
 
@@ -122,7 +120,7 @@ class Hosting:
             return
         back = status == "InService" and not endpoint.failure_reason  # as after an alarm
         reason = (endpoint and endpoint.failure_reason) or "SageMaker gives no reason"
-        says = f"endpoint {self._place.endpoint} did not take {name} and is {status}: {reason}"
+        message = f"endpoint {self._env.endpoint} did not take {name} and is {status}: {reason}"
         if back or any(each in reason.lower() for each in MODELS_FAULT):
-            raise ReleaseError(says)
-        raise CloudError(f"{says}; correct that and repeat the command")
+            raise ReleaseError(message)
+        raise CloudError(f"{message}; correct that and repeat the command")

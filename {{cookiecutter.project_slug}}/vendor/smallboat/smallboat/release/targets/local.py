@@ -18,7 +18,7 @@ from ...errors import IntegrityError, ReleaseError, UserError
 from ...problem import Problem
 from ...serving import servers, serving
 from ...store import store
-from . import history
+from . import release_log
 
 FOLDER = Path("endpoint")
 HISTORY = "history.json"
@@ -28,7 +28,7 @@ FOLLOW_SECONDS = 10.0
 class Endpoint:
     """A target of releases."""
 
-    way_ms = 0.0
+    network_overhead_ms = 0.0
 
     def __init__(self, problem: Problem, folder: Path = FOLDER, keep: int = 2) -> None:
         """An endpoint in a folder that keeps so many releases, the served one among them."""
@@ -36,15 +36,15 @@ class Endpoint:
         self._releases = folder / "releases"
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Keep other deployments out, and undo what a killed one left."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with (self._folder / ".deploying").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                says = "another deployment goes on in this folder: wait for its end"
-                raise UserError(says) from None
+                message = "another deployment goes on in this folder: wait for its end"
+                raise UserError(message) from None
             self.undo()
             yield
 
@@ -70,20 +70,20 @@ class Endpoint:
         """Never: a server that starts is of the image and settings of now."""
         return False
 
-    def history(self) -> list[history.Event]:
+    def history(self) -> list[release_log.Event]:
         """What was confirmed: `at`, `event` (released, rolled back), `release`; oldest first."""
         file = self._folder / HISTORY
         try:
-            events: list[history.Event] = store.read_json(file) if file.exists() else []
+            events: list[release_log.Event] = store.read_json(file) if file.exists() else []
         except ValueError as error:
             raise UserError(f"{file} is no JSON: {error}") from None
         if not (isinstance(events, list) and all(map(_is_event, events))):
             raise UserError(f"{file} is no list of events with the texts `event` and `release`")
         return events
 
-    def beside(self, folder: Path) -> AbstractContextManager[servers.Ask]:
+    def pre_switch_server(self, folder: Path) -> AbstractContextManager[servers.Ask]:
         """The model server on a release that is not served yet."""
-        return servers.asked_alone(self._problem, folder)
+        return servers.temporary(self._problem, folder)
 
     def update(self, folder: Path) -> None:
         """Copy a release and point at it."""
@@ -104,19 +104,19 @@ class Endpoint:
         self._write("current", release.encode())
 
     @contextmanager
-    def asked(self) -> Iterator[servers.Ask]:
+    def live_server(self) -> Iterator[servers.Ask]:
         """The server that runs here, once it has followed the pointer; else one for the moment."""
         running = serving.running(self._folder)
         if running is None:
-            with servers.asked_alone(self._problem, self._folder) as ask:
+            with servers.temporary(self._problem, self._folder) as ask:
                 yield ask
             return
-        with servers.asking(running["model_url"]) as ask:
+        with servers.connect(running["model_url"]) as ask:
             end = time.monotonic() + FOLLOW_SECONDS
             while (found := ask({"describe": True})["release"]["release"]) != self._pointed():
                 if time.monotonic() > end:
-                    says = f"the server that runs still serves {found}; its log says why"
-                    raise ReleaseError(says)
+                    message = f"the server that runs still serves {found}; its log says why"
+                    raise ReleaseError(message)
                 time.sleep(0.1)
             yield ask
 
@@ -157,7 +157,7 @@ class Endpoint:
 
     def _served(self) -> list[str]:
         """The releases up to the current one."""
-        return [event["release"] for event in history.served(self.history())]
+        return [event["release"] for event in release_log.served(self.history())]
 
     def _write(self, name: str, content: bytes) -> None:
         with store.staged(self._folder) as stage:

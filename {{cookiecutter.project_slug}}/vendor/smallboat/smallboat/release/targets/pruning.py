@@ -12,11 +12,11 @@ AT_ONCE = 100
 """How many images a call may remove."""
 
 
-def prune(place: aws.Place, configurations: Configurations, served: list[Json]) -> None:
+def prune(env: aws.Environment, configurations: Configurations, served: list[Json]) -> None:
     """Remove what is older than all that may be served again.
 
     Args:
-        place: what is removed is its own.
+        env: what is removed is its own.
         configurations: its models.
         served: the events of the releases to keep, the current one last.
     """
@@ -28,14 +28,14 @@ def prune(place: aws.Place, configurations: Configurations, served: list[Json]) 
     pinned |= {event["registered"] for event in served}
     for name in models.keys() - kept:
         configurations.remove(name)
-    _archives(place, pinned)
-    _images(place, images, now)
+    _archives(env, pinned)
+    _images(env, images, now)
 
 
-def _archives(place: aws.Place, pinned: set[str]) -> None:
+def _archives(env: aws.Environment, pinned: set[str]) -> None:
     """All versions of the archives that no kept model has; what was measured of them stays."""
-    bucket = Bucket(place)
-    with aws.told():
+    bucket = Bucket(env)
+    with aws.aws_errors():
         bucket.discard(
             [
                 each
@@ -46,10 +46,10 @@ def _archives(place: aws.Place, pinned: set[str]) -> None:
         )
 
 
-def _images(place: aws.Place, used: set[str], now: str) -> None:
+def _images(env: aws.Environment, used: set[str], now: str) -> None:
     """The images that no kept model uses, if they were pushed before the one that serves."""
-    client, repository = place.client("ecr"), place.image_repository
-    with aws.told():
+    client, repository = env.client("ecr"), env.image_repository
+    with aws.aws_errors():
         pages = client.get_paginator("describe_images").paginate(repositoryName=repository)
         pushed = {
             each["imageDigest"]: each["imagePushedAt"]

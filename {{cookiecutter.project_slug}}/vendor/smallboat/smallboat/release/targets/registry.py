@@ -6,26 +6,26 @@ from ...aws import aws
 
 
 def register(
-    place: aws.Place, facts: dict[str, str], url: str, image: str, known: str | None
+    env: aws.Environment, facts: dict[str, str], url: str, image: str, known: str | None
 ) -> str:
     """Register a released model as approved, once; returns the ARN of its package.
 
     Args:
-        place: whose group of packages.
+        env: whose group of packages.
         facts: what is known of it, `model_hash` among it.
         url: of its archive, which has the evaluation beside it.
         image: that serves it.
         known: its package, if it was released before.
     """
-    client = place.client("sagemaker")
-    _see_to_group(place)
-    with aws.told():
-        arn = known or _newest(client, place.registry_group, facts["model_hash"])
+    client = env.client("sagemaker")
+    _see_to_group(env)
+    with aws.aws_errors():
+        arn = known or _newest(client, env.registry_group, facts["model_hash"])
         if arn:
             return arn
         # sagemaker-core's ModelPackage.create looks for a name that SageMaker does not answer.
         made = client.create_model_package(
-            ModelPackageGroupName=place.registry_group,
+            ModelPackageGroupName=env.registry_group,
             ModelPackageDescription=f"model {facts['model_hash']} of run {facts['run']}",
             InferenceSpecification={
                 "Containers": [{"Image": image, "ModelDataUrl": url}],
@@ -46,15 +46,15 @@ def register(
     return str(made["ModelPackageArn"])
 
 
-def _see_to_group(place: aws.Place) -> None:
+def _see_to_group(env: aws.Environment) -> None:
     """Make the group of packages if it is not there, which SageMaker calls a wrong value."""
-    client, group = place.client("sagemaker"), None
-    with aws.told(unless="ValidationException"):
-        group = client.describe_model_package_group(ModelPackageGroupName=place.registry_group)
+    client, group = env.client("sagemaker"), None
+    with aws.aws_errors(unless="ValidationException"):
+        group = client.describe_model_package_group(ModelPackageGroupName=env.registry_group)
     if group is None:
-        tags = [{"Key": key, "Value": value} for key, value in place.tags.items()]
-        with aws.told():
-            client.create_model_package_group(ModelPackageGroupName=place.registry_group, Tags=tags)
+        tags = [{"Key": key, "Value": value} for key, value in env.tags.items()]
+        with aws.aws_errors():
+            client.create_model_package_group(ModelPackageGroupName=env.registry_group, Tags=tags)
 
 
 def _newest(client: Any, group: str, model_hash: str) -> str | None:

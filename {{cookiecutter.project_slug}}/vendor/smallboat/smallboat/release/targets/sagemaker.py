@@ -15,45 +15,45 @@ from ...aws import aws
 from ...errors import CloudError
 from ...problem import Problem
 from ...serving import servers
-from ...store import pairs, store
-from . import archives, asking, journal, pruning, registry, scaling
+from ...store import release_bundle, store
+from . import archives, pruning, registry, release_log, sagemaker_runtime, scaling
 from .bucket import Bucket
 from .configurations import Configurations
-from .history import Event, served
 from .hosting import Hosting
 from .lease import Lease
+from .release_log import Event, served
 from .sdk import Sdk
 
 
 class Endpoint:
     """A target of releases."""
 
-    def __init__(self, problem: Problem, place: aws.Place, image: str, keep: int) -> None:
+    def __init__(self, problem: Problem, env: aws.Environment, image: str, keep: int) -> None:
         """The endpoint of a place.
 
         Args:
             problem: the project's.
-            place: its names and its clients.
+            env: its names and its clients.
             image: the model server's, `<repository's address>@<digest>`.
             keep: how many releases stay, the served one among them.
         """
-        self._problem, self._place, self._image, self._keep = problem, place, image, keep
-        self.way_ms = place.aws.way_ms
-        sdk = Sdk(place)
-        self._bucket = Bucket(place)
-        self._configurations = Configurations(place, sdk)
-        self._hosting = Hosting(place, sdk, self._configurations)
-        self._lease = Lease(self._bucket, place.endpoint)
+        self._problem, self._env, self._image, self._keep = problem, env, image, keep
+        self.network_overhead_ms = env.aws.network_overhead_ms
+        sdk = Sdk(env)
+        self._bucket = Bucket(env)
+        self._configurations = Configurations(env, sdk)
+        self._hosting = Hosting(env, sdk, self._configurations)
+        self._lease = Lease(self._bucket, env.endpoint)
         self._before: tuple[Path, str] | None = None
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Keep other deployments out, and undo what a killed one left."""
         with self._lease.held():
             self.undo()
             yield
 
-    def current(self) -> pairs.Release | None:
+    def current(self) -> release_bundle.Release | None:
         """release.json of what the endpoint really serves, or None before the first release."""
         if self._serving() is None:
             return None
@@ -82,11 +82,11 @@ class Endpoint:
         Each has `at`, `event` (released, rolled back), `release`, `config`, `package` (the ARN in
         the registry) and `registered` (the archive that the package names).
         """
-        return journal.read(self._bucket)[0]
+        return release_log.read(self._bucket)[0]
 
-    def beside(self, folder: Path) -> AbstractContextManager[servers.Ask]:
+    def pre_switch_server(self, folder: Path) -> AbstractContextManager[servers.Ask]:
         """The model server on a release that is not served yet, on this machine."""
-        return servers.asked_alone(self._problem, folder)
+        return servers.temporary(self._problem, folder)
 
     def update(self, folder: Path) -> None:
         """Serve a release; the previous one by the configuration that it had then."""
@@ -94,24 +94,24 @@ class Endpoint:
         endpoint = self._hosting.endpoint()
         if endpoint is not None:
             runs = self._configurations.on_instances(endpoint.endpoint_config_name)
-            scaling.refuse_serverless(self._place, runs)
+            scaling.refuse_serverless(self._env, runs)
         if self._before and self._before[0] == folder:
             name = self._again(self._before[1])
         else:
             url, tags = archives.upload(self._bucket, folder), self._tags(folder)
             name = self._configurations.make(url, self._image, tags)
-        self._hosting.point(name, self._place.tags, watched=True)
+        self._hosting.point(name, self._env.tags, watched=True)
 
     @contextmanager
-    def asked(self) -> Iterator[servers.Ask]:
+    def live_server(self) -> Iterator[servers.Ask]:
         """The endpoint itself, through SageMaker's runtime."""
-        client = self._place.client("sagemaker-runtime")
-        yield lambda body: asking.ask(client, self._place.endpoint, body)
+        client = self._env.client("sagemaker-runtime")
+        yield lambda body: sagemaker_runtime.ask(client, self._env.endpoint, body)
 
     def confirm(self, back: bool = False) -> None:
         """Make the update final, and remove what nobody will go back to."""
         self._lease.check()
-        events, tag = journal.read(self._bucket)
+        events, tag = release_log.read(self._bucket)
         name = str(self._serving())
         container, folder = self._container(name), self._files(name)
         url, facts = container.model_data_url, self._facts(folder)
@@ -123,13 +123,11 @@ class Endpoint:
             "release": facts["release"],
             "model_hash": facts["model_hash"],
             "config": name,
-            "package": registry.register(
-                self._place, facts, url, container.image, known["package"]
-            ),
+            "package": registry.register(self._env, facts, url, container.image, known["package"]),
             "registered": known["registered"],
         }
-        self._hosting.tag(self._place.tags | facts)
-        journal.write(self._bucket, [*events, event], tag)
+        self._hosting.tag(self._env.tags | facts)
+        release_log.write(self._bucket, [*events, event], tag)
         self._tend([*events, event])
 
     def undo(self) -> None:
@@ -140,10 +138,10 @@ class Endpoint:
             if not events:
                 self._hosting.delete()
             elif name := self._again(events[-1]["config"]):
-                self._hosting.point(name, self._place.tags)
+                self._hosting.point(name, self._env.tags)
         except CloudError as error:
             raise CloudError(
-                f"{error}; {self._place.endpoint} may serve what was not confirmed until the same "
+                f"{error}; {self._env.endpoint} may serve what was not confirmed until the same "
                 "command, repeated, takes it back"
             ) from error
 
@@ -185,16 +183,17 @@ class Endpoint:
         return facts | ({"commit": commit} if commit else {})
 
     def _tags(self, folder: Path) -> dict[str, str]:
-        return self._place.tags | self._facts(folder)
+        return self._env.tags | self._facts(folder)
 
     def _tend(self, events: list[Event]) -> None:
         """What follows a release; it stands even if this fails, which the next one makes good."""
         try:
-            with aws.told():
-                self._place.client("cloudwatch").put_metric_data(
-                    Namespace=self._place.stem, MetricData=[{"MetricName": "Released", "Value": 1}]
+            with aws.aws_errors():
+                self._env.client("cloudwatch").put_metric_data(
+                    Namespace=self._env.name_prefix,
+                    MetricData=[{"MetricName": "Released", "Value": 1}],
                 )
             kept = served(events)[-self._keep :]
-            pruning.prune(self._place, self._configurations, kept)
+            pruning.prune(self._env, self._configurations, kept)
         except CloudError as error:
             print(f"released, but not all that should follow was done: {error}", flush=True)

@@ -17,12 +17,12 @@ class Sdk:
         where: the session and the region, as every class and function of it takes them.
     """
 
-    def __init__(self, place: aws.Place) -> None:
-        self._place = place
+    def __init__(self, env: aws.Environment) -> None:
+        self._env = env
 
     @cached_property
     def where(self) -> dict[str, Any]:  # noqa: D102
-        return {"session": self._place.session, "region": self._place.region}
+        return {"session": self._env.session, "region": self._env.region}
 
     @cached_property
     def resources(self) -> Any:
@@ -44,7 +44,7 @@ def found(get: Callable[[], Any]) -> Any:
     """What is asked for, or None if there is no such thing; CloudError if AWS refuses."""
     from botocore.exceptions import ClientError
 
-    with aws.told():
+    with aws.aws_errors():
         try:
             return get()
         except ClientError as error:
@@ -58,7 +58,7 @@ def once() -> Iterator[None]:
     """Take what is so already for done: by a deployment that was killed, or a call tried again."""
     from botocore.exceptions import ClientError
 
-    with aws.told():
+    with aws.aws_errors():
         try:
             yield
         except ClientError as error:

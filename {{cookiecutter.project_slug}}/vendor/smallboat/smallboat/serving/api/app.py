@@ -76,8 +76,8 @@ def create(own: str | Path, settings: configuration.Settings | None = None) -> F
         g.began = time.monotonic()
         if not settings.answers_to(request.host):
             asked = request.host[: incoming.LONGEST]
-            says = f"ask this API at localhost, not at {asked!r}; serve.allowed_hosts adds names"
-            raise ApiError(403, "forbidden", says, "Host")
+            message = f"ask this API at localhost, not at {asked!r}; serve.allowed_hosts adds names"
+            raise ApiError(403, "forbidden", message, "Host")
 
     @app.after_request
     def end(response: Response) -> Response:

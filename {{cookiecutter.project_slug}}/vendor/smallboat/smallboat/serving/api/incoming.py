@@ -89,8 +89,10 @@ def _no_json_type(message: str, header: str) -> ApiError:
 
 
 def _wrong(error: JsonSchemaValueException) -> ApiError:
-    field, says = _told(error)
-    return ApiError(422, "invalid", f"{field or 'the request'} {says}"[:500], field[:200] or None)
+    field, message = _told(error)
+    return ApiError(
+        422, "invalid", f"{field or 'the request'} {message}"[:500], field[:200] or None
+    )
 
 
 def _told(error: JsonSchemaValueException) -> tuple[str, str]:
@@ -106,8 +108,8 @@ def _told(error: JsonSchemaValueException) -> tuple[str, str]:
     if error.rule == "additionalProperties":
         known = error.definition["properties"]
         extra = next(each for each in error.value if each not in known)
-        says = f"is not known; known are {', '.join(known)}"
-        return _joined(field, extra[:LONGEST] or "''"), says
+        message = f"is not known; known are {', '.join(known)}"
+        return _joined(field, extra[:LONGEST] or "''"), message
     return field, error.message.removeprefix(name).strip()
 
 

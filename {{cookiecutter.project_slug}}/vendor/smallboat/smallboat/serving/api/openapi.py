@@ -36,7 +36,7 @@ ANSWER: Json = {
             "required": ["run", "release", "features_as_of"],
             "properties": {
                 "run": {**TEXT, "description": "the training run that made the model"},
-                "release": {**TEXT, "description": "model and look-up features, by their hashes"},
+                "release": {**TEXT, "description": "model and online features, by their hashes"},
                 "features_as_of": {**TEXT, "description": "the date up to which the data reaches"},
             },
         },
@@ -133,9 +133,9 @@ def _responses(answer: str | None, *errors: str) -> Json:
     return told
 
 
-def _response(says: str, schema: Json) -> Json:
+def _response(message: str, schema: Json) -> Json:
     return {
-        "description": says,
+        "description": message,
         "headers": REQUEST_ID,
         "content": {"application/json": {"schema": schema}},
     }

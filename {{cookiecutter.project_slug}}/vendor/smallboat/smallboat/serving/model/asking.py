@@ -101,8 +101,8 @@ def _told(error: fastjsonschema.JsonSchemaValueException) -> tuple[str, str]:
     if error.rule == "additionalProperties":
         known = error.definition["properties"]
         extra = next(name for name in error.value if name not in known)
-        says = f"is not known; known are {', '.join(known)}"
-        return _joined(field, extra[:LONGEST] or "''"), says
+        message = f"is not known; known are {', '.join(known)}"
+        return _joined(field, extra[:LONGEST] or "''"), message
     return field or "body", error.message.removeprefix(name).strip()
 
 

@@ -14,8 +14,8 @@ from ... import integrity
 from ...errors import IntegrityError, RequestError
 from ...problem import Problem
 
-TEXTS = ("signature.json", "evaluation.json", "lookup.json")
-GRAPHS = ("model.onnx", "judged.onnx")
+TEXTS = ("signature.json", "evaluation.json", "online_features.json")
+GRAPHS = ("model.onnx", "evaluation_model.onnx")
 EVALUATION = ("created", "metrics", "baseline", "intervals", "difference", "passed", "winner",
               "periods", "importance")  # fmt: skip
 MODEL = ("run", "release", "model_hash", "features_as_of")
@@ -47,12 +47,12 @@ class Release:
         try:
             self.facts = integrity.verify(folder, integrity.RELEASE)
             files = {name: (folder / name).read_bytes() for name in (*TEXTS, *GRAPHS)}
-            signature, self._evaluation, self._lookup = (json.loads(files[name]) for name in TEXTS)
+            signature, self._evaluation, self._online = (json.loads(files[name]) for name in TEXTS)
             inputs = [each["name"] for each in signature["inputs"]]
             if inputs != list(self._service.NAMES):
                 raise BrokenReleaseError("signature.json names other inputs than the code makes")
             # Not asked here, but a release is whole or it is refused.
-            _session("judged.onnx", files, len(inputs))
+            _session("evaluation_model.onnx", files, len(inputs))
             self._session = _session("model.onnx", files, len(inputs))
             self.description = self._described(signature)
             self.answers([self.description["example"]], explain=True)
@@ -65,8 +65,8 @@ class Release:
             raise BrokenReleaseError(f"its files don't fit each other: {told}") from error
 
     def known(self, asked: Json) -> Json:
-        """The request that the look-up features can fill in by themselves."""
-        return {"request": self._service.known(self._lookup, asked)}
+        """The request that the online features can fill in by themselves."""
+        return {"request": self._service.known(self._online, asked)}
 
     def answers(self, requests: list[Json], explain: bool) -> Json:
         """The answers to requests that fit the schema, all asked in one batch.
@@ -79,10 +79,10 @@ class Release:
             prepared.append(self._features(number, request))
             rows += len(prepared[-1][0])
             if explain and rows > MOST_EXPLAINED:
-                says = (
+                message = (
                     f"have more than {MOST_EXPLAINED:,} rows, the most that are explained at once"
                 )
-                raise RequestError("requests", says)
+                raise RequestError("requests", message)
         asked = [features for features, _ in prepared]
         ends = np.cumsum([len(features) for features in asked])[:-1]
         results = []
@@ -98,10 +98,10 @@ class Release:
 
     def _features(self, number: int, request: Json) -> tuple[Array, list[str]]:
         try:
-            self._service.check(request, self._lookup)
+            self._service.check(request, self._online)
         except RequestError as error:
             raise RequestError(f"requests[{number}].{error.field}", error.message) from None
-        made: tuple[Array, list[str]] = self._service.features(request, self._lookup)
+        made: tuple[Array, list[str]] = self._service.features(request, self._online)
         return made
 
     def _ask(self, features: Array) -> Array:
@@ -117,9 +117,9 @@ class Release:
             "signature": signature,
             "request": self._service.SCHEMA,
             "known": self._service.KNOWN,
-            "example": self._service.example(self._lookup),
+            "example": self._service.example(self._online),
             "evaluation": {name: self._evaluation[name] for name in EVALUATION},
-            "page": self._service.page(self._lookup),
+            "page": self._service.page(self._online),
         }
 
 

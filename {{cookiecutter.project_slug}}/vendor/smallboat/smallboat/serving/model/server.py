@@ -50,7 +50,7 @@ def create(package: str) -> Flask:
     served = Served(
         problem,
         Path(os.environ["MODEL_FOLDER"]),
-        lambda says: log.info(json.dumps({"message": says})),
+        lambda message: log.info(json.dumps({"message": message})),
     )
     app = Flask(__name__, static_folder=None)
     turn = threading.BoundedSemaphore(TOGETHER)

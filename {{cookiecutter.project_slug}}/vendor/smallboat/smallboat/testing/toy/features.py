@@ -8,7 +8,7 @@ import pandas as pd
 from .data import Tables
 from .inputs import FEATURES, NAMES
 
-__all__ = ["FEATURES", "build", "lookup"]
+__all__ = ["FEATURES", "build", "online_features"]
 
 
 def build(tables: Tables) -> pd.DataFrame:
@@ -28,7 +28,7 @@ def build(tables: Tables) -> pd.DataFrame:
     )[["period", "group", "date", "entity", "depot", "target", *NAMES]]
 
 
-def lookup(tables: Tables) -> dict[str, Any]:
+def online_features(tables: Tables) -> dict[str, Any]:
     """The mean of each depot after the newest day; ready for JSON."""
     parcels = tables["parcels"].sort_values(["date", "parcel"], ignore_index=True)
     newest = parcels.tail(3)[["distance", "floor", "depot"]].to_dict("records")

@@ -43,7 +43,7 @@ KNOWN: Json = {
 }
 
 
-def check(request: Json, lookup: Mapping[str, Any]) -> None:
+def check(request: Json, online: Mapping[str, Any]) -> None:
     """Refuse a van that carries one parcel twice."""
     seen = []
     for row, parcel in enumerate(request["parcels"]):
@@ -52,16 +52,16 @@ def check(request: Json, lookup: Mapping[str, Any]) -> None:
         seen.append(parcel)
 
 
-def example(lookup: Mapping[str, Any]) -> Json:
+def example(online: Mapping[str, Any]) -> Json:
     """The newest parcels."""
-    return {"parcels": lookup["newest"]}
+    return {"parcels": online["newest"]}
 
 
-def known(lookup: Mapping[str, Any], asked: Mapping[str, Any]) -> Json:
+def known(online: Mapping[str, Any], asked: Mapping[str, Any]) -> Json:
     """The newest parcels of a depot."""
     if "depot" not in asked:
         raise RequestError("depot", "is missing")
-    parcels = [parcel for parcel in lookup["newest"] if parcel["depot"] == asked["depot"]]
+    parcels = [parcel for parcel in online["newest"] if parcel["depot"] == asked["depot"]]
     if not parcels:
         raise RequestError("parcels", f"of depot {asked['depot']} are not known: POST them")
     return {"parcels": parcels}
@@ -72,11 +72,11 @@ def from_csv(rows: Sequence[Mapping[str, str]]) -> list[Json]:
     return [{"parcels": [{name: _number(cell) for name, cell in row.items()} for row in rows]}]
 
 
-def features(request: Json, lookup: Mapping[str, Any]) -> tuple[Array, list[str]]:
+def features(request: Json, online: Mapping[str, Any]) -> tuple[Array, list[str]]:
     """The model's inputs, and what had to be guessed."""
-    depots = sorted({parcel["depot"] for parcel in request["parcels"]} - lookup["depots"].keys())
+    depots = sorted({parcel["depot"] for parcel in request["parcels"]} - online["depots"].keys())
     warnings = [f"the depot {depot} is not known" for depot in depots]
-    return assemble(request["parcels"], lookup["depots"]), warnings
+    return assemble(request["parcels"], online["depots"]), warnings
 
 
 def predictions(
@@ -106,21 +106,21 @@ def explain(answers: Array, features: Array, ask: Callable[[Array], Array]) -> l
     return [sorted(each, key=lambda it: -abs(it["minutes"])) for each in reasons]
 
 
-def page(lookup: Mapping[str, Any]) -> Json:
+def page(online: Mapping[str, Any]) -> Json:
     """What the page offers to choose from."""
-    return {"depots": sorted(lookup["depots"])}
+    return {"depots": sorted(online["depots"])}
 
 
-def questions(lookup: Mapping[str, Any]) -> list[Json]:
+def questions(online: Mapping[str, Any]) -> list[Json]:
     """Requests that every release must answer."""
-    return [example(lookup), {"parcels": lookup["newest"][:1]}]
+    return [example(online), {"parcels": online["newest"][:1]}]
 
 
 def invariants(
-    ask: Callable[[list[Json]], list[Json]], lookup: Mapping[str, Any]
+    ask: Callable[[list[Json]], list[Json]], online: Mapping[str, Any]
 ) -> list[tuple[str, bool, str]]:
     """Further takes longer; an unknown depot gets a warning."""
-    parcel = lookup["newest"][0]
+    parcel = online["newest"][0]
     further = {**parcel, "distance": parcel["distance"] + 4}
     stranger = {**parcel, "depot": "nowhere"}
     near, far, strange = ask([{"parcels": [each]} for each in (parcel, further, stranger)])

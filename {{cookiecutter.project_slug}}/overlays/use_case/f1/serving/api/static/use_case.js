@@ -97,7 +97,7 @@ function circuitOptions(circuits) {
 
 function legend() {
   return element("p", { class: "muted small" },
-    "The bar spans the places in which 8 of 10 cars predicted there have ended in races that the judged model never saw; the dot is the prediction. Open a car to see what moved it most.");
+    "The bar spans the places in which 8 of 10 cars predicted there have ended in races that the evaluation model never saw; the dot is the prediction. Open a car to see what moved it most.");
 }
 
 function choose() {

@@ -44,7 +44,7 @@ function metrics(model) {
   });
   const heads = ["Metric", "Model", "Baseline", "Difference"];
   const head = element("tr", {}, ...heads.map((text) => element("th", { scope: "col" }, text)));
-  const caption = `On the test period, which the judged model never saw; small: 95 % intervals. ${useCase.baseline}`;
+  const caption = `On the test period, which the evaluation model never saw; small: 95 % intervals. ${useCase.baseline}`;
   return element("table", {}, element("caption", {}, caption), element("thead", {}, head), element("tbody", {}, ...rows));
 }
 

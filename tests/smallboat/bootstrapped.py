@@ -16,11 +16,11 @@ from toy.problem import PROBLEM
 
 PACKAGE = PROBLEM.package
 ACCOUNT, REGION = templates.PARAMETERS["AWS::AccountId"], templates.PARAMETERS["AWS::Region"]
-STEM, BUCKET = templates.PARAMETERS["Stem"], templates.PARAMETERS["Bucket"]
+NAME_PREFIX, BUCKET = templates.PARAMETERS["NamePrefix"], templates.PARAMETERS["Bucket"]
 MARKS = [{"Key": "project", "Value": "project"}, {"Key": "environment", "Value": "staging"}]
 
 
-class Ground:
+class Bootstrapped:
     """A folder with a configuration, from which commands are run against the emulator."""
 
     def __init__(self, folder: Path, cloud: Any) -> None:
@@ -67,7 +67,7 @@ class Ground:
         """Run a command of the project as its Makefile does, by a person or by a role."""
         found = os.pathsep.join([self.cloud.environ["PYTHONPATH"], str(ROOT)])
         return subprocess.run(
-            [sys.executable, "-m", PACKAGE, "--env", environment, *words],
+            [sys.executable, "-m", "smallboat", *words, "--env", environment],
             cwd=self.folder,
             env={
                 "PATH": os.environ["PATH"],
@@ -104,24 +104,30 @@ class Ground:
         )
 
 
-def serve(ground: Ground) -> None:
+def serve(ground: Bootstrapped) -> None:
     """Make an endpoint, whose container does not start."""
     sagemaker = ground.client("sagemaker")
-    role = f"arn:aws:iam::{ACCOUNT}:role/{STEM}-sagemaker"
-    container = {"Image": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{STEM}-model:none"}
-    variant = {"VariantName": "live", "ModelName": f"{STEM}-a", "InstanceType": "ml.m5.large"}
+    role = f"arn:aws:iam::{ACCOUNT}:role/{NAME_PREFIX}-sagemaker"
+    container = {"Image": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{NAME_PREFIX}-model:none"}
+    variant = {
+        "VariantName": "live",
+        "ModelName": f"{NAME_PREFIX}-a",
+        "InstanceType": "ml.m5.large",
+    }
     sagemaker.create_model(
-        ModelName=f"{STEM}-a", ExecutionRoleArn=role, PrimaryContainer=container, Tags=MARKS
+        ModelName=f"{NAME_PREFIX}-a", ExecutionRoleArn=role, PrimaryContainer=container, Tags=MARKS
     )
     sagemaker.create_endpoint_config(
-        EndpointConfigName=f"{STEM}-a",
+        EndpointConfigName=f"{NAME_PREFIX}-a",
         ProductionVariants=[{**variant, "InitialInstanceCount": 1, "InitialVariantWeight": 1}],
         Tags=MARKS,
     )
-    sagemaker.create_endpoint(EndpointName=STEM, EndpointConfigName=f"{STEM}-a", Tags=MARKS)
+    sagemaker.create_endpoint(
+        EndpointName=NAME_PREFIX, EndpointConfigName=f"{NAME_PREFIX}-a", Tags=MARKS
+    )
 
 
-def fill(ground: Ground) -> dict[str, str]:
+def fill(ground: Bootstrapped) -> dict[str, str]:
     """Make one of each kind that deployments leave, by the kind's name."""
     sagemaker, s3 = ground.client("sagemaker"), ground.client("s3")
     # the emulator's CloudFormation does not: infra/foundation.yaml says it
@@ -130,23 +136,23 @@ def fill(ground: Ground) -> dict[str, str]:
         s3.put_object(Bucket=BUCKET, Key=key, Body=os.urandom(4))
     s3.delete_object(Bucket=BUCKET, Key="releases/a/model.tar.gz")
     serve(ground)
-    sagemaker.create_model_package_group(ModelPackageGroupName=STEM, Tags=MARKS)
+    sagemaker.create_model_package_group(ModelPackageGroupName=NAME_PREFIX, Tags=MARKS)
     package = sagemaker.create_model_package(
-        ModelPackageGroupName=STEM, ModelPackageDescription="of run 1"
+        ModelPackageGroupName=NAME_PREFIX, ModelPackageDescription="of run 1"
     )["ModelPackageArn"]
     target = {
         "ServiceNamespace": "sagemaker",
-        "ResourceId": f"endpoint/{STEM}/variant/live",
+        "ResourceId": f"endpoint/{NAME_PREFIX}/variant/live",
         "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
     }
     scaling = ground.client("application-autoscaling")
     scaling.register_scalable_target(**target, MinCapacity=1, MaxCapacity=2)
-    for repository in (f"{STEM}-model", f"{STEM}-train"):
+    for repository in (f"{NAME_PREFIX}-model", f"{NAME_PREFIX}-train"):
         image = ground.client("ecr").put_image(
             repositoryName=repository, imageTag="a", imageManifest=json.dumps(MANIFEST)
         )["image"]["imageId"]["imageDigest"]
     ground.client("cloudwatch").put_metric_alarm(
-        AlarmName=f"{STEM}-canary",
+        AlarmName=f"{NAME_PREFIX}-canary",
         Namespace="AWS/SageMaker",
         MetricName="Invocation5XXErrors",
         Statistic="Sum",
@@ -155,33 +161,33 @@ def fill(ground: Ground) -> dict[str, str]:
         Threshold=1,
         ComparisonOperator="GreaterThanThreshold",
     )
-    ground.client("logs").create_log_group(logGroupName=f"/aws/sagemaker/Endpoints/{STEM}")
+    ground.client("logs").create_log_group(logGroupName=f"/aws/sagemaker/Endpoints/{NAME_PREFIX}")
     ground.client("cloudformation").create_stack(
-        StackName=f"{STEM}-api", TemplateBody=json.dumps(API), Tags=MARKS
+        StackName=f"{NAME_PREFIX}-api", TemplateBody=json.dumps(API), Tags=MARKS
     )
     machine = f"{templates.PARAMETERS['Project']}.prod.staging.TrainFlow"
     states = {"StartAt": "end", "States": {"end": {"Type": "Succeed"}}}
     ground.client("stepfunctions").create_state_machine(
         name=machine,
         definition=json.dumps(states),
-        roleArn=f"arn:aws:iam::{ACCOUNT}:role/{STEM}-states",
+        roleArn=f"arn:aws:iam::{ACCOUNT}:role/{NAME_PREFIX}-states",
     )
     ground.client("events").put_rule(Name=machine, ScheduleExpression="rate(7 days)")
     return {
         "state machine": machine,
-        "API stack": f"{STEM}-api",
+        "API stack": f"{NAME_PREFIX}-api",
         "scaling target": target["ResourceId"],
-        "endpoint": STEM,
-        "endpoint configuration": f"{STEM}-a",
-        "model": f"{STEM}-a",
+        "endpoint": NAME_PREFIX,
+        "endpoint configuration": f"{NAME_PREFIX}-a",
+        "model": f"{NAME_PREFIX}-a",
         "registered model": package,
-        "model registry group": STEM,
-        "image": f"{STEM}-train@{image}",
-        "compute stack": f"{STEM}-compute",
-        "foundation stack": f"{STEM}-foundation",
-        "alarm": f"{STEM}-canary",
-        "log group": f"/aws/sagemaker/Endpoints/{STEM}",
-        "secret": f"{STEM}/comet",
+        "model registry group": NAME_PREFIX,
+        "image": f"{NAME_PREFIX}-train@{image}",
+        "compute stack": f"{NAME_PREFIX}-compute",
+        "foundation stack": f"{NAME_PREFIX}-foundation",
+        "alarm": f"{NAME_PREFIX}-canary",
+        "log group": f"/aws/sagemaker/Endpoints/{NAME_PREFIX}",
+        "secret": f"{NAME_PREFIX}/comet",
     }
 
 
@@ -195,20 +201,20 @@ API = {
     "Resources": {
         "Logs": {
             "Type": "AWS::Logs::LogGroup",
-            "Properties": {"LogGroupName": f"/aws/lambda/{STEM}-api"},
+            "Properties": {"LogGroupName": f"/aws/lambda/{NAME_PREFIX}-api"},
         }
     }
 }
 
 
-def other_place(ground: Ground) -> Callable[[], bool]:
-    """Make what belongs to a place whose stem begins as ours; the answer: is it still there?"""
+def other_place(ground: Bootstrapped) -> Callable[[], bool]:
+    """Make what belongs to an environment whose name begins as ours; returns whether it is there."""
     sagemaker = ground.client("sagemaker")
     tags = [{"Key": "project", "Value": "project-staging"}, {"Key": "environment", "Value": "a"}]
-    name = f"{STEM}-a-b"
+    name = f"{NAME_PREFIX}-a-b"
     sagemaker.create_model(
         ModelName=name,
-        ExecutionRoleArn=f"arn:aws:iam::{ACCOUNT}:role/{STEM}-a-sagemaker",
+        ExecutionRoleArn=f"arn:aws:iam::{ACCOUNT}:role/{NAME_PREFIX}-a-sagemaker",
         PrimaryContainer={"Image": "other"},
         Tags=tags,
     )

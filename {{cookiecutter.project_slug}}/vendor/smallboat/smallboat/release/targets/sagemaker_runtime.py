@@ -24,7 +24,7 @@ def _invoked(client: Any, endpoint: str, body: str) -> bytes:
     end = time.monotonic() + AWAKE_SECONDS
     errors = client.exceptions
     while True:
-        with aws.told():
+        with aws.aws_errors():
             try:
                 answer = client.invoke_endpoint(
                     EndpointName=endpoint, Body=body.encode(), ContentType="application/json"
@@ -33,8 +33,8 @@ def _invoked(client: Any, endpoint: str, body: str) -> bytes:
                 return content
             except errors.ModelError as error:
                 status = error.response.get("OriginalStatusCode")
-                says = error.response.get("OriginalMessage") or error
-                raise ReleaseError(f"the model server answered {status}: {says}") from None
+                message = error.response.get("OriginalMessage") or error
+                raise ReleaseError(f"the model server answered {status}: {message}") from None
             except errors.ModelNotReadyException:
                 if time.monotonic() > end:
                     raise

@@ -1,4 +1,4 @@
-"""What is released: a model and the look-up features of a snapshot, of one run or of two."""
+"""What is released: a model and the online features of a snapshot, of one run or of two."""
 
 import io
 import json
@@ -13,28 +13,28 @@ from .. import integrity
 from ..errors import IntegrityError, ReleaseError
 from . import bundle, store
 
-MODEL = ("model.onnx", "judged.onnx", "signature.json", "evaluation.json")
+MODEL = ("model.onnx", "evaluation_model.onnx", "signature.json", "evaluation.json")
 Release = dict[str, Any]
 """What `release.json` holds: the pair's id, and the hash and the run of both its parts."""
 
 
 @dataclass(frozen=True)
 class Features:
-    """Look-up features, the run that made them and the snapshot that they know."""
+    """Online features, the run that made them and the snapshot that they know."""
 
-    lookup: bytes
+    online: bytes
     run: str
     snapshot: str
 
     @classmethod
     def of(cls, folder: Path, run: str, snapshot: str) -> "Features":
         """Those that lie in a folder."""
-        return cls((folder / "lookup.json").read_bytes(), run, snapshot)
+        return cls((folder / "online_features.json").read_bytes(), run, snapshot)
 
     @property
     def as_of(self) -> str:
         """Date of the newest event that they know."""
-        return str(json.loads(self.lookup)["as_of"])
+        return str(json.loads(self.online)["as_of"])
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ def read(folder: Path) -> Bundle:
     """A verified bundle; ReleaseError says what doesn't fit."""
     try:
         signature, evaluation = (store.read_json(folder / name) for name in MODEL[2:])
-        _ = store.read_json(folder / "lookup.json")["as_of"]
-        bundle.session((folder / "judged.onnx").read_bytes())
+        _ = store.read_json(folder / "online_features.json")["as_of"]
+        bundle.session((folder / "evaluation_model.onnx").read_bytes())
         found = bundle.model_hash((folder / "model.onnx").read_bytes(), signature)
         wanted = evaluation["model_hash"]
     except Exception as error:  # files can be broken in any way
@@ -93,21 +93,21 @@ def write(folder: Path, model: Bundle, features: Features) -> None:
     """Put a release together in an empty folder."""
     for name in MODEL:
         shutil.copyfile(model.folder / name, folder / name)
-    (folder / "lookup.json").write_bytes(features.lookup)
-    lookup_hash = sha256(features.lookup).hexdigest()[:16]
+    (folder / "online_features.json").write_bytes(features.online)
+    online_features_hash = sha256(features.online).hexdigest()[:16]
     release = {
-        "release": f"{model.model_hash}-{lookup_hash}",
+        "release": f"{model.model_hash}-{online_features_hash}",
         "run": model.evaluation["run"],
         "model_hash": model.model_hash,
         "features_run": features.run,
-        "lookup_hash": lookup_hash,
+        "online_features_hash": online_features_hash,
         "features_as_of": features.as_of,
         "snapshot": features.snapshot,
     }
     integrity.seal(folder, integrity.RELEASE, release)
 
 
-def told(release: Release) -> str:
+def describe(release: Release) -> str:
     """A release in words."""
     return (
         f"model {release['model_hash']} of run {release['run']} with features as of "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..aws import aws
-from . import machines
+from . import step_functions
 from .stacks import Stacks
 
 POLL_SECONDS = 2.0
@@ -19,17 +19,17 @@ class Kind:
     """A kind of thing; an environment's are listed by name and removed by it."""
 
     name: str
-    found: Callable[[aws.Place], list[str]]
-    remove: Callable[[aws.Place, str], object]
+    found: Callable[[aws.Environment], list[str]]
+    remove: Callable[[aws.Environment, str], object]
 
 
-def _is_of(place: aws.Place, tags: list[dict[str, str]]) -> bool:
+def _is_of(env: aws.Environment, tags: list[dict[str, str]]) -> bool:
     """Whether tags are the place's; a thing without them is known by its name alone.
 
     `a-b-c` is a name in the place `a-b`, and that of the place `a-b-c`.
     """
     known = {tag["Key"]: tag["Value"] for tag in tags}
-    return all(known.get(k, v) == v for k, v in place.tags.items() if k != "owner")
+    return all(known.get(k, v) == v for k, v in env.tags.items() if k != "owner")
 
 
 def _pages(client: Any, operation: str, key: str, **asked: Any) -> Iterator[Any]:
@@ -37,72 +37,72 @@ def _pages(client: Any, operation: str, key: str, **asked: Any) -> Iterator[Any]
         yield from page.get(key, [])
 
 
-def _stack(place: aws.Place, name: str) -> list[str]:
-    return [name] if Stacks(place).state(name) else []
+def _stack(env: aws.Environment, name: str) -> list[str]:
+    return [name] if Stacks(env).state(name) else []
 
 
-def _remove_stack(place: aws.Place, name: str) -> None:
-    Stacks(place).remove(name)
+def _remove_stack(env: aws.Environment, name: str) -> None:
+    Stacks(env).remove(name)
 
 
-def _targets(place: aws.Place) -> list[str]:
+def _targets(env: aws.Environment) -> list[str]:
     found = _pages(
-        place.client("application-autoscaling"),
+        env.client("application-autoscaling"),
         "describe_scalable_targets",
         "ScalableTargets",
         ServiceNamespace="sagemaker",
     )
-    ours = f"endpoint/{place.endpoint}/"
+    ours = f"endpoint/{env.endpoint}/"
     return [each["ResourceId"] for each in found if each["ResourceId"].startswith(ours)]
 
 
-def _remove_target(place: aws.Place, name: str) -> None:
-    place.client("application-autoscaling").deregister_scalable_target(
+def _remove_target(env: aws.Environment, name: str) -> None:
+    env.client("application-autoscaling").deregister_scalable_target(
         ServiceNamespace="sagemaker",
         ResourceId=name,
         ScalableDimension="sagemaker:variant:DesiredInstanceCount",
     )
 
 
-def _sagemaker(place: aws.Place, operation: str, key: str, what: str) -> list[str]:
-    """The names of SageMaker's things that begin with the stem and are not tagged otherwise."""
-    client = place.client("sagemaker")
+def _sagemaker(env: aws.Environment, operation: str, key: str, what: str) -> list[str]:
+    """SageMaker's resources that begin with the name prefix and are not tagged otherwise."""
+    client = env.client("sagemaker")
     names = []
-    for each in _pages(client, operation, key, NameContains=place.stem):
+    for each in _pages(client, operation, key, NameContains=env.name_prefix):
         name = each[f"{what}Name"]
-        if name == place.stem or name.startswith(f"{place.stem}-"):
+        if name == env.name_prefix or name.startswith(f"{env.name_prefix}-"):
             tags = list(_pages(client, "list_tags", "Tags", ResourceArn=each[f"{what}Arn"]))
-            names += [name] * _is_of(place, tags)
+            names += [name] * _is_of(env, tags)
     return names
 
 
-def _endpoints(place: aws.Place) -> list[str]:
-    return _sagemaker(place, "list_endpoints", "Endpoints", "Endpoint")
+def _endpoints(env: aws.Environment) -> list[str]:
+    return _sagemaker(env, "list_endpoints", "Endpoints", "Endpoint")
 
 
-def _remove_endpoint(place: aws.Place, name: str) -> None:
+def _remove_endpoint(env: aws.Environment, name: str) -> None:
     """Remove it once it is at rest: AWS refuses while it is being made or updated."""
-    client = place.client("sagemaker")
+    client = env.client("sagemaker")
     while client.describe_endpoint(EndpointName=name)["EndpointStatus"] not in AT_REST:
         time.sleep(POLL_SECONDS)
     client.delete_endpoint(EndpointName=name)
     client.get_waiter("endpoint_deleted").wait(EndpointName=name)
 
 
-def _configurations(place: aws.Place) -> list[str]:
-    return _sagemaker(place, "list_endpoint_configs", "EndpointConfigs", "EndpointConfig")
+def _configurations(env: aws.Environment) -> list[str]:
+    return _sagemaker(env, "list_endpoint_configs", "EndpointConfigs", "EndpointConfig")
 
 
-def _models(place: aws.Place) -> list[str]:
-    return _sagemaker(place, "list_models", "Models", "Model")
+def _models(env: aws.Environment) -> list[str]:
+    return _sagemaker(env, "list_models", "Models", "Model")
 
 
-def _packages(place: aws.Place) -> list[str]:
+def _packages(env: aws.Environment) -> list[str]:
     return [
         each["ModelPackageArn"]
-        for group in _groups(place)
+        for group in _groups(env)
         for each in _pages(
-            place.client("sagemaker"),
+            env.client("sagemaker"),
             "list_model_packages",
             "ModelPackageSummaryList",
             ModelPackageGroupName=group,
@@ -110,73 +110,73 @@ def _packages(place: aws.Place) -> list[str]:
     ]
 
 
-def _groups(place: aws.Place) -> list[str]:
+def _groups(env: aws.Environment) -> list[str]:
     found = _pages(
-        place.client("sagemaker"),
+        env.client("sagemaker"),
         "list_model_package_groups",
         "ModelPackageGroupSummaryList",
-        NameContains=place.registry_group,
+        NameContains=env.registry_group,
     )
     names = [each["ModelPackageGroupName"] for each in found]
-    return [name for name in names if name == place.registry_group]
+    return [name for name in names if name == env.registry_group]
 
 
-def _images(place: aws.Place) -> list[str]:
-    client, names = place.client("ecr"), set()
-    for repository in (place.image_repository, place.train_repository):
+def _images(env: aws.Environment) -> list[str]:
+    client, names = env.client("ecr"), set()
+    for repository in (env.image_repository, env.train_repository):
         with suppress(client.exceptions.RepositoryNotFoundException):
             found = _pages(client, "list_images", "imageIds", repositoryName=repository)
             names |= {f"{repository}@{each['imageDigest']}" for each in found}
     return sorted(names)
 
 
-def _remove_image(place: aws.Place, name: str) -> None:
+def _remove_image(env: aws.Environment, name: str) -> None:
     repository, _, digest = name.partition("@")
-    place.client("ecr").batch_delete_image(
+    env.client("ecr").batch_delete_image(
         repositoryName=repository, imageIds=[{"imageDigest": digest}]
     )
 
 
-def _alarms(place: aws.Place) -> list[str]:
+def _alarms(env: aws.Environment) -> list[str]:
     """Those of the stacks, made by hand with its name, and of the endpoint's scaling."""
-    client, names = place.client("cloudwatch"), []
-    for prefix in (f"{place.stem}-", f"TargetTracking-endpoint/{place.endpoint}/"):
+    client, names = env.client("cloudwatch"), []
+    for prefix in (f"{env.name_prefix}-", f"TargetTracking-endpoint/{env.endpoint}/"):
         for each in _pages(client, "describe_alarms", "MetricAlarms", AlarmNamePrefix=prefix):
             tags = client.list_tags_for_resource(ResourceARN=each["AlarmArn"])["Tags"]
-            names += [each["AlarmName"]] * _is_of(place, tags)
+            names += [each["AlarmName"]] * _is_of(env, tags)
     return names
 
 
-def _logs(place: aws.Place) -> list[str]:
+def _logs(env: aws.Environment) -> list[str]:
     """The log groups of the endpoint and of the functions; the services make some themselves."""
-    client, names = place.client("logs"), []
+    client, names = env.client("logs"), []
     for prefix, whole in (
-        (f"/aws/sagemaker/Endpoints/{place.endpoint}", True),
-        (f"/aws/lambda/{place.stem}-", False),
-        (f"/aws/api-gateway/{place.stem}", True),
+        (f"/aws/sagemaker/Endpoints/{env.endpoint}", True),
+        (f"/aws/lambda/{env.name_prefix}-", False),
+        (f"/aws/api-gateway/{env.name_prefix}", True),
     ):
         for each in _pages(client, "describe_log_groups", "logGroups", logGroupNamePrefix=prefix):
             name = each["logGroupName"]
             if name == prefix or not whole:
                 tags = client.list_tags_for_resource(resourceArn=each["logGroupArn"])["tags"]
                 listed = [{"Key": k, "Value": v} for k, v in tags.items()]
-                names += [name] * _is_of(place, listed)
+                names += [name] * _is_of(env, listed)
     return names
 
 
-def _secrets(place: aws.Place) -> list[str]:
+def _secrets(env: aws.Environment) -> list[str]:
     found = _pages(
-        place.client("secretsmanager"),
+        env.client("secretsmanager"),
         "list_secrets",
         "SecretList",
-        Filters=[{"Key": "name", "Values": [f"{place.stem}/"]}],
+        Filters=[{"Key": "name", "Values": [f"{env.name_prefix}/"]}],
         IncludePlannedDeletion=True,
     )
-    return [each["Name"] for each in found if each["Name"].startswith(f"{place.stem}/")]
+    return [each["Name"] for each in found if each["Name"].startswith(f"{env.name_prefix}/")]
 
 
 KINDS = (
-    Kind("state machine", machines.known, machines.discard),
+    Kind("state machine", step_functions.known, step_functions.discard),
     Kind("API stack", lambda p: _stack(p, p.api_stack), _remove_stack),
     Kind("scaling target", _targets, _remove_target),
     Kind("endpoint", _endpoints, _remove_endpoint),

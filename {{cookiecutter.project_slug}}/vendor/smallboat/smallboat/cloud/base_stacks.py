@@ -1,6 +1,5 @@
 """The ground of an environment on AWS: what `make bootstrap` makes."""
 
-import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,39 +16,39 @@ ACCOUNT_STACK = "mlops-account"
 GITHUB = "token.actions.githubusercontent.com"
 
 
-def bootstrap(problem: Problem, options: argparse.Namespace) -> int:
+def bootstrap(problem: Problem, environment: str) -> int:
     """Make the ground of an environment or bring it up to date, and tell what it costs."""
-    settings = config.load(problem, options.env)
-    place = aws.Place(settings)
-    with as_administrator(place):
-        stacks = Stacks(place)
+    settings = config.load(problem, environment)
+    env = aws.Environment(settings)
+    with as_administrator(env):
+        stacks = Stacks(env)
         changed = [
             stacks.put(name, template, parameters, tags)
             for name, template, parameters, tags in (
-                (ACCOUNT_STACK, _template("account"), _account(place, stacks), _shared(place)),
+                (ACCOUNT_STACK, _template("account"), _account(env, stacks), _shared(env)),
                 (
-                    place.foundation_stack,
+                    env.foundation_stack,
                     # A bucket that was kept is taken over by a name that is written out only.
                     _template("foundation").replace(
-                        "BucketName: !Ref Bucket", f"BucketName: {place.bucket}"
+                        "BucketName: !Ref Bucket", f"BucketName: {env.bucket}"
                     ),
                     _foundation(settings),
-                    place.tags,
+                    env.tags,
                 ),
-                (place.compute_stack, _template("compute"), _compute(settings, place), place.tags),
+                (env.compute_stack, _template("compute"), _compute(settings, env), env.tags),
             )
         ]
-        for name in (place.foundation_stack, place.compute_stack):
+        for name in (env.foundation_stack, env.compute_stack):
             print(f"\n{name}:")
             for _, description, value in stacks.outputs(name):
                 print(f"  {description}: {value}")
-    print(f"\n{costs.table(place.aws, place.region)}\n")
-    print(_next(place) if any(changed) else f"nothing to do; next: make deploy ENV={options.env}")
+    print(f"\n{costs.table(env.aws, env.region)}\n")
+    print(_next(env) if any(changed) else f"nothing to do; next: make deploy ENV={environment}")
     return 0
 
 
 @contextmanager
-def as_administrator(place: aws.Place) -> Iterator[None]:
+def as_administrator(env: aws.Environment) -> Iterator[None]:
     """Say of a refusal who may do it: here no role of ours helps."""
     try:
         yield
@@ -59,7 +58,7 @@ def as_administrator(place: aws.Place) -> Iterator[None]:
             raise
         raise CloudError(
             f"no permission: {refused.get('Message')}; this is for an administrator of the "
-            f"account {place.aws.account}: sign in as one"
+            f"account {env.aws.account}: sign in as one"
         ) from error
 
 
@@ -78,16 +77,16 @@ def subjects(settings: sections.Aws) -> list[str]:
     return [f"repo:{name}:environment:{settings.environment}" for name in names]
 
 
-def _shared(place: aws.Place) -> dict[str, str]:
-    return {"project": "shared", "environment": "account", "owner": f"account {place.aws.account}"}
+def _shared(env: aws.Environment) -> dict[str, str]:
+    return {"project": "shared", "environment": "account", "owner": f"account {env.aws.account}"}
 
 
-def _account(place: aws.Place, stacks: Stacks) -> dict[str, str]:
+def _account(env: aws.Environment, stacks: Stacks) -> dict[str, str]:
     """What of the account is ours to make: what nobody made, and what this stack made before."""
     before = stacks.parameters(ACCOUNT_STACK)
-    with aws.told():
-        providers = place.client("iam").list_open_id_connect_providers()
-        api = place.client("apigateway").get_account()
+    with aws.aws_errors():
+        providers = env.client("iam").list_open_id_connect_providers()
+        api = env.client("apigateway").get_account()
     found = {
         "MakeGithubProvider": any(
             each["Arn"].endswith(GITHUB) for each in providers["OpenIDConnectProviderList"]
@@ -106,11 +105,11 @@ def _template(name: str) -> str:
 def _foundation(settings: config.Settings) -> dict[str, str]:
     assert settings.aws is not None
     return {
-        "Stem": settings.stem,
+        "NamePrefix": settings.name_prefix,
         "Project": settings.project.name,
         "Environment": settings.aws.environment,
         "Bucket": settings.bucket,
-        "Rehearsal": f"{settings.project.name.replace('_', '-')}-{aws.REHEARSAL}",
+        "StagingPrefix": f"{settings.project.name.replace('_', '-')}-{aws.STAGING}",
         "GithubSubjects": ",".join(subjects(settings.aws)),
         "AlertEmail": settings.aws.alert_email,
         "MonthlyBudget": str(settings.aws.monthly_budget_usd),
@@ -119,14 +118,14 @@ def _foundation(settings: config.Settings) -> dict[str, str]:
     }
 
 
-def _compute(settings: config.Settings, place: aws.Place) -> dict[str, str]:
-    batch = place.aws.batch
-    vpc, subnets = _network(place, batch)
+def _compute(settings: config.Settings, env: aws.Environment) -> dict[str, str]:
+    batch = env.aws.batch
+    vpc, subnets = _network(env, batch)
     return {
-        "Stem": place.stem,
-        "Project": place.project,
-        "Environment": place.aws.environment,
-        "Bucket": place.bucket,
+        "NamePrefix": env.name_prefix,
+        "Project": env.project,
+        "Environment": env.aws.environment,
+        "Bucket": env.bucket,
         "Releases": str(settings.on_step_functions).lower(),
         "Vpc": vpc,
         "Subnets": ",".join(subnets),
@@ -135,18 +134,18 @@ def _compute(settings: config.Settings, place: aws.Place) -> dict[str, str]:
     }
 
 
-def _network(place: aws.Place, batch: sections.Batch) -> tuple[str, list[str]]:
+def _network(env: aws.Environment, batch: sections.Batch) -> tuple[str, list[str]]:
     """The VPC and subnets of the configuration, else the region's default ones."""
-    ec2 = place.client("ec2")
-    with aws.told():
+    ec2 = env.client("ec2")
+    with aws.aws_errors():
         wanted = {"Name": "is-default", "Values": ["true"]}
         vpcs = [batch.vpc] if batch.vpc else [
             vpc["VpcId"] for vpc in ec2.describe_vpcs(Filters=[wanted])["Vpcs"]
         ]  # fmt: skip
         if not vpcs:
             raise UserError(
-                f"{place.region} has no default VPC: name one as `vpc` under [aws.batch] in "
-                f"config/{place.aws.environment}.toml, or `aws ec2 create-default-vpc`"
+                f"{env.region} has no default VPC: name one as `vpc` under [aws.batch] in "
+                f"config/{env.aws.environment}.toml, or `aws ec2 create-default-vpc`"
             )
         within = [{"Name": "vpc-id", "Values": vpcs}]
         found = ec2.describe_subnets(Filters=within)["Subnets"]
@@ -156,8 +155,8 @@ def _network(place: aws.Place, batch: sections.Batch) -> tuple[str, list[str]]:
     return vpcs[0], subnets
 
 
-def _next(place: aws.Place) -> str:
-    settings, environment = place.aws, place.aws.environment
+def _next(env: aws.Environment) -> str:
+    settings, environment = env.aws, env.aws.environment
     said = ["next:"]
     if settings.alert_email:
         said.append(f"- confirm the subscription that AWS mails to {settings.alert_email}")
@@ -166,7 +165,7 @@ def _next(place: aws.Place) -> str:
     said += [
         "- activate the tags project and environment for cost allocation, or the budget is blind",
         f"- give Comet's key, if you use it: aws secretsmanager put-secret-value --secret-id "
-        f"{place.stem}/comet --secret-string '" + '{"COMET_API_KEY": "..."}' + "'",
+        f"{env.name_prefix}/comet --secret-string '" + '{"COMET_API_KEY": "..."}' + "'",
         f"- make image ENV={environment}, then make deploy ENV={environment}",
     ]
     return "\n".join(said)

@@ -49,7 +49,7 @@ def keep(root: str, folder: Path, beneath: str, last: str) -> None:
     files = [path for path in folder.iterdir() if path.is_file()]
     for path in sorted(files, key=lambda path: (path.name == last, path.name)):
         condition = {} if last and path.name != last else {"IfNoneMatch": "*"}
-        with aws.told(unless="PreconditionFailed"), path.open("rb") as file:
+        with aws.aws_errors(unless="PreconditionFailed"), path.open("rb") as file:
             _client().put_object(
                 Bucket=bucket, Key=f"{prefix}/{beneath}/{path.name}", Body=file, **condition
             )
@@ -61,7 +61,7 @@ def read(root: str, name: str) -> str | None:
         path = home(root) / name
         return path.read_text() if path.is_file() else None
     bucket, prefix = _address(root)
-    with aws.told(unless="NoSuchKey"):
+    with aws.aws_errors(unless="NoSuchKey"):
         answer = _client().get_object(Bucket=bucket, Key=f"{prefix}/{name}")
         return str(answer["Body"].read().decode())
     return None
@@ -71,7 +71,7 @@ def replace(root: str, file: Path, name: str) -> None:
     """Replace a small file on S3 by one that is here, at once for all who read it."""
     if _remote(root):
         bucket, prefix = _address(root)
-        with aws.told():
+        with aws.aws_errors():
             _client().put_object(Bucket=bucket, Key=f"{prefix}/{name}", Body=file.read_bytes())
 
 
@@ -93,7 +93,7 @@ def _client() -> Any:
 
 def _keys(root: str, beneath: str) -> Iterator[str]:
     bucket, prefix = _address(root)
-    with aws.told():
+    with aws.aws_errors():
         pages = _client().get_paginator("list_objects_v2")
         for page in pages.paginate(Bucket=bucket, Prefix=f"{prefix}/{beneath}"):
             for each in page.get("Contents", []):
@@ -105,6 +105,6 @@ def _download(root: str, key: str) -> None:
     path = home(root) / key
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}")
-    with aws.told():
+    with aws.aws_errors():
         _client().download_file(bucket, f"{prefix}/{key}", str(part))
     os.replace(part, path)

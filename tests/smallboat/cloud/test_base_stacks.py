@@ -5,24 +5,24 @@ from pathlib import Path
 
 import pytest
 import templates
+from bootstrapped import ACCOUNT, BUCKET, NAME_PREFIX, Bootstrapped, fill, other_place
 from clouds import Cloud
-from ground import ACCOUNT, BUCKET, STEM, Ground, fill, other_place
 from shown import exists
 from smallboat.aws import aws
-from smallboat.cloud import destruction, infra, leftovers
+from smallboat.cloud import base_stacks, destruction, inventory
 from smallboat.config import config
 from toy.problem import PROBLEM
 
 
 @pytest.fixture
-def ground(cloud: Cloud, tmp_path: Path) -> Iterator[Ground]:
+def ground(cloud: Cloud, tmp_path: Path) -> Iterator[Bootstrapped]:
     """An environment of which there is nothing yet."""
     cloud.reset()
-    yield Ground(tmp_path, cloud)
+    yield Bootstrapped(tmp_path, cloud)
     cloud.reset()
 
 
-def test_two_environments_and_the_account_live_side_by_side(ground: Ground) -> None:
+def test_two_environments_and_the_account_live_side_by_side(ground: Bootstrapped) -> None:
     assert ground.run("bootstrap").returncode == 0
     other = ground.run("bootstrap", environment="prod")
     assert other.returncode == 0, other.stderr
@@ -34,22 +34,24 @@ def test_two_environments_and_the_account_live_side_by_side(ground: Ground) -> N
     assert exists(ground.client, "account", "ApiLogsRole")
 
 
-def test_a_provider_that_somebody_else_made_is_used(ground: Ground) -> None:
+def test_a_provider_that_somebody_else_made_is_used(ground: Bootstrapped) -> None:
     made = ground.client("iam").create_open_id_connect_provider(
-        Url=f"https://{infra.GITHUB}", ClientIDList=["sts.amazonaws.com"], ThumbprintList=["a" * 40]
+        Url=f"https://{base_stacks.GITHUB}",
+        ClientIDList=["sts.amazonaws.com"],
+        ThumbprintList=["a" * 40],
     )
     done = ground.run("bootstrap")
     assert done.returncode == 0, done.stderr
     there = ground.client("iam").list_open_id_connect_providers()["OpenIDConnectProviderList"]
     assert [each["Arn"] for each in there] == [made["OpenIDConnectProviderArn"]]
-    stack = ground.client("cloudformation").describe_stacks(StackName=infra.ACCOUNT_STACK)
+    stack = ground.client("cloudformation").describe_stacks(StackName=base_stacks.ACCOUNT_STACK)
     given = {p["ParameterKey"]: p["ParameterValue"] for p in stack["Stacks"][0]["Parameters"]}
     assert given == {"MakeGithubProvider": "false", "MakeApiLogs": "true"}
 
 
-def test_an_attempt_that_made_nothing_is_done_again(ground: Ground) -> None:
+def test_an_attempt_that_made_nothing_is_done_again(ground: Bootstrapped) -> None:
     ground.client("cloudformation").create_change_set(
-        StackName=f"{STEM}-foundation",
+        StackName=f"{NAME_PREFIX}-foundation",
         ChangeSetName="killed",
         ChangeSetType="CREATE",
         TemplateBody='{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}',
@@ -60,7 +62,7 @@ def test_an_attempt_that_made_nothing_is_done_again(ground: Ground) -> None:
     assert exists(ground.client, "foundation", "Artifacts")
 
 
-def test_another_account_is_left_alone(ground: Ground) -> None:
+def test_another_account_is_left_alone(ground: Bootstrapped) -> None:
     ground.change("staging", account="210987654321")
     for words in (["bootstrap"], ["destroy", "--confirm", "staging"]):
         ground.cloud.forget()
@@ -70,7 +72,7 @@ def test_another_account_is_left_alone(ground: Ground) -> None:
         assert [each["operation"] for each in ground.cloud.calls()] == ["GetCallerIdentity"]
 
 
-def test_without_permission_a_sentence_says_who_may(ground: Ground) -> None:
+def test_without_permission_a_sentence_says_who_may(ground: Bootstrapped) -> None:
     for service, operation in (
         ("iam", "ListOpenIDConnectProviders"),
         ("cloudformation", "CreateChangeSet"),
@@ -83,7 +85,7 @@ def test_without_permission_a_sentence_says_who_may(ground: Ground) -> None:
     assert ground.run("bootstrap").returncode == 0
 
 
-def test_without_a_default_vpc_nothing_is_made(ground: Ground) -> None:
+def test_without_a_default_vpc_nothing_is_made(ground: Bootstrapped) -> None:
     ec2 = ground.client("ec2")
     for subnet in ec2.describe_subnets()["Subnets"]:
         ec2.delete_subnet(SubnetId=subnet["SubnetId"])
@@ -97,7 +99,7 @@ def test_without_a_default_vpc_nothing_is_made(ground: Ground) -> None:
     assert ground.client("cloudformation").describe_stacks()["Stacks"] == []
 
 
-def test_destroy_asks_somebody(ground: Ground) -> None:
+def test_destroy_asks_somebody(ground: Bootstrapped) -> None:
     nobody = ground.run("destroy")
     assert nobody.returncode == 2
     assert "CONFIRM=staging" in nobody.stderr
@@ -107,11 +109,11 @@ def test_destroy_asks_somebody(ground: Ground) -> None:
 
 
 def test_destroy_names_what_stays_then_leaves_the_model_store_then_nothing(
-    ground: Ground, monkeypatch: pytest.MonkeyPatch
+    ground: Bootstrapped, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert ground.run("bootstrap").returncode == 0
     things = fill(ground)
-    assert {kind.name for kind in leftovers.KINDS} == set(things)
+    assert {kind.name for kind in inventory.KINDS} == set(things)
     assert left(ground, monkeypatch) >= {
         *(f"{kind} {name}" for kind, name in things.items()),
         f"image {things['image'].replace('-train', '-model')}",
@@ -122,7 +124,7 @@ def test_destroy_names_what_stays_then_leaves_the_model_store_then_nothing(
     ground.cloud.fail("sagemaker", "DeleteModel", status=403, code="AccessDeniedException")
     first = ground.run("destroy", "--confirm", "staging")
     assert first.returncode == 4
-    assert f"left on AWS: model {STEM}-a." in first.stderr
+    assert f"left on AWS: model {NAME_PREFIX}-a." in first.stderr
     second = ground.run("destroy", "--confirm", "staging")
     assert second.returncode == 0, second.stdout + second.stderr
     for kind, name in things.items():
@@ -145,13 +147,13 @@ def test_destroy_names_what_stays_then_leaves_the_model_store_then_nothing(
     assert stays()
 
 
-def left(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+def left(ground: Bootstrapped, monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """What destroy would name as left."""
     for key, value in ground.cloud.environ.items():
         monkeypatch.setenv(key, value)
     monkeypatch.chdir(ground.folder)
-    return set(destruction._left(aws.Place(config.load(PROBLEM, "staging")), force=True))
+    return set(destruction._left(aws.Environment(config.load(PROBLEM, "staging")), force=True))
 
 
-def _there(ground: Ground, template: str) -> list[str]:
+def _there(ground: Bootstrapped, template: str) -> list[str]:
     return [each for each in templates.resources(template) if exists(ground.client, template, each)]

@@ -18,7 +18,7 @@ SLOWEST_GAP = 7.0
 ENTRY = ("entity", "constructor", "grid", "qualifying", "seconds")
 
 
-def starters(tables: Tables) -> pd.DataFrame:
+def race_entries(tables: Tables) -> pd.DataFrame:
     """One row a starter of each race with results.
 
     Rows come by race, start place (cars from the pit lane in the order of qualifying) and driver,
@@ -31,12 +31,12 @@ def starters(tables: Tables) -> pd.DataFrame:
         models learn), and the values that `features.LOOKS` names.
     """
     results = tables["results"]
-    starts = results[~results["position_text"].isin(DID_NOT_START)]
-    starts = starts.merge(
+    entries = results[~results["position_text"].isin(DID_NOT_START)]
+    entries = entries.merge(
         tables["races"][["race_id", "year", "round", "circuit_id", "date"]], on="race_id"
     )
-    starts = starts.merge(_qualifying(tables), on=["race_id", "driver_id"], how="left")
-    starts = starts.rename(
+    entries = entries.merge(_qualifying(tables), on=["race_id", "driver_id"], how="left")
+    entries = entries.rename(
         columns={
             "race_id": "group",
             "year": "period",
@@ -45,18 +45,18 @@ def starters(tables: Tables) -> pd.DataFrame:
             "circuit_id": "circuit",
         }
     )
-    calendar = starts[["group", "date", "period", "round"]].drop_duplicates("group")
+    calendar = entries[["group", "date", "period", "round"]].drop_duplicates("group")
     calendar = calendar.sort_values(["date", "period", "round"], kind="stable")
     order = pd.Series(np.arange(len(calendar)), index=calendar["group"])
-    starts["race"] = starts["group"].map(order)
-    starts["line_up"] = start_places(starts["grid"].to_numpy(float), starts["race"].to_numpy())
-    starts = starts.sort_values(
+    entries["race"] = entries["group"].map(order)
+    entries["line_up"] = start_places(entries["grid"].to_numpy(float), entries["race"].to_numpy())
+    entries = entries.sort_values(
         ["race", "line_up", "qualifying", "entity"], kind="stable", ignore_index=True
     )
-    return _remembered(starts)
+    return _remembered(entries)
 
 
-def grids(tables: Tables, starts: pd.DataFrame) -> list[dict[str, Any]]:
+def grids(tables: Tables, entries: pd.DataFrame) -> list[dict[str, Any]]:
     """The races of the newest season with their grids, in time, as people and requests name them.
 
     Args:
@@ -71,7 +71,7 @@ def grids(tables: Tables, starts: pd.DataFrame) -> list[dict[str, Any]]:
         for kind in ("driver", "constructor", "circuit")
     }
     names = tables["races"].set_index("race_id")["name"]
-    newest = starts[starts["period"] == starts["period"].iloc[-1]]
+    newest = entries[entries["period"] == entries["period"].iloc[-1]]
     return [
         {
             "name": names[group],
@@ -102,7 +102,7 @@ def _entry(
 
 
 def _qualifying(tables: Tables) -> pd.DataFrame:
-    """Place, and the best lap behind the fastest of all, in seconds and in %."""
+    """Environment, and the best lap behind the fastest of all, in seconds and in %."""
     rounds = tables["qualifying"].drop_duplicates(["race_id", "driver_id"])
     best = rounds[["q1", "q2", "q3"]].min(axis=1)
     pole = best.groupby(rounds["race_id"]).transform("min")
@@ -117,35 +117,35 @@ def _qualifying(tables: Tables) -> pd.DataFrame:
     )
 
 
-def _remembered(starts: pd.DataFrame) -> pd.DataFrame:
+def _remembered(entries: pd.DataFrame) -> pd.DataFrame:
     """Add the values of LOOKS; shares of the field run from 0 (first) to 1 (last)."""
-    races = starts.groupby("race", sort=False)
+    races = entries.groupby("race", sort=False)
     last = (races["race"].transform("size") - 1).clip(lower=1)
-    starts["target"] = races["position_order"].rank(method="first")
-    finish = (starts["target"] - 1) / last
+    entries["target"] = races["position_order"].rank(method="first")
+    finish = (entries["target"] - 1) / last
     place = races.cumcount() / last
-    classified = starts["position"].notna()
+    classified = entries["position"].notna()
     points = races["points"].transform("sum")
     # A retirement says little of pace: learn that such a car would have come half of the way back.
-    lost = (starts["target"] - starts["line_up"]).clip(lower=0).where(~classified, 0.0)
-    return starts.assign(
-        label=starts["target"] - lost / 2,
+    lost = (entries["target"] - entries["line_up"]).clip(lower=0).where(~classified, 0.0)
+    return entries.assign(
+        label=entries["target"] - lost / 2,
         start=1.0,
-        win=(starts["target"] == 1).astype(float),
-        podium=(starts["target"] <= 3).astype(float),
+        win=(entries["target"] == 1).astype(float),
+        podium=(entries["target"] <= 3).astype(float),
         finish=finish,
         place=place,
         classified=finish.where(classified),
         retired=(~classified).astype(float),
-        points=starts["points"] / points.where(points > 0),
+        points=entries["points"] / points.where(points > 0),
         shuffle=(finish - place).abs(),
-        mate=finish - _mates(starts, finish),
-        mate_place=place - _mates(starts, place),
+        mate=finish - _mates(entries, finish),
+        mate_place=place - _mates(entries, place),
     )
 
 
-def _mates(starts: pd.DataFrame, values: pd.Series) -> pd.Series:
+def _mates(entries: pd.DataFrame, values: pd.Series) -> pd.Series:
     """Mean over the other cars of the team in the race; NaN without a team-mate."""
-    team = values.groupby([starts["race"], starts["constructor"]], sort=False)
+    team = values.groupby([entries["race"], entries["constructor"]], sort=False)
     others = team.transform("size") - 1
     return (team.transform("sum") - values) / others.where(others > 0)

@@ -48,8 +48,8 @@ def check(problem: Problem, when: str, ask: Ask, folder: Path, latency_ms: float
 
 def _gates(problem: Problem, ask: Ask, folder: Path, latency_ms: float) -> list[dict[str, Any]]:
     release = store.read_json(folder / "release.json")["release"]
-    lookup = store.read_json(folder / "lookup.json")
-    questions = problem.service.questions(lookup)
+    online = store.read_json(folder / "online_features.json")
+    questions = problem.service.questions(online)
 
     def answers(requests: list[Any]) -> list[Any]:
         answer = ask({"requests": requests})
@@ -58,8 +58,8 @@ def _gates(problem: Problem, ask: Ask, folder: Path, latency_ms: float) -> list[
         return list(answer["results"])
 
     found = [result["predictions"] for result in answers(questions)]
-    apart = distance(found, _expected(problem, folder, questions, lookup))
-    invariants = problem.service.invariants(answers, lookup)
+    apart = distance(found, _expected(problem, folder, questions, online))
+    invariants = problem.service.invariants(answers, online)
     taken = [0.0]
     for number in range(ASKS):
         started = time.perf_counter()
@@ -70,7 +70,7 @@ def _gates(problem: Problem, ask: Ask, folder: Path, latency_ms: float) -> list[
             break
     gates = [
         ("answers as its files give them", f"<= {TOLERANCE:g}", f"{apart:.3g}", apart <= TOLERANCE),
-        *((name, "yes", says, passed) for name, passed, says in invariants),
+        *((name, "yes", message, passed) for name, passed, message in invariants),
         (
             "milliseconds of all answers but one",
             f"<= {latency_ms:g}",
@@ -83,13 +83,13 @@ def _gates(problem: Problem, ask: Ask, folder: Path, latency_ms: float) -> list[
 
 
 def _expected(
-    problem: Problem, folder: Path, questions: list[Any], lookup: dict[str, Any]
+    problem: Problem, folder: Path, questions: list[Any], online: dict[str, Any]
 ) -> list[Any]:
     onnx = (folder / "model.onnx").read_bytes()
     evaluation = store.read_json(folder / "evaluation.json")
     expected = []
     for question in questions:
-        features, _ = problem.service.features(question, lookup)
+        features, _ = problem.service.features(question, online)
         answers = bundle.predict(onnx, features)
         expected.append(problem.service.predictions(question, answers, features, evaluation))
     return expected

@@ -1,6 +1,5 @@
 """The training flow as a state machine of Step Functions: what `make flow-deploy` makes."""
 
-import argparse
 import json
 import re
 import subprocess
@@ -12,7 +11,7 @@ from ..aws import aws, remote
 from ..config import batch, config
 from ..errors import CloudError, UserError
 from ..problem import Problem
-from ..store import mirror
+from ..store import s3_cache
 from ..training import flow
 
 LONGEST = 60
@@ -23,63 +22,61 @@ PURPOSE = (
 )
 
 
-def deploy(problem: Problem, options: argparse.Namespace) -> int:
+def deploy(problem: Problem, environment: str, branch: str | None) -> int:
     """Make or update the environment's state machine, or a preview under a branch's name.
 
     The environment's own runs on schedule if the configuration says so; a preview never does.
     """
-    settings = config.load(problem, options.env)
-    place = aws.Place(settings)
-    name = _name(place, options.branch)
+    settings = config.load(problem, environment)
+    env = aws.Environment(settings)
+    name = _name(env, branch)
     _check_sizes(settings)
-    scheduled = settings.on_step_functions and not options.branch
-    if not scheduled and _unschedule(place, name):
+    scheduled = settings.on_step_functions and not branch
+    if not scheduled and _unschedule(env, name):
         print(f"removed the schedule of {name}")
     if not settings.remote:
         print(f"nothing to deploy: {PURPOSE}")
         return 0
-    _check_ground(place)
-    there = _found(place, name)
-    _create(settings, options.branch, there)
+    _check_ground(env)
+    there = _found(env, name)
+    _create(settings, branch, there)
     print(f"{'updated' if there else 'made'} the state machine {name}")
     if scheduled:
         assert settings.schedule is not None
         print(f"it runs on schedule, {settings.schedule.cron} (UTC), and releases by itself")
-    print(
-        f"next: aws stepfunctions start-execution --state-machine-arn {_arn(place, name)}", end=" "
-    )
+    print(f"next: aws stepfunctions start-execution --state-machine-arn {_arn(env, name)}", end=" ")
     print(f"--input '{json.dumps({'Parameters': '{}'})}'")
     return 0
 
 
-def remove(problem: Problem, options: argparse.Namespace) -> int:
+def remove(problem: Problem, environment: str, branch: str | None) -> int:
     """Remove the environment's state machine, or a preview, with its schedule."""
-    place = aws.Place(config.load(problem, options.env))
-    name = _name(place, options.branch)
-    print(f"removed the state machine {name}" if discard(place, name) else "nothing to do")
+    env = aws.Environment(config.load(problem, environment))
+    name = _name(env, branch)
+    print(f"removed the state machine {name}" if discard(env, name) else "nothing to do")
     return 0
 
 
-def discard(place: aws.Place, name: str) -> bool:
+def discard(env: aws.Environment, name: str) -> bool:
     """Remove a state machine and its rule; whether there was one of them."""
-    unscheduled, there = _unschedule(place, name), _found(place, name)
+    unscheduled, there = _unschedule(env, name), _found(env, name)
     if there:
-        with aws.told():
-            place.client("stepfunctions").delete_state_machine(stateMachineArn=_arn(place, name))
+        with aws.aws_errors():
+            env.client("stepfunctions").delete_state_machine(stateMachineArn=_arn(env, name))
     return bool(there or unscheduled)
 
 
-def known(place: aws.Place) -> list[str]:
+def known(env: aws.Environment) -> list[str]:
     """The names of an environment's state machines and rules; all previews are staging's."""
-    kinds = [f"prod.{place.aws.environment}"]
-    if place.aws.environment == aws.REHEARSAL:
+    kinds = [f"prod.{env.aws.environment}"]
+    if env.aws.environment == aws.STAGING:
         kinds.append("test")
-    ours = tuple(f"{place.project}.{kind}." for kind in kinds)
-    with aws.told():
-        machines = place.client("stepfunctions").get_paginator("list_state_machines").paginate()
-        rules = place.client("events").get_paginator("list_rules").paginate()
+    ours = tuple(f"{env.project}.{kind}." for kind in kinds)
+    with aws.aws_errors():
+        machines = env.client("stepfunctions").get_paginator("list_state_machines").paginate()
+        rules = env.client("events").get_paginator("list_rules").paginate()
         names = {each["name"] for page in machines for each in page["stateMachines"]}
-        running = {name for name in names if name.startswith(ours) and _found(place, name)}
+        running = {name for name in names if name.startswith(ours) and _found(env, name)}
         return sorted(
             running
             | {each["Name"] for page in rules for each in page["Rules"]
@@ -87,12 +84,12 @@ def known(place: aws.Place) -> list[str]:
         )  # fmt: skip
 
 
-def _name(place: aws.Place, branch: str | None) -> str:
+def _name(env: aws.Environment, branch: str | None) -> str:
     """The state machine's name, as Metaflow gives it; UserError if the branch is none for it."""
     kind = "test" if branch else "prod"
-    name = f"{place.project}.{kind}.{branch or place.aws.environment}.{flow.FLOW}"
-    if branch and place.aws.environment != aws.REHEARSAL:
-        raise UserError(f"BRANCH={branch}: previews are of ENV={aws.REHEARSAL} only")
+    name = f"{env.project}.{kind}.{branch or env.aws.environment}.{flow.FLOW}"
+    if branch and env.aws.environment != aws.STAGING:
+        raise UserError(f"BRANCH={branch}: previews are of ENV={aws.STAGING} only")
     if branch and not re.fullmatch("[a-z0-9_]+", branch):
         raise UserError(f"BRANCH={branch}: a branch has lower-case letters, digits and _, as pr12")
     if branch and len(name) > LONGEST:
@@ -108,24 +105,26 @@ def _check_sizes(settings: config.Settings) -> None:
             raise UserError(f"steps.{name}.{why}")
 
 
-def _check_ground(place: aws.Place) -> None:
-    with aws.told():
-        asked = {"jobQueues": [place.stem]}
-        found = place.client("batch").describe_job_queues(**asked)["jobQueues"]
+def _check_ground(env: aws.Environment) -> None:
+    with aws.aws_errors():
+        asked = {"jobQueues": [env.name_prefix]}
+        found = env.client("batch").describe_job_queues(**asked)["jobQueues"]
     if not found:
-        environment = place.aws.environment
-        raise UserError(f"there is no job queue {place.stem}: `make bootstrap ENV={environment}`")
+        environment = env.aws.environment
+        raise UserError(
+            f"there is no job queue {env.name_prefix}: `make bootstrap ENV={environment}`"
+        )
 
 
-def _arn(place: aws.Place, name: str) -> str:
-    return f"arn:aws:states:{place.region}:{place.aws.account}:stateMachine:{name}"
+def _arn(env: aws.Environment, name: str) -> str:
+    return f"arn:aws:states:{env.region}:{env.aws.account}:stateMachine:{name}"
 
 
-def _found(place: aws.Place, name: str) -> dict[str, Any] | None:
+def _found(env: aws.Environment, name: str) -> dict[str, Any] | None:
     """The definition of a state machine, or None if there is none."""
-    with aws.told(unless="StateMachineDoesNotExist"):
-        client = place.client("stepfunctions")
-        found = client.describe_state_machine(stateMachineArn=_arn(place, name))
+    with aws.aws_errors(unless="StateMachineDoesNotExist"):
+        client = env.client("stepfunctions")
+        found = client.describe_state_machine(stateMachineArn=_arn(env, name))
         definition: dict[str, Any] = json.loads(found["definition"])
         return definition if found["status"] == "ACTIVE" else None
     return None
@@ -137,10 +136,10 @@ def _token(definition: dict[str, Any]) -> str:
     return str(start["Parameters"]["Parameters"]["metaflow.production_token"])
 
 
-def _unschedule(place: aws.Place, name: str) -> bool:
+def _unschedule(env: aws.Environment, name: str) -> bool:
     """Remove a state machine's rule; whether there was one."""
-    client = place.client("events")
-    with aws.told(unless="ResourceNotFoundException"):
+    client = env.client("events")
+    with aws.aws_errors(unless="ResourceNotFoundException"):
         client.remove_targets(Rule=name, Ids=[name])
         client.delete_rule(Name=name)
         return True
@@ -151,7 +150,7 @@ def _create(settings: config.Settings, branch: str | None, there: dict[str, Any]
     """Let Metaflow make the state machine; what it prints is shown if it can't."""
     assert settings.aws is not None
     name = settings.aws.environment
-    tokens = {"METAFLOW_TOKEN_HOME": str(Path(mirror.CACHE, "tokens").resolve())}
+    tokens = {"METAFLOW_TOKEN_HOME": str(Path(s3_cache.CACHE, "tokens").resolve())}
     under = ["--branch", branch] if branch else ["--production", "--branch", name]
     file = str(config.file(name))
     command = [sys.executable, "flows/train.py", "--no-pylint", "--config", "config", file, *under]

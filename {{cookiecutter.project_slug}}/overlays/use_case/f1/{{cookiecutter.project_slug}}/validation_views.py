@@ -118,9 +118,9 @@ def _points(tables: Tables, kind: str) -> pd.DataFrame:
     newest = newest[~under_way | newest["race_id"].isin(standings["race_id"])]
 
     # The sprint of a race to come is in no standings yet.
-    starts = pd.concat([tables["results"], tables["sprint_results"]])[["race_id", key, "points"]]
-    starts = starts.merge(races.loc[held, ["race_id", "year"]])
-    scored = starts.groupby(["year", key])["points"].sum()
+    entries = pd.concat([tables["results"], tables["sprint_results"]])[["race_id", key, "points"]]
+    entries = entries.merge(races.loc[held, ["race_id", "year"]])
+    scored = entries.groupby(["year", key])["points"].sum()
     final = standings.merge(newest[["race_id", "year"]]).groupby(["year", key])["points"].sum()
     both = pd.concat([scored, final], axis=1, keys=["scored", "standing"]).fillna(0).reset_index()
     both = both[both["year"].isin(newest["year"])]

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 from smallboat.errors import CloudError, IntegrityError
-from smallboat.store import mirror, runs, store
+from smallboat.store import runs, s3_cache, store
 from toy import data
 from toy.problem import PROBLEM
 
@@ -26,11 +26,11 @@ def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with mock_aws():
-        mirror._client.cache_clear()
+        s3_cache._client.cache_clear()
         client = boto3.client("s3", region_name="us-east-1")
         client.create_bucket(Bucket=BUCKET)
         yield client
-        mirror._client.cache_clear()
+        s3_cache._client.cache_clear()
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_a_run_is_written_once(s3: Any, tmp_path: Path, monkeypatch: pytest.Monk
 def test_an_upload_that_breaks_off_leaves_no_run(
     s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = mirror._client()
+    client = s3_cache._client()
     put, left = client.put_object, iter([True])
 
     def cut(**words: Any) -> Any:
@@ -161,5 +161,5 @@ def test_a_run_moves_on_with_its_snapshot(
 
 
 def test_a_bucket_that_is_not_there_is_told(s3: Any) -> None:
-    with pytest.raises(CloudError, match="no ground yet"):
+    with pytest.raises(CloudError, match="not bootstrapped yet"):
         runs.kept("s3://nobodys-bucket/store")

@@ -11,7 +11,7 @@ DATA = "data"
 
 
 @dataclass(frozen=True)
-class Origin:
+class ResumableRun:
     """A run to go on with.
 
     Attributes:
@@ -32,7 +32,7 @@ def known(datastore: Any, flow: str) -> list[str]:
     return sorted(name for name in names if name != DATA)
 
 
-def read(datastore: Any, run: str) -> Origin:
+def read(datastore: Any, run: str) -> ResumableRun:
     """A run of a data store.
 
     Raises:
@@ -48,4 +48,4 @@ def read(datastore: Any, run: str) -> Origin:
         raise UserError(f"run {run} ended well: there is nothing to resume")
     ended = {task.get("exit_code") for task in tasks if not task.get("_task_ok")}
     settings = config.check(given[0]["config"])
-    return Origin(run, settings, NoCandidateError.exit_code in ended)
+    return ResumableRun(run, settings, NoCandidateError.exit_code in ended)

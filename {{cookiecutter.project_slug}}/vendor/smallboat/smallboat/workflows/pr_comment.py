@@ -1,6 +1,5 @@
 """A pull request's model beside that of main, both trained on the sample."""
 
-import argparse
 import os
 import re
 from pathlib import Path
@@ -18,15 +17,14 @@ TITLE = "Challenger and main"
 PULL = re.compile(r"refs/pull/(\d+)/")
 
 
-def compare(problem: Problem, options: argparse.Namespace) -> int:
+def compare(problem: Problem, environment: str, other: str) -> int:
     """Print this folder's newest run beside that of another checkout, and comment so on GitHub."""
-    settings = config.load(problem, options.env)
+    settings = config.load(problem, environment)
     if settings.aws is not None:
-        raise UserError(f"{options.env} has one store for all: `make compare` is of two folders")
-    other = Path(options.other)
-    if not other.is_dir():
+        raise UserError(f"{environment} has one store for all: `make compare` is of two folders")
+    if not Path(other).is_dir():
         raise UserError(f"there is no folder {other}: check main out there, then make train in it")
-    ours, theirs = (_newest(folder / settings.store.root) for folder in (Path(), other))
+    ours, theirs = (_newest(folder / settings.store.root) for folder in (Path(), Path(other)))
     if ours is None:
         raise UserError(runs.NONE)
     told = table(ours, theirs)

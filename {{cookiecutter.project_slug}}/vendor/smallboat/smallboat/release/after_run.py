@@ -8,7 +8,7 @@ from ..store import store
 from ..tracking import tracking
 
 
-def conclude(problem: Problem, run: Any) -> None:
+def finish(problem: Problem, run: Any) -> None:
     """Tell Comet; make data that the run collected the newest; release, if that is for the run.
 
     Only the environment's own state machine releases: whoever trains by hand releases by hand.

@@ -1,0 +1,8 @@
+"""`python -m smallboat` is the command `smallboat`."""
+
+import sys
+
+from .cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
