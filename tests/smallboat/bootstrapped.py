@@ -208,7 +208,7 @@ API = {
 
 
 def other_place(ground: Bootstrapped) -> Callable[[], bool]:
-    """Make what belongs to an environment whose name begins as ours; returns whether it is there."""
+    """Make another environment whose name begins as ours; returns whether it is there."""
     sagemaker = ground.client("sagemaker")
     tags = [{"Key": "project", "Value": "project-staging"}, {"Key": "environment", "Value": "a"}]
     name = f"{NAME_PREFIX}-a-b"
