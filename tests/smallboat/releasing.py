@@ -9,8 +9,8 @@ from bundles import Runs
 from clouds import Cloud
 from smallboat.aws import aws
 from smallboat.config import config, sections
-from smallboat.release import release
-from smallboat.release.targets import sagemaker
+from smallboat.release.release import Outcome, Releaser
+from smallboat.release.targets.sagemaker import SageMakerTarget
 from toy.problem import PROBLEM
 
 RULES = sections.Release(
@@ -45,8 +45,8 @@ class Project:
     def env(self) -> aws.Environment:
         return aws.Environment(config.check(self.values))
 
-    def target(self, keep: int = RULES.keep) -> sagemaker.Endpoint:
-        return sagemaker.Endpoint(PROBLEM, self.env, self.image, keep)
+    def target(self, keep: int = RULES.keep) -> SageMakerTarget:
+        return SageMakerTarget(PROBLEM, self.env, self.image, keep)
 
     def make_ground(self) -> None:
         """What `make bootstrap` and `make image` make, as far as a release needs it."""
@@ -83,11 +83,11 @@ class Project:
         self.values["aws"].pop("serverless", None)
         self.values["aws"]["instances"] = INSTANCES | changed
 
-    def deploy(self, keep: int = RULES.keep) -> release.Outcome:
-        return release.deploy(PROBLEM, self.target(keep), self.runs.root, RULES)
+    def deploy(self, keep: int = RULES.keep) -> Outcome:
+        return Releaser(PROBLEM, self.target(keep), RULES).deploy(self.runs.root)
 
-    def roll_back(self) -> release.Outcome:
-        return release.roll_back(PROBLEM, self.target(), RULES)
+    def roll_back(self) -> Outcome:
+        return Releaser(PROBLEM, self.target(), RULES).roll_back()
 
     def served(self) -> tuple[str, str]:
         """The runs of the model and of the features that the endpoint itself says it serves."""

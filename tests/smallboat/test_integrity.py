@@ -23,9 +23,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     kept = bundles.empty(folder / "store")
     model = release_bundle.read(kept.keep("1", PLAIN))
     (folder / "release").mkdir()
-    release_bundle.write(
-        folder / "release", model, release_bundle.Features.of(model.folder, "1", kept.snapshot)
-    )
+    release_bundle.write(folder / "release", model, model)
     return folder, kept.snapshot
 
 
@@ -46,7 +44,7 @@ def kinds(snapshot: str) -> dict[Path, tuple[Callable[[], Any], type[UserError]]
             IntegrityError,
         ),
         Path("store", "runs", "1"): (lambda: store.run_folder("store", "1"), IntegrityError),
-        release: (lambda: release_bundle.served(release), ReleaseError),
+        release: (lambda: release_bundle.load(release), ReleaseError),
     }
 
 

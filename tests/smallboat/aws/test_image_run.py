@@ -116,9 +116,7 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = release_bundle.read(runs.keep("1", bundles.BETTER))
     folder = tmp_path_factory.mktemp("model") / "release"
     folder.mkdir()
-    release_bundle.write(
-        folder, model, release_bundle.Features.of(model.folder, "1", runs.snapshot)
-    )
+    release_bundle.write(folder, model, model)
     return folder
 
 
@@ -128,7 +126,9 @@ def test_it_answers_as_the_releases_own_files_do(container: Container, released:
     with container.serving(released) as running:
         assert requests.get(f"{running.url}/ping", timeout=5).status_code == 200
         with servers.connect(running.url) as ask:
-            smoke_tests.check(PROBLEM, "in its container", ask, released, latency_ms=250)
+            smoke_tests.check(
+                PROBLEM, "in its container", ask, release_bundle.load(released), latency_ms=250
+            )
         assert os.stat(f"/proc/{running.server()}").st_uid == USER
         assert running.end() == 0, running.log.read_text()
         assert "telemetry" not in running.log.read_text()

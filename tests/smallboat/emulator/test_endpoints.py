@@ -247,10 +247,7 @@ def test_a_group_of_model_packages_goes_once_it_is_empty(cloud: Cloud, ground: s
 
 def _release(run: Path, folder: Path) -> bytes:
     bundle = release_bundle.read(run)
-    features = release_bundle.Features.of(
-        run, bundle.evaluation["run"], bundle.evaluation["snapshot"]
-    )
-    release_bundle.write(folder, bundle, features)
+    release_bundle.write(folder, bundle, bundle)
     return _archive({path.name: path.read_bytes() for path in folder.iterdir()})
 
 

@@ -71,8 +71,8 @@ class Project:
         return json.loads(self.do("status"))
 
     @property
-    def endpoint(self) -> local.Endpoint:
-        return local.Endpoint(PROBLEM, self.folder / "endpoint")
+    def endpoint(self) -> local.LocalTarget:
+        return local.LocalTarget(PROBLEM, self.folder / "endpoint")
 
     def served(self) -> tuple[str, str]:
         """The runs of the model and of the features that are served."""
@@ -184,8 +184,8 @@ def test_a_release_that_answers_wrongly_or_late_is_walked_past(fresh: Project) -
     fresh.runs.keep("3", WRONG, evaluation_trained_until="2030-01-01")
     fresh.runs.keep("4", PLAIN, fault={"where": ["pre_switch_server"], **SLOW})
     output = fresh.do("deploy")
-    assert "run 4 failed: before the switch it failed: milliseconds of all" in output, output
-    assert f"run 3 failed: before the switch it failed: {BREAKS}" in output, output
+    assert "run 4 failed: pre-switch check failed: milliseconds of all" in output, output
+    assert f"run 3 failed: pre-switch check failed: {BREAKS}" in output, output
     assert fresh.served() == ("2", "2")
 
 
@@ -199,8 +199,8 @@ def test_a_server_that_fails_leaves_the_old_release(
     faulty.runs.keep("2", PLAIN, as_of="2030-01-01", fault={"where": [where], **fault})
     code, output = faulty.run("deploy")
     assert code == 4, output
-    when = "before" if where == "pre_switch_server" else "after"
-    assert f"failed: run 2 failed: {when} the switch" in output
+    check = "pre-switch check" if where == "pre_switch_server" else "post-switch check"
+    assert f"failed: run 2 failed: {check} failed: " in output
     assert faulty.served() == ("1", "1")
 
 
@@ -233,10 +233,10 @@ def writing(self, name, content):
     write(self, name, content)
     if (name, "after") == {point!r}: die()
 
-write = local.Endpoint._write
-local.Endpoint._write = writing
+write = local.LocalTarget._write
+local.LocalTarget._write = writing
 if {point!r}[1] == "method":
-    setattr(local.Endpoint, {point!r}[0], die)
+    setattr(local.LocalTarget, {point!r}[0], die)
 main(["deploy"])
 """
 
@@ -305,7 +305,7 @@ def test_two_deployments_at_once_exclude_each_other(project: Project) -> None:
     project.runs.keep("2", PLAIN, as_of="2030-01-01")
     with project.endpoint.locked():
         code, output = project.run("deploy")
-        assert code == 2 and "another deployment goes on" in output
+        assert code == 2 and "another deployment is running" in output
         assert project.run("rollback")[0] == 2
     both = [project.start("deploy"), project.start("deploy")]
     outputs = [process.communicate()[0] for process in both]
@@ -419,7 +419,7 @@ def test_a_broken_champion_bars_no_way_out(project: Project, content: str | None
     code, output = project.run("deploy")
     assert code == 4, output
     assert f"run {run} is not comparable: what is served can't be read: " in output
-    assert "`make deploy ALLOW_SCHEMA_CHANGE=1` releases it" in output
+    assert "release it with `make deploy ALLOW_SCHEMA_CHANGE=1`" in output
     assert "what is served can't be read: " in project.do("runs")
     project.do("deploy", "--allow-schema-change")
     assert project.served() == ("2", "2")

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from smallboat import integrity
 from smallboat.errors import UserError
-from smallboat.release.targets import local
+from smallboat.release.targets.local import LocalTarget
 from smallboat.store import store
 from toy.problem import PROBLEM
 
 
 @pytest.fixture
-def endpoint(tmp_path: Path) -> local.Endpoint:
-    return local.Endpoint(PROBLEM, tmp_path / "endpoint", keep=5)
+def endpoint(tmp_path: Path) -> LocalTarget:
+    return LocalTarget(PROBLEM, tmp_path / "endpoint", keep=5)
 
 
 @pytest.fixture
@@ -22,13 +22,13 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "endpoint"
 
 
-def release(endpoint: local.Endpoint, tmp_path: Path, name: str, run: str = "1") -> None:
+def release(endpoint: LocalTarget, tmp_path: Path, name: str, run: str = "1") -> None:
     """Update to a release of that id and confirm it."""
     update(endpoint, tmp_path, name, run)
     endpoint.confirm()
 
 
-def update(endpoint: local.Endpoint, tmp_path: Path, name: str, run: str = "1") -> None:
+def update(endpoint: LocalTarget, tmp_path: Path, name: str, run: str = "1") -> None:
     made = tmp_path / f"{name}-{run}"
     made.mkdir(exist_ok=True)
     (made / "model.onnx").write_bytes(b"model")
@@ -36,14 +36,14 @@ def update(endpoint: local.Endpoint, tmp_path: Path, name: str, run: str = "1") 
     endpoint.update(made)
 
 
-def served(endpoint: local.Endpoint) -> tuple[str, str | None]:
+def served(endpoint: LocalTarget) -> tuple[str, str | None]:
     """The current release and the one before."""
     before = endpoint.previous()
     return endpoint.folder().name, before.name if before else None
 
 
 def test_a_release_confirmed_twice_is_no_release_to_go_back_to(
-    endpoint: local.Endpoint, tmp_path: Path
+    endpoint: LocalTarget, tmp_path: Path
 ) -> None:
     for name in ("a", "b", "b"):
         release(endpoint, tmp_path, name)
@@ -52,7 +52,7 @@ def test_a_release_confirmed_twice_is_no_release_to_go_back_to(
 
 
 def test_a_history_that_has_one_twice_names_the_one_before(
-    endpoint: local.Endpoint, tmp_path: Path, folder: Path
+    endpoint: LocalTarget, tmp_path: Path, folder: Path
 ) -> None:
     for name in ("a", "b"):
         release(endpoint, tmp_path, name)
@@ -63,7 +63,7 @@ def test_a_history_that_has_one_twice_names_the_one_before(
 
 
 def test_after_a_way_back_the_one_before_that_is_next(
-    endpoint: local.Endpoint, tmp_path: Path
+    endpoint: LocalTarget, tmp_path: Path
 ) -> None:
     for name in ("a", "b", "c"):
         release(endpoint, tmp_path, name)
@@ -74,7 +74,7 @@ def test_after_a_way_back_the_one_before_that_is_next(
 
 @pytest.mark.parametrize("content", ["5", "{}", "[5]", '{"release": "a"}', "cut", None])
 def test_a_broken_release_is_told(
-    endpoint: local.Endpoint, tmp_path: Path, content: str | None
+    endpoint: LocalTarget, tmp_path: Path, content: str | None
 ) -> None:
     release(endpoint, tmp_path, "a")
     file = endpoint.folder() / "release.json"
@@ -84,7 +84,7 @@ def test_a_broken_release_is_told(
 
 
 def test_an_update_in_place_is_whole_at_every_moment(
-    endpoint: local.Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    endpoint: LocalTarget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     release(endpoint, tmp_path, "a", run="1")
     replace: Any = os.replace
@@ -102,7 +102,7 @@ def test_an_update_in_place_is_whole_at_every_moment(
 
 
 def test_an_update_in_place_leaves_no_file_of_another(
-    endpoint: local.Endpoint, tmp_path: Path
+    endpoint: LocalTarget, tmp_path: Path
 ) -> None:
     release(endpoint, tmp_path, "a")
     (endpoint.folder() / "foreign").write_bytes(b"")
@@ -112,7 +112,7 @@ def test_an_update_in_place_leaves_no_file_of_another(
 
 @pytest.mark.parametrize("text", ["5", "{}", "[5]", '[{"event": "released"}]', "[", "\udcff"])
 def test_a_broken_history_is_told(
-    endpoint: local.Endpoint, tmp_path: Path, folder: Path, text: str
+    endpoint: LocalTarget, tmp_path: Path, folder: Path, text: str
 ) -> None:
     release(endpoint, tmp_path, "a")
     (folder / "history.json").write_text(text, errors="surrogateescape")
@@ -121,7 +121,7 @@ def test_a_broken_history_is_told(
 
 
 def test_without_its_history_nothing_is_taken_away(
-    endpoint: local.Endpoint, tmp_path: Path, folder: Path
+    endpoint: LocalTarget, tmp_path: Path, folder: Path
 ) -> None:
     release(endpoint, tmp_path, "a")
     (folder / "history.json").unlink()
@@ -131,7 +131,7 @@ def test_without_its_history_nothing_is_taken_away(
 
 
 def test_a_first_update_that_was_never_confirmed_is_undone(
-    endpoint: local.Endpoint, tmp_path: Path
+    endpoint: LocalTarget, tmp_path: Path
 ) -> None:
     update(endpoint, tmp_path, "a")
     with endpoint.locked():

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from smallboat.errors import UserError
-from smallboat.release import deployment
+from smallboat.release import queries
 
 
 @contextmanager
@@ -34,14 +34,14 @@ def test_a_proxy_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", "")
     with answering(b'{"warnings": []}') as url:
-        assert deployment._ask_api(url, "predict", {}, {}) == {"warnings": []}
+        assert queries._ask_api(url, "predict", {}, {}) == {"warnings": []}
 
 
 def test_what_is_no_json_is_said() -> None:
     with answering(b"<html>") as url, pytest.raises(UserError, match="answered 200, no JSON"):
-        deployment._ask_api(url, "predict", {}, {})
+        queries._ask_api(url, "predict", {}, {})
 
 
 def test_that_nobody_answers_is_said() -> None:
-    with pytest.raises(UserError, match="/predict can't be asked"):
-        deployment._ask_api("http://127.0.0.1:9", "predict", {}, {})
+    with pytest.raises(UserError, match="/predict can't be reached"):
+        queries._ask_api("http://127.0.0.1:9", "predict", {}, {})

@@ -13,7 +13,8 @@ from bundles import BETTER, BREAKS, PLAIN, WORSE, WRONG, Runs
 from smallboat import integrity
 from smallboat.config import config, sections
 from smallboat.errors import CloudError, ReleaseError, UserError
-from smallboat.release import release, smoke_tests
+from smallboat.release import smoke_tests
+from smallboat.release.release import Releaser
 from smallboat.store import bundle, release_bundle, store
 from smallboat.validation import preparation
 from smallboat.validation.validation import Report
@@ -60,7 +61,7 @@ class Fake:
         self.log.append("pre_switch_server")
         yield lambda body: self._answer("pre_switch_server", folder, body)
 
-    def update(self, folder: Path) -> None:
+    def update(self, folder: Path, back: bool = False) -> None:
         self.log.append("update")
         self._updates += 1
         self._updated = self._folder / str(self._updates)
@@ -135,7 +136,7 @@ def target(tmp_path: Path) -> Fake:
 
 def deploy(target: Fake, runs: Runs, run: str | None = None, allow: bool = False) -> Any:
     target.log.clear()
-    return release.deploy(PROBLEM, target, runs.root, RULES, run, allow)
+    return Releaser(PROBLEM, target, RULES).deploy(runs.root, run, allow)
 
 
 def served(target: Fake) -> tuple[str, str]:
@@ -208,7 +209,10 @@ def test_a_champion_whose_server_is_outdated_is_served_anew(target: Fake, runs: 
     deploy(target, runs)
     target.old = True
     outcome = deploy(target, runs)
-    assert outcome.name == "kept" and "it is served anew" in outcome.message
+    assert (
+        outcome.name == "kept"
+        and "redeployed with the current image and settings" in outcome.message
+    )
     assert target.log == ["pre_switch_server", "update", "asked", "confirm"]
     assert served(target) == ("1", "1")
 
@@ -243,7 +247,7 @@ def test_what_breaks_beside_the_champion_is_never_switched_to(
     target.fault = ("pre_switch_server", how)
     outcome = deploy(target, runs, run="2")
     assert (outcome.name, outcome.exit_code) == ("failed", 4)
-    assert "run 2 failed: before the switch" in outcome.message
+    assert "run 2 failed: pre-switch check failed" in outcome.message
     assert target.log == ["pre_switch_server"]
     assert served(target) == ("1", "1")
 
@@ -256,7 +260,7 @@ def test_what_breaks_after_the_switch_is_taken_back(target: Fake, runs: Runs, ho
     target.fault = ("asked", how)
     outcome = deploy(target, runs, run="2")
     assert (outcome.name, outcome.exit_code) == ("failed", 4)
-    assert "run 2 failed: after the switch" in outcome.message
+    assert "run 2 failed: post-switch check failed" in outcome.message
     assert target.log == ["pre_switch_server", "update", "asked", "undo"]
     assert served(target) == ("1", "1")
 
@@ -280,7 +284,7 @@ def test_one_late_answer_is_forgiven(target: Fake, runs: Runs) -> None:
                 time.sleep(next(late, 0.0))
             return ask(body)
 
-        smoke_tests.check(PROBLEM, "now", once_late, target.folder(), 250.0)
+        smoke_tests.check(PROBLEM, "now", once_late, release_bundle.load(target.folder()), 250.0)
 
 
 def test_a_model_that_breaks_an_invariant_fails(target: Fake, runs: Runs) -> None:
@@ -373,7 +377,7 @@ def test_an_edited_release_is_not_gone_back_to(target: Fake, runs: Runs) -> None
     online = store.read_json(before / "online_features.json") | {"as_of": "2030-01-01"}
     (before / "online_features.json").write_bytes(store.to_json(online))
     target.log.clear()
-    outcome = release.roll_back(PROBLEM, target, RULES)
+    outcome = Releaser(PROBLEM, target, RULES).roll_back()
     assert (
         outcome.exit_code == 4
         and f"{before / 'online_features.json'} was changed" in outcome.message
@@ -505,14 +509,14 @@ def test_back_to_the_release_before_by_the_same_steps(target: Fake, runs: Runs) 
     runs.keep("1", PLAIN)
     deploy(target, runs)
     with pytest.raises(UserError, match="no earlier release"):
-        release.roll_back(PROBLEM, target, RULES)
+        Releaser(PROBLEM, target, RULES).roll_back()
     runs.keep("2", BETTER)
     deploy(target, runs)
     target.fault, target.log = ("pre_switch_server", "is wrong"), []
-    assert release.roll_back(PROBLEM, target, RULES).exit_code == 4
+    assert Releaser(PROBLEM, target, RULES).roll_back().exit_code == 4
     assert served(target) == ("2", "2")
     target.fault, target.log = ("", ""), []
-    outcome = release.roll_back(PROBLEM, target, RULES)
+    outcome = Releaser(PROBLEM, target, RULES).roll_back()
     assert (outcome.name, outcome.exit_code) == ("rolled back", 0)
     assert target.log == ["pre_switch_server", "update", "asked", "back"]
     assert served(target) == ("1", "1")

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 from smallboat.errors import CloudError, CommandError, UserError
-from smallboat.release import delivery, release, retraining
-from smallboat.training import commands
+from smallboat.release import commands, release
+from smallboat.training import commands as training
 from smallboat.workflows import notices
 from toy.problem import PROBLEM
 
@@ -33,16 +33,16 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is told of a run that passed and was released."""
     told: list[str] = []
     monkeypatch.setattr(notices, "tell", tell(told))
-    monkeypatch.setattr(commands, "trained", lambda *_: "1")
-    monkeypatch.setattr(commands, "shown", lambda *_: PASSED)
-    monkeypatch.setattr(delivery, "serve", lambda *_: told.append("the API follows"))
+    monkeypatch.setattr(training, "trained", lambda *_: "1")
+    monkeypatch.setattr(training, "shown", lambda *_: PASSED)
+    monkeypatch.setattr(commands, "deploy_api", lambda *_: told.append("the API follows"))
     ends(monkeypatch, "released")
     return told
 
 
 def ends(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     outcome = release.Outcome(name, "run 1 is as it is")
-    monkeypatch.setattr(delivery, "release_run", lambda *_: (outcome, True))
+    monkeypatch.setattr(commands, "_deploy", lambda *_: outcome)
 
 
 def fails(message: str, kind: type[CommandError]) -> Any:
@@ -60,7 +60,7 @@ def test_an_outcome_is_told_and_the_api_follows(
     name: str,
 ) -> None:
     ends(monkeypatch, name)
-    assert retraining.retrain(PROBLEM, *OPTIONS) == 0
+    assert commands.retrain(PROBLEM, *OPTIONS) == 0
     assert told == [f"{name}: run 1 is as it is, the newest", "the API follows"]
     assert capsys.readouterr().out == f"{name}: run 1 is as it is\n"
 
@@ -70,15 +70,15 @@ def test_a_release_that_failed_is_told_once(
 ) -> None:
     ends(monkeypatch, "failed")
     with pytest.raises(CommandError) as raised:
-        retraining.retrain(PROBLEM, *OPTIONS)
+        commands.retrain(PROBLEM, *OPTIONS)
     assert raised.value.exit_code == 4
-    assert told == ["failed: run 1 is as it is; what was served before is served still"]
+    assert told == ["failed: run 1 is as it is; what is served has not changed"]
 
 
 def test_gates_that_broke_are_named(told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "shown", lambda *_: BROKEN)
+    monkeypatch.setattr(training, "shown", lambda *_: BROKEN)
     with pytest.raises(CommandError) as raised:
-        retraining.retrain(PROBLEM, *OPTIONS)
+        commands.retrain(PROBLEM, *OPTIONS)
     assert raised.value.exit_code == 3
     assert told == ["failed: run 1 failed: baseline"]
 
@@ -86,9 +86,9 @@ def test_gates_that_broke_are_named(told: list[str], monkeypatch: pytest.MonkeyP
 def test_an_api_that_does_not_follow_is_told(
     told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery, "serve", fails("the API was not deployed", CloudError))
+    monkeypatch.setattr(commands, "deploy_api", fails("the API was not deployed", CloudError))
     with pytest.raises(CloudError):
-        retraining.retrain(PROBLEM, *OPTIONS)
+        commands.retrain(PROBLEM, *OPTIONS)
     assert told[-1] == "failed: the API was not deployed"
 
 
@@ -96,9 +96,9 @@ def test_an_api_that_does_not_follow_is_told(
 def test_what_ends_the_training_is_told(
     told: list[str], monkeypatch: pytest.MonkeyPatch, kind: type[CommandError], code: int
 ) -> None:
-    monkeypatch.setattr(commands, "trained", fails("the data are wrong", kind))
+    monkeypatch.setattr(training, "trained", fails("the data are wrong", kind))
     with pytest.raises(kind) as raised:
-        retraining.retrain(PROBLEM, *OPTIONS)
+        commands.retrain(PROBLEM, *OPTIONS)
     assert raised.value.exit_code == code
     assert told == ["failed: the data are wrong"]
 
@@ -106,9 +106,9 @@ def test_what_ends_the_training_is_told(
 def test_who_may_not_release_trains_nothing(
     told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery, "permitted", fails("by its workflow only", UserError))
+    monkeypatch.setattr(commands, "check_permission", fails("by its workflow only", UserError))
     with pytest.raises(UserError, match="by its workflow only"):
-        retraining.retrain(PROBLEM, *OPTIONS)
+        commands.retrain(PROBLEM, *OPTIONS)
     assert told == []
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from smallboat.errors import UserError
-from smallboat.release import listing
+from smallboat.release import queries
 from smallboat.store import store
 from smallboat.training import reproduction
 from toy.metrics import PRIMARY
@@ -50,7 +50,7 @@ def test_the_table_has_a_line_for_each_run_the_newest_first(
     keep(folder, "1")
     keep(folder, "3", gates=[{"gate": "parity", "passed": False}, {"gate": "size", "passed": True}])
     keep(folder, "2")
-    assert listing.show(PROBLEM, "local") == 0
+    assert queries.list_runs(PROBLEM, "local") == 0
     head, third, second, first = capsys.readouterr().out.splitlines()
     assert columns(head)[0] == "run" and f"{PRIMARY} on test" in columns(head)
     assert (third[0], second[0], first[0]) == ("3", "2", "1")
@@ -88,7 +88,7 @@ def test_a_damaged_evaluation_is_a_line_with_dashes_and_the_others_are_shown(
 ) -> None:
     keep(folder, "1")
     keep(folder, "2", **damaged)
-    assert listing.show(PROBLEM, "local") == 0
+    assert queries.list_runs(PROBLEM, "local") == 0
     _, *lines = capsys.readouterr().out.splitlines()
     assert sorted(line[0] for line in lines) == ["1", "2"]
     assert "-" in columns(next(line for line in lines if line[0] == "2"))
@@ -99,7 +99,7 @@ def test_what_an_older_evaluation_lacks_is_a_dash(
 ) -> None:
     keep(folder, "9", created="absent", intervals="absent", commit=None)
     keep(folder, "1")
-    listing.show(PROBLEM, "local")
+    queries.list_runs(PROBLEM, "local")
     _, newer, older = capsys.readouterr().out.splitlines()
     assert newer[0] == "1"
     assert columns(older)[:2] == ["9", "-"]
@@ -114,7 +114,7 @@ def test_what_is_not_a_run_is_left_alone(folder: Path, capsys: pytest.CaptureFix
         (folder / "runs" / name / "evaluation.json").write_text(text, errors="surrogateescape")
     (folder / "runs" / "e").mkdir()
     shutil.copytree(folder / "runs" / "1", folder / "runs" / "f")
-    listing.show(PROBLEM, "local")
+    queries.list_runs(PROBLEM, "local")
     _, one, *skipped = capsys.readouterr().out.splitlines()
     assert one.startswith("1 ")
     for line, name, message in zip(
@@ -122,7 +122,7 @@ def test_what_is_not_a_run_is_left_alone(folder: Path, capsys: pytest.CaptureFix
         strict=True,
     ):  # fmt: skip
         assert line.startswith(f"left out: store/runs/{name}/evaluation.json ") and message in line
-    for command in (listing.card, reproduction.reproduce):
+    for command in (queries.card, reproduction.reproduce):
         with pytest.raises(UserError, match=r"runs/a/evaluation\.json was changed"):
             command(PROBLEM, "local", "a")
 
@@ -133,7 +133,7 @@ def test_a_broken_endpoint_is_told_below_the_runs(
     keep(folder, "1")
     Path("endpoint").mkdir()
     Path("endpoint", "current").write_text("gone")
-    assert listing.show(PROBLEM, "local") == 0
+    assert queries.list_runs(PROBLEM, "local") == 0
     _, one, message = capsys.readouterr().out.splitlines()
     assert (
         one.startswith("1 ") and "what is served can't be read: endpoint/releases/gone" in message
@@ -143,14 +143,14 @@ def test_a_broken_endpoint_is_told_below_the_runs(
 def test_without_a_run_it_is_said_how_to_make_one(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert listing.show(PROBLEM, "local") == 0
+    assert queries.list_runs(PROBLEM, "local") == 0
     assert capsys.readouterr().out == "no runs yet: `make train` makes one\n"
-    for command in (listing.card, reproduction.reproduce):
+    for command in (queries.card, reproduction.reproduce):
         with pytest.raises(UserError, match="no runs yet: `make train` makes one"):
             command(PROBLEM, "local", None)
 
 
-@pytest.mark.parametrize("command", [listing.card, reproduction.reproduce])
+@pytest.mark.parametrize("command", [queries.card, reproduction.reproduce])
 def test_an_unknown_run_is_told_with_the_nearest(folder: Path, command: Any) -> None:
     keep(folder, "1795222852862741")
     with pytest.raises(UserError, match="no run '1795222852': did you mean '1795222852862741'"):
@@ -170,7 +170,7 @@ def test_the_newest_report_is_opened_where_there_is_a_display(
     monkeypatch.setenv("DISPLAY", ":0")
     monkeypatch.setenv("TERM", "xterm")  # card() unsets it
     monkeypatch.setattr("webbrowser.open", lambda url: asked.append(url) or opens)
-    assert listing.card(PROBLEM, "local", None) == 0
+    assert queries.card(PROBLEM, "local", None) == 0
     assert asked == [page.as_uri()]
     told = capsys.readouterr().out
     assert told.startswith("store/runs/2/report.html\n")
@@ -186,7 +186,7 @@ def test_without_a_display_only_the_place_is_told(
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.setattr("webbrowser.open", lambda url: pytest.fail("a browser was started"))
-    assert listing.card(PROBLEM, "local", "1") == 0
+    assert queries.card(PROBLEM, "local", "1") == 0
     assert capsys.readouterr().out.splitlines()[0] == "store/runs/1/report.html"
 
 

@@ -12,8 +12,9 @@ from bundles import Runs
 from clouds import FAULTY, ROOT, Cloud
 from releasing import Project, values
 from smallboat.problem import Problem
-from smallboat.release import release, smoke_tests
-from smallboat.release.targets import hosting, sagemaker
+from smallboat.release import smoke_tests
+from smallboat.release.targets import hosting
+from smallboat.release.targets.sagemaker import SageMakerTarget
 from smallboat.serving import servers
 from smallboat.validation import preparation
 from smallboat.validation.validation import Report
@@ -49,13 +50,13 @@ def project(
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Releases are asked after the switch only, and less often."""
+    """Releases are checked after the switch only, with fewer requests."""
     check = smoke_tests.check
 
-    def after_the_switch(problem: Problem, when: str, ask: Any, *rest: Any) -> None:
+    def post_switch(problem: Problem, name: str, ask: Any, *rest: Any) -> None:
         if ask is not None:
-            check(problem, when, ask, *rest)
+            check(problem, name, ask, *rest)
 
     monkeypatch.setattr(smoke_tests, "ASKS", 3)
-    monkeypatch.setattr(release.smoke_tests, "check", after_the_switch)
-    monkeypatch.setattr(sagemaker.Endpoint, "pre_switch_server", lambda *_: nullcontext())
+    monkeypatch.setattr(smoke_tests, "check", post_switch)
+    monkeypatch.setattr(SageMakerTarget, "pre_switch_server", lambda *_: nullcontext())

@@ -14,7 +14,7 @@ from releasing import Project
 from smallboat.aws import aws
 from smallboat.errors import CloudError, ReleaseError, UserError
 from smallboat.problem import Problem
-from smallboat.release import release
+from smallboat.release import smoke_tests
 from smallboat.release.targets import archives, hosting
 
 
@@ -99,14 +99,14 @@ def test_a_fault_that_passes_is_not_noticed(champion: Project) -> None:
 def test_what_can_not_be_taken_back_is_by_the_same_command(
     champion: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(problem: Problem, when: str, *_: Any) -> None:
-        if when == "after the switch":
+    def away(problem: Problem, name: str, *_: Any) -> None:
+        if name == "post-switch check":
             champion.cloud.fail("sagemaker", "UpdateEndpoint", times=2)
             raise ReleaseError("it is wrong")
 
     with monkeypatch.context() as patch:
-        patch.setattr(release.smoke_tests, "check", away)
-        with pytest.raises(CloudError, match="may serve what was not confirmed until the same"):
+        patch.setattr(smoke_tests, "check", away)
+        with pytest.raises(CloudError, match="may serve an unconfirmed release: rerun the command"):
             champion.deploy()
     assert champion.served() == ("1", "2")
     with champion.target().locked():
@@ -140,7 +140,7 @@ def without_credentials(project: Project) -> None:
 WRONG = [
     (without_region, UserError, "project.aws_region = '' is wrong"),
     (in_a_wrong_region, UserError, "project.aws_region = 'eu west' is wrong"),
-    (without_image, UserError, r"the image .*00000000 is not in ECR: `make image ENV=staging`"),
+    (without_image, UserError, r"the image .*00000000 is not in ECR: run `make image ENV=staging`"),
     (in_another_account, UserError, "these credentials are of 123456789012"),
     (without_credentials, CloudError, "there are no AWS credentials: `aws configure sso`"),
     (away, CloudError, "AWS can't be reached .* see to the network"),
@@ -233,8 +233,8 @@ def test_a_way_back_without_a_reason_is_the_models_fault(monkeypatch: pytest.Mon
     back = SimpleNamespace(
         endpoint_status="InService", endpoint_config_name="before", failure_reason=None
     )
-    monkeypatch.setattr(hosting.Hosting, "settled", lambda _: back)
+    monkeypatch.setattr(hosting.Hosting, "wait", lambda _: back)
     env: Any = SimpleNamespace(endpoint="e")
     unasked: Any = None
     with pytest.raises(ReleaseError, match="did not take after and is InService"):
-        hosting.Hosting(env, unasked, unasked)._took("after")
+        hosting.Hosting(env, unasked, unasked)._check("after")

@@ -13,8 +13,9 @@ import pytest
 from botocore.client import BaseClient
 from bundles import PLAIN
 from releasing import Project
-from smallboat.release import release
-from smallboat.release.targets import lease, sagemaker
+from smallboat.release import smoke_tests
+from smallboat.release.targets import lease
+from smallboat.release.targets.sagemaker import SageMakerTarget
 
 
 @pytest.fixture
@@ -22,8 +23,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A short lease, and no checks of answers."""
     monkeypatch.setattr(lease, "LEASE_SECONDS", 3.0)
     monkeypatch.setattr(lease, "RENEW_SECONDS", 0.4)
-    monkeypatch.setattr(sagemaker.Endpoint, "pre_switch_server", lambda *_: nullcontext())
-    monkeypatch.setattr(release.smoke_tests, "check", lambda *_: None)
+    monkeypatch.setattr(SageMakerTarget, "pre_switch_server", lambda *_: nullcontext())
+    monkeypatch.setattr(smoke_tests, "check", lambda *_: None)
 
 
 Call = tuple[str, str]
@@ -118,7 +119,7 @@ def test_killed_before_a_call_that_changes_something(
         assert all(names <= found for found in project.names())
     assert project.names() == (names, names)
     assert len({event["package"] for event in history}) == len(history)
-    assert "if it was killed, this one begins in" in capfd.readouterr().out
+    assert "if that was killed, this one starts in" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize(

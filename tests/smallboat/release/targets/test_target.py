@@ -8,7 +8,7 @@ import pytest
 from bundles import BETTER, PLAIN, WRONG
 from releasing import INSTANCES, RULES, Project, read
 from smallboat.errors import CloudError, IntegrityError, UserError
-from smallboat.release import release
+from smallboat.release.release import Releaser
 from smallboat.release.targets import archives, lease, scaling
 from toy.problem import PROBLEM
 
@@ -150,9 +150,9 @@ def test_a_model_that_fails_on_the_endpoint_is_taken_back(project: Project, hast
         fault = {"where": ["endpoint"], "how": how}
         project.runs.keep(run, PLAIN, as_of=f"203{run}-01-01", fault=fault)
         rules = RULES.model_copy(update={"latency_ms": 200.0 if how == "is slow" else 2000.0})
-        outcome = release.deploy(PROBLEM, project.target(), project.runs.root, rules, run)
+        outcome = Releaser(PROBLEM, project.target(), rules).deploy(project.runs.root, run)
         assert (outcome.name, outcome.exit_code) == ("failed", 4)
-        assert f"run {run} failed: after the switch" in outcome.message
+        assert f"run {run} failed: post-switch check failed" in outcome.message
         assert project.served() == ("1", "1")
     assert len(project.history()) == 1
 
@@ -178,7 +178,10 @@ def test_another_image_is_released_with_the_same_model_and_can_be_taken_back(
     before = project.image
     project.push("second")
     outcome = project.deploy()
-    assert outcome.name == "kept" and "it is served anew" in outcome.message
+    assert (
+        outcome.name == "kept"
+        and "redeployed with the current image and settings" in outcome.message
+    )
     assert image(project) == project.image
     project.cloud.forget()
     project.deploy()
@@ -250,8 +253,8 @@ def test_from_serverless_to_instances_and_never_back(project: Project, hasty: No
 def test_a_canary_is_of_the_machines_that_run(project: Project) -> None:
     project.use_instances(least=2)
     for running, kind in ((1, "ALL_AT_ONCE"), (2, "CANARY")):
-        policy = scaling.slowly(project.env, running).blue_green_update_policy
-        assert policy.traffic_routing_configuration.type == kind
+        policy = scaling.canary(project.env, running)["blue_green_update_policy"]
+        assert policy["traffic_routing_configuration"]["type"] == kind
 
 
 def called(project: Project, operation: str) -> list[dict[str, Any]]:
@@ -267,7 +270,9 @@ def test_two_deployments_exclude_each_other(
     project.runs.keep("1", PLAIN)
     with project.target().locked():
         for command in (project.deploy, project.roll_back):
-            with pytest.raises(UserError, match=r"@.*, process \d+ deploys to .* since 20"):
+            with pytest.raises(
+                UserError, match=r"@.*, process \d+ has been deploying to .* since 20"
+            ):
                 command()
     assert project.deploy().name == "released"
 

@@ -22,11 +22,11 @@ from releasing import Project
 from smallboat.cloud import lambda_zip
 from smallboat.config import config
 from smallboat.errors import UserError
-from smallboat.release import retraining, smoke_tests, targets
+from smallboat.release import commands, smoke_tests, targets
 from smallboat.release.targets import lease
 from toy.problem import PROBLEM
 
-DEATHS = ("snapshot ", "train_candidate", "after the switch")
+DEATHS = ("snapshot ", "train_candidate", "post-switch check")
 """What it has printed last: that it has its data, that it trains, that it has switched."""
 
 
@@ -129,7 +129,7 @@ def deploy(project: Project, run: str, begin: Any) -> int:
         return child
     try:
         begin.wait()
-        retraining.release(PROBLEM, config.check(project.values), run)
+        commands.release_run(PROBLEM, config.check(project.values), run)
     except UserError as error:
         print(error, flush=True)
         os._exit(error.exit_code)
@@ -176,5 +176,5 @@ def test_of_two_at_once_one_is_released_and_the_other_says_so(
     one_ended.set()
     released, code = first_to_end(list(children))
     assert code == 0
-    assert "wait for its end" in capfd.readouterr().out
+    assert "wait until that ends" in capfd.readouterr().out
     assert project.served() == (children[released], children[released])

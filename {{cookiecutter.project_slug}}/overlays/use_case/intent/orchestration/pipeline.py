@@ -15,7 +15,7 @@ from typing import Any
 from prefect import flow, task
 from smallboat.config import config
 from smallboat.errors import CommandError, NoCandidateError, UserError, ended
-from smallboat.release import delivery, retraining
+from smallboat.release import commands as releases
 from smallboat.store import store
 from smallboat.training import commands
 from smallboat.training import flow as training
@@ -73,8 +73,8 @@ def train(environment: str, snapshot: str) -> str:
 def release(environment: str, run: str) -> None:
     """Release a run where the environment serves; ReleaseError if that failed."""
     settings = config.load(PROBLEM, environment)
-    retraining.release(PROBLEM, settings, run)
-    delivery.serve(PROBLEM, settings)
+    releases.release_run(PROBLEM, settings, run)
+    releases.deploy_api(PROBLEM, settings)
 
 
 @flow(name="{{ cookiecutter.project_slug }}", log_prints=True)
@@ -82,7 +82,7 @@ def pipeline(
     environment: str = "local", source: str | None = None, folder: str | None = None
 ) -> str:
     """From raw data to a release; returns the run."""
-    delivery.permitted(config.load(PROBLEM, environment))
+    releases.check_permission(config.load(PROBLEM, environment))
     snapshot = load(environment, source, folder)
     dbt_build(environment, snapshot)
     validate(environment, snapshot)

@@ -1,28 +1,104 @@
-"""The bucket of an environment with every version of every object: for those who remove them."""
+"""The bucket of an environment: conditional reads and writes, and removal of all versions."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from functools import cached_property
+from typing import Any
 
 from . import aws
 
 BATCH = 1000
-"""Objects that S3 removes at once, at most."""
+"""How many objects S3 removes in one call, at most."""
+CONDITION_FAILED = {"PreconditionFailed", "ConditionalRequestConflict"}
+
+
+class ChangedError(Exception):
+    """An object was written by someone else since it was read."""
+
+
+@dataclass(frozen=True)
+class Object:
+    """An object as it was read.
+
+    Attributes:
+        content: its bytes.
+        tag: changes with its content.
+        age: seconds since it was written, by S3's clock.
+    """
+
+    content: bytes
+    tag: str
+    age: float
 
 
 class Bucket:
-    """The environment's bucket, with every version of every object."""
+    """The bucket of an environment, which need not exist."""
 
     KEPT = "store/"
 
     def __init__(self, env: aws.Environment) -> None:
-        """The bucket of the place, which need not exist."""
-        self._client, self.name = env.client("s3"), env.bucket
+        self._env, self.name = env, env.bucket
+
+    @cached_property
+    def client(self) -> Any:
+        """The S3 client; safe to use from several threads."""
+        return self._env.client("s3")
+
+    def url(self, key: str) -> str:
+        """The address of an object."""
+        return f"s3://{self.name}/{key}"
+
+    def read(self, key: str) -> Object | None:
+        """An object, or None if there is none; CloudError if AWS refuses."""
+        with aws.aws_errors():
+            try:
+                response = self.client.get_object(Bucket=self.name, Key=key)
+            except self.client.exceptions.NoSuchKey:
+                return None
+            content = response["Body"].read()
+        now = parsedate_to_datetime(response["ResponseMetadata"]["HTTPHeaders"]["date"])
+        age = (now - response["LastModified"]).total_seconds()
+        return Object(content, response["ETag"], age)
+
+    def write(self, key: str, content: bytes, tag: str | None = None) -> str:
+        """Write an object, encrypted, if it still has a tag; without a tag, if there is none.
+
+        Returns:
+            The new tag.
+
+        Raises:
+            ChangedError: there is another one.
+            CloudError: AWS refuses.
+        """
+        from botocore.exceptions import ClientError
+
+        condition = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
+        with aws.aws_errors():
+            try:
+                response = self.client.put_object(
+                    Bucket=self.name,
+                    Key=key,
+                    Body=content,
+                    ServerSideEncryption="AES256",
+                    ContentType="application/json" if key.endswith(".json") else "application/gzip",
+                    **condition,
+                )
+                return str(response["ETag"])
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in CONDITION_FAILED:
+                    raise
+        current = self.read(key)
+        if current is None or current.content != content:
+            raise ChangedError(key)
+        return current.tag  # an earlier attempt of this call succeeded without an answer
 
     def exists(self) -> bool:
         """Whether there is such a bucket."""
         from botocore.exceptions import ClientError
 
         try:
-            self._client.head_bucket(Bucket=self.name)
+            self.client.head_bucket(Bucket=self.name)
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
                 return False
@@ -30,28 +106,26 @@ class Bucket:
         return True
 
     def versions(self, prefix: str = "") -> Iterator[dict[str, str]]:
-        """Key and version of all that lies beneath a prefix, marks of deletion included."""
+        """Key and version of all objects with a prefix, delete markers included."""
         if not self.exists():
             return
-        listed = self._client.get_paginator("list_object_versions")
-        for page in listed.paginate(Bucket=self.name, Prefix=prefix):
+        paginator = self.client.get_paginator("list_object_versions")
+        for page in paginator.paginate(Bucket=self.name, Prefix=prefix):
             for each in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
                 yield {"Key": each["Key"], "VersionId": each["VersionId"]}
 
     def empty(self, force: bool) -> int:
-        """Remove every version, but of the model store unless forced; returns how many."""
-        doomed = [each for each in self.versions() if force or not self._kept(each)]
-        self.discard(doomed)
-        return len(doomed)
+        """Remove all versions, the model store's only if forced; returns how many."""
+        removed = [each for each in self.versions() if force or not self._kept(each)]
+        self.discard(removed)
+        return len(removed)
 
-    def discard(self, doomed: list[dict[str, str]]) -> None:
-        """Remove versions; of each that S3 keeps it is said why."""
-        for start in range(0, len(doomed), BATCH):
-            batch = doomed[start : start + BATCH]
-            told = self._client.delete_objects(
-                Bucket=self.name, Delete={"Objects": batch, "Quiet": True}
-            )
-            for error in told.get("Errors", []):
+    def discard(self, versions: list[dict[str, str]]) -> None:
+        """Remove versions; print those that S3 does not remove, and why."""
+        for start in range(0, len(versions), BATCH):
+            batch = {"Objects": versions[start : start + BATCH], "Quiet": True}
+            response = self.client.delete_objects(Bucket=self.name, Delete=batch)
+            for error in response.get("Errors", []):
                 print(f"  not removed: {error['Key']}: {error['Message']}", flush=True)
 
     def kept(self) -> int:
@@ -64,7 +138,7 @@ class Bucket:
 
     def remove(self) -> None:
         """Remove the empty bucket."""
-        self._client.delete_bucket(Bucket=self.name)
+        self.client.delete_bucket(Bucket=self.name)
 
     def _kept(self, version: dict[str, str]) -> bool:
         return version["Key"].startswith(self.KEPT)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,15 +48,19 @@ class EvaluationModel:
 
 
 def against(
-    problem: Problem, root: str, challenger: release_bundle.Bundle, served: Path, margin: float
+    problem: Problem,
+    root: str,
+    challenger: release_bundle.Bundle,
+    champion: release_bundle.Bundle,
+    margin: float,
 ) -> Result:
-    """How a run compares with the release that is served, on the run's own snapshot.
+    """Compare a run with the release that is served, on the run's own snapshot.
 
     Args:
         problem: the project's.
         root: the model store.
         challenger: the run's bundle.
-        served: the files of the release.
+        champion: the release.
         margin: how much worse the challenger may be, in units of PRIMARY.
 
     Returns:
@@ -68,12 +71,9 @@ def against(
     """
     from ..validation import preparation
 
-    try:
-        champion = release_bundle.served(served)
-    except ReleaseError as error:
-        return not_comparable(str(error))
-    if challenger.model_hash == champion.model_hash:
-        return {"outcome": "the same", "message": f"model {champion.model_hash} is served"}
+    model_hash = champion.release["model_hash"]
+    if challenger.release["model_hash"] == model_hash:
+        return {"outcome": "the same", "message": f"model {model_hash} is served"}
     snapshot = challenger.evaluation["snapshot"]
     try:
         frame, _, report = preparation.engineer(problem, root, snapshot)

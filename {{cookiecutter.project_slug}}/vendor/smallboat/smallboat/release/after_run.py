@@ -1,4 +1,4 @@
-"""What follows a run whose bundle is in the store."""
+"""What follows a training run whose bundle is in the store."""
 
 from typing import Any
 
@@ -9,26 +9,27 @@ from ..tracking import tracking
 
 
 def finish(problem: Problem, run: Any) -> None:
-    """Tell Comet; make data that the run collected the newest; release, if that is for the run.
+    """Report the run to Comet, make the snapshot that it collected the newest, and release it.
 
-    Only the environment's own state machine releases: whoever trains by hand releases by hand.
+    Only the state machine of the environment releases. Whoever trains by hand also releases by
+    hand.
 
     Args:
         problem: the project's.
         run: the flow at its last step.
 
     Raises:
-        ReleaseError: the release failed; what was served before is served still.
+        ReleaseError: the release failed; what is served has not changed.
     """
     from metaflow import current
 
-    made = run.evaluation["run"]
-    tracking.track(run.config, made)
+    run_id = run.evaluation["run"]
+    tracking.track(run.config, run_id)
     preview = current.branch_name.startswith("test.")
     if not run.given and not current.origin_run_id and not preview:
         store.make_newest(run.config.store.root, run.snapshot)
     settings = config.check(run.config.to_dict())
     if current.is_production and settings.on_step_functions:
-        from . import retraining
+        from . import commands
 
-        retraining.release(problem, settings, made)
+        commands.release_run(problem, settings, run_id)

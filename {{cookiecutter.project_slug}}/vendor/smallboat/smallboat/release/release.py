@@ -1,7 +1,8 @@
-"""A release: which run, against which champion, by which steps, and which of three outcomes.
+"""Releasing a run: check it against the champion, switch to it, check again, undo if that fails.
 
-Released: it passed and is not inferior. Kept: the champion's model stays, for the challenger is
-inferior or the same. Failed: a gate or check broke, and what was served before is served still.
+A release has one of three outcomes. Released: it passed the checks and is not inferior. Kept: the
+challenger is inferior or the same, so the champion's model stays. Failed: a gate or a check
+failed, and the champion is still served.
 """
 
 import tempfile
@@ -18,24 +19,24 @@ from ..serving import servers
 from ..store import release_bundle, runs, store
 from . import smoke_tests
 
-TRIED = 5
+MAX_RUNS = 5
 """How many runs a deployment tries, the newest first, before it gives up."""
 
 
 class Target(Protocol):
-    """Where releases are served; what it serves is the champion.
+    """Where releases are served. The release that it serves is the champion.
 
-    An update is final once it is confirmed. Until then `undo` takes it back, which `alone` does
-    with what a killed deployment left.
+    An update is final once it is confirmed. Until then `undo` reverts it; `locked` does so for a
+    deployment that was killed.
 
     Attributes:
-        network_overhead_ms: what a question takes to get there and back.
+        network_overhead_ms: how long a request takes to get there and back.
     """
 
     network_overhead_ms: float
 
     def locked(self) -> AbstractContextManager[None]:
-        """Keep other deployments out; UserError if one goes on."""
+        """Keep other deployments out; UserError if one is running."""
 
     def current(self) -> release_bundle.Release | None:
         """The release that is served, or None before the first; UserError if it can't be read."""
@@ -47,19 +48,19 @@ class Target(Protocol):
         """The files of the release to go back to, or None."""
 
     def outdated(self) -> bool:
-        """Whether the current release would be served by another image or settings now."""
+        """Whether the current release runs on an older image or older settings."""
 
     def pre_switch_server(self, folder: Path) -> AbstractContextManager[servers.Ask]:
-        """The same server on a release that is not served yet."""
+        """The same model server on a release that is not served yet."""
 
-    def update(self, folder: Path) -> None:
-        """Serve the release in a folder, which is copied."""
+    def update(self, folder: Path, back: bool = False) -> None:
+        """Serve the release in a folder; `back` if that is the previous one."""
 
     def live_server(self) -> AbstractContextManager[servers.Ask]:
-        """What is served now."""
+        """The server of the current release."""
 
     def confirm(self, back: bool = False) -> None:
-        """Make the update final; `back` says that it was one to the previous release."""
+        """Make the update final; `back` if it was to the previous release."""
 
     def undo(self) -> None:
         """Serve what was confirmed last."""
@@ -67,168 +68,173 @@ class Target(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a deployment ended (released, kept, failed) or a way back (rolled back), and why."""
+    """How a deployment (released, kept, failed) or a rollback (rolled back, failed) ended.
+
+    Attributes:
+        name: one of these.
+        message: why.
+        changed: whether another release is served than before.
+    """
 
     name: str
     message: str
+    changed: bool = False
 
     @property
     def exit_code(self) -> int:
-        """That of the command."""
+        """The exit code of the command."""
         return ReleaseError.exit_code if self.name == "failed" else 0
 
 
 class NotComparableError(ReleaseError):
-    """Nobody can say which model is better: that asks for a person, not for an earlier run."""
+    """The better model is unknown. A person decides; older runs are not tried."""
 
 
-def deploy(
-    problem: Problem,
-    target: Target,
-    root: str,
-    rules: sections.Release,
-    run: str | None = None,
-    allow_schema_change: bool = False,
-    features_run: str | None = None,
-) -> Outcome:
-    """Release the newest run that passes, or that run; earlier ones are tried if checks break.
+@dataclass(frozen=True)
+class Releaser:
+    """Releases runs of a project to one target.
 
-    Args:
+    Attributes:
         problem: the project's.
-        target: where to.
-        root: the model store.
+        target: where the releases are served.
         rules: the `[release]` of the configuration.
-        run: the one run to try.
-        allow_schema_change: release it even if it can't be compared with the champion.
-        features_run: the run whose online features go with the model, if not its own.
     """
-    broken: list[str] = []
-    with target.locked():
-        for tried in _challengers(root, run, broken):
-            try:
-                pair = tried, features_run or tried
-                outcome = _try(problem, target, root, pair, rules, allow_schema_change)
-            except (ReleaseError, IntegrityError) as error:
-                broken.append(f"run {tried} failed: {error}")
-                print(broken[-1], flush=True)
-                if isinstance(error, NotComparableError):
+
+    problem: Problem
+    target: Target
+    rules: sections.Release
+
+    def deploy(
+        self,
+        root: str,
+        run: str | None = None,
+        allow_schema_change: bool = False,
+        features_run: str | None = None,
+    ) -> Outcome:
+        """Release one run, or the newest that passes: if its checks fail, older ones are tried.
+
+        Args:
+            root: the model store.
+            run: the only run to try.
+            allow_schema_change: release it even if it can't be compared with the champion.
+            features_run: the run whose online features go with the model, if not its own.
+        """
+        with self.target.locked():
+            challengers, failures = _challengers(root, run)
+            for challenger in challengers:
+                try:
+                    outcome = self._try(root, challenger, features_run, allow_schema_change)
+                except (ReleaseError, IntegrityError) as error:
+                    failures.append(f"run {challenger} failed: {error}")
+                    print(failures[-1], flush=True)
+                    if isinstance(error, NotComparableError):
+                        break
+                else:
+                    if outcome.name == "released" or not failures:
+                        return outcome
+                    failures.append(outcome.message)
                     break
-            else:
-                if outcome.name == "released" or not broken:
-                    return outcome
-                broken.append(outcome.message)
-                break
-    return Outcome("failed", "; ".join(broken))
+        return Outcome("failed", "; ".join(failures))
 
+    def roll_back(self) -> Outcome:
+        """Serve the previous release again, after the same checks."""
+        with self.target.locked():
+            folder = self.target.previous()
+            if folder is None:
+                raise UserError("there is no earlier release to go back to")
+            try:
+                message = self._switch(release_bundle.load(folder), back=True)
+            except ReleaseError as error:
+                return Outcome("failed", str(error))
+            return Outcome("rolled back", message, changed=True)
 
-def roll_back(problem: Problem, target: Target, rules: sections.Release) -> Outcome:
-    """Serve the release before the current one again, by the same steps."""
-    with target.locked():
-        folder = target.previous()
-        if folder is None:
-            raise UserError("there is no earlier release to go back to")
+    def _try(
+        self, root: str, run: str, features_run: str | None, allow_schema_change: bool
+    ) -> Outcome:
+        challenger = features = release_bundle.read(store.run_folder(root, run))
+        if features_run not in (None, run):
+            features = release_bundle.read(store.run_folder(root, str(features_run)))
         try:
-            return Outcome("rolled back", _switch(problem, target, folder, rules, back=True))
-        except ReleaseError as error:
-            return Outcome("failed", str(error))
+            first = self.target.current() is None
+            champion = None if first else release_bundle.load(self.target.folder())
+        except UserError as error:
+            champion, result = None, comparison.not_comparable(str(error))
+        else:
+            if champion is None:
+                return Outcome("released", self._release(challenger, features), changed=True)
+            result = comparison.against(self.problem, root, challenger, champion, self.rules.margin)
+        reason = f"run {run} is {result['outcome']}: {result['message']}"
+        if result["outcome"] == "not comparable" and not allow_schema_change:
+            go_back = "go back with `make rollback`, or " if self.target.previous() else ""
+            raise NotComparableError(
+                f"{reason}; {go_back}release it with `make deploy ALLOW_SCHEMA_CHANGE=1`"
+            )
+        if champion is None or result["outcome"] not in ("inferior", "the same"):
+            print(reason, flush=True)
+            return Outcome("released", self._release(challenger, features), changed=True)
+        return self._keep(root, champion, challenger, features, reason)
+
+    def _keep(
+        self,
+        root: str,
+        champion: release_bundle.Bundle,
+        challenger: release_bundle.Bundle,
+        features: release_bundle.Bundle,
+        reason: str,
+    ) -> Outcome:
+        """Keep the champion's model, with newer features, image or settings if there are any."""
+        if _newer(root, features.release, champion.release):
+            if challenger.inputs == champion.inputs:
+                served = self._release(champion, features)
+                message = f"{reason}; its newer features are served: {served}"
+                return Outcome("kept", message, changed=True)
+            reason += "; the champion does not take its newer features"
+        if self.target.outdated():
+            served = self._release(champion, champion)
+            reason += f"; the champion was redeployed with the current image and settings: {served}"
+        return Outcome("kept", reason)
+
+    def _release(self, model: release_bundle.Bundle, features: release_bundle.Bundle) -> str:
+        with tempfile.TemporaryDirectory() as folder:
+            return self._switch(release_bundle.write(Path(folder), model, features))
+
+    def _switch(self, release: release_bundle.Bundle, back: bool = False) -> str:
+        """Check a release, serve it and check it again; undo if that fails; returns its text."""
+        latency_ms = self.rules.latency_ms
+        with self.target.pre_switch_server(release.folder) as ask:
+            smoke_tests.check(self.problem, "pre-switch check", ask, release, latency_ms)
+        latency_ms += self.target.network_overhead_ms
+        try:
+            self.target.update(release.folder, back)
+            with self.target.live_server() as ask:
+                smoke_tests.check(self.problem, "post-switch check", ask, release, latency_ms)
+            self.target.confirm(back)
+        except BaseException:
+            self.target.undo()
+            raise
+        return str(release)
 
 
-def _challengers(root: str, run: str | None, broken: list[str]) -> list[str]:
-    """The runs to try, the newest first; if there are none, why is added to what is broken."""
-    known, skipped = runs.kept(root), runs.skipped(root)
+def _challengers(root: str, run: str | None) -> tuple[list[str], list[str]]:
+    """The runs to try, the newest first, and if there are none, the reason."""
+    evaluations, skipped = runs.kept(root), runs.skipped(root)
     if skipped and run is None:
         print("\n".join(runs.skipped_lines(skipped)), flush=True)
-    chosen = runs.pick(run, known, skipped)
-    wanted = known if run is None else [chosen]
-    passing = [each for each in wanted if known[each].get("passed")]
-    if not passing:
-        gates = [gate["gate"] for gate in known[chosen].get("gates", []) if not gate["passed"]]
-        newest = "no run passed its gates; the newest, " if run is None else ""
-        broken.append(f"{newest}run {chosen}, failed: {', '.join(gates) or 'its gates'}")
-    return passing[:TRIED]
+    chosen = runs.pick(run, evaluations, skipped)
+    candidates = evaluations if run is None else [chosen]
+    passed = [each for each in candidates if evaluations[each].get("passed")]
+    if passed:
+        return passed[:MAX_RUNS], []
+    gates = [gate["gate"] for gate in evaluations[chosen].get("gates", []) if not gate["passed"]]
+    newest = "no run passed its gates; the newest, " if run is None else ""
+    return [], [f"{newest}run {chosen}, failed: {', '.join(gates) or 'its gates'}"]
 
 
-def _try(
-    problem: Problem,
-    target: Target,
-    root: str,
-    pair: tuple[str, str],
-    rules: sections.Release,
-    allow_schema_change: bool,
-) -> Outcome:
-    run, features_run = pair
-    challenger, knows = (release_bundle.read(store.run_folder(root, each)) for each in pair)
-    features = release_bundle.Features.of(knows.folder, features_run, knows.evaluation["snapshot"])
-    try:
-        current = target.current()
-    except UserError as error:
-        current, compared = None, comparison.not_comparable(str(error))
-    else:
-        if current is None:
-            return Outcome("released", _release(problem, target, challenger, features, rules))
-        compared = comparison.against(problem, root, challenger, target.folder(), rules.margin)
-    why = f"run {run} is {compared['outcome']}: {compared['message']}"
-    if compared["outcome"] == "not comparable" and not allow_schema_change:
-        back = "`make rollback` goes back to the release before, " if target.previous() else ""
-        raise NotComparableError(f"{why}; {back}`make deploy ALLOW_SCHEMA_CHANGE=1` releases it")
-    if current is None or compared["outcome"] not in ("inferior", "the same"):
-        print(why, flush=True)
-        return Outcome("released", _release(problem, target, challenger, features, rules))
-    champion = release_bundle.served(target.folder())
-    served = release_bundle.Features.of(
-        champion.folder, current["features_run"], current["snapshot"]
+def _newer(root: str, features: release_bundle.Release, served: release_bundle.Release) -> bool:
+    """Whether online features differ from the served ones and know a newer event or data."""
+    evaluations = runs.kept(root)
+    age, served_age = (
+        (each["features_as_of"], evaluations.get(each["features_run"], {}).get("created", ""))
+        for each in (features, served)
     )
-    if _newer(root, features, served):
-        if challenger.inputs == champion.inputs:
-            told = _release(problem, target, champion, features, rules)
-            return Outcome("kept", f"{why}; its newer features are served: {told}")
-        why += "; the champion does not take its newer features"
-    if target.outdated():
-        told = _release(problem, target, champion, served, rules)
-        why += f"; it is served anew, by the image and settings of now: {told}"
-    return Outcome("kept", why)
-
-
-def _newer(root: str, features: release_bundle.Features, served: release_bundle.Features) -> bool:
-    """Whether features tell more than those that are served: of a newer event, or corrected."""
-    known = runs.kept(root)
-    ours, theirs = (
-        (each.as_of, known.get(each.run, {}).get("created", "")) for each in (features, served)
-    )
-    return features.online != served.online and ours > theirs
-
-
-def _release(
-    problem: Problem,
-    target: Target,
-    model: release_bundle.Bundle,
-    features: release_bundle.Features,
-    rules: sections.Release,
-) -> str:
-    with tempfile.TemporaryDirectory() as folder:
-        release_bundle.write(Path(folder), model, features)
-        return _switch(problem, target, Path(folder), rules)
-
-
-def _switch(
-    problem: Problem, target: Target, folder: Path, rules: sections.Release, back: bool = False
-) -> str:
-    """Ask it beside what is served; switch; ask again; go back if an answer is wrong or late."""
-    release_bundle.verify(folder)
-    with target.pre_switch_server(folder) as ask:
-        smoke_tests.check(problem, "before the switch", ask, folder, rules.latency_ms)
-    try:
-        target.update(folder)
-        with target.live_server() as ask:
-            smoke_tests.check(
-                problem,
-                "after the switch",
-                ask,
-                folder,
-                rules.latency_ms + target.network_overhead_ms,
-            )
-        target.confirm(back)
-    except BaseException:
-        target.undo()
-        raise
-    return release_bundle.describe(store.read_json(folder / "release.json"))
+    return features["online_features_hash"] != served["online_features_hash"] and age > served_age

@@ -1,20 +1,19 @@
 """Where releases are served: this machine, or a SageMaker endpoint."""
 
-from typing import Any
-
 from ...aws import aws, image
 from ...config import config
 from ...problem import Problem
+from ..release import Target
 
 
-def of(problem: Problem, settings: config.Settings, releasing: bool = False) -> Any:
-    """The target of an environment; `releasing` on AWS needs the image of today's model server."""
+def of(problem: Problem, settings: config.Settings, releasing: bool = False) -> Target:
+    """The target of an environment; `releasing` on AWS needs the current model server's image."""
     if settings.aws is None:
-        from .local import Endpoint
+        from .local import LocalTarget
 
-        return Endpoint(problem, keep=settings.release.keep)
-    from . import sagemaker
+        return LocalTarget(problem, keep=settings.release.keep)
+    from .sagemaker import SageMakerTarget
 
     env = aws.Environment(settings)
-    name = image.current(env) if releasing else ""
-    return sagemaker.Endpoint(problem, env, name, settings.release.keep)
+    image_uri = image.current(env) if releasing else ""
+    return SageMakerTarget(problem, env, image_uri, settings.release.keep)

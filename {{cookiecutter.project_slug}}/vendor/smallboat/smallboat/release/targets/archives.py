@@ -1,46 +1,38 @@
-"""A release as SageMaker takes it: an archive in the bucket, named by what is in it."""
+"""A release as SageMaker takes it: an archive in the bucket, with a hash of its files in the key."""
 
 import gzip
 import io
 import shutil
 import tarfile
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 from ... import integrity
+from ...aws.buckets import Bucket, ChangedError
 from ...errors import CloudError, IntegrityError
-from ...integrity import RELEASE
 from ...store import release_bundle, store
-from .bucket import Bucket, ChangedError
 
 CACHE = Path(".cache/releases")
 PREFIX = "releases/"
 NAME = "model.tar.gz"
 
 
-def key(folder: Path) -> str:
-    """Where the archive of a release's folder belongs."""
-    release = store.read_json(folder / "release.json")["release"]
-    return f"{PREFIX}{release}/{_content(folder)}/{NAME}"
-
-
 def upload(bucket: Bucket, folder: Path) -> str:
-    """Put a release into the bucket, and its evaluation beside it, once; returns its URL."""
-    target = key(folder)
-    beside = target.removesuffix(NAME) + "evaluation.json"
+    """Put a release into the bucket once, its evaluation next to it; returns the archive's URL."""
+    release = store.read_json(folder / "release.json")["release"]
+    prefix = f"{PREFIX}{release}/{_content_hash(folder)}/"
     for name, content in (
-        (beside, (folder / "evaluation.json").read_bytes()),
-        (target, pack(folder)),
+        ("evaluation.json", (folder / "evaluation.json").read_bytes()),
+        (NAME, pack(folder)),
     ):
-        try:
-            bucket.write(name, content)
-        except ChangedError:
-            continue  # the same files, packed by another zlib
-    return f"s3://{bucket.name}/{target}"
+        with suppress(ChangedError):  # the same files, packed by another zlib
+            bucket.write(prefix + name, content)
+    return bucket.url(prefix + NAME)
 
 
 def pack(folder: Path) -> bytes:
-    """The folder's files as an archive, the same bytes for the same files."""
+    """An archive of the folder's files, the same bytes for the same files."""
     packed = io.BytesIO()
     with (
         gzip.GzipFile(fileobj=packed, mode="wb", filename="", mtime=0) as zipped,
@@ -55,27 +47,27 @@ def pack(folder: Path) -> bytes:
 
 
 def fetch(bucket: Bucket, url: str) -> Path:
-    """A folder with the files of an archive, named as the release is; downloaded once."""
-    path = url.removeprefix(f"s3://{bucket.name}/")
-    *_, release, content, name = path.split("/")
-    folder = CACHE / content / release
-    if folder.is_dir() and _content(folder) == content:
+    """A folder with an archive's files, with the name of the release; downloaded once."""
+    key = url.removeprefix(bucket.url(""))
+    *_, release, content_hash, name = key.split("/")
+    folder = CACHE / content_hash / release
+    if folder.is_dir() and _content_hash(folder) == content_hash:
         return folder
-    found = bucket.read(path)
-    if found is None or name != NAME:
-        raise CloudError(f"{url} is served, but its files are not there")
-    changed = IntegrityError(f"{url} {integrity.CHANGED}: {integrity.REMEDIES[RELEASE]}")
+    archive = bucket.read(key)
+    if archive is None or name != NAME:
+        raise CloudError(f"{url} is served, but it is not in the bucket")
+    changed = IntegrityError(f"{url} {integrity.CHANGED}: {integrity.REMEDIES[integrity.RELEASE]}")
     with store.staged(folder.parent) as stage:
         try:
-            release_bundle.unpack(found.content, stage / "release")
+            release_bundle.unpack(archive.content, stage / "release")
         except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError):
             raise changed from None
-        if _content(stage / "release") != content:
+        if _content_hash(stage / "release") != content_hash:
             raise changed
         shutil.rmtree(folder, ignore_errors=True)
         store.settle(stage / "release", folder)
     return folder
 
 
-def _content(folder: Path) -> str:
+def _content_hash(folder: Path) -> str:
     return integrity.content_hash(integrity.hashes(folder))

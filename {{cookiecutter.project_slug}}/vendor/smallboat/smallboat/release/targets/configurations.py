@@ -1,6 +1,6 @@
-"""What an endpoint can serve: models, and the configurations that serve them.
+"""What an endpoint can serve: models, and the endpoint configurations that serve them.
 
-A model and its configuration have one name, made of what they hold.
+A model and its configuration have one name, a hash of their content.
 """
 
 import json
@@ -11,84 +11,106 @@ from typing import Any
 
 from ...aws import aws
 from ...errors import UserError
-from . import scaling
-from .sdk import Sdk, found, marks, once
+from .sdk import Sdk
+
+VARIANT = "live"
+"""The name of the only variant: a canary is possible only between variants of one name."""
 
 
 class Configurations:
-    """Those of a place."""
+    """The models and endpoint configurations of an environment."""
 
     def __init__(self, env: aws.Environment, sdk: Sdk) -> None:
         self._env, self._sdk = env, sdk
 
     def name(self, url: str, image: str) -> str:
-        """What a model of an archive and an image is called with the settings of now."""
+        """The name for an archive and an image with the current settings."""
         kind = self._env.aws.serverless or self._env.aws.instances
         assert kind is not None
         settings = kind.model_dump(exclude={"canary_percent", "canary_seconds"})
         text = json.dumps([url, image, settings, self._env.sagemaker_role], sort_keys=True)
         return f"{self._env.name_prefix}-{sha256(text.encode()).hexdigest()[:12]}"
 
-    def get(self, name: str) -> Any:
-        """A configuration, or None."""
-        return found(lambda: self._sdk.resources.EndpointConfig.get(name, **self._sdk.where))
-
-    def container(self, config: str) -> Any:
-        """The container that a configuration serves: `image`, `model_data_url`; or None."""
-        known = self.get(config)
-        if known is None:
+    def container(self, name: str) -> Any:
+        """The container of a configuration: `image`, `model_data_url`; None if it is gone."""
+        config = self._sdk.get("EndpointConfig", name)
+        if config is None:
             return None
-        model = known.production_variants[0].model_name
-        held = found(lambda: self._sdk.resources.Model.get(model, **self._sdk.where))
-        return held.primary_container if held else None
+        model = self._sdk.get("Model", config.production_variants[0].model_name)
+        return model.primary_container if model else None
 
-    def on_instances(self, config: str) -> bool:
+    def on_instances(self, name: str) -> bool:
         """Whether a configuration runs on instances."""
-        known = self.get(config)
-        return bool(known) and not known.production_variants[0].serverless_config
+        config = self._sdk.get("EndpointConfig", name)
+        return bool(config) and not config.production_variants[0].serverless_config
 
-    def make(self, url: str, image: str, tags: dict[str, str]) -> str:
-        """A model and its configuration; what is there already stays. Returns their name."""
-        name, sdk = self.name(url, image), self._sdk.resources
-        if self.get(name) is not None:
-            return name
-        self._check_image(image)
-        marked = marks(tags)
-        with once():
-            sdk.Model.create(
+    def create(self, url: str, image: str, tags: dict[str, str]) -> str:
+        """Create a model and its configuration unless they exist; returns their name."""
+        name = self.name(url, image)
+        if self._sdk.get("EndpointConfig", name) is None:
+            self._check_image(image)
+            self._sdk.create(
+                "Model",
+                tags,
                 model_name=name,
-                primary_container=sdk.ContainerDefinition(image=image, model_data_url=url),
+                primary_container={"image": image, "model_data_url": url},
                 execution_role_arn=self._env.sagemaker_role,
-                tags=marked,
-                **self._sdk.where,
             )
-        with once():
-            sdk.EndpointConfig.create(
+            self._sdk.create(
+                "EndpointConfig",
+                tags,
                 endpoint_config_name=name,
-                production_variants=[scaling.variant(self._env, name)],
-                tags=marked,
-                **scaling.capture(self._env),
-                **self._sdk.where,
+                production_variants=[self._variant() | {"model_name": name}],
+                **self._capture(),
             )
         return name
 
     def models(self) -> Iterator[tuple[str, Any]]:
-        """The name and the container of every model of this place."""
-        name_prefix = self._env.name_prefix
+        """The name and the container of every model of this environment."""
+        prefix = f"{self._env.name_prefix}-"
         with aws.aws_errors():
-            for model in self._sdk.resources.Model.get_all(
-                name_contains=f"{name_prefix}-", **self._sdk.where
-            ):
-                if re.fullmatch(rf"{re.escape(name_prefix)}-[0-9a-f]{{12}}", model.model_name):
+            for model in self._sdk.kind("Model").get_all(name_contains=prefix, **self._sdk.where):
+                if re.fullmatch(rf"{re.escape(prefix)}[0-9a-f]{{12}}", model.model_name):
                     yield model.model_name, model.primary_container
 
     def remove(self, name: str) -> None:
         """Remove a configuration and its model."""
-        config = self.get(name)
-        with aws.aws_errors():
-            if config is not None:
-                config.delete()
-            self._sdk.resources.Model.get(name, **self._sdk.where).delete()
+        for each in (self._sdk.get(kind, name) for kind in ("EndpointConfig", "Model")):
+            if each is not None:
+                with aws.aws_errors():
+                    each.delete()
+
+    def _variant(self) -> dict[str, Any]:
+        variant: dict[str, Any] = {"variant_name": VARIANT}
+        if serverless := self._env.aws.serverless:
+            return variant | {
+                "serverless_config": {
+                    "memory_size_in_mb": serverless.memory_mb,
+                    "max_concurrency": serverless.max_concurrency,
+                }
+            }
+        instances = self._env.aws.instances
+        assert instances is not None
+        return variant | {
+            "instance_type": instances.type,
+            "initial_instance_count": instances.least,
+            "initial_variant_weight": 1.0,
+        }
+
+    def _capture(self) -> dict[str, Any]:
+        """The capture of requests and answers; a serverless endpoint can't have one."""
+        instances = self._env.aws.instances
+        if instances is None or not instances.capture_share:
+            return {}
+        return {
+            "data_capture_config": {
+                "enable_capture": True,
+                "initial_sampling_percentage": round(100 * instances.capture_share),
+                "destination_s3_uri": f"s3://{self._env.bucket}/capture/",
+                "capture_options": [{"capture_mode": mode} for mode in ("Input", "Output")],
+                "capture_content_type_header": {"json_content_types": ["application/json"]},
+            }
+        }
 
     def _check_image(self, image: str) -> None:
         repository, _, digest = image.partition("/")[2].partition("@")
@@ -102,5 +124,5 @@ class Configurations:
             except (missing, client.exceptions.RepositoryNotFoundException):
                 environment = self._env.aws.environment
                 raise UserError(
-                    f"the image {image} is not in ECR: `make image ENV={environment}` puts it there"
+                    f"the image {image} is not in ECR: run `make image ENV={environment}`"
                 ) from None

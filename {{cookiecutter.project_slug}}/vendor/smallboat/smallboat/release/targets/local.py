@@ -1,7 +1,7 @@
-"""The endpoint of this machine: a folder whose pointer `current` the model server follows.
+"""The target on this machine: a folder whose file `current` names the release to serve.
 
-`releases/<id>/` holds a release, `history.json` what was confirmed. A pointer that differs from
-the history was left by a deployment that was killed.
+`releases/<id>/` holds a release, `history.json` the release log. A pointer that differs from the
+log was left by a deployment that was killed.
 """
 
 import fcntl
@@ -11,27 +11,27 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
 
 from ... import integrity
 from ...errors import IntegrityError, ReleaseError, UserError
 from ...problem import Problem
 from ...serving import servers, serving
-from ...store import store
+from ...store import release_bundle, store
 from . import release_log
 
 FOLDER = Path("endpoint")
-HISTORY = "history.json"
+LOG = "history.json"
 FOLLOW_SECONDS = 10.0
+"""How long a running server may take to load the current release."""
 
 
-class Endpoint:
-    """A target of releases."""
+class LocalTarget:
+    """Releases are served from a folder of this machine."""
 
     network_overhead_ms = 0.0
 
     def __init__(self, problem: Problem, folder: Path = FOLDER, keep: int = 2) -> None:
-        """An endpoint in a folder that keeps so many releases, the served one among them."""
+        """The target in a folder; it keeps so many releases, the current one among them."""
         self._problem, self._folder, self._keep = problem, folder, keep
         self._releases = folder / "releases"
 
@@ -43,14 +43,14 @@ class Endpoint:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                message = "another deployment goes on in this folder: wait for its end"
+                message = "another deployment is running in this folder: wait until it ends"
                 raise UserError(message) from None
             self.undo()
             yield
 
-    def current(self) -> dict[str, Any] | None:
-        """release.json of what is served, or None before the first release."""
-        if self._pointed() is None:
+    def current(self) -> release_bundle.Release | None:
+        """The content of release.json, or None before the first release."""
+        if self._current() is None:
             return None
         try:
             return integrity.read(self.folder(), integrity.RELEASE)[0]
@@ -58,54 +58,49 @@ class Endpoint:
             raise UserError(f"what is served can't be read: {error}") from None
 
     def folder(self) -> Path:
-        """The files of what is served."""
-        return self._releases / str(self._pointed())
+        """The files of the current release."""
+        return self._releases / str(self._current())
 
     def previous(self) -> Path | None:
         """The files of the release that was served before this one, or None."""
-        before = [self._releases / release for release in self._served()[:-1]]
-        return before[-1] if before and before[-1].is_dir() else None
+        earlier = self._served()[:-1]
+        folder = self._releases / earlier[-1] if earlier else None
+        return folder if folder and folder.is_dir() else None
 
     def outdated(self) -> bool:
-        """Never: a server that starts is of the image and settings of now."""
+        """Never: a server always starts with the current code and settings."""
         return False
 
     def history(self) -> list[release_log.Event]:
-        """What was confirmed: `at`, `event` (released, rolled back), `release`; oldest first."""
-        file = self._folder / HISTORY
-        try:
-            events: list[release_log.Event] = store.read_json(file) if file.exists() else []
-        except ValueError as error:
-            raise UserError(f"{file} is no JSON: {error}") from None
-        if not (isinstance(events, list) and all(map(_is_event, events))):
-            raise UserError(f"{file} is no list of events with the texts `event` and `release`")
-        return events
+        """The release log; each event has `at`, `event` and `release`."""
+        file = self._folder / LOG
+        return release_log.parse(file.read_bytes(), str(file)) if file.exists() else []
 
     def pre_switch_server(self, folder: Path) -> AbstractContextManager[servers.Ask]:
-        """The model server on a release that is not served yet."""
+        """A model server on a release that is not served yet."""
         return servers.temporary(self._problem, folder)
 
-    def update(self, folder: Path) -> None:
+    def update(self, folder: Path, back: bool = False) -> None:
         """Copy a release and point at it."""
         release = store.read_json(folder / "release.json")["release"]
         target = self._releases / release
         with store.staged(self._releases) as stage:
             shutil.copytree(folder, stage / "release")
             if target.exists():
-                # Perhaps it is served: file by file there is no moment without a whole one.
-                made = list((stage / "release").iterdir())
-                for file in made:
+                # It may be served now. Replaced file by file, it is complete at every moment.
+                files = list((stage / "release").iterdir())
+                for file in files:
                     os.replace(file, target / file.name)
-                for file in set(target.iterdir()) - {target / file.name for file in made}:
+                for file in set(target.iterdir()) - {target / file.name for file in files}:
                     os.replace(file, stage / file.name)
             store.settle(stage / "release", target)
-        if self._pointed() is None and not self.history():
-            self._write(HISTORY, store.to_json([]))  # tells a first update from a lost history
+        if self._current() is None and not self.history():
+            self._write(LOG, store.to_json([]))  # so that a lost log differs from a first update
         self._write("current", release.encode())
 
     @contextmanager
     def live_server(self) -> Iterator[servers.Ask]:
-        """The server that runs here, once it has followed the pointer; else one for the moment."""
+        """The running server, once it has loaded the current release; else a temporary one."""
         running = serving.running(self._folder)
         if running is None:
             with servers.temporary(self._problem, self._folder) as ask:
@@ -113,45 +108,41 @@ class Endpoint:
             return
         with servers.connect(running["model_url"]) as ask:
             end = time.monotonic() + FOLLOW_SECONDS
-            while (found := ask({"describe": True})["release"]["release"]) != self._pointed():
+            while (loaded := ask({"describe": True})["release"]["release"]) != self._current():
                 if time.monotonic() > end:
-                    message = f"the server that runs still serves {found}; its log says why"
-                    raise ReleaseError(message)
+                    raise ReleaseError(f"the running server still serves {loaded}: see its log")
                 time.sleep(0.1)
             yield ask
 
     def confirm(self, back: bool = False) -> None:
-        """Write it down, and remove the releases that nobody will go back to."""
-        event = {
-            "at": store.now(),
-            "event": "rolled back" if back else "released",
-            "release": self._pointed(),
-        }
-        if back or self._served()[-1:] != [self._pointed()]:
-            self._write(HISTORY, store.to_json([*self.history(), event]))
+        """Add the current release to the log, and remove releases that are too old to go back to."""
+        release = str(self._current())
+        if back or self._served()[-1:] != [release]:
+            self._write(LOG, store.to_json([*self.history(), release_log.event(release, back)]))
         kept = self._served()[-self._keep :]
         for folder in self._releases.iterdir():
             if folder.name not in kept:
                 shutil.rmtree(folder)
 
     def undo(self) -> None:
-        """Point at what was confirmed last.
+        """Point at the release that was confirmed last.
 
         Raises:
-            UserError: something is pointed at, but the history is lost.
+            UserError: a release is current, but the log is lost.
         """
-        served = self._served()
-        if not served:
-            if self._pointed() and not (self._folder / HISTORY).exists():
-                raise UserError(
-                    f"{self._folder / HISTORY} is gone, so nobody knows what to go back to: put it "
-                    f"back, or remove {self._folder / 'current'} to begin anew"
-                )
-            (self._folder / "current").unlink(missing_ok=True)
-        elif self._pointed() != served[-1]:
-            self._write("current", served[-1].encode())
+        served, log, pointer = self._served(), self._folder / LOG, self._folder / "current"
+        if served:
+            if self._current() != served[-1]:
+                self._write("current", served[-1].encode())
+        elif self._current() and not log.exists():
+            raise UserError(
+                f"{log} is gone, so there is no record of what to go back to: restore it, or "
+                f"remove {pointer} to start again without a release"
+            )
+        else:
+            pointer.unlink(missing_ok=True)
 
-    def _pointed(self) -> str | None:
+    def _current(self) -> str | None:
         pointer = self._folder / "current"
         return pointer.read_text().strip() if pointer.is_file() else None
 
@@ -163,8 +154,3 @@ class Endpoint:
         with store.staged(self._folder) as stage:
             (stage / name).write_bytes(content)
             os.replace(stage / name, self._folder / name)
-
-
-def _is_event(value: Any) -> bool:
-    names = ("event", "release")
-    return isinstance(value, dict) and all(isinstance(value.get(name), str) for name in names)

@@ -1,53 +1,50 @@
-"""Removes what nobody will go back to: configurations, models, archives, images."""
-
-from typing import Any
+"""Removes what is too old to go back to: configurations, models, archives, images."""
 
 from ...aws import aws
 from ...aws.buckets import Bucket
 from . import archives
 from .configurations import Configurations
+from .release_log import Event
 
-Json = dict[str, Any]
-AT_ONCE = 100
-"""How many images a call may remove."""
+BATCH = 100
+"""How many images ECR removes in one call, at most."""
 
 
-def prune(env: aws.Environment, configurations: Configurations, served: list[Json]) -> None:
-    """Remove what is older than all that may be served again.
+def prune(
+    env: aws.Environment, bucket: Bucket, configurations: Configurations, kept: list[Event]
+) -> None:
+    """Remove what belongs only to releases that are not kept.
 
     Args:
-        env: what is removed is its own.
-        configurations: its models.
-        served: the events of the releases to keep, the current one last.
+        env: the environment.
+        bucket: its bucket.
+        configurations: its configurations.
+        kept: the events of the releases to keep, the current one last.
     """
     models = dict(configurations.models())
-    kept = {event["config"] for event in served}
-    images = {models[name].image.partition("@")[2] for name in kept if name in models}
-    now = models[served[-1]["config"]].image.partition("@")[2]
-    pinned = {models[name].model_data_url for name in kept if name in models}
-    pinned |= {event["registered"] for event in served}
-    for name in models.keys() - kept:
+    names = {event["config"] for event in kept}
+    containers = [models[name] for name in names if name in models]
+    for name in models.keys() - names:
         configurations.remove(name)
-    _archives(env, pinned)
-    _images(env, images, now)
+    urls = {each.model_data_url for each in containers} | {event["registered"] for event in kept}
+    _prune_archives(bucket, urls)
+    current = models[kept[-1]["config"]].image
+    _prune_images(env, {each.image.partition("@")[2] for each in containers}, current)
 
 
-def _archives(env: aws.Environment, pinned: set[str]) -> None:
-    """All versions of the archives that no kept model has; what was measured of them stays."""
-    bucket = Bucket(env)
+def _prune_archives(bucket: Bucket, urls: set[str]) -> None:
+    """Remove all versions of other archives; the evaluations next to them stay."""
     with aws.aws_errors():
-        bucket.discard(
-            [
-                each
-                for each in bucket.versions(archives.PREFIX)
-                if each["Key"].endswith(archives.NAME)
-                and f"s3://{bucket.name}/{each['Key']}" not in pinned
-            ]
-        )
+        old = [
+            each
+            for each in bucket.versions(archives.PREFIX)
+            if each["Key"].endswith(archives.NAME) and bucket.url(each["Key"]) not in urls
+        ]
+        bucket.discard(old)
 
 
-def _images(env: aws.Environment, used: set[str], now: str) -> None:
-    """The images that no kept model uses, if they were pushed before the one that serves."""
+def _prune_images(env: aws.Environment, used: set[str], current: str) -> None:
+    """Remove the unused images that were pushed before the current one."""
     client, repository = env.client("ecr"), env.image_repository
     with aws.aws_errors():
         pages = client.get_paginator("describe_images").paginate(repositoryName=repository)
@@ -56,13 +53,12 @@ def _images(env: aws.Environment, used: set[str], now: str) -> None:
             for page in pages
             for each in page["imageDetails"]
         }
-        if now not in pushed:
-            return
+        limit = pushed.get(current.partition("@")[2])
         old = [
             {"imageDigest": digest}
-            for digest, when in pushed.items()
-            if digest not in used and when < pushed[now]
+            for digest, at in pushed.items()
+            if digest not in used and limit and at < limit
         ]
-        for start in range(0, len(old), AT_ONCE):
-            some = old[start : start + AT_ONCE]
-            client.batch_delete_image(repositoryName=repository, imageIds=some)
+        for start in range(0, len(old), BATCH):
+            batch = old[start : start + BATCH]
+            client.batch_delete_image(repositoryName=repository, imageIds=batch)

@@ -1,51 +1,50 @@
-"""A target's release log: its events, oldest first, each `released` or `rolled back`."""
+"""The release log of a target: its events, oldest first, each `released` or `rolled back`."""
 
 import json
 from typing import Any
 
-from ...errors import CloudError
+from ...errors import UserError
 from ...store import store
-from .bucket import Bucket, ChangedError
 
-KEY = "endpoint/history.json"
 Event = dict[str, Any]
 
 
-def read(bucket: Bucket) -> tuple[list[Event], str | None]:
-    """The events, oldest first, and the tag to write the next one with."""
-    found = bucket.read(KEY)
-    if found is None:
-        return [], None
+def parse(content: bytes, name: str) -> list[Event]:
+    """The events of a log's content; UserError names the log if it can't be read."""
     try:
-        events: list[Event] = json.loads(found.content)
+        events: list[Event] = json.loads(content)
     except ValueError as error:
-        raise CloudError(f"s3://{bucket.name}/{KEY} is no JSON: {error}") from None
-    return events, found.tag
+        raise UserError(f"{name} is no JSON: {error}") from None
+    if not (isinstance(events, list) and all(map(_is_event, events))):
+        raise UserError(f"{name} is no list of events with the texts `event` and `release`")
+    return events
 
 
-def write(bucket: Bucket, events: list[Event], tag: str | None) -> None:
-    """Replace the events that were read with a tag; CloudError if they were changed meanwhile."""
-    try:
-        bucket.write(KEY, store.to_json(events), tag)
-    except ChangedError:
-        message = f"s3://{bucket.name}/{KEY} was changed meanwhile: repeat the command"
-        raise CloudError(message) from None
+def event(release: str, back: bool, **more: Any) -> Event:
+    """What happened now: a release, or a rollback to one."""
+    name = "rolled back" if back else "released"
+    return {"at": store.now(), "event": name, "release": release, **more}
 
 
 def served(events: list[Event]) -> list[Event]:
-    """The events of the releases up to the current one; what was rolled back is not among them.
+    """The events of the releases up to the current one, without those rolled back.
 
-    One that was released again as it was is there once.
+    A release that was released twice in a row is listed once.
     """
-    found: list[Event] = []
-    for event in events:
-        if event["event"] == "rolled back":
-            found[-2:] = [event]
-        elif not found or what(found[-1]) != what(event):
-            found.append(event)
-    return found
+    releases: list[Event] = []
+    for each in events:
+        if each["event"] == "rolled back":
+            releases[-2:] = [each]
+        elif not releases or _served(releases[-1]) != _served(each):
+            releases.append(each)
+    return releases
 
 
-def what(event: Event) -> str:
-    """What an event made the target serve: a configuration where there are such, or a release."""
+def _served(event: Event) -> str:
+    """What the target serves after an event: a configuration on SageMaker, else a release."""
     return str(event.get("config", event["release"]))
+
+
+def _is_event(value: Any) -> bool:
+    names = ("event", "release")
+    return isinstance(value, dict) and all(isinstance(value.get(name), str) for name in names)

@@ -1,103 +1,42 @@
-"""How an endpoint's one variant runs: serverless, or on instances that are scaled and watched."""
+"""An endpoint on instances: how they are scaled, and how a canary watches an update."""
 
 from typing import Any
 
 from ...aws import aws
-from ...errors import UserError
-
-VARIANT = "live"
-"""Its name; SageMaker shifts traffic slowly only between variants of one name."""
+from .configurations import VARIANT
 
 
-def variant(env: aws.Environment, model: str) -> Any:
-    """The variant that serves a model."""
-    from sagemaker.core import shapes
+def canary(env: aws.Environment, running: int) -> dict[str, Any]:
+    """The settings of an update that starts with a canary and is rolled back if an alarm rings.
 
-    named = {"variant_name": VARIANT, "model_name": model}
-    if env.aws.serverless:
-        config = shapes.ProductionVariantServerlessConfig(
-            memory_size_in_mb=env.aws.serverless.memory_mb,
-            max_concurrency=env.aws.serverless.max_concurrency,
-        )
-        return shapes.ProductionVariant(serverless_config=config, **named)
-    instances = env.aws.instances
-    assert instances is not None
-    return shapes.ProductionVariant(
-        instance_type=instances.type,
-        initial_instance_count=instances.least,
-        initial_variant_weight=1.0,
-        **named,
-    )
-
-
-def capture(env: aws.Environment) -> dict[str, Any]:
-    """The capture of requests and answers, where there is one: a serverless endpoint has none."""
-    from sagemaker.core import shapes
-
-    if env.aws.instances is None or not env.aws.instances.capture_share:
-        return {}
-    config = shapes.DataCaptureConfig(
-        enable_capture=True,
-        initial_sampling_percentage=round(100 * env.aws.instances.capture_share),
-        destination_s3_uri=f"s3://{env.bucket}/capture/",
-        capture_options=[shapes.CaptureOption(capture_mode=mode) for mode in ("Input", "Output")],
-        capture_content_type_header=shapes.CaptureContentTypeHeader(
-            json_content_types=["application/json"]
-        ),
-    )
-    return {"data_capture_config": config}
-
-
-def slowly(env: aws.Environment, running: int) -> Any:
-    """An update that begins with a canary, and goes back by itself if an alarm rings.
-
-    A canary is at most half of the machines that run: a single one is watched as a whole.
+    A canary is at most half of the running instances, so a single one is replaced as a whole.
     """
-    from sagemaker.core import shapes
-
     instances = env.aws.instances
     assert instances is not None
     seconds = instances.canary_seconds
     routing: dict[str, Any] = {"type": "ALL_AT_ONCE", "wait_interval_in_seconds": seconds}
-    watched: dict[str, Any] = {"termination_wait_in_seconds": seconds}
+    policy: dict[str, Any] = {"traffic_routing_configuration": routing}
     if running > 1:
-        size = shapes.CapacitySize(type="CAPACITY_PERCENT", value=instances.canary_percent)
+        size = {"type": "CAPACITY_PERCENT", "value": instances.canary_percent}
         routing |= {"type": "CANARY", "canary_size": size}
-        watched = {}
-    alarms = [shapes.Alarm(alarm_name=f"{env.name_prefix}-{what}") for what in ("5xx", "latency")]
-    return shapes.DeploymentConfig(
-        blue_green_update_policy=shapes.BlueGreenUpdatePolicy(
-            traffic_routing_configuration=shapes.TrafficRoutingConfig(**routing), **watched
-        ),
-        auto_rollback_configuration=shapes.AutoRollbackConfig(alarms=alarms),
-    )
+    else:
+        policy["termination_wait_in_seconds"] = seconds
+    alarms = [{"alarm_name": f"{env.name_prefix}-{alarm}"} for alarm in ("5xx", "latency")]
+    return {
+        "blue_green_update_policy": policy,
+        "auto_rollback_configuration": {"alarms": alarms},
+    }
 
 
-def slow_seconds(env: aws.Environment) -> int:
-    """How long an update is watched."""
-    return env.aws.instances.canary_seconds if env.aws.instances else 0
-
-
-def refuse_serverless(env: aws.Environment, on_instances: bool) -> None:
-    """UserError if the endpoint would have to become serverless again."""
-    if on_instances and env.aws.serverless:
-        environment = env.aws.environment
-        raise UserError(
-            f"endpoint {env.endpoint} runs on instances, which SageMaker can't make serverless: "
-            f"keep [aws.instances] in config/{environment}.toml, or remove the endpoint first "
-            f"(`make destroy ENV={environment}`)"
-        )
-
-
-def on(env: aws.Environment) -> None:
-    """Scale the instances with the requests; said again, it changes nothing."""
+def start(env: aws.Environment) -> None:
+    """Scale the instances with the requests; it may be called again."""
     instances = env.aws.instances
     if instances is None:
         return
-    client, what = env.client("application-autoscaling"), _target(env)
+    client, target = env.client("application-autoscaling"), _target(env)
     with aws.aws_errors():
         client.register_scalable_target(
-            MinCapacity=instances.least, MaxCapacity=instances.most, **what
+            MinCapacity=instances.least, MaxCapacity=instances.most, **target
         )
         client.put_scaling_policy(
             PolicyName=f"{env.name_prefix}-requests",
@@ -108,12 +47,12 @@ def on(env: aws.Environment) -> None:
                     "PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"
                 },
             },
-            **what,
+            **target,
         )
 
 
-def off(env: aws.Environment) -> None:
-    """Scale no more: AWS refuses to change instances that are scaled."""
+def stop(env: aws.Environment) -> None:
+    """Stop scaling: AWS does not change instances that are scaled."""
     client = env.client("application-autoscaling")
     with aws.aws_errors():
         try:

@@ -1,6 +1,6 @@
-"""sagemaker-core, SageMaker's SDK without its training half: what it lacks, and its refusals."""
+"""sagemaker-core, the part of SageMaker's SDK for its resources."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -11,51 +11,55 @@ DONE = ("already existing", "in-progress", "Could not find endpoint")
 
 
 class Sdk:
-    """The SDK for a place.
-
-    Attributes:
-        where: the session and the region, as every class and function of it takes them.
-    """
+    """The resources of an environment."""
 
     def __init__(self, env: aws.Environment) -> None:
         self._env = env
 
-    @cached_property
-    def where(self) -> dict[str, Any]:  # noqa: D102
-        return {"session": self._env.session, "region": self._env.region}
+    def get(self, kind: str, name: str) -> Any:
+        """A resource, or None if there is none; CloudError if AWS refuses."""
+        from botocore.exceptions import ClientError
 
-    @cached_property
-    def resources(self) -> Any:
-        """Its classes; the first time it takes 2 s."""
+        with aws.aws_errors():
+            try:
+                return self.kind(kind).get(name, **self.where)
+            except ClientError as error:
+                if "Could not find" in str(error):
+                    return None
+                raise
+
+    def create(self, kind: str, tags: dict[str, str], **fields: Any) -> None:
+        """Create a resource with tags, unless it exists."""
+        with unless_done():
+            self.kind(kind).create(tags=_tags(tags), **fields, **self.where)
+
+    def tag(self, resource_arn: str, tags: dict[str, str]) -> None:
+        """Add tags to a resource."""
+        with aws.aws_errors():
+            self.kind("Tag").add_tags(resource_arn, _tags(tags), **self.where)
+
+    def kind(self, name: str) -> Any:
+        """The SDK's class of a kind of resource; the first import takes 2 s."""
         from sagemaker.core import resources
         from sagemaker.core.utils import utils
 
         # It writes MemorySizeInMb, which SageMaker does not know.
         utils.SPECIAL_SNAKE_TO_PASCAL_MAPPINGS["memory_size_in_mb"] = "MemorySizeInMB"
-        return resources
+        return getattr(resources, name)
+
+    @cached_property
+    def where(self) -> dict[str, Any]:
+        """The session and the region, as the SDK's methods take them."""
+        return {"session": self._env.session, "region": self._env.region}
 
 
-def marks(tags: dict[str, str]) -> list[dict[str, str]]:
-    """Tags as it takes them."""
+def _tags(tags: dict[str, str]) -> list[dict[str, str]]:
     return [{"key": key, "value": value} for key, value in tags.items()]
 
 
-def found(get: Callable[[], Any]) -> Any:
-    """What is asked for, or None if there is no such thing; CloudError if AWS refuses."""
-    from botocore.exceptions import ClientError
-
-    with aws.aws_errors():
-        try:
-            return get()
-        except ClientError as error:
-            if "Could not find" in str(error):
-                return None
-            raise
-
-
 @contextmanager
-def once() -> Iterator[None]:
-    """Take what is so already for done: by a deployment that was killed, or a call tried again."""
+def unless_done() -> Iterator[None]:
+    """Accept that it is done already: by a deployment that was killed, or an earlier attempt."""
     from botocore.exceptions import ClientError
 
     with aws.aws_errors():

@@ -1,0 +1,154 @@
+"""The commands that change nothing: status, runs, card and predict."""
+
+import json
+import os
+import sys
+import webbrowser
+from typing import Any
+
+import requests
+
+from ..aws import aws
+from ..cloud import lambda_api
+from ..config import config
+from ..errors import ReleaseError, UserError
+from ..problem import Problem
+from ..reports import report
+from ..serving import servers, serving
+from ..store import runs, store
+from . import targets
+from .commands import NOTHING
+from .targets.local import FOLDER
+
+PARTS = {"run": "model", "features_run": "features"}
+"""The parts of a release by the field that names their run."""
+
+
+def status(problem: Problem, environment: str) -> int:
+    """Print what is served, and where, as JSON."""
+    settings = config.load(problem, environment)
+    target = targets.of(problem, settings)
+    previous = target.previous()
+    facts = {
+        "environment": environment,
+        "release": target.current(),
+        "previous": previous.name if previous else None,
+        "server": _server(settings),
+    }
+    print(json.dumps(facts, indent=2))
+    return 0
+
+
+def list_runs(problem: Problem, environment: str) -> int:
+    """Print all runs with their metrics, the newest first."""
+    settings = config.load(problem, environment)
+    evaluations = runs.kept(settings.store.root)
+    notes = runs.skipped_lines(runs.skipped(settings.store.root))
+    try:
+        release = targets.of(problem, settings).current() or {}
+    except UserError as error:
+        release, notes = {}, [*notes, str(error)]
+    rows = []
+    for run, evaluation in evaluations.items():
+        served = [part for field, part in PARTS.items() if release.get(field) == run]
+        rows.append(evaluation | {"release": " and ".join(served)})
+    print("\n".join([report.runs(rows, problem.metrics.PRIMARY) if rows else runs.NONE, *notes]))
+    return 0
+
+
+def card(problem: Problem, environment: str, run: str | None) -> int:
+    """Open a run's report in the browser, or print where it is."""
+    root = config.load(problem, environment).store.root
+    run = runs.pick(run, runs.kept(root), runs.skipped(root))
+    page = store.run_folder(root, run) / "report.html"
+    os.environ.pop("TERM", None)  # else webbrowser starts a text browser in this terminal
+    display = sys.platform == "darwin" or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys()
+    opened = display and webbrowser.open(page.resolve().as_uri())
+    print(page if opened else f"{page}\nno browser can show it from here: open it in yours")
+    return 0
+
+
+def predict(problem: Problem, environment: str) -> int:
+    """Print the prediction of an example as a table; the API answers, or else the model."""
+    settings = config.load(problem, environment)
+    headers = {}
+    if settings.aws is not None:
+        env = aws.Environment(settings)
+        if url := lambda_api.url(env):
+            headers = {"x-api-key": lambda_api.key(env)}
+    else:
+        server = serving.running(FOLDER)
+        url = server["url"] if server else None
+    if url is None:
+        example, answer = _ask_model(targets.of(problem, settings))
+    else:
+        example = _ask_api(url, "page.json", headers)["example"]
+        answer = _ask_api(url, "predict", headers, example)
+    print(_table(example, answer))
+    return 0
+
+
+def _server(settings: config.Settings) -> dict[str, Any] | None:
+    """Where the API is; on this machine, also the processes and the release that they serve."""
+    if settings.aws is not None:
+        return {"url": lambda_api.url(aws.Environment(settings))}
+    server = serving.running(FOLDER)
+    if server is None:
+        return None
+    try:
+        with servers.connect(server["model_url"]) as ask:
+            release = ask({"describe": True})["release"]["release"]
+    except ReleaseError:
+        release = None
+    return server | {"release": release}
+
+
+def _ask_model(target: Any) -> tuple[Any, Any]:
+    """The model's example and the answer to it."""
+    if target.current() is None:
+        raise UserError(NOTHING)
+    with target.live_server() as ask:
+        example = ask({"describe": True})["example"]
+        answer = ask({"requests": [example]})
+    return example, {"model": answer["model"], **answer["results"][0]}
+
+
+def _ask_api(url: str, route: str, headers: dict[str, str], body: Any = None) -> Any:
+    method = "GET" if body is None else "POST"
+    try:
+        with requests.Session() as session:
+            # Requests to this machine must not go through a proxy.
+            session.trust_env = not url.startswith("http://127.0.0.1:")
+            response = session.request(
+                method, f"{url}/{route}", json=body, headers=headers, timeout=30
+            )
+        answer = response.json()
+    except requests.JSONDecodeError:
+        raise UserError(f"{url}/{route} answered {response.status_code}, no JSON") from None
+    except requests.RequestException as error:
+        raise UserError(f"{url}/{route} can't be reached: {error}") from None
+    if response.status_code != 200:
+        message = answer.get("error", answer)
+        raise UserError(f"{url}/{route} answered {response.status_code}: {message}")
+    return answer
+
+
+def _table(example: dict[str, Any], answer: dict[str, Any]) -> str:
+    """The plain values of the request, the predictions, and how new the model is."""
+    rows = answer["predictions"]
+    cells = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    request = ", ".join(f"{k} {v}" for k, v in example.items() if isinstance(v, str | int | float))
+    model = answer["model"]
+    return "\n".join(
+        [
+            *([request] if request else []),
+            *("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells),
+            *(f"warning: {warning}" for warning in answer["warnings"]),
+            f"model of run {model['run']}, features as of {model['features_as_of']}",
+        ]
+    )
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
