@@ -46,7 +46,7 @@ class Project:
         return aws.Environment(config.check(self.values))
 
     def target(self, keep: int = RULES.keep) -> SageMakerTarget:
-        return SageMakerTarget(PROBLEM, self.env, self.image, keep)
+        return SageMakerTarget(self.env, self.image, keep)
 
     def make_ground(self) -> None:
         """What `make bootstrap` and `make image` make, as far as a release needs it."""

@@ -222,21 +222,21 @@ def test_a_running_server_goes_back_as_well_and_answers_all_the_time(faulty: Pro
 DYING = """
 import os, signal
 from smallboat.cli import main
-from smallboat.release.targets import local
-from toy.problem import PROBLEM
+from smallboat.release.targets.local import LocalTarget
+from smallboat.serving import servers
 
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 
-def writing(self, name, content):
-    if (name, "before") == {point!r}: die()
-    write(self, name, content)
-    if (name, "after") == {point!r}: die()
+def writing(self, file, content):
+    if (file.name, "before") == {point!r}: die()
+    write(self, file, content)
+    if (file.name, "after") == {point!r}: die()
 
-write = local.LocalTarget._write
-local.LocalTarget._write = writing
+write = LocalTarget._write
+LocalTarget._write = writing
 if {point!r}[1] == "method":
-    setattr(local.LocalTarget, {point!r}[0], die)
+    setattr(servers if {point!r}[0] == "temporary" else LocalTarget, {point!r}[0], die)
 main(["deploy"])
 """
 
@@ -244,11 +244,11 @@ main(["deploy"])
 @pytest.mark.parametrize(
     "point",
     [
-        pytest.param(("pre_switch_server", "method"), marks=pytest.mark.nightly),
+        pytest.param(("temporary", "method"), marks=pytest.mark.nightly),
         pytest.param(("update", "method"), marks=pytest.mark.nightly),
         pytest.param(("current", "before"), marks=pytest.mark.nightly),
         pytest.param(("current", "after"), marks=pytest.mark.nightly),
-        ("asked", "method"),
+        ("live_server", "method"),
         pytest.param(("history.json", "before"), marks=pytest.mark.nightly),
         pytest.param(("history.json", "after"), marks=pytest.mark.nightly),
     ],
@@ -272,7 +272,7 @@ def test_a_deployment_killed_at_any_point_succeeds_when_repeated(
 
 @pytest.mark.nightly
 def test_a_first_deployment_that_was_killed_succeeds_when_repeated(fresh: Project) -> None:
-    fresh.run(code=DYING.format(point=("asked", "method")))
+    fresh.run(code=DYING.format(point=("live_server", "method")))
     assert fresh.do("deploy").splitlines()[-2].startswith("released")
 
 

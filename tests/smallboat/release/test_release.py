@@ -15,6 +15,7 @@ from smallboat.config import config, sections
 from smallboat.errors import CloudError, ReleaseError, UserError
 from smallboat.release import smoke_tests
 from smallboat.release.release import Releaser
+from smallboat.serving import servers
 from smallboat.store import bundle, release_bundle, store
 from smallboat.validation import preparation
 from smallboat.validation.validation import Report
@@ -130,8 +131,10 @@ def runs(sample: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
 
 
 @pytest.fixture
-def target(tmp_path: Path) -> Fake:
-    return Fake(tmp_path / "target")
+def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
+    fake = Fake(tmp_path / "target")
+    monkeypatch.setattr(servers, "temporary", lambda _, folder: fake.pre_switch_server(folder))
+    return fake
 
 
 def deploy(target: Fake, runs: Runs, run: str | None = None, allow: bool = False) -> Any:

@@ -14,7 +14,6 @@ from releasing import Project, values
 from smallboat.problem import Problem
 from smallboat.release import smoke_tests
 from smallboat.release.targets import hosting
-from smallboat.release.targets.sagemaker import SageMakerTarget
 from smallboat.serving import servers
 from smallboat.validation import preparation
 from smallboat.validation.validation import Report
@@ -59,4 +58,4 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(smoke_tests, "ASKS", 3)
     monkeypatch.setattr(smoke_tests, "check", post_switch)
-    monkeypatch.setattr(SageMakerTarget, "pre_switch_server", lambda *_: nullcontext())
+    monkeypatch.setattr(servers, "temporary", lambda *_: nullcontext())

@@ -140,7 +140,7 @@ def without_credentials(project: Project) -> None:
 WRONG = [
     (without_region, UserError, "project.aws_region = '' is wrong"),
     (in_a_wrong_region, UserError, "project.aws_region = 'eu west' is wrong"),
-    (without_image, UserError, r"the image .*00000000 is not in ECR: run `make image ENV=staging`"),
+    (without_image, CloudError, "did not take .*00000000. does not exist"),
     (in_another_account, UserError, "these credentials are of 123456789012"),
     (without_credentials, CloudError, "there are no AWS credentials: `aws configure sso`"),
     (away, CloudError, "AWS can't be reached .* see to the network"),
@@ -237,4 +237,4 @@ def test_a_way_back_without_a_reason_is_the_models_fault(monkeypatch: pytest.Mon
     env: Any = SimpleNamespace(endpoint="e")
     unasked: Any = None
     with pytest.raises(ReleaseError, match="did not take after and is InService"):
-        hosting.Hosting(env, unasked, unasked)._check("after")
+        hosting.Hosting(env, unasked)._check("after")

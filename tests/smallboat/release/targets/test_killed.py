@@ -15,7 +15,7 @@ from bundles import PLAIN
 from releasing import Project
 from smallboat.release import smoke_tests
 from smallboat.release.targets import lease
-from smallboat.release.targets.sagemaker import SageMakerTarget
+from smallboat.serving import servers
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A short lease, and no checks of answers."""
     monkeypatch.setattr(lease, "LEASE_SECONDS", 3.0)
     monkeypatch.setattr(lease, "RENEW_SECONDS", 0.4)
-    monkeypatch.setattr(SageMakerTarget, "pre_switch_server", lambda *_: nullcontext())
+    monkeypatch.setattr(servers, "temporary", lambda *_: nullcontext())
     monkeypatch.setattr(smoke_tests, "check", lambda *_: None)
 
 

@@ -9,7 +9,9 @@ from bundles import BETTER, PLAIN, WRONG
 from releasing import INSTANCES, RULES, Project, read
 from smallboat.errors import CloudError, IntegrityError, UserError
 from smallboat.release.release import Releaser
-from smallboat.release.targets import archives, lease, scaling
+from smallboat.release.targets import archives, lease
+from smallboat.release.targets.configurations import Configurations
+from smallboat.release.targets.hosting import Hosting
 from toy.problem import PROBLEM
 
 
@@ -252,8 +254,9 @@ def test_from_serverless_to_instances_and_never_back(project: Project, hasty: No
 
 def test_a_canary_is_of_the_machines_that_run(project: Project) -> None:
     project.use_instances(least=2)
+    hosting = Hosting(project.env, Configurations(project.env))
     for running, kind in ((1, "ALL_AT_ONCE"), (2, "CANARY")):
-        policy = scaling.canary(project.env, running)["blue_green_update_policy"]
+        policy = hosting._canary(running)["blue_green_update_policy"]
         assert policy["traffic_routing_configuration"]["type"] == kind
 
 

@@ -1,4 +1,4 @@
-"""The commands that release: deploy, refresh, rollback and retrain; and those that serve locally."""
+"""The commands deploy, refresh, rollback and retrain, and serve and stop on this machine."""
 
 import signal
 from contextlib import suppress
@@ -54,7 +54,8 @@ def roll_back(problem: Problem, environment: str) -> int:
     """Serve the previous release; 0 if it is served, 4 if that failed."""
     settings = config.load(problem, environment)
     check_permission(settings)
-    outcome = _releaser(problem, settings).roll_back()
+    _interrupt_on_sigterm()
+    outcome = Releaser(problem, targets.of(problem, settings), settings.release).roll_back()
     _print(outcome)
     notices.tell(settings, outcome.name, outcome.message)
     if settings.aws is None:
@@ -178,15 +179,11 @@ def _deploy(
     features_run: str | None = None,
     allow_schema_change: bool = False,
 ) -> Outcome:
-    releaser = _releaser(problem, settings, releasing=True)
+    _interrupt_on_sigterm()
+    releaser = Releaser(problem, targets.of(problem, settings, releasing=True), settings.release)
     outcome = releaser.deploy(settings.store.root, run, allow_schema_change, features_run)
     notices.output(outcome=outcome.name, changed=str(outcome.changed).lower())
     return outcome
-
-
-def _releaser(problem: Problem, settings: config.Settings, releasing: bool = False) -> Releaser:
-    _interrupt_on_sigterm()
-    return Releaser(problem, targets.of(problem, settings, releasing), settings.release)
 
 
 def _interrupt_on_sigterm() -> None:

@@ -6,10 +6,8 @@ failed, and the champion is still served.
 """
 
 import tempfile
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from ..config import sections
 from ..errors import IntegrityError, ReleaseError, UserError
@@ -17,53 +15,12 @@ from ..evaluation import comparison
 from ..problem import Problem
 from ..serving import servers
 from ..store import release_bundle, runs, store
+from ..store.release_bundle import Bundle, Release
 from . import smoke_tests
+from .targets.target import Target
 
 MAX_RUNS = 5
 """How many runs a deployment tries, the newest first, before it gives up."""
-
-
-class Target(Protocol):
-    """Where releases are served. The release that it serves is the champion.
-
-    An update is final once it is confirmed. Until then `undo` reverts it; `locked` does so for a
-    deployment that was killed.
-
-    Attributes:
-        network_overhead_ms: how long a request takes to get there and back.
-    """
-
-    network_overhead_ms: float
-
-    def locked(self) -> AbstractContextManager[None]:
-        """Keep other deployments out; UserError if one is running."""
-
-    def current(self) -> release_bundle.Release | None:
-        """The release that is served, or None before the first; UserError if it can't be read."""
-
-    def folder(self) -> Path:
-        """The files of the current release."""
-
-    def previous(self) -> Path | None:
-        """The files of the release to go back to, or None."""
-
-    def outdated(self) -> bool:
-        """Whether the current release runs on an older image or older settings."""
-
-    def pre_switch_server(self, folder: Path) -> AbstractContextManager[servers.Ask]:
-        """The same model server on a release that is not served yet."""
-
-    def update(self, folder: Path, back: bool = False) -> None:
-        """Serve the release in a folder; `back` if that is the previous one."""
-
-    def live_server(self) -> AbstractContextManager[servers.Ask]:
-        """The server of the current release."""
-
-    def confirm(self, back: bool = False) -> None:
-        """Make the update final; `back` if it was to the previous release."""
-
-    def undo(self) -> None:
-        """Serve what was confirmed last."""
 
 
 @dataclass(frozen=True)
@@ -175,12 +132,7 @@ class Releaser:
         return self._keep(root, champion, challenger, features, reason)
 
     def _keep(
-        self,
-        root: str,
-        champion: release_bundle.Bundle,
-        challenger: release_bundle.Bundle,
-        features: release_bundle.Bundle,
-        reason: str,
+        self, root: str, champion: Bundle, challenger: Bundle, features: Bundle, reason: str
     ) -> Outcome:
         """Keep the champion's model, with newer features, image or settings if there are any."""
         if _newer(root, features.release, champion.release):
@@ -194,14 +146,14 @@ class Releaser:
             reason += f"; the champion was redeployed with the current image and settings: {served}"
         return Outcome("kept", reason)
 
-    def _release(self, model: release_bundle.Bundle, features: release_bundle.Bundle) -> str:
+    def _release(self, model: Bundle, features: Bundle) -> str:
         with tempfile.TemporaryDirectory() as folder:
             return self._switch(release_bundle.write(Path(folder), model, features))
 
-    def _switch(self, release: release_bundle.Bundle, back: bool = False) -> str:
+    def _switch(self, release: Bundle, back: bool = False) -> str:
         """Check a release, serve it and check it again; undo if that fails; returns its text."""
         latency_ms = self.rules.latency_ms
-        with self.target.pre_switch_server(release.folder) as ask:
+        with servers.temporary(self.problem, release.folder) as ask:
             smoke_tests.check(self.problem, "pre-switch check", ask, release, latency_ms)
         latency_ms += self.target.network_overhead_ms
         try:
@@ -230,7 +182,7 @@ def _challengers(root: str, run: str | None) -> tuple[list[str], list[str]]:
     return [], [f"{newest}run {chosen}, failed: {', '.join(gates) or 'its gates'}"]
 
 
-def _newer(root: str, features: release_bundle.Release, served: release_bundle.Release) -> bool:
+def _newer(root: str, features: Release, served: Release) -> bool:
     """Whether online features differ from the served ones and know a newer event or data."""
     evaluations = runs.kept(root)
     age, served_age = (

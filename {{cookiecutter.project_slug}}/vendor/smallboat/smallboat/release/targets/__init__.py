@@ -3,7 +3,7 @@
 from ...aws import aws, image
 from ...config import config
 from ...problem import Problem
-from ..release import Target
+from .target import Target
 
 
 def of(problem: Problem, settings: config.Settings, releasing: bool = False) -> Target:
@@ -16,4 +16,4 @@ def of(problem: Problem, settings: config.Settings, releasing: bool = False) -> 
 
     env = aws.Environment(settings)
     image_uri = image.current(env) if releasing else ""
-    return SageMakerTarget(problem, env, image_uri, settings.release.keep)
+    return SageMakerTarget(env, image_uri, settings.release.keep)

@@ -1,4 +1,4 @@
-"""A release as SageMaker takes it: an archive in the bucket, with a hash of its files in the key."""
+"""A release as SageMaker takes it: an archive in the bucket; its key has a hash of the files."""
 
 import gzip
 import io
@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ... import integrity
+from ...aws import aws
 from ...aws.buckets import Bucket, ChangedError
 from ...errors import CloudError, IntegrityError
 from ...store import release_bundle, store
@@ -67,6 +68,13 @@ def fetch(bucket: Bucket, url: str) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         store.settle(stage / "release", folder)
     return folder
+
+
+def prune(bucket: Bucket, kept: set[str]) -> None:
+    """Remove all versions of the archives with other URLs; the evaluations stay."""
+    with aws.aws_errors():
+        archives = (each for each in bucket.versions(PREFIX) if each["Key"].endswith(NAME))
+        bucket.discard([each for each in archives if bucket.url(each["Key"]) not in kept])
 
 
 def _content_hash(folder: Path) -> str:

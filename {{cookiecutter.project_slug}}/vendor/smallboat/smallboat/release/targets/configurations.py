@@ -10,18 +10,16 @@ from hashlib import sha256
 from typing import Any
 
 from ...aws import aws
-from ...errors import UserError
-from .sdk import Sdk
+from .sdk import Resources
 
+BATCH = 100
+"""How many images ECR removes in one call, at most."""
 VARIANT = "live"
 """The name of the only variant: a canary is possible only between variants of one name."""
 
 
-class Configurations:
+class Configurations(Resources):
     """The models and endpoint configurations of an environment."""
-
-    def __init__(self, env: aws.Environment, sdk: Sdk) -> None:
-        self._env, self._sdk = env, sdk
 
     def name(self, url: str, image: str) -> str:
         """The name for an archive and an image with the current settings."""
@@ -33,30 +31,29 @@ class Configurations:
 
     def container(self, name: str) -> Any:
         """The container of a configuration: `image`, `model_data_url`; None if it is gone."""
-        config = self._sdk.get("EndpointConfig", name)
+        config = self._get("EndpointConfig", name)
         if config is None:
             return None
-        model = self._sdk.get("Model", config.production_variants[0].model_name)
+        model = self._get("Model", config.production_variants[0].model_name)
         return model.primary_container if model else None
 
     def on_instances(self, name: str) -> bool:
         """Whether a configuration runs on instances."""
-        config = self._sdk.get("EndpointConfig", name)
+        config = self._get("EndpointConfig", name)
         return bool(config) and not config.production_variants[0].serverless_config
 
     def create(self, url: str, image: str, tags: dict[str, str]) -> str:
         """Create a model and its configuration unless they exist; returns their name."""
         name = self.name(url, image)
-        if self._sdk.get("EndpointConfig", name) is None:
-            self._check_image(image)
-            self._sdk.create(
+        if self._get("EndpointConfig", name) is None:
+            self._create(
                 "Model",
                 tags,
                 model_name=name,
                 primary_container={"image": image, "model_data_url": url},
                 execution_role_arn=self._env.sagemaker_role,
             )
-            self._sdk.create(
+            self._create(
                 "EndpointConfig",
                 tags,
                 endpoint_config_name=name,
@@ -65,20 +62,49 @@ class Configurations:
             )
         return name
 
-    def models(self) -> Iterator[tuple[str, Any]]:
+    def prune(self, kept: list[str]) -> set[str]:
+        """Remove what only other configurations use, with their models and older images.
+
+        Args:
+            kept: the names to keep, the current one last.
+
+        Returns:
+            The URLs of the archives that the kept ones use.
+        """
+        models = dict(self._models())
+        for name in models.keys() - set(kept):
+            for resource in (self._get("EndpointConfig", name), self._get("Model", name)):
+                if resource is not None:
+                    with aws.aws_errors():
+                        resource.delete()
+        containers = [models[name] for name in kept if name in models]
+        digests = [container.image.partition("@")[2] for container in containers]
+        self._prune_images(digests, current=models[kept[-1]].image.partition("@")[2])
+        return {container.model_data_url for container in containers}
+
+    def _models(self) -> Iterator[tuple[str, Any]]:
         """The name and the container of every model of this environment."""
         prefix = f"{self._env.name_prefix}-"
         with aws.aws_errors():
-            for model in self._sdk.kind("Model").get_all(name_contains=prefix, **self._sdk.where):
+            for model in self._kind("Model").get_all(name_contains=prefix, **self._where):
                 if re.fullmatch(rf"{re.escape(prefix)}[0-9a-f]{{12}}", model.model_name):
                     yield model.model_name, model.primary_container
 
-    def remove(self, name: str) -> None:
-        """Remove a configuration and its model."""
-        for each in (self._sdk.get(kind, name) for kind in ("EndpointConfig", "Model")):
-            if each is not None:
-                with aws.aws_errors():
-                    each.delete()
+    def _prune_images(self, kept: list[str], current: str) -> None:
+        """Remove the images that were pushed before the current one and are not kept."""
+        client, repository = self._env.client("ecr"), self._env.image_repository
+        with aws.aws_errors():
+            pages = client.get_paginator("describe_images").paginate(repositoryName=repository)
+            images = [each for page in pages for each in page["imageDetails"]]
+            pushed = {each["imageDigest"]: each["imagePushedAt"] for each in images}
+            old = [
+                {"imageDigest": digest}
+                for digest, at in pushed.items()
+                if digest not in kept and current in pushed and at < pushed[current]
+            ]
+            for start in range(0, len(old), BATCH):
+                batch = old[start : start + BATCH]
+                client.batch_delete_image(repositoryName=repository, imageIds=batch)
 
     def _variant(self) -> dict[str, Any]:
         variant: dict[str, Any] = {"variant_name": VARIANT}
@@ -111,18 +137,3 @@ class Configurations:
                 "capture_content_type_header": {"json_content_types": ["application/json"]},
             }
         }
-
-    def _check_image(self, image: str) -> None:
-        repository, _, digest = image.partition("/")[2].partition("@")
-        client = self._env.client("ecr")
-        missing = client.exceptions.ImageNotFoundException
-        with aws.aws_errors():
-            try:
-                client.describe_images(
-                    repositoryName=repository, imageIds=[{"imageDigest": digest}]
-                )
-            except (missing, client.exceptions.RepositoryNotFoundException):
-                environment = self._env.aws.environment
-                raise UserError(
-                    f"the image {image} is not in ECR: run `make image ENV={environment}`"
-                ) from None

@@ -7,9 +7,8 @@ from typing import Any
 
 from ...aws import aws
 from ...errors import CloudError, ReleaseError
-from . import scaling
-from .configurations import Configurations
-from .sdk import Sdk, unless_done
+from .configurations import VARIANT, Configurations
+from .sdk import Resources, unless_done
 
 CHANGING = {"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"}
 LIMIT_SECONDS = 1800
@@ -22,15 +21,16 @@ MODEL_FAULTS = ("health check", "alarm")
 """What SageMaker's reason for a failure contains if the model is at fault, and not AWS."""
 
 
-class Hosting:
+class Hosting(Resources):
     """The endpoint; each change is waited for, and its progress is printed."""
 
-    def __init__(self, env: aws.Environment, sdk: Sdk, configurations: Configurations) -> None:
-        self._env, self._sdk, self._configurations = env, sdk, configurations
+    def __init__(self, env: aws.Environment, configurations: Configurations) -> None:
+        super().__init__(env)
+        self._configurations = configurations
 
     def endpoint(self) -> Any:
         """The endpoint as it is, or None."""
-        return self._sdk.get("Endpoint", self._env.endpoint)
+        return self._get("Endpoint", self._env.endpoint)
 
     def serve(self, name: str, tags: dict[str, str], canary: bool = False) -> None:
         """Let the endpoint serve a configuration, and wait until it does.
@@ -50,12 +50,12 @@ class Hosting:
             endpoint = None
         if endpoint is None:
             names = {"endpoint_name": self._env.endpoint, "endpoint_config_name": name}
-            self._sdk.create("Endpoint", tags, **names)
+            self._create("Endpoint", tags, **names)
         elif endpoint.endpoint_config_name != name:
             self._update(endpoint, name, canary)
         self._check(name)
         if self._configurations.on_instances(name):
-            scaling.start(self._env)
+            self._start_scaling()
 
     def delete(self) -> None:
         """Remove the endpoint, if there is one, and wait until it is gone."""
@@ -63,7 +63,7 @@ class Hosting:
         if endpoint is None:
             return
         if self._configurations.on_instances(endpoint.endpoint_config_name):
-            scaling.stop(self._env)
+            self._stop_scaling()
         with unless_done():
             endpoint.delete()
         self.wait()
@@ -92,7 +92,7 @@ class Hosting:
 
     def tag(self, tags: dict[str, str]) -> None:
         """Add tags to the endpoint."""
-        self._sdk.tag(self.endpoint().endpoint_arn, tags)
+        self._tag(self.endpoint().endpoint_arn, tags)
 
     def ask(self, body: dict[str, Any]) -> dict[str, Any]:
         """One answer; CloudError if AWS is not available, ReleaseError if the model is at fault."""
@@ -128,11 +128,11 @@ class Hosting:
         running = endpoint.production_variants[0].current_instance_count
         options: dict[str, Any] = {}
         if on_instances:
-            scaling.stop(self._env)
+            self._stop_scaling()
             if self._configurations.on_instances(name):
                 options["retain_all_variant_properties"] = True  # as many as run now
                 if canary:
-                    options["deployment_config"] = scaling.canary(self._env, running)
+                    options["deployment_config"] = self._canary(running)
         endpoint.endpoint_config_name = name
         with unless_done():
             endpoint.update(**options)
@@ -149,3 +149,60 @@ class Hosting:
         if reverted or any(each in reason.lower() for each in MODEL_FAULTS):
             raise ReleaseError(message)
         raise CloudError(f"{message}; correct that and rerun the command")
+
+    def _canary(self, running: int) -> dict[str, Any]:
+        """The settings of an update that starts with a canary and is undone if an alarm rings.
+
+        A canary is at most half of the running instances, so a single one is replaced as a whole.
+        """
+        instances = self._env.aws.instances
+        assert instances is not None
+        seconds = instances.canary_seconds
+        routing: dict[str, Any] = {"type": "ALL_AT_ONCE", "wait_interval_in_seconds": seconds}
+        policy: dict[str, Any] = {"traffic_routing_configuration": routing}
+        if running > 1:
+            size = {"type": "CAPACITY_PERCENT", "value": instances.canary_percent}
+            routing |= {"type": "CANARY", "canary_size": size}
+        else:
+            policy["termination_wait_in_seconds"] = seconds
+        names = [f"{self._env.name_prefix}-{alarm}" for alarm in ("5xx", "latency")]
+        return {
+            "blue_green_update_policy": policy,
+            "auto_rollback_configuration": {"alarms": [{"alarm_name": name} for name in names]},
+        }
+
+    def _start_scaling(self) -> None:
+        """Scale the instances with the requests; it may be called again."""
+        instances = self._env.aws.instances
+        if instances is None:
+            return
+        client, target = self._env.client("application-autoscaling"), self._scaling_target()
+        with aws.aws_errors():
+            client.register_scalable_target(
+                MinCapacity=instances.least, MaxCapacity=instances.most, **target
+            )
+            client.put_scaling_policy(
+                PolicyName=f"{self._env.name_prefix}-requests",
+                PolicyType="TargetTrackingScaling",
+                TargetTrackingScalingPolicyConfiguration={
+                    "TargetValue": float(instances.requests_a_minute),
+                    "PredefinedMetricSpecification": {
+                        "PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"
+                    },
+                },
+                **target,
+            )
+
+    def _stop_scaling(self) -> None:
+        """Stop scaling: AWS does not change instances that are scaled."""
+        with aws.aws_errors(unless="ObjectNotFoundException"):
+            self._env.client("application-autoscaling").deregister_scalable_target(
+                **self._scaling_target()
+            )
+
+    def _scaling_target(self) -> dict[str, str]:
+        return {
+            "ServiceNamespace": "sagemaker",
+            "ResourceId": f"endpoint/{self._env.endpoint}/variant/{VARIANT}",
+            "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+        }

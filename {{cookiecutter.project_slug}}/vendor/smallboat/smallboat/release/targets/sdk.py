@@ -10,35 +10,35 @@ from ...aws import aws
 DONE = ("already existing", "in-progress", "Could not find endpoint")
 
 
-class Sdk:
-    """The resources of an environment."""
+class Resources:
+    """Resources of SageMaker in an environment."""
 
     def __init__(self, env: aws.Environment) -> None:
         self._env = env
 
-    def get(self, kind: str, name: str) -> Any:
+    def _get(self, kind: str, name: str) -> Any:
         """A resource, or None if there is none; CloudError if AWS refuses."""
         from botocore.exceptions import ClientError
 
         with aws.aws_errors():
             try:
-                return self.kind(kind).get(name, **self.where)
+                return self._kind(kind).get(name, **self._where)
             except ClientError as error:
                 if "Could not find" in str(error):
                     return None
                 raise
 
-    def create(self, kind: str, tags: dict[str, str], **fields: Any) -> None:
+    def _create(self, kind: str, tags: dict[str, str], **fields: Any) -> None:
         """Create a resource with tags, unless it exists."""
         with unless_done():
-            self.kind(kind).create(tags=_tags(tags), **fields, **self.where)
+            self._kind(kind).create(tags=_tags(tags), **fields, **self._where)
 
-    def tag(self, resource_arn: str, tags: dict[str, str]) -> None:
+    def _tag(self, resource_arn: str, tags: dict[str, str]) -> None:
         """Add tags to a resource."""
         with aws.aws_errors():
-            self.kind("Tag").add_tags(resource_arn, _tags(tags), **self.where)
+            self._kind("Tag").add_tags(resource_arn, _tags(tags), **self._where)
 
-    def kind(self, name: str) -> Any:
+    def _kind(self, name: str) -> Any:
         """The SDK's class of a kind of resource; the first import takes 2 s."""
         from sagemaker.core import resources
         from sagemaker.core.utils import utils
@@ -48,8 +48,7 @@ class Sdk:
         return getattr(resources, name)
 
     @cached_property
-    def where(self) -> dict[str, Any]:
-        """The session and the region, as the SDK's methods take them."""
+    def _where(self) -> dict[str, Any]:
         return {"session": self._env.session, "region": self._env.region}
 
 
