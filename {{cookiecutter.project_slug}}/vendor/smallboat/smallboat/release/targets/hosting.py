@@ -8,7 +8,7 @@ from typing import Any
 from ...aws import aws
 from ...errors import CloudError, ReleaseError
 from .configurations import VARIANT, Configurations
-from .sdk import Resources, unless_done
+from .sdk import Resources, as_list, unless_done
 
 CHANGING = {"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"}
 LIMIT_SECONDS = 1800
@@ -92,7 +92,9 @@ class Hosting(Resources):
 
     def tag(self, tags: dict[str, str]) -> None:
         """Add tags to the endpoint."""
-        self._tag(self.endpoint().endpoint_arn, tags)
+        arn = self.endpoint().endpoint_arn
+        with aws.aws_errors():
+            self._kind("Tag").add_tags(arn, as_list(tags), **self._where)
 
     def ask(self, body: dict[str, Any]) -> dict[str, Any]:
         """One answer; CloudError if AWS is not available, ReleaseError if the model is at fault."""

@@ -31,12 +31,7 @@ class Resources:
     def _create(self, kind: str, tags: dict[str, str], **fields: Any) -> None:
         """Create a resource with tags, unless it exists."""
         with unless_done():
-            self._kind(kind).create(tags=_tags(tags), **fields, **self._where)
-
-    def _tag(self, resource_arn: str, tags: dict[str, str]) -> None:
-        """Add tags to a resource."""
-        with aws.aws_errors():
-            self._kind("Tag").add_tags(resource_arn, _tags(tags), **self._where)
+            self._kind(kind).create(tags=as_list(tags), **fields, **self._where)
 
     def _kind(self, name: str) -> Any:
         """The SDK's class of a kind of resource; the first import takes 2 s."""
@@ -52,7 +47,8 @@ class Resources:
         return {"session": self._env.session, "region": self._env.region}
 
 
-def _tags(tags: dict[str, str]) -> list[dict[str, str]]:
+def as_list(tags: dict[str, str]) -> list[dict[str, str]]:
+    """Tags as the SDK takes them."""
     return [{"key": key, "value": value} for key, value in tags.items()]
 
 
