@@ -94,7 +94,7 @@ def first(sample: Runs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project's folder whose run 1 is released."""
     folder = tmp_path_factory.mktemp("first")
     shutil.copytree(TOY / "config", folder / "config")
-    for name in ("serving", "toy"):
+    for name in ("pyproject.toml", "serving", "toy"):
         (folder / name).symlink_to(TOY / name)
     shutil.copytree(Path(sample.root, "snapshots"), folder / "store" / "snapshots")
     project = Project(folder, replace(sample, root=str(folder / "store")))
@@ -399,7 +399,7 @@ def test_a_port_in_use_is_said(project: Project) -> None:
 def test_what_is_no_port_is_said(project: Project, port: str) -> None:
     code, output = project.run("serve", f"--port={port}")
     assert code == 2
-    assert output == f"error: the port must be a number from 1 to 65535, found {port!r}\n"
+    assert "Error: Invalid value for '--port': " in output
 
 
 def test_only_what_matters_is_said_in_the_foreground(project: Project) -> None:
