@@ -46,10 +46,11 @@ class Project:
 
     def start(self, *words: str, code: str = "") -> subprocess.Popen[str]:
         command = ["-c", code] if code else ["-m", "smallboat", *words]
+        paths = self.folder / "faulty", Path(smallboat.__file__).parents[1]
         return subprocess.Popen(
             [sys.executable, *command],
             cwd=self.folder,
-            env=os.environ | {"PYTHONPATH": str(self.folder / "faulty")},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, paths))},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
