@@ -29,7 +29,7 @@ READS = ("Get", "List", "Describe", "Head", "Invoke")
 
 
 class Project:
-    """The staging environment of a project, its ground made.
+    """The staging environment of a project.
 
     Attributes:
         cloud: the emulator.
@@ -48,7 +48,7 @@ class Project:
     def target(self, keep: int = RULES.keep) -> SageMakerTarget:
         return SageMakerTarget(self.env, self.image, keep)
 
-    def make_ground(self) -> None:
+    def bootstrap(self) -> None:
         """What `make bootstrap` and `make image` make, as far as a release needs it."""
         env = self.env
         s3 = self.cloud.client("s3")

@@ -70,8 +70,8 @@ class Fake:
 
     @contextmanager
     def live_server(self) -> Iterator[Any]:
-        self.log.append("asked")
-        yield lambda body: self._answer("asked", self._updated or self.folder(), body)
+        self.log.append("live_server")
+        yield lambda body: self._answer("live_server", self._updated or self.folder(), body)
 
     def confirm(self, back: bool = False) -> None:
         self.log.append("back" if back else "confirm")
@@ -153,7 +153,7 @@ def test_the_first_release_has_no_champion_to_beat(target: Fake, runs: Runs) -> 
     folder = runs.keep("1", PLAIN)
     outcome = deploy(target, runs)
     assert (outcome.name, outcome.exit_code) == ("released", 0)
-    assert target.log == ["pre_switch_server", "update", "asked", "confirm"]
+    assert target.log == ["pre_switch_server", "update", "live_server", "confirm"]
     current = target.current()
     assert current is not None
     assert current == {
@@ -202,7 +202,7 @@ def test_newer_features_of_a_run_that_is_kept_out_go_with_the_champion(
     runs.keep("2", weights, as_of="2030-01-01")
     outcome = deploy(target, runs)
     assert outcome.name == "kept" and "features as of 2030-01-01 of run 2" in outcome.message
-    assert target.log == ["pre_switch_server", "update", "asked", "confirm"]
+    assert target.log == ["pre_switch_server", "update", "live_server", "confirm"]
     assert served(target) == ("1", "2")
     assert deploy(target, runs).name == "kept" and target.log == []
 
@@ -216,7 +216,7 @@ def test_a_champion_whose_server_is_outdated_is_served_anew(target: Fake, runs: 
         outcome.name == "kept"
         and "redeployed with the current image and settings" in outcome.message
     )
-    assert target.log == ["pre_switch_server", "update", "asked", "confirm"]
+    assert target.log == ["pre_switch_server", "update", "live_server", "confirm"]
     assert served(target) == ("1", "1")
 
 
@@ -232,7 +232,7 @@ def test_features_that_fail_with_the_champion_are_a_failure(target: Fake, runs: 
     runs.keep("1", PLAIN)
     deploy(target, runs)
     runs.keep("2", WORSE, as_of="2030-01-01")
-    target.fault = ("asked", "is wrong")
+    target.fault = ("live_server", "is wrong")
     assert deploy(target, runs).exit_code == 4
     assert served(target) == ("1", "1")
 
@@ -260,17 +260,17 @@ def test_what_breaks_after_the_switch_is_taken_back(target: Fake, runs: Runs, ho
     runs.keep("1", PLAIN)
     deploy(target, runs)
     runs.keep("2", BETTER)
-    target.fault = ("asked", how)
+    target.fault = ("live_server", how)
     outcome = deploy(target, runs, run="2")
     assert (outcome.name, outcome.exit_code) == ("failed", 4)
     assert "run 2 failed: post-switch check failed" in outcome.message
-    assert target.log == ["pre_switch_server", "update", "asked", "undo"]
+    assert target.log == ["pre_switch_server", "update", "live_server", "undo"]
     assert served(target) == ("1", "1")
 
 
 def test_an_interrupted_release_is_taken_back(target: Fake, runs: Runs) -> None:
     runs.keep("1", PLAIN)
-    target.fault = ("asked", "is interrupted")
+    target.fault = ("live_server", "is interrupted")
     with pytest.raises(KeyboardInterrupt):
         deploy(target, runs)
     assert target.log[-1] == "undo" and target.current() is None
@@ -521,7 +521,7 @@ def test_back_to_the_release_before_by_the_same_steps(target: Fake, runs: Runs) 
     target.fault, target.log = ("", ""), []
     outcome = Releaser(PROBLEM, target, RULES).roll_back()
     assert (outcome.name, outcome.exit_code) == ("rolled back", 0)
-    assert target.log == ["pre_switch_server", "update", "asked", "back"]
+    assert target.log == ["pre_switch_server", "update", "live_server", "back"]
     assert served(target) == ("1", "1")
 
 

@@ -42,7 +42,7 @@ def project(
     (tmp_path / "serving").symlink_to(Path("serving").resolve())
     (tmp_path / "config").symlink_to(Path("config").resolve())
     monkeypatch.chdir(tmp_path)
-    project.make_ground()
+    project.bootstrap()
     yield project
     cloud.reset()
 
@@ -56,6 +56,6 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
         if ask is not None:
             check(problem, name, ask, *rest)
 
-    monkeypatch.setattr(smoke_tests, "ASKS", 3)
+    monkeypatch.setattr(smoke_tests, "REQUESTS", 3)
     monkeypatch.setattr(smoke_tests, "check", post_switch)
     monkeypatch.setattr(servers, "temporary", lambda *_: nullcontext())

@@ -93,7 +93,7 @@ class Machine(Bootstrapped):
 
 @pytest.fixture
 def machines(tools: None, cloud: Cloud, tmp_path: Path) -> Iterator[Callable[[], Machine]]:
-    """New runners of an environment whose ground is made."""
+    """New runners of a bootstrapped environment."""
     cloud.reset()
     numbers = count()
 

@@ -1,4 +1,4 @@
-"""Smoke tests of a release: correct answers, the problem's invariants, latency."""
+"""Smoke tests of a release: correct answers, the invariants of the problem, latency."""
 
 import math
 import time
@@ -13,12 +13,12 @@ from ..store.release_bundle import Bundle
 
 TOLERANCE = 1e-3
 """How far an answered number may be from the one that the release's own files give."""
-ASKS = 20
+REQUESTS = 20
 """How many requests measure the latency; one may be late."""
 
 
 def check(problem: Problem, name: str, ask: Ask, release: Bundle, latency_ms: float) -> None:
-    """Ask a server what is known of a release, and print each gate.
+    """Send a server the questions of the problem, check its answers, and print each gate.
 
     Args:
         problem: the project's.
@@ -60,7 +60,7 @@ def _gates(problem: Problem, ask: Ask, release: Bundle, latency_ms: float) -> li
     error = distance(predictions, _expected(problem, release, questions))
     invariants = problem.service.invariants(answers, release.online)
     milliseconds = [0.0]
-    for number in range(ASKS):
+    for number in range(REQUESTS):
         started = time.perf_counter()
         answers([questions[number % len(questions)]])
         milliseconds.append(1000 * (time.perf_counter() - started))
@@ -68,12 +68,12 @@ def _gates(problem: Problem, ask: Ask, release: Bundle, latency_ms: float) -> li
         if second_longest > latency_ms:
             break
     return [
-        _gate("answers as its files give them", error, TOLERANCE),
+        _gate("answers match the release's files", error, TOLERANCE),
         *(
             {"gate": invariant, "expected": "yes", "actual": message, "passed": passed}
             for invariant, passed, message in invariants
         ),
-        _gate("milliseconds of all answers but one", second_longest, latency_ms),
+        _gate("milliseconds of all answers but the slowest", second_longest, latency_ms),
     ]
 
 
