@@ -36,7 +36,7 @@ class Machine(Bootstrapped):
     def __init__(self, folder: Path, cloud: Cloud) -> None:
         folder.mkdir()
         super().__init__(folder, cloud)
-        self.link("serving", "pyproject.toml", "uv.lock")
+        self.link("serving", "uv.lock")
         for name in ("flows", PACKAGE, "vendor"):
             shutil.copytree(ROOT / name, folder / name)
         shutil.copy(ROOT / "config" / "local.toml", folder / "config")
@@ -165,7 +165,7 @@ def test_of_two_at_once_one_is_released_and_the_other_says_so(
     monkeypatch.setattr(lease, "RENEW_SECONDS", 0.2)
     project.cloud.client("sns").create_topic(Name=f"{project.env.name_prefix}-alarms")
     project.values["store"]["root"] = project.runs.root
-    monkeypatch.setattr(targets, "of", lambda *_: project.target())
+    monkeypatch.setattr(targets, "of", lambda *_, **__: project.target())
     project.runs.keep("1", PLAIN)
     project.runs.keep("2", BETTER)
     begin = multiprocessing.Barrier(2)

@@ -86,12 +86,11 @@ class SageMakerTarget(target.Target):
         earlier = [event for event in events if event["model_hash"] == model_hash]
         known = earlier[-1] if earlier else {"package": None, "registered": url}
         package = registry.register(self._env, facts, url, container.image, known["package"])
-        more = {"model_hash": model_hash, "config": name, "package": package}
-        more["registered"] = known["registered"]
+        details = {"model_hash": model_hash, "config": name, "registered": known["registered"]}
+        event = target.new_event(facts["release"], back, package=package, **details)
         self._hosting.tag(self._env.tags | facts)
-        content = store.to_json([*events, target.new_event(facts["release"], back, **more)])
         try:
-            self._bucket.write(LOG, content, tag)
+            self._bucket.write(LOG, store.to_json([*events, event]), tag)
         except ChangedError:
             message = f"{self._bucket.url(LOG)} was changed meanwhile: rerun the command"
             raise CloudError(message) from None
