@@ -54,7 +54,9 @@ class Project:
 def copied(folder: Path) -> Path:
     """The image's files and the configurations, for the emulator's account."""
     configured = Path("config").glob("*")
-    made = [[it.dockerfile, it.allowed, *image.content(it)] for it in (image.MODEL, image.TRAIN)]
+    made = [
+        [it.dockerfile, it.ignore_file, *image.content(it)] for it in (image.MODEL, image.TRAIN)
+    ]
     for path in itertools.chain(*made, configured):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, folder / path)

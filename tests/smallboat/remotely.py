@@ -37,11 +37,11 @@ ENDED = {"SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT"}
 
 
 class Remote(Bootstrapped):
-    """A project with two quick candidates, whose ground is made and whose images are there."""
+    """A project with two quick candidates, bootstrapped, with its images."""
 
     def __init__(self, folder: Path, cloud: Cloud) -> None:
         super().__init__(folder, cloud)
-        self.link("serving", "pyproject.toml")
+        self.link("serving")
         shutil.copy(ROOT / "uv.lock", folder)
         self.bring("local")
         for name in (PACKAGE, "flows", "vendor"):
@@ -92,7 +92,7 @@ class Remote(Bootstrapped):
         finally:
             file.write_text(before)
 
-    def make_ground(self) -> None:
+    def bootstrap(self) -> None:
         """Bootstrap it, and fill its registries and its secret."""
         self.do("bootstrap")
         here = Path.cwd()

@@ -70,8 +70,8 @@ def project(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pr
             command(started, "bootstrap", environment=environment)
             cloud.client("ecr").put_image(
                 repositoryName=env(environment).image_repository,
-                imageManifest=json.dumps({"schemaVersion": 2, "mediaType": image.TAKEN}),
-                imageManifestMediaType=image.TAKEN,
+                imageManifest=json.dumps({"schemaVersion": 2, "mediaType": image.MANIFEST}),
+                imageManifestMediaType=image.MANIFEST,
                 imageTag=image.content_hash(),
             )
         yield started
@@ -158,8 +158,9 @@ def machine(project: Project, made: str, cloud: Any) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in project.environ.items():
             patch.setenv(name, value)
-        outputs = Stacks(here).outputs(here.compute_stack)
-    told = {name: value for _, name, value in outputs if name.startswith("METAFLOW_")}
+        stack = Stacks(here).describe(here.compute_stack) or {}
+    outputs = {each["Description"]: each["OutputValue"] for each in stack["Outputs"]}
+    told = {name: value for name, value in outputs.items() if name.startswith("METAFLOW_")}
     told |= {
         "AWS_DEFAULT_REGION": here.region,
         "METAFLOW_BATCH_CONTAINER_IMAGE": made,

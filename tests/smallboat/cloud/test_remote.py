@@ -37,7 +37,7 @@ class Production(Remote):
         """Deploy it, and let its time come; its last step tells Comet."""
         file = self.folder / "config" / "staging.toml"
         file.write_text(file.read_text().replace("comet = false", "comet = true"))
-        self.make_ground()
+        self.bootstrap()
         self.printed = self.do("flow-deploy")
         self.cloud.forget()
         self.told = self.fire()

@@ -22,7 +22,7 @@ def laptop(
     made = Remote(tmp_path_factory.mktemp("laptop"), cloud)
     made.append("config/staging.toml", REMOTE)
     with made.changed("config/staging.toml", 'by = "stepfunctions"', 'by = "actions"'):
-        made.make_ground()
+        made.bootstrap()
         yield made
     cloud.reset()
 

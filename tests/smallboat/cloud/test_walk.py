@@ -86,7 +86,7 @@ class Walk(Bootstrapped):
 
     def __init__(self, folder: Path, cloud: Cloud) -> None:
         super().__init__(folder, cloud)
-        self.link("serving", "vendor", PACKAGE, "pyproject.toml", "uv.lock")
+        self.link("serving", "vendor", PACKAGE, "uv.lock")
         self.bring("local")
         self.on_instances("prod")
         self.keep_few("staging")

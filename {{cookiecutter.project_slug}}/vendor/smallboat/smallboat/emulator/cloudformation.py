@@ -9,6 +9,7 @@ from moto.cloudformation.models import ChangeSet, Stack
 from moto.cloudformation.parsing import OutputMap
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.common_models import CloudFormationModel
+from moto.ecr.models import Repository, ecr_backends
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import ManagedPolicy, iam_backends
 from moto.s3.models import FakeBucket, s3_backends
@@ -36,13 +37,17 @@ def install() -> None:
         (JobQueue, lambda *place: _batch(*place)._job_queues),
     ):
         kind.delete = _removed_from(kept)  # type: ignore[attr-defined]
+    repository: Any = Repository
+    create = repository.create_from_cloudformation_json.__func__
+    repository.create_from_cloudformation_json = classmethod(_with_empty_on_delete(create))
+    repository.delete = _delete_repository
     batch: Any = ComputeEnvironment
     made = batch.create_from_cloudformation_json.__func__
     batch.create_from_cloudformation_json = classmethod(_with_service_role(made))
 
 
 class Secret(CloudFormationModel):
-    """A secret of Secrets Manager, which moto knows from here; it outlives its stack by a week."""
+    """A secret of Secrets Manager, which moto's CloudFormation lacks."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -83,12 +88,30 @@ class Secret(CloudFormationModel):
         return original
 
     def delete(self, account: str, region: str) -> None:
-        """Plan its end."""
-        secretsmanager_backends[account][region].delete_secret(self.name, 7, False)
+        """Delete it at once, as CloudFormation does."""
+        secretsmanager_backends[account][region].delete_secret(self.name, None, True)
 
 
 def _batch(account: str, region: str) -> Any:
     return batch_backends[account][region]
+
+
+def _with_empty_on_delete(create: Callable[..., Any]) -> Callable[..., Any]:
+    """A repository knows whether its images are deleted with it."""
+
+    def created(
+        cls: type, name: str, resource: Any, account_id: str, region_name: str, **more: Any
+    ) -> Any:
+        repository = create(cls, name, resource, account_id, region_name, **more)
+        repository.empty_on_delete = resource["Properties"].get("EmptyOnDelete", False)
+        return repository
+
+    return created
+
+
+def _delete_repository(self: Any, account: str, region: str) -> None:
+    force = self.empty_on_delete
+    ecr_backends[account][region].delete_repository(self.name, force=force)
 
 
 def _removed_from(kept: Callable[[str, str], dict[str, Any]]) -> Callable[..., None]:
