@@ -363,7 +363,6 @@ def test_a_stack_that_is_being_worked_on_is_waited_for(
     monkeypatch.setattr(lambda_api, "POLL_SECONDS", 0)
     assert lambda_api._idle_stack(env) == {"StackStatus": "UPDATE_COMPLETE"}
     assert capsys.readouterr().out.count("waiting for") == 1
-    monkeypatch.setattr(lambda_api, "WAIT_SECONDS", -1)
     monkeypatch.setattr(Stacks, "describe", lambda *_: {"StackStatus": "DELETE_IN_PROGRESS"})
     with pytest.raises(CloudError, match="still DELETE_IN_PROGRESS: try again later"):
         lambda_api._idle_stack(env)

@@ -34,10 +34,12 @@ def resources(env: Environment) -> Iterator[tuple[Kind, str]]:
     return ((kind, name) for kind in KINDS for name in kind.names(env))
 
 
-def _search(client: Any, operation: str, expression: str, **parameters: Any) -> list[Any]:
+def _search(
+    env: Environment, service: str, operation: str, path: str, **parameters: Any
+) -> list[Any]:
     """What a JMESPath expression finds in all pages of an operation."""
-    pages = client.get_paginator(operation).paginate(**parameters)
-    return [value for value in pages.search(expression) if value]
+    pages = env.client(service).get_paginator(operation).paginate(**parameters)
+    return [value for value in pages.search(path) if value]
 
 
 def _sagemaker(env: Environment, operation: str, resource: str) -> list[str]:
@@ -45,15 +47,28 @@ def _sagemaker(env: Environment, operation: str, resource: str) -> list[str]:
 
     `a-b-c` may belong to the environment `a-b` or to `a-b-c`.
     """
-    client, ours = env.client("sagemaker"), env.tags.items()
-    columns = f"{resource}s[].[{resource}Name, {resource}Arn]"
-    names = []
-    for name, arn in _search(client, operation, columns, NameContains=env.name_prefix):
-        tags = dict(_search(client, "list_tags", "Tags[].[Key, Value]", ResourceArn=arn))
-        tagged_ours = all(tags.get(key, value) == value for key, value in ours if key != "owner")
-        if f"{name}-".startswith(f"{env.name_prefix}-") and tagged_ours:
+    names, path = [], f"{resource}s[].[{resource}Name, {resource}Arn]"
+    environment = [(key, env.tags[key]) for key in ("project", "environment")]
+    for name, arn in _search(env, "sagemaker", operation, path, NameContains=env.name_prefix):
+        tags = dict(_search(env, "sagemaker", "list_tags", "Tags[].[Key, Value]", ResourceArn=arn))
+        is_ours = all(tags.get(key, value) == value for key, value in environment)
+        if is_ours and f"{name}-".startswith(f"{env.name_prefix}-"):
             names.append(name)
     return names
+
+
+def _scaling_targets(env: Environment) -> list[str]:
+    service, operation = "application-autoscaling", "describe_scalable_targets"
+    path = f"ScalableTargets[?starts_with(ResourceId, 'endpoint/{env.endpoint}/')].ResourceId"
+    return _search(env, service, operation, path, ServiceNamespace="sagemaker")
+
+
+def _delete_scaling_target(env: Environment, name: str) -> None:
+    env.client("application-autoscaling").deregister_scalable_target(
+        ServiceNamespace="sagemaker",
+        ResourceId=name,
+        ScalableDimension="sagemaker:variant:DesiredInstanceCount",
+    )
 
 
 def _delete_endpoint(env: Environment, name: str) -> None:
@@ -66,52 +81,36 @@ def _delete_endpoint(env: Environment, name: str) -> None:
 
 
 def _model_groups(env: Environment) -> list[str]:
-    names = "ModelPackageGroupSummaryList[].ModelPackageGroupName"
-    client = env.client("sagemaker")
-    found = _search(client, "list_model_package_groups", names, NameContains=env.registry_group)
-    return [name for name in found if name == env.registry_group]
+    name = env.registry_group
+    path = f"ModelPackageGroupSummaryList[].ModelPackageGroupName | [?@ == '{name}']"
+    return _search(env, "sagemaker", "list_model_package_groups", path, NameContains=name)
 
 
 def _delete_model_group(env: Environment, name: str) -> None:
     """Delete its registered models first: AWS deletes an empty group only."""
-    client, models = env.client("sagemaker"), "ModelPackageSummaryList[].ModelPackageArn"
-    for model in _search(client, "list_model_packages", models, ModelPackageGroupName=name):
+    client, path = env.client("sagemaker"), "ModelPackageSummaryList[].ModelPackageArn"
+    group = {"ModelPackageGroupName": name}
+    for model in _search(env, "sagemaker", "list_model_packages", path, **group):
         client.delete_model_package(ModelPackageName=model)
-    client.delete_model_package_group(ModelPackageGroupName=name)
-
-
-def _scaling_targets(env: Environment) -> list[str]:
-    client, ids = env.client("application-autoscaling"), "ScalableTargets[].ResourceId"
-    found = _search(client, "describe_scalable_targets", ids, ServiceNamespace="sagemaker")
-    return [name for name in found if name.startswith(f"endpoint/{env.endpoint}/")]
-
-
-def _delete_scaling_target(env: Environment, name: str) -> None:
-    env.client("application-autoscaling").deregister_scalable_target(
-        ServiceNamespace="sagemaker",
-        ResourceId=name,
-        ScalableDimension="sagemaker:variant:DesiredInstanceCount",
-    )
-
-
-def _scaling_alarms(env: Environment) -> list[str]:
-    """The alarms that Application Auto Scaling creates, and deletes with the target."""
-    prefix = f"TargetTracking-endpoint/{env.endpoint}/"
-    client = env.client("cloudwatch")
-    return _search(client, "describe_alarms", "MetricAlarms[].AlarmName", AlarmNamePrefix=prefix)
-
-
-def _endpoint_logs(env: Environment) -> list[str]:
-    """The log group that SageMaker creates."""
-    client, name = env.client("logs"), f"/aws/sagemaker/Endpoints/{env.endpoint}"
-    groups = "logGroups[].logGroupName"
-    found = _search(client, "describe_log_groups", groups, logGroupNamePrefix=name)
-    return [group for group in found if group == name]
+    client.delete_model_package_group(**group)
 
 
 def _stacks(env: Environment) -> list[str]:
     names = (env.api_stack, env.compute_stack, env.foundation_stack)
     return [name for name in names if Stacks(env).describe(name)]
+
+
+def _scaling_alarms(env: Environment) -> list[str]:
+    """The alarms that Application Auto Scaling creates, and deletes with the target."""
+    prefix, path = f"TargetTracking-endpoint/{env.endpoint}/", "MetricAlarms[].AlarmName"
+    return _search(env, "cloudwatch", "describe_alarms", path, AlarmNamePrefix=prefix)
+
+
+def _endpoint_logs(env: Environment) -> list[str]:
+    """The log group that SageMaker creates."""
+    name = f"/aws/sagemaker/Endpoints/{env.endpoint}"
+    path = f"logGroups[].logGroupName | [?@ == '{name}']"
+    return _search(env, "logs", "describe_log_groups", path, logGroupNamePrefix=name)
 
 
 KINDS = (

@@ -1,6 +1,5 @@
 """The API of an environment: a Lambda function behind API Gateway, deployed by osls."""
 
-import hashlib
 import json
 import os
 import time
@@ -14,8 +13,8 @@ from . import lambda_zip, osls
 from .stacks import Stacks
 
 Json = dict[str, Any]
-WAIT_SECONDS = 900.0
 POLL_SECONDS = 5.0
+MAX_POLLS = 180
 NOT_UPDATABLE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"}
 """States of a stack that must be deleted before it can be deployed again."""
 
@@ -29,8 +28,8 @@ def deploy(env: Environment, settings: config.Settings) -> str:
     """
     files, values = lambda_zip.contents(), _serverless_settings(env, settings)
     template = (lambda_zip.CODE / "serverless.yml").read_bytes()
-    parts = [lambda_zip.digest(files).encode(), json.dumps(values).encode(), template]
-    version = hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+    deployed = {**files, "serverless.yml": template, "settings.json": json.dumps(values).encode()}
+    version = lambda_zip.digest(deployed)
     stack = _idle_stack(env)
     if stack and _is_deployed(env, stack, version):
         print("the API is up to date: nothing to deploy")
@@ -89,19 +88,15 @@ def _serverless_settings(env: Environment, settings: config.Settings) -> Json:
 
 def _idle_stack(env: Environment) -> Json | None:
     """The API's stack; waits while AWS works for a deployment that was interrupted."""
-    deadline, waiting = time.monotonic() + WAIT_SECONDS, False
-    while (stack := Stacks(env).describe(env.api_stack)) and _is_busy(stack):
-        if time.monotonic() > deadline:
-            raise CloudError(f"{env.api_stack} is still {stack['StackStatus']}: try again later")
-        if not waiting:
-            print(f"waiting for {env.api_stack}: {stack['StackStatus']}", flush=True)
-        waiting = True
+    for attempt in range(MAX_POLLS):
+        stack = Stacks(env).describe(env.api_stack)
+        state = stack["StackStatus"] if stack else ""
+        if not state.endswith("_IN_PROGRESS"):
+            return stack
+        if not attempt:
+            print(f"waiting for {env.api_stack}: {state}", flush=True)
         time.sleep(POLL_SECONDS)
-    return stack
-
-
-def _is_busy(stack: Json) -> bool:
-    return bool(stack["StackStatus"].endswith("_IN_PROGRESS"))
+    raise CloudError(f"{env.api_stack} is still {state}: try again later")
 
 
 def _outputs(stack: Json) -> dict[str, str]:

@@ -81,15 +81,14 @@ def _name(env: aws.Environment, branch: str | None) -> str:
     """The state machine's name, as Metaflow forms it; UserError for a wrong branch."""
     if not branch:
         return f"{env.project}.prod.{env.aws.environment}.{flow.FLOW}"
-    name = f"{env.project}.test.{branch}.{flow.FLOW}"
     if env.aws.environment != aws.STAGING:
-        raise UserError(f"BRANCH={branch}: only ENV={aws.STAGING} has previews")
-    if not re.fullmatch("[a-z0-9_]+", branch):
-        raise UserError(f"BRANCH={branch}: use lower-case letters, digits and _, as in pr12")
-    if len(name) > MAX_NAME:
-        most = MAX_NAME - len(name) + len(branch)
-        raise UserError(f"BRANCH={branch}: use at most {most} characters, as in pr12")
-    return name
+        raise UserError(f"BRANCH={branch}: previews are for ENV={aws.STAGING} only")
+    longest = MAX_NAME - len(f"{env.project}.test..{flow.FLOW}")
+    if not re.fullmatch(f"[a-z0-9_]{{1,{longest}}}", branch):
+        raise UserError(
+            f"BRANCH={branch}: use at most {longest} lower-case letters, digits and _, as in pr12"
+        )
+    return f"{env.project}.test.{branch}.{flow.FLOW}"
 
 
 def _check_sizes(settings: config.Settings) -> None:
