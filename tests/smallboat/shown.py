@@ -100,7 +100,7 @@ def _topic_policy(seen: Seen) -> bool:
     sns = seen.client("sns")
     for each in sns.list_topics()["Topics"]:
         policy = sns.get_topic_attributes(TopicArn=each["TopicArn"])["Attributes"]["Policy"]
-        if any(statement.get("Sid") == "Tell" for statement in json.loads(policy)["Statement"]):
+        if any(statement.get("Sid") == "PublishAlarms" for statement in json.loads(policy)["Statement"]):
             return True
     return False
 
