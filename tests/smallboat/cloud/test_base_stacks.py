@@ -16,7 +16,7 @@ from toy.problem import PROBLEM
 
 @pytest.fixture
 def environment(cloud: Cloud, tmp_path: Path) -> Iterator[Bootstrapped]:
-    """An environment of which there is nothing yet."""
+    """An environment that is not bootstrapped."""
     cloud.reset()
     yield Bootstrapped(tmp_path, cloud)
     cloud.reset()
@@ -36,7 +36,7 @@ def test_two_environments_and_the_account_live_side_by_side(environment: Bootstr
     assert exists(environment.client, "account", "ApiLogsRole")
 
 
-def test_a_provider_that_somebody_else_made_is_used(environment: Bootstrapped) -> None:
+def test_an_existing_provider_is_used(environment: Bootstrapped) -> None:
     made = environment.client("iam").create_open_id_connect_provider(
         Url=f"https://{base_stacks.GITHUB}",
         ClientIDList=["sts.amazonaws.com"],
@@ -44,8 +44,8 @@ def test_a_provider_that_somebody_else_made_is_used(environment: Bootstrapped) -
     )
     done = environment.run("bootstrap")
     assert done.returncode == 0, done.stderr
-    there = environment.client("iam").list_open_id_connect_providers()["OpenIDConnectProviderList"]
-    assert [each["Arn"] for each in there] == [made["OpenIDConnectProviderArn"]]
+    found = environment.client("iam").list_open_id_connect_providers()["OpenIDConnectProviderList"]
+    assert [each["Arn"] for each in found] == [made["OpenIDConnectProviderArn"]]
     stack = environment.client("cloudformation").describe_stacks(
         StackName=base_stacks.ACCOUNT_STACK
     )
@@ -53,7 +53,7 @@ def test_a_provider_that_somebody_else_made_is_used(environment: Bootstrapped) -
     assert given == {"MakeGithubProvider": "false", "MakeApiLogs": "true"}
 
 
-def test_an_attempt_that_made_nothing_is_done_again(environment: Bootstrapped) -> None:
+def test_an_attempt_that_created_nothing_is_repeated(environment: Bootstrapped) -> None:
     environment.client("cloudformation").create_change_set(
         StackName=f"{NAME_PREFIX}-foundation",
         ChangeSetName="killed",
@@ -76,7 +76,7 @@ def test_another_account_is_left_alone(environment: Bootstrapped) -> None:
         assert [each["operation"] for each in environment.cloud.calls()] == ["GetCallerIdentity"]
 
 
-def test_without_permission_a_sentence_says_who_may(environment: Bootstrapped) -> None:
+def test_without_permission_the_message_says_who_has_it(environment: Bootstrapped) -> None:
     for service, operation in (
         ("iam", "ListOpenIDConnectProviders"),
         ("cloudformation", "CreateChangeSet"),
@@ -103,10 +103,10 @@ def test_without_a_default_vpc_nothing_is_made(environment: Bootstrapped) -> Non
     assert environment.client("cloudformation").describe_stacks()["Stacks"] == []
 
 
-def test_destroy_asks_somebody(environment: Bootstrapped) -> None:
-    nobody = environment.run("destroy")
-    assert nobody.returncode == 2
-    assert "CONFIRM=staging" in nobody.stderr
+def test_destroy_needs_a_confirmation(environment: Bootstrapped) -> None:
+    unconfirmed = environment.run("destroy")
+    assert unconfirmed.returncode == 2
+    assert "CONFIRM=staging" in unconfirmed.stderr
     wrong = environment.run("destroy", "--confirm", "prod")
     assert wrong.returncode == 2
     assert "nothing was deleted" in wrong.stderr

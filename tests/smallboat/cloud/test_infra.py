@@ -1,4 +1,4 @@
-"""Bootstrap and destroy, by their commands, against the emulator."""
+"""Bootstrap by its command, against the emulator."""
 
 import json
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ NOT_SHOWN = {
     },
     "compute": {"GpuRole.attached policies", "StepRole.attached policies"},
 }
-"""What the emulator's CloudFormation leaves out: only what reads the templates sees it."""
+"""What the emulator's CloudFormation leaves out: test_templates.py checks it."""
 
 
 @pytest.fixture(scope="module")
@@ -66,10 +66,10 @@ def test_stacks_are_tagged_and_their_outputs_name_what_metaflow_needs(shared: Bo
         tags = {each["Key"]: each["Value"] for each in stack["Tags"]}
         assert (tags["project"], tags["environment"]) == ("project", "staging")
         assert tags["owner"]
-    told = {each["Description"]: each["OutputValue"] for each in stack["Outputs"]}
-    assert told["METAFLOW_DATASTORE_SYSROOT_S3"] == f"s3://{BUCKET}/metaflow"
-    assert told["METAFLOW_BATCH_JOB_QUEUE"].endswith(f"job-queue/{NAME_PREFIX}")
-    assert len([key for key in told if key.startswith("METAFLOW_")]) == 8
+    outputs = {each["Description"]: each["OutputValue"] for each in stack["Outputs"]}
+    assert outputs["METAFLOW_DATASTORE_SYSROOT_S3"] == f"s3://{BUCKET}/metaflow"
+    assert outputs["METAFLOW_BATCH_JOB_QUEUE"].endswith(f"job-queue/{NAME_PREFIX}")
+    assert len([key for key in outputs if key.startswith("METAFLOW_")]) == 8
 
 
 def test_github_deploys_from_this_repositorys_environment_only(shared: Bootstrapped) -> None:

@@ -1,4 +1,4 @@
-"""The API on Lambda: what is in its zip, what osls makes of it, and what a second run does."""
+"""The API on Lambda: its zip, what osls deploys, and what a second run does."""
 
 import io
 import json
@@ -47,7 +47,7 @@ def settings() -> config.Settings:
 
 @pytest.fixture(scope="module")
 def env(tools: None, cloud: Cloud, settings: config.Settings) -> Iterator[Environment]:
-    """The environment in the stand-in, with what it needs before the API."""
+    """The environment on the emulator, with what the API needs."""
     cloud.reset()
     with pytest.MonkeyPatch.context() as patch:
         for name, value in cloud.environ.items():
@@ -269,8 +269,8 @@ def test_what_api_gateway_refuses_looks_like_the_apis_own_errors(
     assert {each["responseType"] for each in found} == kinds
     for each in found:
         template = each["responseTemplates"]["application/json"]
-        told = json.loads(template.replace("$context.error.messageString", '"No"'))["error"]
-        assert set(told) == {"code", "field", "message"}
+        error = json.loads(template.replace("$context.error.messageString", '"No"'))["error"]
+        assert set(error) == {"code", "field", "message"}
 
 
 def test_a_second_deployment_does_nothing_and_says_so(
@@ -308,7 +308,7 @@ def test_a_changed_setting_is_deployed_and_so_is_what_was_cut_off(
     assert lambda_api.key(env) == key
 
 
-def test_without_npm_a_sentence_says_what_is_missing(
+def test_without_npm_the_message_says_what_to_install(
     env: Environment,
     url: str,
     settings: config.Settings,
@@ -320,7 +320,7 @@ def test_without_npm_a_sentence_says_what_is_missing(
         lambda_api.deploy(env, with_(settings, "api", capture_share=0.5))
 
 
-def test_an_old_node_is_refused_in_a_sentence(
+def test_an_old_node_is_refused(
     env: Environment,
     url: str,
     settings: config.Settings,
@@ -335,7 +335,7 @@ def test_an_old_node_is_refused_in_a_sentence(
         lambda_api.deploy(env, with_(settings, "api", capture_share=0.5))
 
 
-def test_what_osls_refuses_ends_in_its_sentence(
+def test_an_error_of_osls_is_in_the_message(
     env: Environment, url: str, settings: config.Settings
 ) -> None:
     nowhere = Environment(settings)
