@@ -20,12 +20,14 @@ def bootstrap(problem: Problem, environment: str) -> int:
     env = aws.Environment(settings)
     stacks = Stacks(env)
     account, compute = _account(env, stacks), _compute(settings, env)
+    owner = f"account {env.aws.account}"
+    account_tags = {"project": "shared", "environment": "account", "owner": owner}
     # CloudFormation imports a retained bucket only if the template has its literal name.
     foundation = _template("foundation").replace(
         "BucketName: !Ref Bucket", f"BucketName: {env.bucket}"
     )
     changed = [
-        stacks.put(ACCOUNT_STACK, _template("account"), account, _account_tags(env)),
+        stacks.put(ACCOUNT_STACK, _template("account"), account, account_tags),
         stacks.put(env.foundation_stack, foundation, _foundation(settings), env.tags),
         stacks.put(env.compute_stack, _template("compute"), compute, env.tags),
     ]
@@ -73,10 +75,6 @@ def _account(env: aws.Environment, stacks: Stacks) -> dict[str, str]:
         "MakeApiLogs": bool(log_role),
     }
     return {key: str(key in own or not exists[key]).lower() for key in exists}
-
-
-def _account_tags(env: aws.Environment) -> dict[str, str]:
-    return {"project": "shared", "environment": "account", "owner": f"account {env.aws.account}"}
 
 
 def _foundation(settings: config.Settings) -> dict[str, str]:

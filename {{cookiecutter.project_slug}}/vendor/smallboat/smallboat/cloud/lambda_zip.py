@@ -67,11 +67,11 @@ def digest(files: Contents) -> str:
 
     Bytecode is left out: requirements.txt names its source, on any machine.
     """
-    known = hashlib.sha256()
+    sha256 = hashlib.sha256()
     for name, content in sorted(files.items()):
         if not name.endswith(".pyc"):
-            known.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
-    return known.hexdigest()[:16]
+            sha256.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
+    return sha256.hexdigest()[:16]
 
 
 def check(files: Contents) -> None:
