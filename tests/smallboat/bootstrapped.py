@@ -1,4 +1,4 @@
-"""A made-up environment on the emulator: commands are run for it, and it is filled."""
+"""An environment on the emulator: runs commands for it, and fills it with resources."""
 
 import json
 import os
@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import copies
 import templates
 from clouds import ROOT
 from smallboat.aws import image
@@ -21,10 +22,10 @@ MARKS = [{"Key": "project", "Value": "project"}, {"Key": "environment", "Value":
 
 
 class Bootstrapped:
-    """A folder with a configuration, from which commands are run against the emulator."""
+    """A folder with a configuration, where commands run against the emulator."""
 
     def __init__(self, folder: Path, cloud: Any) -> None:
-        """Lay the project's own configuration there, with another name, region and repository."""
+        """Write the project's configuration, with another name, region and repository."""
         self.folder, self.cloud = folder, cloud
         (folder / "config").mkdir()
         self.link("infra", "pyproject.toml")
@@ -39,12 +40,12 @@ class Bootstrapped:
             )
 
     def bring(self, environment: str) -> None:
-        """Lay a configuration of the project there, with another name and region."""
+        """Write a configuration of the project, with another name and region."""
         text = (ROOT / "config" / f"{environment}.toml").read_text()
         self.configure(text, environment, name="project", aws_region=REGION)
 
     def link(self, *names: str) -> None:
-        """Let the folder have parts of the project."""
+        """Link parts of the project into the folder."""
         for name in names:
             (self.folder / name).symlink_to(ROOT / name)
 
@@ -65,14 +66,14 @@ class Bootstrapped:
         self, *words: str, environment: str = "staging", role: str = "testing"
     ) -> subprocess.CompletedProcess[str]:
         """Run a command of the project as its Makefile does, by a person or by a role."""
-        found = os.pathsep.join([self.cloud.environ["PYTHONPATH"], str(ROOT)])
+        path = os.pathsep.join([self.cloud.environ["PYTHONPATH"], *copies.paths(ROOT)])
         return subprocess.run(
             [sys.executable, "-m", "smallboat", *words, "--env", environment],
             cwd=self.folder,
             env={
                 "PATH": os.environ["PATH"],
                 **self.cloud.environ,
-                "PYTHONPATH": found,
+                "PYTHONPATH": path,
                 "AWS_ACCESS_KEY_ID": role,
             },
             stdin=subprocess.DEVNULL,
@@ -82,7 +83,7 @@ class Bootstrapped:
         )
 
     def push(self, environment: str) -> None:
-        """Put today's image into a registry, as `make image` does."""
+        """Put the image of the current files into ECR, as `make image` does."""
         kind = MANIFEST["mediaType"]
         self.client("ecr").put_image(
             repositoryName=f"project-{environment}-model",
@@ -104,9 +105,9 @@ class Bootstrapped:
         )
 
 
-def serve(ground: Bootstrapped) -> None:
-    """Make an endpoint, whose container does not start."""
-    sagemaker = ground.client("sagemaker")
+def serve(environment: Bootstrapped) -> None:
+    """Create an endpoint, whose container does not start."""
+    sagemaker = environment.client("sagemaker")
     role = f"arn:aws:iam::{ACCOUNT}:role/{NAME_PREFIX}-sagemaker"
     container = {"Image": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{NAME_PREFIX}-model:none"}
     variant = {
@@ -127,68 +128,67 @@ def serve(ground: Bootstrapped) -> None:
     )
 
 
-def fill(ground: Bootstrapped) -> dict[str, str]:
-    """Make one of each kind that deployments leave, by the kind's name."""
-    sagemaker, s3 = ground.client("sagemaker"), ground.client("s3")
-    # the emulator's CloudFormation does not: infra/foundation.yaml says it
+def fill(environment: Bootstrapped) -> list[tuple[str, str]]:
+    """Create what deployments and AWS's services leave; returns kind and name of all there is."""
+    sagemaker, s3 = environment.client("sagemaker"), environment.client("s3")
+    # infra/foundation.yaml enables it; the emulator's CloudFormation does not
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     for key in ("store/runs/1/model.onnx", "releases/a/model.tar.gz", "releases/a/model.tar.gz"):
         s3.put_object(Bucket=BUCKET, Key=key, Body=os.urandom(4))
     s3.delete_object(Bucket=BUCKET, Key="releases/a/model.tar.gz")
-    serve(ground)
+    serve(environment)
     sagemaker.create_model_package_group(ModelPackageGroupName=NAME_PREFIX, Tags=MARKS)
-    package = sagemaker.create_model_package(
+    sagemaker.create_model_package(
         ModelPackageGroupName=NAME_PREFIX, ModelPackageDescription="of run 1"
-    )["ModelPackageArn"]
+    )
     target = {
         "ServiceNamespace": "sagemaker",
         "ResourceId": f"endpoint/{NAME_PREFIX}/variant/live",
         "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
     }
-    scaling = ground.client("application-autoscaling")
+    scaling = environment.client("application-autoscaling")
     scaling.register_scalable_target(**target, MinCapacity=1, MaxCapacity=2)
     for repository in (f"{NAME_PREFIX}-model", f"{NAME_PREFIX}-train"):
-        image = ground.client("ecr").put_image(
+        environment.client("ecr").put_image(
             repositoryName=repository, imageTag="a", imageManifest=json.dumps(MANIFEST)
-        )["image"]["imageId"]["imageDigest"]
-    ground.client("cloudwatch").put_metric_alarm(
-        AlarmName=f"{NAME_PREFIX}-canary",
+        )
+    alarm = f"TargetTracking-endpoint/{NAME_PREFIX}/variant/live-AlarmHigh-1"
+    environment.client("cloudwatch").put_metric_alarm(
+        AlarmName=alarm,
         Namespace="AWS/SageMaker",
-        MetricName="Invocation5XXErrors",
+        MetricName="SageMakerVariantInvocationsPerInstance",
         Statistic="Sum",
         Period=60,
-        EvaluationPeriods=1,
-        Threshold=1,
+        EvaluationPeriods=3,
+        Threshold=100,
         ComparisonOperator="GreaterThanThreshold",
     )
-    ground.client("logs").create_log_group(logGroupName=f"/aws/sagemaker/Endpoints/{NAME_PREFIX}")
-    ground.client("cloudformation").create_stack(
+    logs = f"/aws/sagemaker/Endpoints/{NAME_PREFIX}"
+    environment.client("logs").create_log_group(logGroupName=logs)
+    environment.client("cloudformation").create_stack(
         StackName=f"{NAME_PREFIX}-api", TemplateBody=json.dumps(API), Tags=MARKS
     )
     machine = f"{templates.PARAMETERS['Project']}.prod.staging.TrainFlow"
     states = {"StartAt": "end", "States": {"end": {"Type": "Succeed"}}}
-    ground.client("stepfunctions").create_state_machine(
+    environment.client("stepfunctions").create_state_machine(
         name=machine,
         definition=json.dumps(states),
         roleArn=f"arn:aws:iam::{ACCOUNT}:role/{NAME_PREFIX}-states",
     )
-    ground.client("events").put_rule(Name=machine, ScheduleExpression="rate(7 days)")
-    return {
-        "state machine": machine,
-        "API stack": f"{NAME_PREFIX}-api",
-        "scaling target": target["ResourceId"],
-        "endpoint": NAME_PREFIX,
-        "endpoint configuration": f"{NAME_PREFIX}-a",
-        "model": f"{NAME_PREFIX}-a",
-        "registered model": package,
-        "model registry group": NAME_PREFIX,
-        "image": f"{NAME_PREFIX}-train@{image}",
-        "compute stack": f"{NAME_PREFIX}-compute",
-        "foundation stack": f"{NAME_PREFIX}-foundation",
-        "alarm": f"{NAME_PREFIX}-canary",
-        "log group": f"/aws/sagemaker/Endpoints/{NAME_PREFIX}",
-        "secret": f"{NAME_PREFIX}/comet",
-    }
+    environment.client("events").put_rule(Name=machine, ScheduleExpression="rate(7 days)")
+    return [
+        ("state machine", machine),
+        ("scaling target", target["ResourceId"]),
+        ("endpoint", NAME_PREFIX),
+        ("endpoint configuration", f"{NAME_PREFIX}-a"),
+        ("model", f"{NAME_PREFIX}-a"),
+        ("model group", NAME_PREFIX),
+        ("stack", f"{NAME_PREFIX}-api"),
+        ("stack", f"{NAME_PREFIX}-compute"),
+        ("stack", f"{NAME_PREFIX}-foundation"),
+        ("alarm", alarm),
+        ("log group", logs),
+    ]
 
 
 MANIFEST = {
@@ -207,9 +207,9 @@ API = {
 }
 
 
-def other_place(ground: Bootstrapped) -> Callable[[], bool]:
-    """Make another environment whose name begins as ours; returns whether it is there."""
-    sagemaker = ground.client("sagemaker")
+def other_environment(environment: Bootstrapped) -> Callable[[], bool]:
+    """Create a model of an environment whose prefix begins with this one's; returns a check."""
+    sagemaker = environment.client("sagemaker")
     tags = [{"Key": "project", "Value": "project-staging"}, {"Key": "environment", "Value": "a"}]
     name = f"{NAME_PREFIX}-a-b"
     sagemaker.create_model(
@@ -219,9 +219,9 @@ def other_place(ground: Bootstrapped) -> Callable[[], bool]:
         Tags=tags,
     )
 
-    def there() -> bool:
+    def exists() -> bool:
         with suppress(sagemaker.exceptions.ClientError):
             return bool(sagemaker.describe_model(ModelName=name))
         return False
 
-    return there
+    return exists

@@ -1,4 +1,4 @@
-"""An image's files under buildah, started and ended as SageMaker starts and ends a container."""
+"""A container under buildah, started and stopped as SageMaker does."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from smallboat.serving import servers
 
 @dataclass
 class Container:
-    """The image's files, unpacked, and how it is started."""
+    """The image's unpacked files, and its entry point."""
 
     project: Project
     name: str
@@ -25,7 +25,7 @@ class Container:
 
     @contextmanager
     def serving(self, model: Path) -> Iterator["Running"]:
-        """The server, with a folder as SageMaker's /opt/ml/model, from its first answer on."""
+        """The server with a folder mounted as /opt/ml/model, once it answers."""
         port = servers.free_port()
         words = ["run", f"--volume={model}:/opt/ml/model:ro", self.name, "--", *self.entrypoint]
         log = self.project.folder.parent / "server.log"
@@ -46,7 +46,7 @@ class Container:
 
 @dataclass
 class Running:
-    """A container that runs: the process that started it, and where it answers."""
+    """A running container: the process that started it, and its URL."""
 
     starter: "subprocess.Popen[bytes]"
     url: str
@@ -65,7 +65,7 @@ class Running:
                 time.sleep(0.05)
 
     def server(self) -> int:
-        """The process that the entry point became, below those of buildah."""
+        """The server's process id, below those of buildah."""
         return next(pid for pid in _below(self.starter.pid) if _is_server(pid))
 
     def end(self) -> int:
@@ -80,7 +80,7 @@ def _is_server(pid: int) -> bool:
 
 
 def _below(pid: int) -> Iterator[int]:
-    """The processes that one started, the oldest first."""
+    """The descendants of a process, the oldest first."""
     for task in Path(f"/proc/{pid}/task").iterdir():
         for child in (task / "children").read_text().split():
             yield int(child)

@@ -10,6 +10,7 @@ from contextlib import chdir, suppress
 from pathlib import Path
 from typing import Any
 
+import copies
 from clouds import ROOT, Cloud
 from fake_github import NAME, GitHub
 from runner import Job, Runner
@@ -79,12 +80,12 @@ class Hub:
             file.write(text)
 
     def do(self, *words: str, environment: str, folder: Path | None = None) -> str:
-        """Run a command as an administrator; it must end well."""
-        found = os.pathsep.join([self.cloud.environ["PYTHONPATH"], str(ROOT)])
+        """Run a command as an administrator; it must succeed."""
+        path = os.pathsep.join([self.cloud.environ["PYTHONPATH"], *copies.paths(ROOT)])
         done = subprocess.run(
             [sys.executable, "-m", "smallboat", *words, "--env", environment],
             cwd=folder or self.origin,
-            env={"PATH": os.environ["PATH"], **self.cloud.environ, "PYTHONPATH": found},
+            env={"PATH": os.environ["PATH"], **self.cloud.environ, "PYTHONPATH": path},
             capture_output=True,
             text=True,
             timeout=120,
@@ -93,13 +94,13 @@ class Hub:
         return done.stdout
 
     def bootstrap(self) -> None:
-        """Make the ground of both environments, and the image of today's files there."""
+        """Bootstrap both environments, and put the images of the current files there."""
         for environment in ENVIRONMENTS:
             self.do("bootstrap", environment=environment)
             self.push_image(environment)
 
     def push_image(self, environment: str) -> None:
-        """Put today's images into registries, as `make image` does: containers are processes."""
+        """Put the images of the current files into ECR; the emulator runs processes, not images."""
         for name, kind in (("model", image.MODEL), ("train", image.TRAIN)):
             with chdir(self.origin):
                 tag = image.content_hash(kind)
@@ -113,7 +114,7 @@ class Hub:
                 )
 
     def served(self, environment: str) -> str | None:
-        """The release that an environment serves, as it was confirmed; None before the first."""
+        """The release that an environment serves; None before the first."""
         s3, bucket = self.cloud.client("s3"), self.settings(environment).bucket
         try:
             found = s3.get_object(Bucket=bucket, Key="endpoint/history.json")
@@ -128,5 +129,5 @@ class Hub:
             return config.load(PROBLEM, environment)
 
     def run(self, name: str, event: str, payload: Any = None, **github: str) -> dict[str, Job]:
-        """Carry out a workflow for an event."""
+        """Run a workflow for an event."""
         return self.runner.run(name, event, payload, **github)

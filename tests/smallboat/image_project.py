@@ -1,4 +1,4 @@
-"""A project's folder for `make image`, and buildah with the base that a Dockerfile asks for."""
+"""A project's folder for `make image`, and buildah with a Dockerfile's base image."""
 
 import itertools
 import os
@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import copies
 import debian_base
 import pytest
 from clouds import ROOT
@@ -24,7 +25,7 @@ LOCK = Path("serving", "model", "requirements.lock")
 
 @dataclass
 class Project:
-    """A folder with what `make image` reads, and the environment of what runs there."""
+    """A folder with what `make image` reads, and the environment of its processes."""
 
     folder: Path
     environ: dict[str, str]
@@ -54,7 +55,9 @@ class Project:
 def copied(folder: Path) -> Path:
     """The image's files and the configurations, for the emulator's account."""
     configured = Path("config").glob("*")
-    made = [[it.dockerfile, it.allowed, *image.content(it)] for it in (image.MODEL, image.TRAIN)]
+    made = [
+        [it.dockerfile, it.ignore_file, *image.content(it)] for it in (image.MODEL, image.TRAIN)
+    ]
     for path in itertools.chain(*made, configured):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, folder / path)
@@ -65,14 +68,14 @@ def copied(folder: Path) -> Path:
 
 
 MEMORY = Path("/dev/shm")
-"""Where there is such a folder, buildah's copies of a gigabyte do not wait for a disk."""
+"""If it exists, buildah's gigabytes are kept in memory."""
 
 
 @contextmanager
 def with_buildah(
     folder: Path, environ: dict[str, str], wanted: image.Image = image.MODEL
 ) -> Iterator[Project]:
-    """A project where buildah is, with its storage in a folder of its own, and Docker is not.
+    """A project with buildah, whose storage is a folder, and without Docker.
 
     Skips the test where an image can't be built or Debian lacks its Python.
     """
@@ -93,7 +96,7 @@ def with_buildah(
     for tool in ("buildah", "skopeo"):
         (folder / "bin" / tool).symlink_to(str(shutil.which(tool)))
     variables = {
-        "PYTHONPATH": f"{environ['PYTHONPATH']}{os.pathsep}{ROOT}",
+        "PYTHONPATH": os.pathsep.join([environ["PYTHONPATH"], *copies.paths(ROOT)]),
         "PATH": f"{folder / 'bin'}:/usr/sbin:/sbin",
         "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),
         "STORAGE_DRIVER": "vfs",  # it mounts nothing that a killed test leaves

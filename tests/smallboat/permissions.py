@@ -1,4 +1,4 @@
-"""What calls need permission for, as the actions of IAM."""
+"""The IAM actions that calls need."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ ALSO = {
     "cloudformation:CreateStack": {"iam:PassRole"},
     "application-autoscaling:RegisterScalableTarget": {"iam:CreateServiceLinkedRole"},
 }
-"""What AWS asks permission for beside the action of a call."""
+"""More actions that AWS checks for a call."""
 ACTIONS = {
     "s3:HeadBucket": "s3:ListBucket",
     "s3:ListObjectsV2": "s3:ListBucket",
@@ -26,7 +26,7 @@ ACTIONS = {
 
 
 def actions(calls: list[dict[str, Any]], *principals: str) -> set[str]:
-    """What somebody needed permission for."""
+    """The actions that principals needed."""
     needed: set[str] = set()
     for call in calls:
         if call["principal"] not in principals:

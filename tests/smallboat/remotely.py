@@ -1,4 +1,4 @@
-"""A small project whose flow runs on the emulated AWS, and what its runs leave there."""
+"""A small project whose flow runs on the emulated AWS."""
 
 import copy
 import json
@@ -37,7 +37,7 @@ ENDED = {"SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT"}
 
 
 class Remote(Bootstrapped):
-    """A project with two quick candidates, whose ground is made and whose images are there."""
+    """A project with two quick candidates, bootstrapped, with its images."""
 
     def __init__(self, folder: Path, cloud: Cloud) -> None:
         super().__init__(folder, cloud)
@@ -59,7 +59,7 @@ class Remote(Bootstrapped):
             file.write(text)
 
     def do(self, *words: str, code: int = 0, **variables: str) -> str:
-        """Run a command that ends so; returns what it prints."""
+        """Run a command with that exit code; returns its output."""
         found = os.pathsep.join([self.cloud.environ["PYTHONPATH"], *copies.paths(self.folder)])
         done = subprocess.run(
             [sys.executable, "-m", "smallboat", *words, "--env", "staging"],
@@ -73,7 +73,7 @@ class Remote(Bootstrapped):
         return done.stdout + done.stderr
 
     def elsewhere(self, folder: Path) -> "Remote":
-        """The same project on another machine, which knows nothing of the runs of this one."""
+        """The same project on another machine, without the runs of this one."""
         known = shutil.ignore_patterns(".cache", ".metaflow", "__pycache__")
         shutil.copytree(self.folder, folder, symlinks=True, ignore=known)
         there = copy.copy(self)
@@ -92,8 +92,8 @@ class Remote(Bootstrapped):
         finally:
             file.write_text(before)
 
-    def make_ground(self) -> None:
-        """Bootstrap it, and fill its registries and its secret."""
+    def bootstrap(self) -> None:
+        """Bootstrap it, and put images into ECR and a value into the secret."""
         self.do("bootstrap")
         here = Path.cwd()
         os.chdir(self.folder)
@@ -120,24 +120,24 @@ class Remote(Bootstrapped):
         return json.loads(found["definition"])
 
     def machines(self) -> set[str]:
-        """The names of those there are."""
+        """The names of all state machines."""
         listed = self.client("stepfunctions").list_state_machines()["stateMachines"]
         return {each["name"] for each in listed}
 
     def fire(self) -> dict[str, Any]:
-        """Do what EventBridge does when the time of the machine's rule has come; wait for the end.
+        """Start the state machine as its EventBridge rule does; wait for the end.
 
-        moto never fires a rule by itself.
+        moto does not run schedules.
         """
         (target,) = self.client("events").list_targets_by_rule(Rule=MACHINE)["Targets"]
         states = self.client("stepfunctions")
         arn = states.start_execution(stateMachineArn=target["Arn"], input=target["Input"])
-        told: dict[str, Any] = {"status": "RUNNING"}
+        execution: dict[str, Any] = {"status": "RUNNING"}
         end = time.monotonic() + SECONDS
-        while told["status"] not in ENDED and time.monotonic() < end:
+        while execution["status"] not in ENDED and time.monotonic() < end:
             time.sleep(0.2)
-            told = states.describe_execution(executionArn=arn["executionArn"])
-        return told
+            execution = states.describe_execution(executionArn=arn["executionArn"])
+        return execution
 
     def objects(self, prefix: str = "") -> dict[str, bytes]:
         """All objects of the bucket by key."""
@@ -147,7 +147,7 @@ class Remote(Bootstrapped):
         return {key: s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in keys}
 
     def evaluations(self) -> dict[str, Any]:
-        """What each run in the model store was found to be."""
+        """The evaluation of each run in the model store."""
         found = self.objects("store/runs/")
         return {
             key.split("/")[2]: json.loads(body)

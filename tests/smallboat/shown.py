@@ -1,4 +1,4 @@
-"""Whether a template's resources exist on the emulator, asked of each service itself."""
+"""Whether a template's resources exist on the emulator, by each service's API."""
 
 import ast
 import json
@@ -12,7 +12,7 @@ from bootstrapped import ACCOUNT, BUCKET, NAME_PREFIX
 
 @dataclass(frozen=True)
 class Seen:
-    """A resource that was looked for: the client's function, and the template's properties."""
+    """A resource of a template: what makes clients, and the properties of the resource."""
 
     client: Callable[[str], Any]
     values: dict[str, Any]
@@ -100,7 +100,9 @@ def _topic_policy(seen: Seen) -> bool:
     sns = seen.client("sns")
     for each in sns.list_topics()["Topics"]:
         policy = sns.get_topic_attributes(TopicArn=each["TopicArn"])["Attributes"]["Policy"]
-        if any(statement.get("Sid") == "Tell" for statement in json.loads(policy)["Statement"]):
+        if any(
+            statement.get("Sid") == "PublishAlarms" for statement in json.loads(policy)["Statement"]
+        ):
             return True
     return False
 
@@ -190,7 +192,7 @@ LOOK: dict[str, Callable[[Seen], Any]] = {
     ),
     "AWS::DynamoDB::Table": _named("dynamodb", "describe_table", "TableName", "TableName"),
 }
-"""How each type of resource is seen."""
+"""How to find a resource, by type."""
 
 PARTS: dict[str, dict[str, Callable[[Seen], Any]]] = {
     "AWS::IAM::Role": {"own policies": _own_policies, "attached policies": _attached},
@@ -198,18 +200,18 @@ PARTS: dict[str, dict[str, Callable[[Seen], Any]]] = {
         "encryption": _of_bucket(
             "get_bucket_encryption",
             "ServerSideEncryptionConfiguration",
-            lambda told: "AES256" in str(told),
+            lambda value: "AES256" in str(value),
         ),
-        "versions": _of_bucket("get_bucket_versioning", "Status", lambda told: told == "Enabled"),
+        "versions": _of_bucket("get_bucket_versioning", "Status", lambda value: value == "Enabled"),
         "public access": _of_bucket(
             "get_public_access_block",
             "PublicAccessBlockConfiguration",
-            lambda told: all(told.values()),
+            lambda value: all(value.values()),
         ),
         "ownership": _of_bucket(
             "get_bucket_ownership_controls",
             "OwnershipControls",
-            lambda told: "BucketOwnerEnforced" in str(told),
+            lambda value: "BucketOwnerEnforced" in str(value),
         ),
         "lifecycle": _of_bucket("get_bucket_lifecycle_configuration", "Rules", len),
     },
@@ -219,4 +221,4 @@ PARTS: dict[str, dict[str, Callable[[Seen], Any]]] = {
         "lifecycle": _expires,
     },
 }
-"""What more is looked at than that it is there."""
+"""Parts of a resource that are checked, too."""

@@ -1,4 +1,4 @@
-"""The templates as values: their resources, and what their roles are granted."""
+"""The templates as values: their resources, and the permissions of their roles."""
 
 import json
 import re
@@ -65,7 +65,7 @@ def roles(name: str) -> list[str]:
 
 
 def statements(name: str, role: str) -> list[Statement]:
-    """What a role of a template may do, by its own policies and by the template's that it has."""
+    """The permissions of a role: of its inline policies and of the template's managed ones."""
     template = load(name)
     properties = template["Resources"][role]["Properties"]
     documents = [each["PolicyDocument"] for each in properties.get("Policies", [])]
@@ -108,7 +108,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def plain(value: Any, template: dict[str, Any] | str) -> Any:
-    """A value with its references resolved, for a made-up place."""
+    """A value with its references resolved, for an example environment."""
     if isinstance(template, str):
         template = load(template)
     if isinstance(value, list):

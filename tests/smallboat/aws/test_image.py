@@ -182,7 +182,7 @@ def test_an_environment_without_a_repository_or_image_says_what_to_do(
             imageManifest=json.dumps(manifest),
             imageTag=image.content_hash(),
         )
-        with pytest.raises(UserError, match=r"oci.* which SageMaker does not take"):
+        with pytest.raises(UserError, match=r"oci.* which SageMaker does not accept"):
             image.current(env)
     finally:
         client.delete_repository(repositoryName=env.image_repository, force=True)

@@ -78,7 +78,7 @@ def test_prod_gets_the_very_image_of_staging(project: Project, made: str, cloud:
         for environment in ("staging", "prod")
     }
     assert len(manifests) == 1
-    assert json.loads(manifests.pop())["mediaType"] == image.TAKEN
+    assert json.loads(manifests.pop())["mediaType"] == image.MANIFEST
 
 
 def test_a_registry_that_refuses_is_a_sentence(

@@ -1,4 +1,4 @@
-"""The training image: built, pushed, promoted, and a flow's own Batch commands run in it."""
+"""The training image: built, pushed, promoted, and used by the Batch commands of a flow."""
 
 import json
 import os
@@ -57,7 +57,7 @@ print(json.dumps({each.name: each.version for each in distributions()}))
 
 @pytest.fixture(scope="module")
 def project(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """Two environments whose steps run remotely, with their ground and a model server's image."""
+    """Two bootstrapped environments with remote steps, and a model server's image in each."""
     cloud.reset()
     with with_buildah(tmp_path_factory.mktemp("train"), cloud.environ, image.TRAIN) as started:
         for name in ("infra", "vendor", PACKAGE):
@@ -70,8 +70,8 @@ def project(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pr
             command(started, "bootstrap", environment=environment)
             cloud.client("ecr").put_image(
                 repositoryName=env(environment).image_repository,
-                imageManifest=json.dumps({"schemaVersion": 2, "mediaType": image.TAKEN}),
-                imageManifestMediaType=image.TAKEN,
+                imageManifest=json.dumps({"schemaVersion": 2, "mediaType": image.MANIFEST}),
+                imageManifestMediaType=image.MANIFEST,
                 imageTag=image.content_hash(),
             )
         yield started
@@ -141,11 +141,11 @@ def test_prod_gets_the_very_image_of_staging(project: Project, made: str) -> Non
 def test_it_holds_the_packages_of_this_machine_and_runs_as_nobody(
     project: Project, container: str
 ) -> None:
-    told = json.loads(inside(project, container, "python", "-c", INSTALLED))
-    told = {name: number for name, number in told.items() if name not in OF_THE_BASE}
-    assert told == {name: version(name) for name in told}
-    assert {"gunicorn", "metaflow", "sagemaker-core", "xgboost-cpu"} <= set(told)
-    assert not {"moto", "mypy", "pytest"} & set(told)
+    installed = json.loads(inside(project, container, "python", "-c", INSTALLED))
+    installed = {name: number for name, number in installed.items() if name not in OF_THE_BASE}
+    assert installed == {name: version(name) for name in installed}
+    assert {"gunicorn", "metaflow", "sagemaker-core", "xgboost-cpu"} <= set(installed)
+    assert not {"moto", "mypy", "pytest"} & set(installed)
     assert inside(project, container, "bash", "-c", "id -u; pwd; touch it && rm it") == (
         f"{USER}\n{HOME}"
     )
@@ -158,9 +158,10 @@ def machine(project: Project, made: str, cloud: Any) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in project.environ.items():
             patch.setenv(name, value)
-        outputs = Stacks(here).outputs(here.compute_stack)
-    told = {name: value for _, name, value in outputs if name.startswith("METAFLOW_")}
-    told |= {
+        stack = Stacks(here).describe(here.compute_stack) or {}
+    outputs = {each["Description"]: each["OutputValue"] for each in stack["Outputs"]}
+    settings = {name: value for name, value in outputs.items() if name.startswith("METAFLOW_")}
+    settings |= {
         "AWS_DEFAULT_REGION": here.region,
         "METAFLOW_BATCH_CONTAINER_IMAGE": made,
         "METAFLOW_DEFAULT_METADATA": "local",
@@ -169,18 +170,18 @@ def machine(project: Project, made: str, cloud: Any) -> dict[str, Any]:
     }
     words = ["--no-pylint", "--datastore=s3", "--config", "config", "config/staging.toml"]
     words += ["--branch", BRANCH, "step-functions", "create"]
-    _output(project, "flows/train.py", *words, **told)
+    _output(project, "flows/train.py", *words, **settings)
     states = cloud.client("stepfunctions")
     (found,) = states.list_state_machines()["stateMachines"]
-    told = states.describe_state_machine(stateMachineArn=found["stateMachineArn"])
-    return dict(json.loads(told["definition"])["States"])
+    described = states.describe_state_machine(stateMachineArn=found["stateMachineArn"])
+    return dict(json.loads(described["definition"])["States"])
 
 
 def variables(state: dict[str, Any], **referred: str) -> dict[str, str]:
     """A job's variables, with those that Step Functions takes from the execution."""
-    told = state["Parameters"]["ContainerOverrides"]["Environment"]
-    fixed = {each["Name"]: each["Value"] for each in told if "Value" in each}
-    assert {each["Name"] for each in told} - set(fixed) == set(referred)
+    pairs = state["Parameters"]["ContainerOverrides"]["Environment"]
+    fixed = {each["Name"]: each["Value"] for each in pairs if "Value" in each}
+    assert {each["Name"] for each in pairs} - set(fixed) == set(referred)
     return fixed | referred
 
 

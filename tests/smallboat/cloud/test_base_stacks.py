@@ -1,11 +1,11 @@
-"""The ground from nothing, beside others and after trouble, and how it goes: by commands."""
+"""Bootstrap and destroy by their commands: from nothing, with others, after failures."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import templates
-from bootstrapped import ACCOUNT, BUCKET, NAME_PREFIX, Bootstrapped, fill, other_place
+from bootstrapped import BUCKET, NAME_PREFIX, Bootstrapped, fill, other_environment
 from clouds import Cloud
 from shown import exists
 from smallboat.aws import aws
@@ -15,145 +15,154 @@ from toy.problem import PROBLEM
 
 
 @pytest.fixture
-def ground(cloud: Cloud, tmp_path: Path) -> Iterator[Bootstrapped]:
-    """An environment of which there is nothing yet."""
+def environment(cloud: Cloud, tmp_path: Path) -> Iterator[Bootstrapped]:
+    """An environment that is not bootstrapped."""
     cloud.reset()
     yield Bootstrapped(tmp_path, cloud)
     cloud.reset()
 
 
-def test_two_environments_and_the_account_live_side_by_side(ground: Bootstrapped) -> None:
-    assert ground.run("bootstrap").returncode == 0
-    other = ground.run("bootstrap", environment="prod")
+def test_two_environments_and_the_account_live_side_by_side(environment: Bootstrapped) -> None:
+    assert environment.run("bootstrap").returncode == 0
+    other = environment.run("bootstrap", environment="prod")
     assert other.returncode == 0, other.stderr
     assert "mlops-account: no updates" in other.stdout
-    assert ground.run("destroy", "--confirm", "staging").returncode == 0
+    assert environment.run("destroy", "--confirm", "staging").returncode == 0
     for name in ("foundation", "compute"):
-        stacks = ground.client("cloudformation").describe_stacks(StackName=f"project-prod-{name}")
+        stacks = environment.client("cloudformation").describe_stacks(
+            StackName=f"project-prod-{name}"
+        )
         assert stacks["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE"
-    assert exists(ground.client, "account", "ApiLogsRole")
+    assert exists(environment.client, "account", "ApiLogsRole")
 
 
-def test_a_provider_that_somebody_else_made_is_used(ground: Bootstrapped) -> None:
-    made = ground.client("iam").create_open_id_connect_provider(
+def test_an_existing_provider_is_used(environment: Bootstrapped) -> None:
+    made = environment.client("iam").create_open_id_connect_provider(
         Url=f"https://{base_stacks.GITHUB}",
         ClientIDList=["sts.amazonaws.com"],
         ThumbprintList=["a" * 40],
     )
-    done = ground.run("bootstrap")
+    done = environment.run("bootstrap")
     assert done.returncode == 0, done.stderr
-    there = ground.client("iam").list_open_id_connect_providers()["OpenIDConnectProviderList"]
-    assert [each["Arn"] for each in there] == [made["OpenIDConnectProviderArn"]]
-    stack = ground.client("cloudformation").describe_stacks(StackName=base_stacks.ACCOUNT_STACK)
+    found = environment.client("iam").list_open_id_connect_providers()["OpenIDConnectProviderList"]
+    assert [each["Arn"] for each in found] == [made["OpenIDConnectProviderArn"]]
+    stack = environment.client("cloudformation").describe_stacks(
+        StackName=base_stacks.ACCOUNT_STACK
+    )
     given = {p["ParameterKey"]: p["ParameterValue"] for p in stack["Stacks"][0]["Parameters"]}
     assert given == {"MakeGithubProvider": "false", "MakeApiLogs": "true"}
 
 
-def test_an_attempt_that_made_nothing_is_done_again(ground: Bootstrapped) -> None:
-    ground.client("cloudformation").create_change_set(
+def test_an_attempt_that_created_nothing_is_repeated(environment: Bootstrapped) -> None:
+    environment.client("cloudformation").create_change_set(
         StackName=f"{NAME_PREFIX}-foundation",
         ChangeSetName="killed",
         ChangeSetType="CREATE",
         TemplateBody='{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}',
     )
-    done = ground.run("bootstrap")
+    done = environment.run("bootstrap")
     assert done.returncode == 0, done.stderr
-    assert "made nothing of it (REVIEW_IN_PROGRESS)" in done.stdout
-    assert exists(ground.client, "foundation", "Artifacts")
+    assert "created nothing (REVIEW_IN_PROGRESS)" in done.stdout
+    assert exists(environment.client, "foundation", "Artifacts")
 
 
-def test_another_account_is_left_alone(ground: Bootstrapped) -> None:
-    ground.change("staging", account="210987654321")
+def test_another_account_is_left_alone(environment: Bootstrapped) -> None:
+    environment.change("staging", account="210987654321")
     for words in (["bootstrap"], ["destroy", "--confirm", "staging"]):
-        ground.cloud.forget()
-        done = ground.run(*words)
+        environment.cloud.forget()
+        done = environment.run(*words)
         assert done.returncode == 2
         assert "is for the AWS account 210987654321" in done.stderr
-        assert [each["operation"] for each in ground.cloud.calls()] == ["GetCallerIdentity"]
+        assert [each["operation"] for each in environment.cloud.calls()] == ["GetCallerIdentity"]
 
 
-def test_without_permission_a_sentence_says_who_may(ground: Bootstrapped) -> None:
+def test_without_permission_the_message_says_who_has_it(environment: Bootstrapped) -> None:
     for service, operation in (
         ("iam", "ListOpenIDConnectProviders"),
         ("cloudformation", "CreateChangeSet"),
     ):
-        ground.cloud.fail(service, operation, status=403, code="AccessDenied")
-        done = ground.run("bootstrap")
+        environment.cloud.fail(service, operation, status=403, code="AccessDenied")
+        done = environment.run("bootstrap")
         assert done.returncode == 4
-        assert f"an administrator of the account {ACCOUNT}" in done.stderr
+        assert "bootstrap and destroy need an administrator of the account" in done.stderr
         assert "Traceback" not in done.stderr
-    assert ground.run("bootstrap").returncode == 0
+    assert environment.run("bootstrap").returncode == 0
 
 
-def test_without_a_default_vpc_nothing_is_made(ground: Bootstrapped) -> None:
-    ec2 = ground.client("ec2")
+def test_without_a_default_vpc_nothing_is_made(environment: Bootstrapped) -> None:
+    ec2 = environment.client("ec2")
     for subnet in ec2.describe_subnets()["Subnets"]:
         ec2.delete_subnet(SubnetId=subnet["SubnetId"])
-    done = ground.run("bootstrap")
+    done = environment.run("bootstrap")
     assert done.returncode == 2
     assert "has no subnet" in done.stderr
     ec2.delete_vpc(VpcId=ec2.describe_vpcs()["Vpcs"][0]["VpcId"])
-    done = ground.run("bootstrap")
+    done = environment.run("bootstrap")
     assert done.returncode == 2
     assert "has no default VPC" in done.stderr
-    assert ground.client("cloudformation").describe_stacks()["Stacks"] == []
+    assert environment.client("cloudformation").describe_stacks()["Stacks"] == []
 
 
-def test_destroy_asks_somebody(ground: Bootstrapped) -> None:
-    nobody = ground.run("destroy")
-    assert nobody.returncode == 2
-    assert "CONFIRM=staging" in nobody.stderr
-    wrong = ground.run("destroy", "--confirm", "prod")
+def test_destroy_needs_a_confirmation(environment: Bootstrapped) -> None:
+    unconfirmed = environment.run("destroy")
+    assert unconfirmed.returncode == 2
+    assert "CONFIRM=staging" in unconfirmed.stderr
+    wrong = environment.run("destroy", "--confirm", "prod")
     assert wrong.returncode == 2
-    assert "nothing was removed" in wrong.stderr
+    assert "nothing was deleted" in wrong.stderr
 
 
-def test_destroy_names_what_stays_then_leaves_the_model_store_then_nothing(
-    ground: Bootstrapped, monkeypatch: pytest.MonkeyPatch
+def test_destroy_lists_what_stays_then_keeps_the_model_store_then_nothing(
+    environment: Bootstrapped, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert ground.run("bootstrap").returncode == 0
-    things = fill(ground)
-    assert {kind.name for kind in inventory.KINDS} == set(things)
-    assert left(ground, monkeypatch) >= {
-        *(f"{kind} {name}" for kind, name in things.items()),
-        f"image {things['image'].replace('-train', '-model')}",
+    assert environment.run("bootstrap").returncode == 0
+    resources = fill(environment)
+    assert {kind.name for kind in inventory.KINDS} == {kind for kind, _ in resources}
+    assert remaining(environment, monkeypatch) == {
+        *(f"{kind} {name}" for kind, name in resources),
         f"bucket {BUCKET}",
         "object releases/a/model.tar.gz",
     }
-    stays = other_place(ground)
-    ground.cloud.fail("sagemaker", "DeleteModel", status=403, code="AccessDeniedException")
-    first = ground.run("destroy", "--confirm", "staging")
+    other_exists = other_environment(environment)
+    environment.cloud.fail("sagemaker", "DeleteModel", status=403, code="AccessDeniedException")
+    first = environment.run("destroy", "--confirm", "staging")
     assert first.returncode == 4
     assert f"left on AWS: model {NAME_PREFIX}-a." in first.stderr
-    second = ground.run("destroy", "--confirm", "staging")
+    second = environment.run("destroy", "--confirm", "staging")
     assert second.returncode == 0, second.stdout + second.stderr
-    for kind, name in things.items():
-        assert f"removed: {kind} {name}" in (second if kind == "model" else first).stdout
+    for kind, name in resources:
+        assert f"deleted: {kind} {name}" in (second if kind == "model" else first).stdout
     assert f"kept: 1 objects of the model store in s3://{BUCKET}/store/" in second.stdout
     assert "nothing is left" in second.stdout
-    third = ground.run("destroy", "--confirm", "staging")
+    third = environment.run("destroy", "--confirm", "staging")
     assert third.returncode == 0
     assert "nothing to do" in third.stdout
-    assert ground.client("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] == 1
-    gone = {name: _there(ground, name) for name in ("foundation", "compute")}
-    assert gone == {"foundation": ["Artifacts"], "compute": []}
-    again = ground.run("bootstrap")  # takes the bucket over
+    assert environment.client("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] == 1
+    assert existing(environment, "foundation") == ["Artifacts"]
+    assert existing(environment, "compute") == []
+    with_stacks = environment.client("secretsmanager"), environment.client("logs")
+    assert with_stacks[0].list_secrets(IncludePlannedDeletion=True)["SecretList"] == []
+    assert with_stacks[1].describe_log_groups()["logGroups"] == []
+    again = environment.run("bootstrap")  # imports the bucket
     assert again.returncode == 0, again.stderr
-    assert ground.client("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] == 1
-    forced = ground.run("destroy", "--confirm", "staging", "--force")
+    assert environment.client("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] == 1
+    forced = environment.run("destroy", "--confirm", "staging", "--force")
     assert forced.returncode == 0
-    assert f"removed: bucket {BUCKET}" in forced.stdout
-    assert _there(ground, "foundation") == []
-    assert stays()
+    assert f"deleted: bucket {BUCKET}" in forced.stdout
+    assert existing(environment, "foundation") == []
+    assert other_exists()
 
 
-def left(ground: Bootstrapped, monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """What destroy would name as left."""
-    for key, value in ground.cloud.environ.items():
+def remaining(environment: Bootstrapped, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """What destroy would list as left."""
+    for key, value in environment.cloud.environ.items():
         monkeypatch.setenv(key, value)
-    monkeypatch.chdir(ground.folder)
-    return set(destruction._left(aws.Environment(config.load(PROBLEM, "staging")), force=True))
+    monkeypatch.chdir(environment.folder)
+    env = aws.Environment(config.load(PROBLEM, "staging"))
+    return set(destruction._remaining(env, force=True))
 
 
-def _there(ground: Bootstrapped, template: str) -> list[str]:
-    return [each for each in templates.resources(template) if exists(ground.client, template, each)]
+def existing(environment: Bootstrapped, template: str) -> list[str]:
+    """The resources of a template that exist."""
+    names = templates.resources(template)
+    return [name for name in names if exists(environment.client, template, name)]

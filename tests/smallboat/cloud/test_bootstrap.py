@@ -1,4 +1,4 @@
-"""What bootstrap tells GitHub and people, from the configuration alone."""
+"""GitHub's subjects and the costs, from the configuration alone."""
 
 import tomllib
 from typing import Any
@@ -30,8 +30,8 @@ def test_github_is_known_by_names_and_by_ids(github: str, ids: str, subjects: li
 
 
 def test_a_serverless_endpoint_is_paid_by_use() -> None:
-    told = costs.table(aws(), "eu-west-1")
-    fixed, use = told.split("USD by use:")
+    table = costs.table(aws(), "eu-west-1")
+    fixed, use = table.split("USD by use:")
     assert "endpoint" not in fixed
     assert "4.00  endpoint, a million requests of 100 ms at 2 GB" in use
     assert "check them for eu-west-1" in use
@@ -47,8 +47,8 @@ def test_instances_are_paid_used_or_not() -> None:
         "canary_percent": 10,
         "canary_seconds": 300,
     }
-    told = costs.table(aws(serverless=None, instances=instances), "us-east-1")
-    assert "335.80  endpoint, 2 ml.m5.xlarge (at most 4)" in told
-    assert "340.12  together" in told
+    table = costs.table(aws(serverless=None, instances=instances), "us-east-1")
+    assert "335.80  endpoint, 2 ml.m5.xlarge (at most 4)" in table
+    assert "340.12  together" in table
     unknown = aws(serverless=None, instances=instances | {"type": "ml.new.large"})
     assert "without ml.new.large, which prices.toml does not list" in costs.table(unknown, "a")

@@ -1,4 +1,4 @@
-"""The API on Lambda: what is in its zip, what osls makes of it, and what a second run does."""
+"""The API on Lambda: its zip, what osls deploys, and what a second run does."""
 
 import io
 import json
@@ -17,7 +17,7 @@ from model_stub import EXAMPLE, Model, serving
 from smallboat.aws.aws import Environment
 from smallboat.aws.buckets import Bucket
 from smallboat.cloud import lambda_api, lambda_zip
-from smallboat.cloud.inventory import KINDS
+from smallboat.cloud.stacks import Stacks
 from smallboat.config import config
 from smallboat.emulator.runtime import LAMBDA_HAS, lambda_modules, run
 from smallboat.errors import CloudError, UserError
@@ -47,7 +47,7 @@ def settings() -> config.Settings:
 
 @pytest.fixture(scope="module")
 def env(tools: None, cloud: Cloud, settings: config.Settings) -> Iterator[Environment]:
-    """The environment in the stand-in, with what it needs before the API."""
+    """The environment on the emulator, with what the API needs."""
     cloud.reset()
     with pytest.MonkeyPatch.context() as patch:
         for name, value in cloud.environ.items():
@@ -132,7 +132,7 @@ def test_without_a_lock_file_nothing_is_packed(
 ) -> None:
     (tmp_path / "pyproject.toml").write_bytes(Path("pyproject.toml").read_bytes())
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match="packages can't be collected"):
+    with pytest.raises(UserError, match="packages can't be installed"):
         lambda_zip.contents()
 
 
@@ -169,7 +169,7 @@ def test_the_recipe_takes_every_setting_and_no_other(
     env: Environment, settings: config.Settings
 ) -> None:
     used = set(re.findall(r"\$\{self:custom\.(\w+)", RECIPE.read_text()))
-    assert used == set(lambda_api._values(env, settings))
+    assert used == set(lambda_api._serverless_settings(env, settings))
 
 
 def test_two_tries_of_the_model_end_before_api_gateway_gives_up() -> None:
@@ -269,8 +269,8 @@ def test_what_api_gateway_refuses_looks_like_the_apis_own_errors(
     assert {each["responseType"] for each in found} == kinds
     for each in found:
         template = each["responseTemplates"]["application/json"]
-        told = json.loads(template.replace("$context.error.messageString", '"No"'))["error"]
-        assert set(told) == {"code", "field", "message"}
+        error = json.loads(template.replace("$context.error.messageString", '"No"'))["error"]
+        assert set(error) == {"code", "field", "message"}
 
 
 def test_a_second_deployment_does_nothing_and_says_so(
@@ -279,7 +279,7 @@ def test_a_second_deployment_does_nothing_and_says_so(
     before = uploads(env)
     assert lambda_api.deploy(env, settings) == url
     assert uploads(env) == before
-    assert capsys.readouterr().out == "the API is as it should be: nothing to deploy\n"
+    assert capsys.readouterr().out == "the API is up to date: nothing to deploy\n"
     assert url == f"{env.client('sts').meta.endpoint_url}/_gateway/{api_id(env)}/staging"
 
 
@@ -308,7 +308,7 @@ def test_a_changed_setting_is_deployed_and_so_is_what_was_cut_off(
     assert lambda_api.key(env) == key
 
 
-def test_without_npm_a_sentence_says_what_is_missing(
+def test_without_npm_the_message_says_what_to_install(
     env: Environment,
     url: str,
     settings: config.Settings,
@@ -316,11 +316,11 @@ def test_without_npm_a_sentence_says_what_is_missing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(CloudError, match=r"no npm here.*install Node 22"):
+    with pytest.raises(CloudError, match=r"needs npm: install Node 22"):
         lambda_api.deploy(env, with_(settings, "api", capture_share=0.5))
 
 
-def test_an_old_node_is_refused_in_a_sentence(
+def test_an_old_node_is_refused(
     env: Environment,
     url: str,
     settings: config.Settings,
@@ -335,7 +335,7 @@ def test_an_old_node_is_refused_in_a_sentence(
         lambda_api.deploy(env, with_(settings, "api", capture_share=0.5))
 
 
-def test_what_osls_refuses_ends_in_its_sentence(
+def test_an_error_of_osls_is_in_the_message(
     env: Environment, url: str, settings: config.Settings
 ) -> None:
     nowhere = Environment(settings)
@@ -359,29 +359,26 @@ def test_a_stack_that_is_being_worked_on_is_waited_for(
     env: Environment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     states = iter(["UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"])
-    monkeypatch.setattr(lambda_api, "_stack", lambda _: {"StackStatus": next(states)})
-    monkeypatch.setattr(lambda_api, "LOOK_SECONDS", 0)
-    assert lambda_api._settled(env) == {"StackStatus": "UPDATE_COMPLETE"}
+    monkeypatch.setattr(Stacks, "describe", lambda *_: {"StackStatus": next(states)})
+    monkeypatch.setattr(lambda_api, "POLL_SECONDS", 0)
+    assert lambda_api._idle_stack(env) == {"StackStatus": "UPDATE_COMPLETE"}
     assert capsys.readouterr().out.count("waiting for") == 1
-    monkeypatch.setattr(lambda_api, "STACK_SECONDS", -1)
-    monkeypatch.setattr(lambda_api, "_stack", lambda _: {"StackStatus": "DELETE_IN_PROGRESS"})
+    monkeypatch.setattr(Stacks, "describe", lambda *_: {"StackStatus": "DELETE_IN_PROGRESS"})
     with pytest.raises(CloudError, match="still DELETE_IN_PROGRESS: try again later"):
-        lambda_api._settled(env)
+        lambda_api._idle_stack(env)
 
 
-def test_a_stack_whose_creation_failed_is_made_anew(
+def test_a_stack_whose_creation_failed_is_created_again(
     env: Environment, url: str, settings: config.Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lambda_api, "_settled", lambda _: {"StackStatus": "ROLLBACK_COMPLETE"})
+    monkeypatch.setattr(lambda_api, "_idle_stack", lambda _: {"StackStatus": "ROLLBACK_COMPLETE"})
     assert lambda_api.deploy(env, settings) != url  # of another API: the first one is deleted
     assert api_id(env) not in url
 
 
 def remove(env: Environment) -> None:
     """What `make destroy` does about it."""
-    (kind,) = [kind for kind in KINDS if kind.name == "API stack"]
-    for name in kind.found(env):
-        kind.remove(env, name)
+    Stacks(env).delete(env.api_stack)
     Bucket(env).empty(force=False)
 
 

@@ -20,30 +20,30 @@ from remotely import MACHINE, MARKER, Remote
 
 pytestmark = pytest.mark.nightly
 LIMIT = 8192
-"""Bytes that Batch takes of a job's overrides."""
+"""Batch's limit for the overrides of a job, in bytes."""
 ROOM = 1000
-"""What longer names than the test's may add to them."""
+"""Bytes that longer names than the test's may add."""
 
 
 class Production(Remote):
-    """A project whose state machine was deployed and has run once, by its rule."""
+    """A project whose state machine was deployed and ran once, by its rule."""
 
     printed: str
-    told: dict[str, Any]
+    execution: dict[str, Any]
     run_id: str
     calls: list[dict[str, Any]]
 
     def make(self) -> None:
-        """Deploy it, and let its time come; its last step tells Comet."""
+        """Deploy it, and run it as its schedule does; its last step sends to Comet."""
         file = self.folder / "config" / "staging.toml"
         file.write_text(file.read_text().replace("comet = false", "comet = true"))
-        self.make_ground()
+        self.bootstrap()
         self.printed = self.do("flow-deploy")
         self.cloud.forget()
-        self.told = self.fire()
+        self.execution = self.fire()
         self.calls = self.cloud.calls()
-        assert self.told["status"] == "SUCCEEDED", str(self.told.get("cause"))[:2000]
-        self.run_id = f"sfn-{self.told['name']}"
+        assert self.execution["status"] == "SUCCEEDED", str(self.execution.get("cause"))[:2000]
+        self.run_id = f"sfn-{self.execution['name']}"
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +81,9 @@ def unpacked(content: bytes) -> Iterator[bytes]:
             yield from (file.read() for one in tar if (file := tar.extractfile(one)))
 
 
-def test_the_deployment_says_what_it_made_and_what_to_do(production: Production) -> None:
+def test_the_deployment_prints_what_it_created_and_what_to_do(production: Production) -> None:
     lines = production.printed.splitlines()
-    assert lines[0] == f"made the state machine {MACHINE}"
+    assert lines[0] == f"created the state machine {MACHINE}"
     assert lines[1].startswith("it runs on schedule, 17 4 * * 1 (UTC)")
     assert lines[2].startswith("next: aws stepfunctions start-execution")
 
@@ -109,11 +109,10 @@ def test_it_collected_its_own_data_which_are_the_newest_now(production: Producti
 
 
 def test_the_outcome_is_told(production: Production) -> None:
-    told = [call for call in production.calls if call["operation"] == "Publish"]
-    (one,) = told
-    assert one["principal"] == f"{NAME_PREFIX}-step"
-    assert "released" in one["parameters"]["Message"]
-    assert one["parameters"]["TopicArn"] == f"arn:aws:sns:{REGION}:{ACCOUNT}:{NAME_PREFIX}-alarms"
+    (call,) = [call for call in production.calls if call["operation"] == "Publish"]
+    assert call["principal"] == f"{NAME_PREFIX}-step"
+    assert "released" in call["parameters"]["Message"]
+    assert call["parameters"]["TopicArn"] == f"arn:aws:sns:{REGION}:{ACCOUNT}:{NAME_PREFIX}-alarms"
 
 
 def test_overrides_are_short_enough_for_batch(production: Production) -> None:
@@ -143,15 +142,15 @@ def test_a_secret_is_read_where_it_is_needed_and_kept_nowhere(production: Produc
         for job in batch.list_jobs(jobQueue=NAME_PREFIX, jobStatus="SUCCEEDED")["jobSummaryList"]
     ]
     assert len(jobs) == 10  # of two candidates
-    history = states.get_execution_history(executionArn=production.told["executionArn"])
-    told = [
+    history = states.get_execution_history(executionArn=production.execution["executionArn"])
+    described = [
         production.machine(),
         batch.describe_job_definitions(),
         batch.describe_jobs(jobs=jobs),
         history,
         production.calls,
     ]
-    held = [json.dumps(told, default=str).encode(), *objects.values()]
+    held = [json.dumps(described, default=str).encode(), *objects.values()]
     assert not [1 for one in held for content in unpacked(one) if MARKER.encode() in content]
 
 
@@ -177,8 +176,8 @@ def test_somebody_else_deploys_it_again_from_another_machine(
     production: Production, tmp_path: Path
 ) -> None:
     before = _parameters(production)
-    there = production.elsewhere(tmp_path / "there")
-    again = there.do("flow-deploy", METAFLOW_USER="somebody")
+    elsewhere = production.elsewhere(tmp_path / "elsewhere")
+    again = elsewhere.do("flow-deploy", METAFLOW_USER="somebody")
     assert again.startswith(f"updated the state machine {MACHINE}")
     for name in ("metaflow.owner", "metaflow.production_token"):
         assert _parameters(production)[name] == before[name]
@@ -191,7 +190,7 @@ def _parameters(production: Production) -> dict[str, str]:
 
 def test_a_preview_has_no_schedule_and_goes_again(production: Production) -> None:
     name = "project.test.pr12.TrainFlow"
-    assert f"made the state machine {name}" in production.do("flow-deploy", "--branch", "pr12")
+    assert f"created the state machine {name}" in production.do("flow-deploy", "--branch", "pr12")
     rules = {each["Name"] for each in production.client("events").list_rules()["Rules"]}
     assert name in production.machines() and name not in rules
     gone = production.do("flow-remove", "--branch", "pr12")
@@ -205,30 +204,30 @@ def test_a_branch_that_metaflow_refuses_is_refused_before_anything(
     production: Production, branch: str
 ) -> None:
     production.cloud.forget()
-    told = production.do("flow-deploy", "--branch", branch, code=2)
-    assert told.startswith(f"error: BRANCH={branch}: ") and told.count("\n") == 1
+    printed = production.do("flow-deploy", "--branch", branch, code=2)
+    assert printed.startswith(f"error: BRANCH={branch}: ") and printed.count("\n") == 1
     assert production.cloud.calls() == []
 
 
 def test_when_github_has_the_schedule_the_rule_goes(production: Production) -> None:
     with production.changed("config/staging.toml", 'by = "stepfunctions"', 'by = "actions"'):
-        told = production.do("flow-deploy")
-    assert f"removed the schedule of {MACHINE}\n" in told and "nothing to deploy" in told
+        printed = production.do("flow-deploy")
+    assert f"removed the schedule of {MACHINE}\n" in printed and "nothing to deploy" in printed
     rules = {each["Name"] for each in production.client("events").list_rules()["Rules"]}
     assert MACHINE not in rules
 
 
-def test_without_an_image_it_is_said_which_command_makes_it(production: Production) -> None:
+def test_without_an_image_the_message_names_the_command(production: Production) -> None:
     with production.changed("uv.lock", "version = 1", "version = 1 # changed"):
-        told = production.do("flow-deploy", code=2)
-    assert "-train has no image" in told and "`make image ENV=staging`" in told
+        printed = production.do("flow-deploy", code=2)
+    assert "-train has no image" in printed and "`make image ENV=staging`" in printed
 
 
 def test_the_same_data_make_the_same_model_here(production: Production) -> None:
     (evaluation,) = production.evaluations().values()
     with production.changed("config/staging.toml", 'by = "stepfunctions"', 'by = "actions"'):
-        told = production.do("train")
-    assert f"passed: model {evaluation['model_hash']}\n" in told
+        printed = production.do("train")
+    assert f"passed: model {evaluation['model_hash']}\n" in printed
 
 
 def test_an_execution_that_was_killed_is_taken_up_here(
@@ -238,5 +237,5 @@ def test_an_execution_that_was_killed_is_taken_up_here(
     prefix = f"metaflow/TrainFlow/{production.run_id}/end/"
     for key in production.objects(prefix):
         production.client("s3").delete_object(Bucket=BUCKET, Key=key)
-    told = production.elsewhere(tmp_path / "there").do("resume", "--run", production.run_id)
-    assert "passed: model " in told and "released" not in told
+    printed = production.elsewhere(tmp_path / "elsewhere").do("resume", "--run", production.run_id)
+    assert "passed: model " in printed and "released" not in printed

@@ -22,7 +22,7 @@ def laptop(
     made = Remote(tmp_path_factory.mktemp("laptop"), cloud)
     made.append("config/staging.toml", REMOTE)
     with made.changed("config/staging.toml", 'by = "stepfunctions"', 'by = "actions"'):
-        made.make_ground()
+        made.bootstrap()
         yield made
     cloud.reset()
 
@@ -31,9 +31,9 @@ def failed(laptop: Remote) -> str:
     """The id of a run that fails where the bundle is made."""
     with laptop.changed("vendor/smallboat/smallboat/store/bundle.py", "def ", "def "):
         laptop.append("vendor/smallboat/smallboat/store/bundle.py", BREAKING)
-        told = laptop.do("train", code=1)
-    assert "failed in make_bundle" in told
-    return told.partition("(run-id ")[2].partition(")")[0]
+        printed = laptop.do("train", code=1)
+    assert "failed in make_bundle" in printed
+    return printed.partition("(run-id ")[2].partition(")")[0]
 
 
 def test_a_run_partly_on_batch_fails_and_is_taken_up_on_another_machine(
@@ -43,14 +43,14 @@ def test_a_run_partly_on_batch_fails_and_is_taken_up_on_another_machine(
     jobs = laptop.client("batch").list_jobs(jobQueue=NAME_PREFIX, jobStatus="SUCCEEDED")
     assert [job["jobName"].split("-")[3] for job in jobs["jobSummaryList"]] == ["validate_data"]
     assert laptop.evaluations() == {}
-    there = laptop.elsewhere(tmp_path / "there")
-    told = there.do("resume", code=2)
-    assert told == "error: no runs yet: `make train` makes one\n"
-    told = there.do("resume", "--run", "sfn-none", code=2)
-    assert told.startswith("error: there is no run 'sfn-none': ") and told.count("\n") == 1
-    told = there.do("resume", "--run", run)
-    assert "passed: model " in told
-    (evaluation,) = there.evaluations().values()
+    other = laptop.elsewhere(tmp_path / "other")
+    printed = other.do("resume", code=2)
+    assert printed == "error: no runs yet: `make train` makes one\n"
+    printed = other.do("resume", "--run", "sfn-none", code=2)
+    assert printed.startswith("error: there is no run 'sfn-none': ") and printed.count("\n") == 1
+    printed = other.do("resume", "--run", run)
+    assert "passed: model " in printed
+    (evaluation,) = other.evaluations().values()
     newest = laptop.objects("store/snapshots/newest")["store/snapshots/newest"].decode()
     assert newest == evaluation["snapshot"]
     again = laptop.elsewhere(tmp_path / "again").do("resume", "--run", evaluation["run"], code=2)

@@ -79,8 +79,8 @@ def test_cfn_lint_finds_nothing(name: str) -> None:
     file = str(templates.FOLDER / f"{name}.yaml")
     regions = ["us-east-1", "eu-west-1", "ap-southeast-2"]
     found = lint_file(Path(file), config=ManualArgs(regions=regions))
-    said = [f"{each.rule.id} line {each.linenumber}: {each.message}" for each in found]
-    assert said == []
+    problems = [f"{each.rule.id} line {each.linenumber}: {each.message}" for each in found]
+    assert problems == []
 
 
 @pytest.mark.parametrize("statement", STATEMENTS, ids=IDS)
@@ -177,10 +177,10 @@ def test_roles_trust_one_service_of_this_account_or_github(name: str) -> None:
 def test_every_permission_has_its_reason_and_its_document() -> None:
     lines = (templates.FOLDER / "permissions.md").read_text().splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "|" in line]
-    told = {(role, sid): (why, document) for role, sid, why, document in rows[2:]}
-    assert set(told) == {(each.role, each.sid) for each in STATEMENTS}
-    assert len(told) == len(rows) - 2
-    for why, document in told.values():
+    reasons = {(role, sid): (why, document) for role, sid, why, document in rows[2:]}
+    assert set(reasons) == {(each.role, each.sid) for each in STATEMENTS}
+    assert len(reasons) == len(rows) - 2
+    for why, document in reasons.values():
         assert len(why) > 10 and len(document) > 10
 
 

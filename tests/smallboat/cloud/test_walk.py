@@ -1,4 +1,4 @@
-"""Two environments as their users walk them: the project's commands, from nothing to nothing."""
+"""Two environments through all of the project's commands, from bootstrap to destroy."""
 
 import json
 import os
@@ -97,18 +97,18 @@ class Walk(Bootstrapped):
         self.calls: list[dict[str, Any]] = []
 
     def on_instances(self, environment: str) -> None:
-        """Let an environment run on machines that run always."""
+        """Configure an endpoint on instances."""
         file = self.folder / "config" / f"{environment}.toml"
         before, _, after = file.read_text().partition("[aws.serverless]")
         file.write_text(f"{before}{INSTANCES}\n[aws.limits]{after.partition('[aws.limits]')[2]}")
 
     def keep_few(self, environment: str) -> None:
-        """Let older releases go soon."""
+        """Keep few releases."""
         file = self.folder / "config" / f"{environment}.toml"
         file.write_text(file.read_text().replace("keep = 5", "keep = 2"))
 
     def do(self, name: str, *words: str, code: int = 0, **who: str) -> str:
-        """Run a command that ends so, and note what it prints and how long it takes."""
+        """Run a command with that exit code, and record its output and its processor time."""
         started = processor()
         done = self.run(*words, **who)
         self.seconds[name] = processor() - started
@@ -148,7 +148,7 @@ def url(printed: str) -> str:
 
 @pytest.fixture(scope="module")
 def walk(tools: None, cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
-    """From nothing to two environments that serve, and have served better days."""
+    """Two environments with several releases, of which the last was rolled back."""
     cloud.reset()
     here = Path.cwd()
     walk = Walk(tmp_path_factory.mktemp("walk"), cloud)
@@ -215,8 +215,10 @@ def test_only_what_is_new_is_released(walk: Walk) -> None:
 
 
 def test_prod_gets_the_very_pair_that_staging_serves(walk: Walk) -> None:
-    (told,) = [it for it in walk.printed["promoted"].splitlines() if it.startswith("released: ")]
-    assert "of run 2 with features as of 2032-01-01 of run 3" in told
+    (released,) = [
+        it for it in walk.printed["promoted"].splitlines() if it.startswith("released: ")
+    ]
+    assert "of run 2 with features as of 2032-01-01 of run 3" in released
 
 
 def test_prod_is_released_by_its_workflow_only(walk: Walk) -> None:
@@ -228,9 +230,9 @@ def test_prod_is_released_by_its_workflow_only(walk: Walk) -> None:
 
 
 def test_status_and_predict_ask_aws(walk: Walk) -> None:
-    told = json.loads(walk.printed["status"])
-    assert (told["release"]["run"], told["release"]["features_run"]) == ("2", "3")
-    assert told["server"]["url"] == url(walk.printed["first"])
+    status = json.loads(walk.printed["status"])
+    assert (status["release"]["run"], status["release"]["features_run"]) == ("2", "3")
+    assert status["server"]["url"] == url(walk.printed["first"])
     assert "model of run 2, features as of 2032-01-01" in walk.printed["predict"]
     assert "rolled back" in walk.printed["rollback"]
 

@@ -47,7 +47,7 @@ if __name__ == "__main__":
 
 def test_a_flow_runs_on_step_functions_and_batch(cloud: Cloud, tmp_path: Path) -> None:
     cloud.reset()
-    variables = cloud.environ | _ground(cloud) | {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    variables = cloud.environ | _base(cloud) | {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     (tmp_path / "sum_flow.py").write_text(FLOW)
 
     def flow(*words: str) -> str:
@@ -80,7 +80,7 @@ def test_a_flow_runs_on_step_functions_and_batch(cloud: Cloud, tmp_path: Path) -
     cloud.reset()
 
 
-def _ground(cloud: Cloud) -> dict[str, str]:
+def _base(cloud: Cloud) -> dict[str, str]:
     """What a flow needs on AWS; how Metaflow is told."""
     iam, batch, ec2 = (cloud.client(name) for name in ("iam", "batch", "ec2"))
     roles = {}

@@ -43,7 +43,7 @@ def releases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def ground(cloud: Cloud, releases: dict[str, bytes]) -> Iterator[str]:
+def image(cloud: Cloud, releases: dict[str, bytes]) -> Iterator[str]:
     """A bucket with the releases, and an image; its address."""
     cloud.reset()
     s3, ecr = cloud.client("s3"), cloud.client("ecr")
@@ -58,13 +58,13 @@ def ground(cloud: Cloud, releases: dict[str, bytes]) -> Iterator[str]:
 
 
 @pytest.fixture
-def make(cloud: Cloud, ground: str) -> Callable[..., str]:
+def make(cloud: Cloud, image: str) -> Callable[..., str]:
     """Makes a model and a configuration of it, by the name of a release."""
 
     def configuration(name: str, release: str, **changed: Any) -> str:
         sagemaker = cloud.client("sagemaker")
         url = f"s3://{BUCKET}/{release}.tar.gz"
-        container = {"Image": ground, "ModelDataUrl": url} | changed
+        container = {"Image": image, "ModelDataUrl": url} | changed
         sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
         sagemaker.create_endpoint_config(
             EndpointConfigName=name, ProductionVariants=[VARIANT | {"ModelName": name}]
@@ -75,13 +75,13 @@ def make(cloud: Cloud, ground: str) -> Callable[..., str]:
 
 
 @pytest.fixture(scope="module")
-def served(cloud: Cloud, ground: str) -> Iterator[str]:
+def served(cloud: Cloud, image: str) -> Iterator[str]:
     """An endpoint in service with the first release, for tests that leave it as it is.
 
     At their end a reset leaves nothing of it.
     """
     sagemaker = cloud.client("sagemaker")
-    container = {"Image": ground, "ModelDataUrl": f"s3://{BUCKET}/first.tar.gz"}
+    container = {"Image": image, "ModelDataUrl": f"s3://{BUCKET}/first.tar.gz"}
     sagemaker.create_model(ModelName="served", ExecutionRoleArn=ROLE, PrimaryContainer=container)
     variant = VARIANT | {"ModelName": "served"}
     sagemaker.create_endpoint_config(EndpointConfigName="served", ProductionVariants=[variant])
@@ -227,13 +227,13 @@ def test_the_runtime_hands_on_what_a_container_refuses(cloud: Cloud, served: str
     assert answer["InvokedProductionVariant"] == "AllTraffic"
 
 
-def test_a_group_of_model_packages_goes_once_it_is_empty(cloud: Cloud, ground: str) -> None:
+def test_a_group_of_model_packages_goes_once_it_is_empty(cloud: Cloud, image: str) -> None:
     sagemaker = cloud.client("sagemaker")
     sagemaker.create_model_package_group(ModelPackageGroupName="g")
     package = sagemaker.create_model_package(
         ModelPackageGroupName="g",
         InferenceSpecification={
-            "Containers": [{"Image": ground}],
+            "Containers": [{"Image": image}],
             "SupportedContentTypes": ["application/json"],
             "SupportedResponseMIMETypes": ["application/json"],
         },

@@ -143,7 +143,7 @@ WRONG = [
     (without_image, CloudError, "did not take .*00000000. does not exist"),
     (in_another_account, UserError, "these credentials are of 123456789012"),
     (without_credentials, CloudError, "there are no AWS credentials: `aws configure sso`"),
-    (away, CloudError, "AWS can't be reached .* see to the network"),
+    (away, CloudError, "AWS can't be reached .* check the network"),
 ]
 
 
@@ -174,9 +174,7 @@ except aws.CloudError as error:
     url = os.environ.keys() & {"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"}
     variables = {name: value for name, value in os.environ.items() if name not in url}
     message = subprocess.check_output([sys.executable, "-c", code], env=variables, text=True)
-    assert (
-        "sts.eu-wset-1.amazonaws.com" in message and "see to the network and to project." in message
-    )
+    assert "sts.eu-wset-1.amazonaws.com" in message and "check the network and project." in message
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What an environment is called on AWS, how AWS is asked, and what its refusals mean."""
+"""An environment on AWS: its account, region, names and clients, and what AWS's errors mean."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,8 +8,8 @@ from typing import Any
 from ..config import config
 from ..errors import CloudError, UserError
 
-SIGN_IN = "sign in again (`aws sso login`, or new keys) and repeat the command: it goes on"
-REFUSALS = {
+SIGN_IN = "sign in again (`aws sso login`, or new keys) and repeat the command"
+MESSAGES = {
     **dict.fromkeys(
         ("ExpiredToken", "ExpiredTokenException", "RequestExpired"),
         f"the AWS credentials have expired: {SIGN_IN}",
@@ -22,15 +22,13 @@ REFUSALS = {
     **dict.fromkeys(
         ("Throttling", "ThrottlingException", "TooManyRequestsException", "SlowDown",
          "RequestLimitExceeded"),
-        "AWS throttles these calls: repeat the command in a minute, it goes on",
+        "AWS throttles these calls: repeat the command in a minute",
     ),
     "NoSuchBucket": "not bootstrapped yet: run `make bootstrap ENV=…`",
 }  # fmt: skip
-DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AccessDeniedFault"}
-AWAY = "see to the network and to project.aws_region, and repeat the command: it goes on"
+"""What to tell the user, by AWS's error code."""
 STAGING = "staging"
-"""The environment from which images and runs go on to the others."""
-OURS = "repeat the command, it goes on; if it stays, see the AWS status page"
+"""The environment whose images and runs are promoted to the others."""
 
 
 class Environment:
@@ -38,32 +36,39 @@ class Environment:
 
     Attributes:
         name_prefix: what every name begins with, `<project>-<environment>`.
+        aws: the table `[aws]` of its configuration.
     """
 
     def __init__(self, settings: config.Settings) -> None:
-        """The place that a configuration names; UserError if it names none."""
+        """The environment of a configuration; UserError if that has no table `[aws]`."""
         self.name_prefix, self.bucket = settings.name_prefix, settings.bucket
         assert settings.aws is not None
         self.aws = settings.aws
         self.region = settings.project.aws_region
         self.project = settings.project.name
-        self.endpoint = self.name_prefix
-        self.registry_group = self.name_prefix
+        self.endpoint = self.registry_group = self.name_prefix
         self.image_repository = f"{self.name_prefix}-model"
         self.train_repository = f"{self.name_prefix}-train"
         self.foundation_stack = f"{self.name_prefix}-foundation"
         self.compute_stack = f"{self.name_prefix}-compute"
         self.api_stack = f"{self.name_prefix}-api"
-        roles = f"arn:aws:iam::{self.aws.account}:role/{self.name_prefix}"
-        self.sagemaker_role = f"{roles}-sagemaker"
-        self.api_role = f"{roles}-api"
-        self.cloudformation_role = f"{roles}-cloudformation"
-        self.deploy_role = f"{roles}-deploy"
-        self.topic = f"arn:aws:sns:{self.region}:{self.aws.account}:{self.name_prefix}-alarms"
+        self.sagemaker_role = self.role("sagemaker")
+        self.api_role = self.role("api")
+        self.cloudformation_role = self.role("cloudformation")
+        self.deploy_role = self.role("deploy")
+        self.topic = self.arn("sns", f"{self.name_prefix}-alarms")
+
+    def role(self, name: str) -> str:
+        """The ARN of a role that `make bootstrap` creates."""
+        return f"arn:aws:iam::{self.aws.account}:role/{self.name_prefix}-{name}"
+
+    def arn(self, service: str, resource: str) -> str:
+        """The ARN of a resource in the environment's region and account."""
+        return f"arn:aws:{service}:{self.region}:{self.aws.account}:{resource}"
 
     @property
     def tags(self) -> dict[str, str]:
-        """What everything is marked with that can be."""
+        """The tags of every resource that can have tags."""
         return {
             "project": self.project,
             "environment": self.aws.environment,
@@ -72,11 +77,11 @@ class Environment:
 
     @cached_property
     def session(self) -> Any:
-        """The boto3 session of this region; at its first use the account is compared.
+        """The boto3 session of the region, after a check of the account.
 
         Raises:
-            UserError: the credentials are of another account.
-            CloudError: there are none, or AWS refuses them.
+            UserError: the credentials belong to another account.
+            CloudError: there are no credentials, or AWS refuses them.
         """
         import boto3
 
@@ -91,25 +96,24 @@ class Environment:
         return session
 
     def client(self, service: str) -> Any:
-        """A client of one of AWS's services; it tries again by itself where that can help."""
+        """A boto3 client of an AWS service, which retries transient errors."""
         return self.session.client(service, config=options())
 
 
 @contextmanager
 def aws_errors(unless: str = "") -> Iterator[None]:
-    """Turn what AWS or the way to it refuses into a CloudError that says what to do.
+    """Turn an error of AWS or of the network into a CloudError that says what to do.
 
     Args:
-        unless: the code of a refusal that is none; the block just ends there.
+        unless: an AWS error code that is no error here; it only ends the block.
     """
     from botocore import exceptions, parsers
 
     try:
         yield
     except exceptions.ClientError as error:
-        if unless and error.response["Error"].get("Code") == unless:
-            return
-        raise CloudError(_refusal(error)) from error
+        if not unless or error.response["Error"].get("Code") != unless:
+            raise CloudError(_message(error)) from error
     except exceptions.NoCredentialsError as error:
         message = "there are no AWS credentials: `aws configure sso`, or set AWS_PROFILE"
         raise CloudError(message) from error
@@ -118,27 +122,33 @@ def aws_errors(unless: str = "") -> Iterator[None]:
     except (
         exceptions.HTTPClientError,
         exceptions.ConnectionError,
-        parsers.ResponseParserError,  # somebody else answered, as a proxy
+        parsers.ResponseParserError,  # a proxy answered instead of AWS
     ) as error:
-        raise CloudError(f"AWS can't be reached ({error}): {AWAY}") from error
+        advice = "check the network and project.aws_region, and repeat the command"
+        raise CloudError(f"AWS can't be reached ({error}): {advice}") from error
     except exceptions.BotoCoreError as error:
-        raise CloudError(f"AWS can't be asked: {error}") from error
+        raise CloudError(f"the call to AWS failed: {error}") from error
 
 
-def _refusal(error: Any) -> str:
-    code, told_ = error.response["Error"].get("Code", ""), error.response["Error"].get("Message")
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in REFUSALS:
-        return REFUSALS[code]
-    if code in DENIED:
-        return f"no permission for {error.operation_name}: {told_}; `make bootstrap` makes the role"
-    if status >= 500:
-        return f"AWS failed at {error.operation_name} ({code}): {OURS}"
-    return f"AWS refused {error.operation_name} ({code}): {told_}"
+def _message(error: Any) -> str:
+    code, message = (error.response["Error"].get(key, "") for key in ("Code", "Message"))
+    if code in MESSAGES:
+        return MESSAGES[code]
+    if "AccessDenied" in code or code == "UnauthorizedOperation":
+        return (
+            f"no permission for {error.operation_name}: {message}; `make bootstrap` creates the "
+            "role for it; bootstrap and destroy need an administrator of the account"
+        )
+    if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
+        return (
+            f"AWS failed at {error.operation_name} ({code}): repeat the command; if it fails "
+            "again, see the AWS status page"
+        )
+    return f"AWS refused {error.operation_name} ({code}): {message}"
 
 
 def options() -> Any:
-    """How clients connect and try again."""
+    """The timeout and the retries of every client."""
     from botocore.config import Config
 
     return Config(connect_timeout=5, retries={"mode": "standard", "total_max_attempts": 5})

@@ -1,4 +1,4 @@
-"""Container images: built by docker or buildah, pushed to a registry, copied to another."""
+"""Container images: built by docker or buildah, pushed to a registry, copied to another one."""
 
 import base64
 import json
@@ -15,12 +15,12 @@ from ..errors import CloudError, UserError
 
 @dataclass(frozen=True)
 class Registry:
-    """Where images are pushed to.
+    """A registry and its credentials.
 
     Attributes:
-        url: its address; only one on this machine may go without TLS.
-        user: who signs in.
-        password: with what; it must not stand in a command, which others can list.
+        url: with scheme; only a registry on 127.0.0.1 may have `http`.
+        user: the user's name.
+        password: never part of a command line, which other users of the machine can list.
     """
 
     url: str
@@ -29,20 +29,20 @@ class Registry:
 
     @property
     def host(self) -> str:
-        """What the names of its images begin with."""
+        """The first part of its images' names."""
         return self.url.partition("://")[2].rstrip("/")
 
     @property
     def tls(self) -> str:
-        """The value of buildah's and skopeo's `--tls-verify`."""
+        """The value of `--tls-verify` for buildah and skopeo."""
         return str(not self.url.startswith("http://127.0.0.1:")).lower()
 
 
 def builder() -> str:
-    """What builds images here; UserError if nothing does."""
+    """The tool that builds images on this machine, `docker` or `buildah`; UserError without one."""
     if shutil.which("docker"):
-        asked = subprocess.run(["docker", "info"], capture_output=True)
-        if asked.returncode == 0:
+        info = subprocess.run(["docker", "info"], capture_output=True)
+        if info.returncode == 0:
             return "docker"
     if shutil.which("buildah"):
         return "buildah"
@@ -50,76 +50,77 @@ def builder() -> str:
 
 
 def build(dockerfile: Path, name: str, platform: str, arguments: Sequence[str]) -> None:
-    """Build an image of this folder, as Docker's own format, which is what SageMaker takes.
+    """Build an image of the working directory in Docker's format, the one SageMaker accepts.
 
     Args:
-        dockerfile: how; beside it an ignore file says of what.
+        dockerfile: its ignore file, next to it, lists what goes into the image.
         name: `<repository>:<tag>`.
-        platform: for which machines, as `linux/amd64`.
-        arguments: the Dockerfile's own, as `NAME=value`.
+        platform: as `linux/amd64`.
+        arguments: the Dockerfile's build arguments, as `NAME=value`.
 
     Raises:
-        UserError: nothing here builds images, or the build failed.
+        UserError: no tool builds images here, or the build failed.
     """
     tool = builder()
     if tool == "docker":
-        # Attestations would make it an index of images, and OCI is this tool's other format.
-        words = ["docker", "buildx", "build", "--provenance=false", "--output=type=docker"]
+        # With attestations it would be an image index, and buildx would export it as OCI.
+        command = ["docker", "buildx", "build", "--provenance=false", "--output=type=docker"]
     else:
-        words = ["buildah", "bud", "--format=docker"]
-    words += [f"--build-arg={each}" for each in arguments]
-    words += [f"--platform={platform}", f"--file={dockerfile}", f"--tag={name}", "."]
-    if subprocess.run(words).returncode:
-        raise UserError(f"{tool} could not build {dockerfile}: its messages stand above")
+        command = ["buildah", "bud", "--format=docker"]
+    command += [f"--build-arg={argument}" for argument in arguments]
+    command += [f"--platform={platform}", f"--file={dockerfile}", f"--tag={name}", "."]
+    if subprocess.run(command).returncode:
+        raise UserError(f"{tool} could not build {dockerfile}: see its messages above")
 
 
 def push(name: str, registry: Registry, target: str) -> None:
-    """Push a built image as `<repository>:<tag>` of a registry; CloudError if that fails."""
-    to = f"{registry.host}/{target}"
+    """Push a local image to a registry as `<repository>:<tag>`; CloudError if that fails."""
+    address = f"{registry.host}/{target}"
     if builder() == "docker":
         login = ["docker", "login", f"--username={registry.user}", "--password-stdin", registry.url]
         _run(login, registry.password)
-        _run(["docker", "tag", name, to])
-        _run(["docker", "push", "--quiet", to])
+        _run(["docker", "tag", name, address])
+        _run(["docker", "push", "--quiet", address])
         return
-    with _signed_in(registry) as file:
+    with _auth_file(registry) as file:
         options = ["--quiet", f"--authfile={file}", f"--tls-verify={registry.tls}"]
-        _run(["buildah", "push", *options, "--format=v2s2", name, f"docker://{to}"])
+        _run(["buildah", "push", *options, "--format=v2s2", name, f"docker://{address}"])
 
 
 def copy(source: Registry, image: str, registry: Registry, target: str) -> None:
-    """Copy `<repository>@<digest>` of a registry to another's `<repository>:<tag>`, byte for byte.
+    """Copy `<repository>@<digest>` to another registry's `<repository>:<tag>`, byte for byte.
 
     Raises:
-        UserError: skopeo is not there.
-        CloudError: the registries refuse it.
+        UserError: skopeo is not installed.
+        CloudError: a registry refuses.
     """
     if not shutil.which("skopeo"):
         raise UserError(
-            "to copy an image by its digest needs skopeo (Debian and Ubuntu: apt-get install)"
+            "copying an image by its digest needs skopeo (Debian and Ubuntu: apt-get install)"
         )
-    with _signed_in(source, registry) as file:
-        tls = [f"--src-tls-verify={source.tls}", f"--dest-tls-verify={registry.tls}"]
-        options = ["--quiet", "--preserve-digests", f"--authfile={file}", *tls]
-        ends = [f"docker://{source.host}/{image}", f"docker://{registry.host}/{target}"]
-        _run(["skopeo", "copy", *options, *ends])
+    with _auth_file(source, registry) as file:
+        options = ["--quiet", "--preserve-digests", f"--authfile={file}"]
+        options += [f"--src-tls-verify={source.tls}", f"--dest-tls-verify={registry.tls}"]
+        addresses = [f"docker://{source.host}/{image}", f"docker://{registry.host}/{target}"]
+        _run(["skopeo", "copy", *options, *addresses])
 
 
 @contextmanager
-def _signed_in(*registries: Registry) -> Iterator[str]:
-    """A file of credentials that only we can read, for as long as it takes."""
+def _auth_file(*registries: Registry) -> Iterator[str]:
+    """A temporary file with the registries' credentials that only this user can read."""
     auths = {}
-    for each in registries:
-        login = f"{each.user}:{each.password}".encode()
-        auths[each.host] = {"auth": base64.b64encode(login).decode()}
+    for registry in registries:
+        login = f"{registry.user}:{registry.password}".encode()
+        auths[registry.host] = {"auth": base64.b64encode(login).decode()}
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump({"auths": auths}, file)
         file.flush()
         yield file.name
 
 
-def _run(words: list[str], message: str = "") -> None:
-    done = subprocess.run(words, input=message, text=True, capture_output=True)
+def _run(command: list[str], stdin: str = "") -> None:
+    done = subprocess.run(command, input=stdin, text=True, capture_output=True)
     if done.returncode:
-        why = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), "")
-        raise CloudError(f"{words[0]} {words[1]} failed, repeat the command, it goes on: {why}")
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        reason = lines[-1] if lines else "no message"
+        raise CloudError(f"{command[0]} {command[1]} failed: {reason}; repeat the command")

@@ -1,6 +1,6 @@
-"""The images of an environment: named by content, built once, promoted from staging, and found.
+"""The images of an environment: built once, copied from staging to the others, and found by tag.
 
-An image's tag is the hash of all that goes into it, so that one that is there need not be made.
+An image's tag is the hash of everything that goes into it: an image that is in ECR is not rebuilt.
 """
 
 import base64
@@ -16,8 +16,9 @@ from ..problem import Problem
 from . import aws, containers
 
 PLATFORM = "linux/amd64"
-TAKEN = "application/vnd.docker.distribution.manifest.v2+json"
-"""The one kind of manifest that SageMaker takes."""
+MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+"""The only media type of a manifest that SageMaker accepts."""
+LOCK = Path("uv.lock")
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,9 @@ class Image:
     """An image of the project.
 
     Attributes:
-        dockerfile: what it is built by; beside it the list of what goes into it.
-        repository: where it lies in an environment.
-        arguments: the Dockerfile's own, as `NAME=value`.
+        dockerfile: its ignore file, next to it, lists what goes into the image.
+        repository: the ECR repository of an environment.
+        arguments: the Dockerfile's build arguments, as `NAME=value`.
     """
 
     dockerfile: Path
@@ -35,8 +36,8 @@ class Image:
     arguments: tuple[str, ...] = ()
 
     @property
-    def allowed(self) -> Path:
-        """The Dockerfile's ignore file, which lets nothing through but what it names."""
+    def ignore_file(self) -> Path:
+        """Excludes everything but the patterns that begin with `!`."""
         return self.dockerfile.with_name("Dockerfile.dockerignore")
 
 
@@ -47,12 +48,11 @@ TRAIN = Image(
     lambda env: env.train_repository,
     (f"PYTHON={sys.version_info.major}.{sys.version_info.minor}",),
 )
-"""What remote steps run in: the project's packages, for the Python that the project runs on."""
-LOCK = Path("uv.lock")
+"""Runs remote steps: the project's packages, for the Python version that runs this."""
 
 
 def make(problem: Problem, environment: str) -> int:
-    """See to it that an environment has today's images, and print their names."""
+    """Put the images of the current files into an environment's repositories."""
     settings = config.load(problem, environment)
     env = aws.Environment(settings)
     for image in (MODEL, TRAIN) if settings.remote else (MODEL,):
@@ -63,30 +63,27 @@ def make(problem: Problem, environment: str) -> int:
 
 
 def current(env: aws.Environment, image: Image = MODEL) -> str:
-    """The image of today's files in an environment, by its digest; UserError if it is not there."""
-    digest, repository = _found(env, image, content_hash(image)), image.repository(env)
+    """The image of the current files, `<registry>/<repository>@<digest>`; UserError without it."""
+    digest, repository = _digest(env, image, content_hash(image)), image.repository(env)
     if digest is None:
-        these = " for ".join(("these files", *image.arguments))
+        files = " for ".join(("these files", *image.arguments))
         raise UserError(
-            f"{repository} has no image of {these}: `make image ENV={env.aws.environment}`"
+            f"{repository} has no image of {files}: `make image ENV={env.aws.environment}`"
         )
-    with aws.aws_errors():
-        asked = {"repositoryNames": [repository]}
-        (known,) = env.client("ecr").describe_repositories(**asked)["repositories"]
-    return f"{known['repositoryUri']}@{digest}"
+    return f"{env.aws.account}.dkr.ecr.{env.region}.amazonaws.com/{repository}@{digest}"
 
 
 def content(image: Image = MODEL) -> list[Path]:
-    """The files that go into an image, sorted: those that the Dockerfile's ignore file allows.
+    """The files that go into an image, sorted.
 
     Raises:
-        UserError: the versions of the training image's packages are not locked.
+        UserError: there is no uv.lock, and the image needs it.
     """
-    lines = image.allowed.read_text().splitlines()
+    lines = image.ignore_file.read_text().splitlines()
     patterns = [line.removeprefix("!") for line in lines if line.startswith("!")]
     if LOCK.name in patterns and not LOCK.is_file():
         raise UserError(
-            f"there is no {LOCK}, which says what {image.dockerfile} installs: "
+            f"there is no {LOCK}, which pins what {image.dockerfile} installs: "
             "`make setup` writes it, commit it"
         )
     return sorted({file for pattern in patterns for file in Path().glob(pattern)})
@@ -101,58 +98,54 @@ def content_hash(image: Image = MODEL) -> str:
 
 
 def _make(problem: Problem, env: aws.Environment, image: Image) -> None:
-    """Bring today's image into an environment's repository, if it is not there."""
-    tag, target = content_hash(image), image.repository(env)
-    name = f"{target}:{tag}"
-    if _found(env, image, tag) is not None:
-        print(f"nothing to do: {target} has the image of these files")
-    elif (source := _on_staging(problem, env, image, tag)) is not None:
-        digest, staged = _found(source, image, tag), image.repository(source)
-        print(f"copying the image of {staged}, as it is", flush=True)
-        containers.copy(_registry(source), f"{staged}@{digest}", _registry(env), name)
+    """Copy the current image from staging, or build and push it, unless it is in ECR."""
+    tag, repository = content_hash(image), image.repository(env)
+    name = f"{repository}:{tag}"
+    staging = _staging(problem, env)
+    if _digest(env, image, tag):
+        print(f"nothing to do: {repository} has the image of these files")
+    elif staging and (digest := _digest(staging, image, tag)):
+        source = image.repository(staging)
+        print(f"copying the image of {source}, as it is", flush=True)
+        containers.copy(_registry(staging), f"{source}@{digest}", _registry(env), name)
     else:
         containers.build(image.dockerfile, name, PLATFORM, image.arguments)
         try:
             containers.push(name, _registry(env), name)
         except CloudError:
-            if _found(env, image, tag) is None:  # else another machine was first
+            if not _digest(env, image, tag):  # else another machine pushed it first
                 raise
 
 
-def _found(env: aws.Environment, image: Image, tag: str) -> str | None:
-    """The digest of a tag in an environment's repository; None if it is not there."""
+def _digest(env: aws.Environment, image: Image, tag: str) -> str | None:
+    """The digest of a tag in an environment's repository, or None."""
     client, repository = env.client("ecr"), image.repository(env)
-    asked = {"repositoryName": repository, "imageIds": [{"imageTag": tag}]}
     with aws.aws_errors():
         try:
-            (found,) = client.describe_images(**asked)["imageDetails"]
+            (found,) = client.describe_images(
+                repositoryName=repository, imageIds=[{"imageTag": tag}]
+            )["imageDetails"]
         except client.exceptions.ImageNotFoundException:
             return None
         except client.exceptions.RepositoryNotFoundException:
-            environment = env.aws.environment
             raise UserError(
                 f"there is no ECR repository {repository}: "
-                f"`make bootstrap ENV={environment}` makes it"
+                f"`make bootstrap ENV={env.aws.environment}` creates it"
             ) from None
-    kind = found["imageManifestMediaType"]
-    if kind != TAKEN:
+    if found["imageManifestMediaType"] != MANIFEST:
         raise UserError(
-            f"{repository}:{tag} is a {kind}, which SageMaker does not take: "
-            "delete that image and make it with buildah"
+            f"{repository}:{tag} is a {found['imageManifestMediaType']}, which SageMaker does not "
+            "accept: delete that image and build it with buildah"
         )
     return str(found["imageDigest"])
 
 
-def _on_staging(
-    problem: Problem, env: aws.Environment, image: Image, tag: str
-) -> aws.Environment | None:
-    """Staging, if it has the image and this is another environment of the same account."""
+def _staging(problem: Problem, env: aws.Environment) -> aws.Environment | None:
+    """Staging, if this is another environment of the same account."""
     if env.aws.environment == aws.STAGING or not Path("config", f"{aws.STAGING}.toml").is_file():
         return None
-    source = aws.Environment(config.load(problem, aws.STAGING))
-    if source.aws.account != env.aws.account or _found(source, image, tag) is None:
-        return None
-    return source
+    staging = aws.Environment(config.load(problem, aws.STAGING))
+    return staging if staging.aws.account == env.aws.account else None
 
 
 def _registry(env: aws.Environment) -> containers.Registry:

@@ -1,12 +1,10 @@
-"""The ground of an environment on AWS: what `make bootstrap` makes."""
+"""`make bootstrap`: the base stacks of an environment, of the templates in `infra/`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from ..aws import aws
 from ..config import config, sections
-from ..errors import CloudError, UserError
+from ..errors import UserError
 from ..problem import Problem
 from . import costs
 from .stacks import Stacks
@@ -17,56 +15,38 @@ GITHUB = "token.actions.githubusercontent.com"
 
 
 def bootstrap(problem: Problem, environment: str) -> int:
-    """Make the ground of an environment or bring it up to date, and tell what it costs."""
+    """Create or update the base stacks of an environment, and print what they cost."""
     settings = config.load(problem, environment)
     env = aws.Environment(settings)
-    with as_administrator(env):
-        stacks = Stacks(env)
-        changed = [
-            stacks.put(name, template, parameters, tags)
-            for name, template, parameters, tags in (
-                (ACCOUNT_STACK, _template("account"), _account(env, stacks), _shared(env)),
-                (
-                    env.foundation_stack,
-                    # A bucket that was kept is taken over by a name that is written out only.
-                    _template("foundation").replace(
-                        "BucketName: !Ref Bucket", f"BucketName: {env.bucket}"
-                    ),
-                    _foundation(settings),
-                    env.tags,
-                ),
-                (env.compute_stack, _template("compute"), _compute(settings, env), env.tags),
-            )
-        ]
-        for name in (env.foundation_stack, env.compute_stack):
-            print(f"\n{name}:")
-            for _, description, value in stacks.outputs(name):
-                print(f"  {description}: {value}")
+    stacks = Stacks(env)
+    account, compute = _account(env, stacks), _compute(settings, env)
+    owner = f"account {env.aws.account}"
+    account_tags = {"project": "shared", "environment": "account", "owner": owner}
+    # CloudFormation imports a retained bucket only if the template has its literal name.
+    foundation = _template("foundation").replace(
+        "BucketName: !Ref Bucket", f"BucketName: {env.bucket}"
+    )
+    changed = [
+        stacks.put(ACCOUNT_STACK, _template("account"), account, account_tags),
+        stacks.put(env.foundation_stack, foundation, _foundation(settings), env.tags),
+        stacks.put(env.compute_stack, _template("compute"), compute, env.tags),
+    ]
+    for name in (env.foundation_stack, env.compute_stack):
+        print(f"\n{name}:")
+        for output in (stacks.describe(name) or {})["Outputs"]:
+            print(f"  {output['Description']}: {output['OutputValue']}")
     print(f"\n{costs.table(env.aws, env.region)}\n")
-    print(_next(env) if any(changed) else f"nothing to do; next: make deploy ENV={environment}")
+    if any(changed):
+        print("\n- ".join(["next:", *_next_steps(env)]))
+    else:
+        print(f"nothing to do; next: make deploy ENV={environment}")
     return 0
 
 
-@contextmanager
-def as_administrator(env: aws.Environment) -> Iterator[None]:
-    """Say of a refusal who may do it: here no role of ours helps."""
-    try:
-        yield
-    except CloudError as error:
-        refused = getattr(error.__cause__, "response", {}).get("Error", {})
-        if refused.get("Code") not in aws.DENIED:
-            raise
-        raise CloudError(
-            f"no permission: {refused.get('Message')}; this is for an administrator of the "
-            f"account {env.aws.account}: sign in as one"
-        ) from error
-
-
 def subjects(settings: sections.Aws) -> list[str]:
-    """How GitHub names the workflows of the environment that may deploy.
+    """The subjects of the tokens of the GitHub workflows that may deploy the environment.
 
-    Repositories made since July 2026 are named with the ids of owner and repository, which stay
-    when a name is given to somebody else; older ones without.
+    GitHub adds the ids of owner and repository for repositories created since July 2026.
     """
     if not settings.github:
         return []
@@ -77,29 +57,24 @@ def subjects(settings: sections.Aws) -> list[str]:
     return [f"repo:{name}:environment:{settings.environment}" for name in names]
 
 
-def _shared(env: aws.Environment) -> dict[str, str]:
-    return {"project": "shared", "environment": "account", "owner": f"account {env.aws.account}"}
+def _template(name: str) -> str:
+    return (TEMPLATES / f"{name}.yaml").read_text()
 
 
 def _account(env: aws.Environment, stacks: Stacks) -> dict[str, str]:
-    """What of the account is ours to make: what nobody made, and what this stack made before."""
-    before = stacks.parameters(ACCOUNT_STACK)
+    """Which resources of the account this stack creates: those that nobody else has created."""
+    stack = stacks.describe(ACCOUNT_STACK) or {}
+    own = {
+        it["ParameterKey"] for it in stack.get("Parameters", []) if it["ParameterValue"] == "true"
+    }
     with aws.aws_errors():
-        providers = env.client("iam").list_open_id_connect_providers()
-        api = env.client("apigateway").get_account()
-    found = {
-        "MakeGithubProvider": any(
-            each["Arn"].endswith(GITHUB) for each in providers["OpenIDConnectProviderList"]
-        ),
-        "MakeApiLogs": bool(api.get("cloudwatchRoleArn")),
+        providers = env.client("iam").list_open_id_connect_providers()["OpenIDConnectProviderList"]
+        log_role = env.client("apigateway").get_account().get("cloudwatchRoleArn")
+    exists = {
+        "MakeGithubProvider": any(provider["Arn"].endswith(GITHUB) for provider in providers),
+        "MakeApiLogs": bool(log_role),
     }
-    return {
-        name: str(before.get(name) == "true" or not there).lower() for name, there in found.items()
-    }
-
-
-def _template(name: str) -> str:
-    return (TEMPLATES / f"{name}.yaml").read_text()
+    return {key: str(key in own or not exists[key]).lower() for key in exists}
 
 
 def _foundation(settings: config.Settings) -> dict[str, str]:
@@ -119,8 +94,7 @@ def _foundation(settings: config.Settings) -> dict[str, str]:
 
 
 def _compute(settings: config.Settings, env: aws.Environment) -> dict[str, str]:
-    batch = env.aws.batch
-    vpc, subnets = _network(env, batch)
+    vpc, subnets = _network(env)
     return {
         "NamePrefix": env.name_prefix,
         "Project": env.project,
@@ -129,43 +103,41 @@ def _compute(settings: config.Settings, env: aws.Environment) -> dict[str, str]:
         "Releases": str(settings.on_step_functions).lower(),
         "Vpc": vpc,
         "Subnets": ",".join(subnets),
-        "MostCpus": str(batch.most_cpus),
-        "GpuInstance": batch.gpu_instance,
+        "MostCpus": str(env.aws.batch.most_cpus),
+        "GpuInstance": env.aws.batch.gpu_instance,
     }
 
 
-def _network(env: aws.Environment, batch: sections.Batch) -> tuple[str, list[str]]:
-    """The VPC and subnets of the configuration, else the region's default ones."""
-    ec2 = env.client("ec2")
+def _network(env: aws.Environment) -> tuple[str, list[str]]:
+    """The configured VPC and subnets, else the region's default ones."""
+    ec2, vpc, subnets = env.client("ec2"), env.aws.batch.vpc, env.aws.batch.subnets
     with aws.aws_errors():
-        wanted = {"Name": "is-default", "Values": ["true"]}
-        vpcs = [batch.vpc] if batch.vpc else [
-            vpc["VpcId"] for vpc in ec2.describe_vpcs(Filters=[wanted])["Vpcs"]
-        ]  # fmt: skip
-        if not vpcs:
+        if not vpc:
+            default = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])
+            vpc = next((found["VpcId"] for found in default["Vpcs"]), "")
+        if not vpc:
             raise UserError(
                 f"{env.region} has no default VPC: name one as `vpc` under [aws.batch] in "
                 f"config/{env.aws.environment}.toml, or `aws ec2 create-default-vpc`"
             )
-        within = [{"Name": "vpc-id", "Values": vpcs}]
-        found = ec2.describe_subnets(Filters=within)["Subnets"]
-    subnets = batch.subnets or sorted(subnet["SubnetId"] for subnet in found)
+        if not subnets:
+            found = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])
+            subnets = sorted(subnet["SubnetId"] for subnet in found["Subnets"])
     if not subnets:
-        raise UserError(f"the VPC {vpcs[0]} has no subnet: docs/aws.md says what it needs")
-    return vpcs[0], subnets
+        raise UserError(f"the VPC {vpc} has no subnet: see docs/aws.md for what it needs")
+    return vpc, subnets
 
 
-def _next(env: aws.Environment) -> str:
-    settings, environment = env.aws, env.aws.environment
-    said = ["next:"]
-    if settings.alert_email:
-        said.append(f"- confirm the subscription that AWS mails to {settings.alert_email}")
-    if settings.github:
-        said.append(f"- make the environment {environment} in GitHub: docs/automation.md")
-    said += [
-        "- activate the tags project and environment for cost allocation, or the budget is blind",
-        f"- give Comet's key, if you use it: aws secretsmanager put-secret-value --secret-id "
+def _next_steps(env: aws.Environment) -> list[str]:
+    environment, steps = env.aws.environment, []
+    if env.aws.alert_email:
+        steps.append(f"confirm the subscription that AWS mails to {env.aws.alert_email}")
+    if env.aws.github:
+        steps.append(f"create the environment {environment} in GitHub: docs/automation.md")
+    return [
+        *steps,
+        "activate the tags project and environment for cost allocation: the budget needs them",
+        "if you use Comet, store its key: aws secretsmanager put-secret-value --secret-id "
         f"{env.name_prefix}/comet --secret-string '" + '{"COMET_API_KEY": "..."}' + "'",
-        f"- make image ENV={environment}, then make deploy ENV={environment}",
+        f"make image ENV={environment}, then make deploy ENV={environment}",
     ]
-    return "\n".join(said)

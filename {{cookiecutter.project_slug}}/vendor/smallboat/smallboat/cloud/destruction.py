@@ -1,4 +1,4 @@
-"""What `make destroy` does: all that an environment has on AWS goes, and a list proves it."""
+"""`make destroy`: deletes everything that an environment has on AWS, and lists what is left."""
 
 import sys
 
@@ -7,31 +7,35 @@ from ..aws.buckets import Bucket
 from ..config import config
 from ..errors import CloudError, UserError
 from ..problem import Problem
-from .base_stacks import as_administrator
-from .inventory import KINDS
+from . import inventory
 
 
 def destroy(problem: Problem, environment: str, confirm: str | None, force: bool) -> int:
-    """Remove what deployments and `bootstrap` made; 0 if a list shows that nothing is left."""
+    """Delete what deployments and bootstrap created, without `force` not the model store.
+
+    Raises:
+        UserError: `confirm` or the answer to the question is not the environment's name.
+        CloudError: AWS kept something; the message lists it.
+    """
     env = aws.Environment(config.load(problem, environment))
     _confirm(env, confirm)
-    with as_administrator(env), aws.aws_errors():
-        removed = _remove(env, force)
-        left = _left(env, force)
+    with aws.aws_errors():
+        deleted = _delete(env) + _empty_bucket(Bucket(env), force)
+        remaining = _remaining(env, force)
         kept = Bucket(env).kept()
-    if left:
-        raise CloudError(f"left on AWS: {'; '.join(left)}. `make destroy` again, or remove them")
+    if remaining:
+        raise CloudError(
+            f"left on AWS: {'; '.join(remaining)}. Repeat `make destroy`, or delete them by hand"
+        )
     if kept:
         print(f"kept: {kept} objects of the model store in s3://{env.bucket}/{Bucket.KEPT}")
-        print(f"(`make destroy ENV={environment} FORCE=1` removes them too)")
-    if not removed:
-        print(
-            f"nothing to do: there is nothing of {env.name_prefix} on AWS"
-            + " but that" * bool(kept)
-        )
-    else:
-        print(f"nothing is left of: {', '.join(kind.name for kind in KINDS)}, object, bucket")
+        print(f"(`make destroy ENV={environment} FORCE=1` deletes them too)")
+    if deleted:
+        kinds = ", ".join(kind.name for kind in inventory.KINDS)
+        print(f"nothing is left of: {kinds}, object, bucket")
         print("the account's own stack stays: other environments may use it")
+    else:
+        print(f"nothing to do: {env.name_prefix} has nothing {'else ' * bool(kept)}on AWS")
     return 0
 
 
@@ -39,43 +43,45 @@ def _confirm(env: aws.Environment, confirmed: str | None) -> None:
     name = env.aws.environment
     if confirmed is None:
         if not sys.stdin.isatty():
-            raise UserError(f"nobody can be asked here: CONFIRM={name} says that you mean it")
-        print(f"This removes all of {env.name_prefix} in the account {env.aws.account}.")
-        confirmed = input(f"Type the name of the environment ({name}) to go on: ").strip()
+            raise UserError(f"there is no terminal to confirm on: repeat with CONFIRM={name}")
+        print(f"This deletes all of {env.name_prefix} in the account {env.aws.account}.")
+        confirmed = input(f"Type the name of the environment ({name}) to confirm: ").strip()
     if confirmed != name:
-        raise UserError(f"{confirmed!r} is not {name!r}: nothing was removed")
+        raise UserError(f"{confirmed!r} is not {name!r}: nothing was deleted")
 
 
-def _remove(env: aws.Environment, force: bool) -> bool:
-    """Remove all that is found, and say what; whether there was anything."""
-    done = False
-    for kind in KINDS:
-        for name in kind.found(env):
-            done = True
-            try:
-                with aws.aws_errors():
-                    kind.remove(env, name)
-            except CloudError as error:  # the others go; the list at the end names this one
-                print(f"not removed: {kind.name} {name}: {error}", flush=True)
-            else:
-                print(f"removed: {kind.name} {name}", flush=True)
-    bucket = Bucket(env)
-    emptied = bucket.empty(force)
-    if emptied:
-        print(f"removed: {emptied} versions of objects", flush=True)
-        done = True
+def _delete(env: aws.Environment) -> int:
+    """Delete everything but the bucket; returns how many resources were found."""
+    count = 0
+    for kind, name in inventory.resources(env):
+        count += 1
+        try:
+            with aws.aws_errors():
+                kind.delete(env, name)
+        except CloudError as error:  # the final list names it
+            print(f"not deleted: {kind.name} {name}: {error}", flush=True)
+        else:
+            print(f"deleted: {kind.name} {name}", flush=True)
+    return count
+
+
+def _empty_bucket(bucket: Bucket, force: bool) -> int:
+    """Delete objects, and the bucket once it is empty; returns how many versions were deleted."""
+    count = bucket.empty(force)
+    if count:
+        print(f"deleted: {count} versions of objects", flush=True)
     if bucket.exists() and not any(bucket.versions()):
         bucket.remove()
-        print(f"removed: bucket {bucket.name}", flush=True)
-        done = True
-    return done
+        print(f"deleted: bucket {bucket.name}", flush=True)
+        count += 1
+    return count
 
 
-def _left(env: aws.Environment, force: bool) -> list[str]:
-    """What is still there and should not be."""
-    left = [f"{kind.name} {name}" for kind in KINDS for name in kind.found(env)]
+def _remaining(env: aws.Environment, force: bool) -> list[str]:
+    """What should have been deleted."""
     bucket = Bucket(env)
-    left += [f"object {key}" for key in bucket.left()]
+    names = [f"{kind.name} {name}" for kind, name in inventory.resources(env)]
+    names += [f"object {key}" for key in bucket.left()]
     if bucket.exists() and (force or not bucket.kept()):
-        left.append(f"bucket {bucket.name}")
-    return left
+        names.append(f"bucket {bucket.name}")
+    return names

@@ -1,62 +1,69 @@
-"""Everything that an environment can have on AWS, kind by kind: how it is found, how it goes."""
+"""What an environment has on AWS, kind by kind, in the order in which it can be deleted.
+
+Most of it belongs to the environment's stacks. CloudFormation deletes that, images and the secret
+included, and a stack stays in the list until all of it is gone. The other kinds are what releases
+and Metaflow create, and what AWS's services create by themselves. The tagging API does not list
+them reliably: it shows resources that were deleted, and most of these have no tags.
+"""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..aws import aws
+from ..aws.aws import Environment
 from . import step_functions
 from .stacks import Stacks
 
 POLL_SECONDS = 2.0
-AT_REST = {"InService", "OutOfService", "Failed", "UpdateRollbackFailed"}
+STABLE = {"InService", "OutOfService", "Failed", "UpdateRollbackFailed"}
+"""States in which an endpoint can be deleted."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of thing; an environment's are listed by name and removed by it."""
+    """A kind of resource: lists the names of an environment's, and deletes one by its name."""
 
     name: str
-    found: Callable[[aws.Environment], list[str]]
-    remove: Callable[[aws.Environment, str], object]
+    names: Callable[[Environment], Iterable[str]]
+    delete: Callable[[Environment, str], object]
 
 
-def _is_of(env: aws.Environment, tags: list[dict[str, str]]) -> bool:
-    """Whether tags are the place's; a thing without them is known by its name alone.
+def resources(env: Environment) -> Iterator[tuple[Kind, str]]:
+    """Kind and name of each resource; a kind is listed when the ones before it are consumed."""
+    return ((kind, name) for kind in KINDS for name in kind.names(env))
 
-    `a-b-c` is a name in the place `a-b`, and that of the place `a-b-c`.
+
+def _search(
+    env: Environment, service: str, operation: str, path: str, **parameters: Any
+) -> list[Any]:
+    """What a JMESPath expression finds in all pages of an operation."""
+    pages = env.client(service).get_paginator(operation).paginate(**parameters)
+    return [value for value in pages.search(path) if value]
+
+
+def _sagemaker(env: Environment, operation: str, resource: str) -> list[str]:
+    """Resources with the name prefix, without those that are tagged for another environment.
+
+    `a-b-c` may belong to the environment `a-b` or to `a-b-c`.
     """
-    known = {tag["Key"]: tag["Value"] for tag in tags}
-    return all(known.get(k, v) == v for k, v in env.tags.items() if k != "owner")
+    names, path = [], f"{resource}s[].[{resource}Name, {resource}Arn]"
+    environment = [(key, env.tags[key]) for key in ("project", "environment")]
+    for name, arn in _search(env, "sagemaker", operation, path, NameContains=env.name_prefix):
+        tags = dict(_search(env, "sagemaker", "list_tags", "Tags[].[Key, Value]", ResourceArn=arn))
+        is_ours = all(tags.get(key, value) == value for key, value in environment)
+        if is_ours and f"{name}-".startswith(f"{env.name_prefix}-"):
+            names.append(name)
+    return names
 
 
-def _pages(client: Any, operation: str, key: str, **asked: Any) -> Iterator[Any]:
-    for page in client.get_paginator(operation).paginate(**asked):
-        yield from page.get(key, [])
+def _scaling_targets(env: Environment) -> list[str]:
+    service, operation = "application-autoscaling", "describe_scalable_targets"
+    path = f"ScalableTargets[?starts_with(ResourceId, 'endpoint/{env.endpoint}/')].ResourceId"
+    return _search(env, service, operation, path, ServiceNamespace="sagemaker")
 
 
-def _stack(env: aws.Environment, name: str) -> list[str]:
-    return [name] if Stacks(env).state(name) else []
-
-
-def _remove_stack(env: aws.Environment, name: str) -> None:
-    Stacks(env).remove(name)
-
-
-def _targets(env: aws.Environment) -> list[str]:
-    found = _pages(
-        env.client("application-autoscaling"),
-        "describe_scalable_targets",
-        "ScalableTargets",
-        ServiceNamespace="sagemaker",
-    )
-    ours = f"endpoint/{env.endpoint}/"
-    return [each["ResourceId"] for each in found if each["ResourceId"].startswith(ours)]
-
-
-def _remove_target(env: aws.Environment, name: str) -> None:
+def _delete_scaling_target(env: Environment, name: str) -> None:
     env.client("application-autoscaling").deregister_scalable_target(
         ServiceNamespace="sagemaker",
         ResourceId=name,
@@ -64,149 +71,73 @@ def _remove_target(env: aws.Environment, name: str) -> None:
     )
 
 
-def _sagemaker(env: aws.Environment, operation: str, key: str, what: str) -> list[str]:
-    """SageMaker's resources that begin with the name prefix and are not tagged otherwise."""
+def _delete_endpoint(env: Environment, name: str) -> None:
+    """Delete it once it is stable: AWS refuses while it is created or updated."""
     client = env.client("sagemaker")
-    names = []
-    for each in _pages(client, operation, key, NameContains=env.name_prefix):
-        name = each[f"{what}Name"]
-        if name == env.name_prefix or name.startswith(f"{env.name_prefix}-"):
-            tags = list(_pages(client, "list_tags", "Tags", ResourceArn=each[f"{what}Arn"]))
-            names += [name] * _is_of(env, tags)
-    return names
-
-
-def _endpoints(env: aws.Environment) -> list[str]:
-    return _sagemaker(env, "list_endpoints", "Endpoints", "Endpoint")
-
-
-def _remove_endpoint(env: aws.Environment, name: str) -> None:
-    """Remove it once it is at rest: AWS refuses while it is being made or updated."""
-    client = env.client("sagemaker")
-    while client.describe_endpoint(EndpointName=name)["EndpointStatus"] not in AT_REST:
+    while client.describe_endpoint(EndpointName=name)["EndpointStatus"] not in STABLE:
         time.sleep(POLL_SECONDS)
     client.delete_endpoint(EndpointName=name)
     client.get_waiter("endpoint_deleted").wait(EndpointName=name)
 
 
-def _configurations(env: aws.Environment) -> list[str]:
-    return _sagemaker(env, "list_endpoint_configs", "EndpointConfigs", "EndpointConfig")
+def _model_groups(env: Environment) -> list[str]:
+    name = env.registry_group
+    path = f"ModelPackageGroupSummaryList[].ModelPackageGroupName | [?@ == '{name}']"
+    return _search(env, "sagemaker", "list_model_package_groups", path, NameContains=name)
 
 
-def _models(env: aws.Environment) -> list[str]:
-    return _sagemaker(env, "list_models", "Models", "Model")
+def _delete_model_group(env: Environment, name: str) -> None:
+    """Delete its registered models first: AWS deletes an empty group only."""
+    client, path = env.client("sagemaker"), "ModelPackageSummaryList[].ModelPackageArn"
+    group = {"ModelPackageGroupName": name}
+    for model in _search(env, "sagemaker", "list_model_packages", path, **group):
+        client.delete_model_package(ModelPackageName=model)
+    client.delete_model_package_group(**group)
 
 
-def _packages(env: aws.Environment) -> list[str]:
-    return [
-        each["ModelPackageArn"]
-        for group in _groups(env)
-        for each in _pages(
-            env.client("sagemaker"),
-            "list_model_packages",
-            "ModelPackageSummaryList",
-            ModelPackageGroupName=group,
-        )
-    ]
+def _stacks(env: Environment) -> list[str]:
+    names = (env.api_stack, env.compute_stack, env.foundation_stack)
+    return [name for name in names if Stacks(env).describe(name)]
 
 
-def _groups(env: aws.Environment) -> list[str]:
-    found = _pages(
-        env.client("sagemaker"),
-        "list_model_package_groups",
-        "ModelPackageGroupSummaryList",
-        NameContains=env.registry_group,
-    )
-    names = [each["ModelPackageGroupName"] for each in found]
-    return [name for name in names if name == env.registry_group]
+def _scaling_alarms(env: Environment) -> list[str]:
+    """The alarms that Application Auto Scaling creates, and deletes with the target."""
+    prefix, path = f"TargetTracking-endpoint/{env.endpoint}/", "MetricAlarms[].AlarmName"
+    return _search(env, "cloudwatch", "describe_alarms", path, AlarmNamePrefix=prefix)
 
 
-def _images(env: aws.Environment) -> list[str]:
-    client, names = env.client("ecr"), set()
-    for repository in (env.image_repository, env.train_repository):
-        with suppress(client.exceptions.RepositoryNotFoundException):
-            found = _pages(client, "list_images", "imageIds", repositoryName=repository)
-            names |= {f"{repository}@{each['imageDigest']}" for each in found}
-    return sorted(names)
-
-
-def _remove_image(env: aws.Environment, name: str) -> None:
-    repository, _, digest = name.partition("@")
-    env.client("ecr").batch_delete_image(
-        repositoryName=repository, imageIds=[{"imageDigest": digest}]
-    )
-
-
-def _alarms(env: aws.Environment) -> list[str]:
-    """Those of the stacks, made by hand with its name, and of the endpoint's scaling."""
-    client, names = env.client("cloudwatch"), []
-    for prefix in (f"{env.name_prefix}-", f"TargetTracking-endpoint/{env.endpoint}/"):
-        for each in _pages(client, "describe_alarms", "MetricAlarms", AlarmNamePrefix=prefix):
-            tags = client.list_tags_for_resource(ResourceARN=each["AlarmArn"])["Tags"]
-            names += [each["AlarmName"]] * _is_of(env, tags)
-    return names
-
-
-def _logs(env: aws.Environment) -> list[str]:
-    """The log groups of the endpoint and of the functions; the services make some themselves."""
-    client, names = env.client("logs"), []
-    for prefix, whole in (
-        (f"/aws/sagemaker/Endpoints/{env.endpoint}", True),
-        (f"/aws/lambda/{env.name_prefix}-", False),
-        (f"/aws/api-gateway/{env.name_prefix}", True),
-    ):
-        for each in _pages(client, "describe_log_groups", "logGroups", logGroupNamePrefix=prefix):
-            name = each["logGroupName"]
-            if name == prefix or not whole:
-                tags = client.list_tags_for_resource(resourceArn=each["logGroupArn"])["tags"]
-                listed = [{"Key": k, "Value": v} for k, v in tags.items()]
-                names += [name] * _is_of(env, listed)
-    return names
-
-
-def _secrets(env: aws.Environment) -> list[str]:
-    found = _pages(
-        env.client("secretsmanager"),
-        "list_secrets",
-        "SecretList",
-        Filters=[{"Key": "name", "Values": [f"{env.name_prefix}/"]}],
-        IncludePlannedDeletion=True,
-    )
-    return [each["Name"] for each in found if each["Name"].startswith(f"{env.name_prefix}/")]
+def _endpoint_logs(env: Environment) -> list[str]:
+    """The log group that SageMaker creates."""
+    name = f"/aws/sagemaker/Endpoints/{env.endpoint}"
+    path = f"logGroups[].logGroupName | [?@ == '{name}']"
+    return _search(env, "logs", "describe_log_groups", path, logGroupNamePrefix=name)
 
 
 KINDS = (
-    Kind("state machine", step_functions.known, step_functions.discard),
-    Kind("API stack", lambda p: _stack(p, p.api_stack), _remove_stack),
-    Kind("scaling target", _targets, _remove_target),
-    Kind("endpoint", _endpoints, _remove_endpoint),
+    Kind("state machine", step_functions.names, step_functions.delete),
+    Kind("scaling target", _scaling_targets, _delete_scaling_target),
+    Kind("endpoint", lambda env: _sagemaker(env, "list_endpoints", "Endpoint"), _delete_endpoint),
     Kind(
         "endpoint configuration",
-        _configurations,
-        lambda p, n: p.client("sagemaker").delete_endpoint_config(EndpointConfigName=n),
-    ),
-    Kind("model", _models, lambda p, n: p.client("sagemaker").delete_model(ModelName=n)),
-    Kind(
-        "registered model",
-        _packages,
-        lambda p, n: p.client("sagemaker").delete_model_package(ModelPackageName=n),
+        lambda env: _sagemaker(env, "list_endpoint_configs", "EndpointConfig"),
+        lambda env, name: env.client("sagemaker").delete_endpoint_config(EndpointConfigName=name),
     ),
     Kind(
-        "model registry group",
-        _groups,
-        lambda p, n: p.client("sagemaker").delete_model_package_group(ModelPackageGroupName=n),
+        "model",
+        lambda env: _sagemaker(env, "list_models", "Model"),
+        lambda env, name: env.client("sagemaker").delete_model(ModelName=name),
     ),
-    Kind("image", _images, _remove_image),
-    Kind("compute stack", lambda p: _stack(p, p.compute_stack), _remove_stack),
-    Kind("foundation stack", lambda p: _stack(p, p.foundation_stack), _remove_stack),
-    Kind("alarm", _alarms, lambda p, n: p.client("cloudwatch").delete_alarms(AlarmNames=[n])),
-    Kind("log group", _logs, lambda p, n: p.client("logs").delete_log_group(logGroupName=n)),
+    Kind("model group", _model_groups, _delete_model_group),
+    Kind("stack", _stacks, lambda env, name: Stacks(env).delete(name)),
     Kind(
-        "secret",
-        _secrets,
-        lambda p, n: p.client("secretsmanager").delete_secret(
-            SecretId=n, ForceDeleteWithoutRecovery=True
-        ),
+        "alarm",
+        _scaling_alarms,
+        lambda env, name: env.client("cloudwatch").delete_alarms(AlarmNames=[name]),
+    ),
+    Kind(
+        "log group",
+        _endpoint_logs,
+        lambda env, name: env.client("logs").delete_log_group(logGroupName=name),
     ),
 )
-"""In the order in which they can go. The bucket is `buckets`'s."""
+"""In the order in which they can be deleted. The bucket is not among them: see `buckets`."""

@@ -1,6 +1,5 @@
-"""The API of an environment on AWS: deployed by osls, addressed by its stack."""
+"""The API of an environment: a Lambda function behind API Gateway, deployed by osls."""
 
-import hashlib
 import json
 import os
 import time
@@ -14,59 +13,57 @@ from . import lambda_zip, osls
 from .stacks import Stacks
 
 Json = dict[str, Any]
-STACK_SECONDS = 900.0
-LOOK_SECONDS = 5.0
-BEYOND_REPAIR = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"}
-"""States after a failed first creation or deletion: AWS updates no such stack."""
+POLL_SECONDS = 5.0
+MAX_POLLS = 180
+NOT_UPDATABLE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"}
+"""States of a stack that must be deleted before it can be deployed again."""
 
 
 def deploy(env: Environment, settings: config.Settings) -> str:
-    """Bring the API to what the code and the configuration say; returns its URL.
+    """Deploy the API if its code, packages or settings changed; returns its URL.
 
     Raises:
-        UserError: the configuration is wrong, or the packages can't be collected.
+        UserError: the configuration is wrong, or the packages can't be installed.
         CloudError: a tool is missing, or AWS or osls refused.
     """
-    files, values = lambda_zip.contents(), _values(env, settings)
-    recipe = (lambda_zip.CODE / "serverless.yml").read_bytes()
-    told = [lambda_zip.digest(files).encode(), json.dumps(values).encode(), recipe]
-    wanted = hashlib.sha256(b"\0".join(told)).hexdigest()[:16]
-    with aws.aws_errors():
-        stack = _settled(env)
-        if stack and _stage(env, stack).get("description") == wanted:
-            print("the API is as it should be: nothing to deploy")
-            return _url(env, stack)
-        if stack and stack["StackStatus"] in BEYOND_REPAIR:
-            Stacks(env).remove(env.api_stack)
-        print(f"deploying the API ({env.api_stack})")
-        osls.deploy(env.aws.environment, lambda_zip.pack(files), values)
-        stack = _stack(env)
-        assert stack is not None
-        _finish(env, stack, wanted)
+    files, values = lambda_zip.contents(), _serverless_settings(env, settings)
+    template = (lambda_zip.CODE / "serverless.yml").read_bytes()
+    deployed = {**files, "serverless.yml": template, "settings.json": json.dumps(values).encode()}
+    version = lambda_zip.digest(deployed)
+    stack = _idle_stack(env)
+    if stack and _is_deployed(env, stack, version):
+        print("the API is up to date: nothing to deploy")
         return _url(env, stack)
+    if stack and stack["StackStatus"] in NOT_UPDATABLE:
+        Stacks(env).delete(env.api_stack)
+    print(f"deploying the API ({env.api_stack})")
+    osls.deploy(env.aws.environment, lambda_zip.pack(files), values)
+    stack = Stacks(env).describe(env.api_stack)
+    assert stack is not None
+    _update_stage(env, stack, version)
+    return _url(env, stack)
 
 
 def url(env: Environment) -> str | None:
-    """Where the API answers; None before the first deployment."""
-    with aws.aws_errors():
-        stack = _stack(env)
+    """The API's URL; None before the first deployment."""
+    stack = Stacks(env).describe(env.api_stack)
     return _url(env, stack) if stack and "RestApi" in _outputs(stack) else None
 
 
 def key(env: Environment) -> str:
-    """The value of the API's key; CloudError if there is none."""
+    """The API's key; CloudError if there is none."""
     with aws.aws_errors():
         keys = env.client("apigateway").get_api_keys(
             nameQuery=env.api_stack, includeValues=True, limit=500
-        )
-    for each in keys["items"]:
-        if each["name"] == env.api_stack:
-            return str(each["value"])
-    raise CloudError(f"there is no API key yet: `make deploy ENV={env.aws.environment}` makes it")
+        )["items"]
+    for found in keys:
+        if found["name"] == env.api_stack:
+            return str(found["value"])
+    raise CloudError(f"there is no API key yet: `make deploy ENV={env.aws.environment}` creates it")
 
 
-def _values(env: Environment, settings: config.Settings) -> Json:
-    """What serverless.yml does not say itself: its settings.json."""
+def _serverless_settings(env: Environment, settings: config.Settings) -> Json:
+    """The settings.json that serverless.yml reads."""
     if settings.api.capture not in {"off", "stdout"}:
         raise UserError(
             f"config/{env.aws.environment}.toml: api.capture = {settings.api.capture!r} is "
@@ -89,56 +86,51 @@ def _values(env: Environment, settings: config.Settings) -> Json:
     }
 
 
-def _stack(env: Environment) -> Json | None:
-    return Stacks(env).found(env.api_stack)
-
-
-def _settled(env: Environment) -> Json | None:
-    """The stack when nothing is at work on it: a command that was killed leaves AWS working."""
-    end = time.monotonic() + STACK_SECONDS
-    waiting = False
-    while (stack := _stack(env)) and stack["StackStatus"].endswith("_IN_PROGRESS"):
-        if time.monotonic() > end:
-            raise CloudError(f"{env.api_stack} is still {stack['StackStatus']}: try again later")
-        if not waiting:
-            print(f"waiting for {env.api_stack}: {stack['StackStatus']}", flush=True)
-        waiting = True
-        time.sleep(LOOK_SECONDS)
-    return stack
+def _idle_stack(env: Environment) -> Json | None:
+    """The API's stack; waits while AWS works for a deployment that was interrupted."""
+    for attempt in range(MAX_POLLS):
+        stack = Stacks(env).describe(env.api_stack)
+        state = stack["StackStatus"] if stack else ""
+        if not state.endswith("_IN_PROGRESS"):
+            return stack
+        if not attempt:
+            print(f"waiting for {env.api_stack}: {state}", flush=True)
+        time.sleep(POLL_SECONDS)
+    raise CloudError(f"{env.api_stack} is still {state}: try again later")
 
 
 def _outputs(stack: Json) -> dict[str, str]:
-    return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
 def _url(env: Environment, stack: Json) -> str:
-    known, emulator = _outputs(stack), os.environ.get("AWS_ENDPOINT_URL")
+    outputs, emulator = _outputs(stack), os.environ.get("AWS_ENDPOINT_URL")
     if emulator:
-        return f"{emulator}/_gateway/{known['RestApi']}/{env.aws.environment}"
-    return known["ServiceEndpoint"]
+        return f"{emulator}/_gateway/{outputs['RestApi']}/{env.aws.environment}"
+    return outputs["ServiceEndpoint"]
 
 
-def _stage(env: Environment, stack: Json) -> Json:
-    """The stage that the stack's API answers by; empty if it has none."""
-    gateway, api = env.client("apigateway"), _outputs(stack).get("RestApi")
-    if api is None:
-        return {}
-    try:
-        return dict(gateway.get_stage(restApiId=api, stageName=env.aws.environment))
-    except gateway.exceptions.NotFoundException:
-        return {}
+def _is_deployed(env: Environment, stack: Json, version: str) -> bool:
+    """Whether the stage has the version, which `_update_stage` writes."""
+    api = _outputs(stack).get("RestApi")
+    with aws.aws_errors(unless="NotFoundException"):
+        gateway, stage = env.client("apigateway"), env.aws.environment
+        if api:
+            found = gateway.get_stage(restApiId=api, stageName=stage)
+            return bool(found.get("description") == version)
+    return False
 
 
-def _finish(env: Environment, stack: Json, wanted: str) -> None:
-    """Limit all callers together, and write down what is deployed: last, so that it holds."""
-    limits = env.aws.limits
-    changed = {
-        "/*/*/throttling/rateLimit": str(limits.requests_per_second),
-        "/*/*/throttling/burstLimit": str(limits.burst),
-        "/description": wanted,
+def _update_stage(env: Environment, stack: Json, version: str) -> None:
+    """Limit all callers together, and write the version: it is the last step of a deployment."""
+    values = {
+        "/*/*/throttling/rateLimit": str(env.aws.limits.requests_per_second),
+        "/*/*/throttling/burstLimit": str(env.aws.limits.burst),
+        "/description": version,
     }
-    env.client("apigateway").update_stage(
-        restApiId=_outputs(stack)["RestApi"],
-        stageName=env.aws.environment,
-        patchOperations=[{"op": "replace", "path": p, "value": v} for p, v in changed.items()],
-    )
+    with aws.aws_errors():
+        env.client("apigateway").update_stage(
+            restApiId=_outputs(stack)["RestApi"],
+            stageName=env.aws.environment,
+            patchOperations=[{"op": "replace", "path": p, "value": v} for p, v in values.items()],
+        )

@@ -1,7 +1,7 @@
-"""What Lambda runs: the API's code and what it imports, for the function's Python and processor.
+"""The function's zip: the API's code, and its packages for the function's Python and processor.
 
-The packages are there as bytecode alone: Lambda keeps nothing that it compiles, and would do it
-anew at each start, for 0.2 s. So the function's Python is the one that makes the zip.
+Packages are included as bytecode only: Lambda does not store what it compiles, and compiling at
+each cold start takes 0.2 s. Therefore the function has the Python version that runs this.
 """
 
 import hashlib
@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from ..errors import UserError
@@ -21,28 +22,30 @@ LIBRARY = Path(__file__).parent.parent
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 ARCHITECTURE = "arm64"
 PLATFORM = "aarch64-manylinux2014"
-MACHINE = 183  # the number of that processor in the head of an ELF file
-BUILT_IN = "boto3"  # Lambda has it, with all that it needs
-LEFT_OUT = {".lock", "bin", "__pycache__", "RECORD", "INSTALLER", "REQUESTED", "direct_url.json"}
+ELF_MACHINE = 183
+"""The number of that processor in an ELF header."""
+PROVIDED = "boto3"
+"""Lambda provides it, with its dependencies."""
+OMITTED = {".lock", "bin", "__pycache__", "RECORD", "INSTALLER", "REQUESTED", "direct_url.json"}
 CACHE = Path(".cache/lambda/packages")
 Contents = dict[str, bytes]
 """The files of the zip by their names in it."""
 
 
 def contents() -> Contents:
-    """The project's part, the library's API, and the locked packages of the group `api`.
+    """The project's handler and page, the library's API, and the locked packages of group `api`.
 
     Raises:
-        UserError: there is no lock file, a package has nothing for the function's platform, or
-            one that was installed is compiled for another.
+        UserError: there is no lock file, or a package is not available for the function.
     """
-    code = [*CODE.glob("*.py"), *(p for p in CODE.glob("static/**/*") if p.is_file())]
-    files = {path.relative_to(CODE).as_posix(): path.read_bytes() for path in code}
-    return _packages() | _library() | files
+    room = LIBRARY / "serving" / "api"
+    library = [LIBRARY / "__init__.py", room.parent / "__init__.py", *room.rglob("*")]
+    project = [*CODE.glob("*.py"), *CODE.glob("static/**/*")]
+    return _packages() | _read(library, LIBRARY.parent) | _read(project, CODE)
 
 
 def pack(files: Contents) -> bytes:
-    """The zip, the same bytes for the same files."""
+    """The zip; the same bytes for the same files."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name, content in sorted(files.items()):
@@ -53,73 +56,65 @@ def pack(files: Contents) -> bytes:
 
 
 def _time(content: bytes) -> tuple[int, int, int, int, int, int]:
-    """A time for a file that differs with its content: browsers ask by it whether it changed."""
-    known = hashlib.sha256(content).digest()
-    return (
-        1980 + known[0] % 40,
-        1 + known[1] % 12,
-        1 + known[2] % 28,
-        known[3] % 24,
-        known[4] % 60,
-        0,
-    )
+    """A time that differs with the content: browsers take it for the time of the last change."""
+    seconds = 2 * int.from_bytes(hashlib.sha256(content).digest()[:3])  # zip has even seconds
+    time = datetime(1980, 1, 1) + timedelta(seconds=seconds)
+    return time.year, time.month, time.day, time.hour, time.minute, time.second
 
 
 def digest(files: Contents) -> str:
     """The first 16 hex digits of a SHA-256 over names and contents.
 
-    Bytecode is no part of it: requirements.txt says what it was made from, on any machine.
+    Bytecode is left out: requirements.txt names its source, on any machine.
     """
-    known = hashlib.sha256()
-    for name, content in sorted(each for each in files.items() if not each[0].endswith(".pyc")):
-        known.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
-    return known.hexdigest()[:16]
+    sha256 = hashlib.sha256()
+    for name, content in sorted(files.items()):
+        if not name.endswith(".pyc"):
+            sha256.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
+    return sha256.hexdigest()[:16]
 
 
 def check(files: Contents) -> None:
-    """Refuse, with a UserError, a compiled file that the function's processor can't run."""
+    """UserError for a compiled file that the function's processor can't run."""
     for name, content in files.items():
-        if content[:4] == b"\x7fELF" and int.from_bytes(content[18:20], "little") != MACHINE:
+        machine = int.from_bytes(content[18:20], "little")
+        if content[:4] == b"\x7fELF" and machine != ELF_MACHINE:
             raise UserError(f"{name} is compiled for another processor than {ARCHITECTURE}")
 
 
-def _library() -> Contents:
-    """The library's rooms that the API is of."""
-    room = LIBRARY / "serving" / "api"
-    code = [LIBRARY / "__init__.py", room.parent / "__init__.py", *room.rglob("*")]
+def _read(paths: list[Path], folder: Path) -> Contents:
+    """The files among paths, by their names within a folder."""
+    names = {path.relative_to(folder): path for path in paths if path.is_file()}
     return {
-        path.relative_to(LIBRARY.parent).as_posix(): path.read_bytes()
-        for path in code
-        if path.is_file() and "__pycache__" not in path.parts
+        name.as_posix(): path.read_bytes()
+        for name, path in names.items()
+        if not OMITTED.intersection(name.parts)
     }
 
 
 def _packages() -> Contents:
-    """What the lock file names for the group, without what Lambda has; installed once."""
-    options = ["--frozen", "--only-group", "api", "--prune", BUILT_IN, "--no-header"]
-    # The library is no package here: `_library` takes what the API needs of it.
-    wanted = _uv("export", *options, "--no-annotate", "--no-emit-local")
-    CACHE.mkdir(parents=True, exist_ok=True)
-    known = hashlib.sha256(f"{PYTHON} {PLATFORM}\n{wanted}".encode()).hexdigest()[:16]
-    if not (CACHE / known).is_dir():
+    """The packages of the lock file, without what Lambda provides; installed once."""
+    options = ["--frozen", "--only-group", "api", "--prune", PROVIDED, "--no-header"]
+    # `contents` includes the library's part itself.
+    requirements = _uv("export", *options, "--no-annotate", "--no-emit-local")
+    key = hashlib.sha256(f"{PYTHON} {PLATFORM}\n{requirements}".encode()).hexdigest()[:16]
+    installed = CACHE / key
+    if not installed.is_dir():
         with store.staged(CACHE) as stage:
-            (stage / "requirements.txt").write_text(wanted)
-            where = ["--target", str(stage / "packages"), "-r", str(stage / "requirements.txt")]
-            what = ["--python-version", PYTHON, "--python-platform", PLATFORM]
-            _uv("pip", "install", "--no-deps", "--only-binary", ":all:", *what, *where)
-            _compile(stage / "packages")
-            store.settle(stage / "packages", CACHE / known)
-    files = {
-        path.relative_to(CACHE / known).as_posix(): path.read_bytes()
-        for path in (CACHE / known).rglob("*")
-        if path.is_file() and not LEFT_OUT.intersection(path.relative_to(CACHE / known).parts)
-    }
+            file, target = stage / "requirements.txt", stage / "packages"
+            file.write_text(requirements)
+            options = ["--python-version", PYTHON, "--python-platform", PLATFORM]
+            options += ["--no-deps", "--only-binary", ":all:", "--target", str(target)]
+            _uv("pip", "install", *options, "-r", str(file))
+            _compile(target)
+            store.settle(target, installed)
+    files = _read(list(installed.rglob("*")), installed)
     check(files)
-    return {**files, "requirements.txt": wanted.encode()}
+    return {**files, "requirements.txt": requirements.encode()}
 
 
 def _compile(folder: Path) -> None:
-    """Put bytecode in the place of sources, the same bytes each time."""
+    """Replace sources by bytecode, the same bytes each time."""
     options = ["-q", "-b", "--invalidation-mode", "unchecked-hash", "-s", str(folder)]
     subprocess.run(
         [sys.executable, "-m", "compileall", *options, "-p", "/var/task", str(folder)],
@@ -141,5 +136,5 @@ def _uv(*words: str) -> str:
     )
     if done.returncode:
         message = " ".join(done.stderr.split()) or servers.last_line(done.stdout)
-        raise UserError(f"the API's packages can't be collected (`uv {words[0]}`): {message}")
+        raise UserError(f"the API's packages can't be installed (`uv {words[0]}`): {message}")
     return done.stdout

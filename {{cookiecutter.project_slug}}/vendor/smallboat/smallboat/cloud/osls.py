@@ -1,4 +1,4 @@
-"""Runs osls, the maintained fork of the Serverless Framework: it makes the stack of the API."""
+"""Runs osls, the maintained fork of the Serverless Framework."""
 
 import json
 import os
@@ -13,54 +13,51 @@ from ..errors import CloudError
 from ..serving import child_process
 from . import lambda_zip
 
-Json = dict[str, Any]
 TOOLS = lambda_zip.CODE / "node_modules"
-OSLS = TOOLS / ".bin" / "osls"
-NO_NPM = "there is no npm here, and the API is deployed by osls: install Node 22 from nodejs.org"
 PROGRESS = re.compile(r"Uploading|  (CREATE|UPDATE|DELETE|ROLLBACK)_")
 NOISE = re.compile(r"\s*(View the full error|Environment:|Docs:|Support:|\(node:|npm warn)|\W*$")
+VARIABLES = {"SLS_AWS_MONITORING_FREQUENCY": "1000", "NODE_NO_WARNINGS": "1"}
 
 
 def install() -> None:
-    """Install osls by its lock file, unless that is done; CloudError if it can't be."""
+    """Install osls as its lock file says, unless it is installed; CloudError if that fails."""
     if shutil.which("npm") is None:
-        raise CloudError(NO_NPM)
-    lock, done = lambda_zip.CODE / "package-lock.json", TOOLS / ".package-lock.json"
-    if not done.exists() or done.stat().st_mtime < lock.stat().st_mtime:
+        raise CloudError("the API is deployed by osls, which needs npm: install Node 22")
+    lock, installed = lambda_zip.CODE / "package-lock.json", TOOLS / ".package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
         print("installing osls (once, some 20 s)", flush=True)
         _run(["npm", "ci", "--no-audit", "--no-fund"], lambda_zip.CODE)
 
 
-def deploy(environment: str, packed: bytes, values: Json) -> None:
-    """Bring an environment's stack to what serverless.yml and its settings say.
+def deploy(environment: str, archive: bytes, settings: dict[str, Any]) -> None:
+    """Create or update the API's stack.
 
     Args:
-        environment: names the folder that osls works in, so that two don't meet.
-        packed: the function's zip.
-        values: what becomes settings.json.
+        environment: its name; each has a working directory of its own.
+        archive: the function's zip.
+        settings: the content of settings.json, which serverless.yml reads.
 
     Raises:
-        CloudError: npm is missing, or osls failed; with what it says.
+        CloudError: npm is missing, or osls failed.
     """
     install()
     folder = Path(".cache/lambda", environment)
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(lambda_zip.CODE / "serverless.yml", folder)
-    (folder / "api.zip").write_bytes(packed)
-    (folder / "settings.json").write_text(json.dumps(values, indent=2))
-    # Forced: whether anything changed was seen before, and osls compares less.
-    words = ["deploy", "--force", "--conceal", "--verbose"]
-    _run([str(OSLS.resolve()), *words], folder)
+    (folder / "api.zip").write_bytes(archive)
+    (folder / "settings.json").write_text(json.dumps(settings, indent=2))
+    osls = str((TOOLS / ".bin" / "osls").resolve())
+    # --force: the caller has compared more than osls would.
+    _run([osls, "deploy", "--force", "--conceal", "--verbose"], folder)
 
 
-def _run(words: list[str], folder: Path) -> None:
-    """Run a tool and show how it goes on; CloudError with what it says at its end."""
-    quick = {"SLS_AWS_MONITORING_FREQUENCY": "1000", "NODE_NO_WARNINGS": "1"}
-    said = []
+def _run(command: list[str], folder: Path) -> None:
+    """Run a tool and print its progress; CloudError with its error message."""
+    lines = []
     with subprocess.Popen(
-        [sys.executable, "-m", child_process.__name__, *words],
+        [sys.executable, "-m", child_process.__name__, *command],
         cwd=folder,
-        env=os.environ | quick,
+        env=os.environ | VARIABLES,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -68,16 +65,16 @@ def _run(words: list[str], folder: Path) -> None:
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            said.append(line.rstrip())
+            lines.append(line.strip())
             if PROGRESS.match(line):
-                print(said[-1], flush=True)
+                print(line.rstrip(), flush=True)
     if process.returncode:
-        raise CloudError(f"the API was not deployed: {_reason(said)}")
+        raise CloudError(f"the API was not deployed: {_error(lines)}")
 
 
-def _reason(said: list[str]) -> str:
-    """What a tool says of its failure: all after its last `Error:`, or its last lines."""
-    lines = [line.strip() for line in said if not NOISE.match(line)]
-    starts = [number for number, line in enumerate(lines) if line.startswith("Error:")]
-    told = lines[starts[-1] :] if starts else lines[-3:]
-    return " ".join(told).removeprefix("Error:").strip()[:600] or "its tool failed without a word"
+def _error(lines: list[str]) -> str:
+    """All after the last `Error:`, else the last three lines."""
+    text = "\n".join(["", *(line for line in lines if not NOISE.match(line))])
+    _, marker, message = text.rpartition("\nError:")
+    words = (message if marker else "\n".join(text.splitlines()[-3:])).split()
+    return " ".join(words)[:600] or "its tool printed no error"

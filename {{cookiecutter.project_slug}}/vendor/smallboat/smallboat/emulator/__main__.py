@@ -1,4 +1,4 @@
-"""Serves the emulator until it is interrupted; prints what clients must know as one JSON line."""
+"""Serves the emulator until interrupted; prints the clients' environment variables as JSON."""
 
 import argparse
 import json
@@ -20,14 +20,14 @@ HOST = "127.0.0.1"
 
 
 class Handler(MotoRequestHandler):
-    """Says nothing of requests: the calls are kept."""
+    """Logs no requests: the emulator records the calls."""
 
     def log_request(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def variables(url: str) -> dict[str, str]:
-    """The environment variables by which AWS's clients find the emulator, and nothing else."""
+    """The environment variables with which AWS's clients find only the emulator."""
     return {
         "AWS_ENDPOINT_URL": url,
         "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": url,
@@ -39,8 +39,8 @@ def variables(url: str) -> dict[str, str]:
     }
 
 
-def told(url: str, folder: Path) -> str:
-    """The same for a person to paste."""
+def instructions(url: str, folder: Path) -> str:
+    """The same as shell commands."""
     lines = [f"export {name}={value}" for name, value in variables(url).items()]
     return "\n".join(
         [
@@ -51,22 +51,24 @@ def told(url: str, folder: Path) -> str:
             "make deploy ENV=staging FROM=local  # after make train and make deploy",
             "make predict ENV=staging",
             "",
-            "Containers are processes, so `make image` may be left out.",
-            f"What processes print lies in {folder}. Ctrl-C ends it all, and forgets it.",
+            "Containers are processes: `make image` is not needed.",
+            f"Logs are in {folder}. Ctrl-C stops the emulator and deletes everything in it.",
         ]
     )
 
 
 def main() -> None:
-    """Serve."""
+    """Run the server."""
     parser = argparse.ArgumentParser(prog="python -m smallboat.emulator", description=__doc__)
-    parser.add_argument("--port", type=int, default=5000, help="0: a free one")
+    parser.add_argument("--port", type=int, default=5000, help="0: any free port")
     parser.add_argument("--folder", type=Path, required=True, help="for processes and their logs")
     parser.add_argument("--problem", required=True, help="the project's package")
     parser.add_argument("--server", type=Path, help="another model server for the containers")
-    parser.add_argument("--told", action="store_true", help="print for people")
+    parser.add_argument(
+        "--instructions", action="store_true", help="print commands; accept any image"
+    )
     chosen = parser.parse_args()
-    os.umask(0o077)  # what processes print holds requests
+    os.umask(0o077)  # logs contain requests
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     folder = chosen.folder.resolve()
     program = [str(chosen.server.resolve())] if chosen.server else servers.MODEL_SERVER
@@ -75,9 +77,11 @@ def main() -> None:
         HOST, chosen.port, Response(status=503), threaded=True, request_handler=Handler
     )
     url = f"http://{HOST}:{server.server_port}"
-    application = Application(folder, words, url, any_image=chosen.told)
+    application = Application(folder, words, url, any_image=chosen.instructions)
     server.app = Registry(application, folder / "registry")
-    print(told(url, folder) if chosen.told else json.dumps(variables(url)), flush=True)
+    print(
+        instructions(url, folder) if chosen.instructions else json.dumps(variables(url)), flush=True
+    )
     try:
         server.serve_forever()
     except KeyboardInterrupt:

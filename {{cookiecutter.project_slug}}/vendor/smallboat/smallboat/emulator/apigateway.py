@@ -1,4 +1,4 @@
-"""What CloudFormation makes of API Gateway, where moto skips it without a word."""
+"""CloudFormation resources of API Gateway that moto ignores silently."""
 
 from contextlib import suppress
 from typing import Any
@@ -10,7 +10,7 @@ Json = dict[str, Any]
 
 
 def install() -> None:
-    """Let a REST API go with its stack: moto leaves it. The classes below are found by moto."""
+    """Delete a REST API with its stack: moto keeps it. Moto finds the classes below itself."""
 
     def delete(self: Any, account: str, region: str) -> None:
         apigateway_backends[account][region].delete_rest_api(self.id)
@@ -28,43 +28,43 @@ class _Resource:
         self.physical_resource_id = self.make(backend)
 
     def make(self, backend: Any) -> str:
-        """Make what is said; returns its id."""
+        """Create it from its properties; returns its id."""
         raise NotImplementedError
 
     def remove(self, backend: Any) -> None:
-        """Remove it."""
+        """Delete it."""
         raise NotImplementedError
 
     def change(self, backend: Any) -> None:
-        """Let it be what is said now."""
+        """Update it to its properties."""
         self.remove(backend)
         self.physical_resource_id = self.make(backend)
 
     def delete(self, account: str, region: str) -> None:
-        """Remove it with its stack, unless it went with what it belonged to."""
+        """Delete it with its stack, unless it was deleted with its parent."""
         with suppress(Exception):
             self.remove(apigateway_backends[account][region])
 
     @classmethod
     def cloudformation_type(cls) -> str:
-        """What templates call it."""
+        """Its type in a template."""
         return f"AWS::ApiGateway::{cls.kind}"
 
     @staticmethod
     def cloudformation_name_type() -> str:
-        """No property is a name that moto must make."""
+        """None: moto need not generate a name."""
         return ""
 
     @classmethod
     def has_cfn_attr(cls, attr: str) -> bool:
-        """No attribute can be asked for."""
+        """It has no attributes."""
         return False
 
     @classmethod
     def create_from_cloudformation_json(
         cls, name: str, template: Json, account_id: str, region_name: str, **_: Any
     ) -> "_Resource":
-        """Make it with its stack."""
+        """Create it with its stack."""
         return cls(apigateway_backends[account_id][region_name], template["Properties"])
 
     @classmethod
@@ -76,25 +76,25 @@ class _Resource:
         account_id: str,
         region_name: str,
     ) -> "_Resource":
-        """Change it with its stack."""
+        """Update it with its stack."""
         original_resource.said = cloudformation_json["Properties"]
         original_resource.change(apigateway_backends[account_id][region_name])
         return original_resource
 
 
 class Stage(_Resource, CloudFormationModel):
-    """A stage; osls makes one of its own where access is logged."""
+    """A stage; osls creates a resource for it if access is logged."""
 
     kind = "Stage"
 
     def make(self, backend: Any) -> str:
-        """Make what is said."""
+        """Create it from its properties."""
         said = self.said
         backend.create_stage(said["RestApiId"], said["StageName"], said["DeploymentId"])
         return str(said["StageName"])
 
     def remove(self, backend: Any) -> None:
-        """Remove it."""
+        """Delete it."""
         backend.delete_stage(self.said["RestApiId"], self.physical_resource_id)
 
 
@@ -104,37 +104,37 @@ class ApiKey(_Resource, CloudFormationModel):
     kind = "ApiKey"
 
     def make(self, backend: Any) -> str:
-        """Make what is said."""
+        """Create it from its properties."""
         said = {name: self.said.get(name.capitalize()) for name in ("name", "enabled", "value")}
         return str(backend.create_api_key({k: v for k, v in said.items() if v is not None}).id)
 
     def remove(self, backend: Any) -> None:
-        """Remove it."""
+        """Delete it."""
         backend.delete_api_key(self.physical_resource_id)
 
     def change(self, backend: Any) -> None:
-        """Let it be enabled or not; its value stays."""
+        """Enable or disable it; its value stays."""
         backend.get_api_key(self.physical_resource_id).enabled = self.said.get("Enabled", False)
 
 
 class UsagePlan(_Resource, CloudFormationModel):
-    """A usage plan; its limits are kept, not applied."""
+    """A usage plan; its limits are stored, not enforced."""
 
     kind = "UsagePlan"
 
     def make(self, backend: Any) -> str:
-        """Make what is said."""
+        """Create it from its properties."""
         plan = backend.create_usage_plan({"name": self.said.get("UsagePlanName", "")})
         self.physical_resource_id = str(plan.id)
         self.change(backend)
         return self.physical_resource_id
 
     def remove(self, backend: Any) -> None:
-        """Remove it."""
+        """Delete it."""
         backend.delete_usage_plan(self.physical_resource_id)
 
     def change(self, backend: Any) -> None:
-        """Let it be what is said now; its keys stay."""
+        """Update it to its properties; its keys stay."""
         plan = backend.get_usage_plan(self.physical_resource_id)
         plan.api_stages = [_lowered(each) for each in self.said.get("ApiStages", [])]
         plan.throttle = _lowered(self.said.get("Throttle", {}))
@@ -142,28 +142,28 @@ class UsagePlan(_Resource, CloudFormationModel):
 
 
 class UsagePlanKey(_Resource, CloudFormationModel):
-    """That a key is of a usage plan."""
+    """A key's membership in a usage plan."""
 
     kind = "UsagePlanKey"
 
     def make(self, backend: Any) -> str:
-        """Make what is said."""
+        """Create it from its properties."""
         payload = {"keyId": self.said["KeyId"], "keyType": self.said["KeyType"]}
         backend.create_usage_plan_key(self.said["UsagePlanId"], payload)
         return f"{self.said['KeyId']}:{self.said['UsagePlanId']}"
 
     def remove(self, backend: Any) -> None:
-        """Remove it."""
+        """Delete it."""
         backend.delete_usage_plan_key(self.said["UsagePlanId"], self.said["KeyId"])
 
 
 class GatewayResponse(_Resource, CloudFormationModel):
-    """What API Gateway answers by itself."""
+    """A response of API Gateway itself."""
 
     kind = "GatewayResponse"
 
     def make(self, backend: Any) -> str:
-        """Make what is said."""
+        """Create it from its properties."""
         said = self.said
         backend.put_gateway_response(
             said["RestApiId"],
@@ -175,7 +175,7 @@ class GatewayResponse(_Resource, CloudFormationModel):
         return str(said["ResponseType"])
 
     def remove(self, backend: Any) -> None:
-        """Remove it."""
+        """Delete it."""
         backend.delete_gateway_response(self.said["RestApiId"], self.said["ResponseType"])
 
 

@@ -1,4 +1,4 @@
-"""The WSGI application: what is not ours goes to moto."""
+"""The WSGI application: requests that it does not handle go to moto."""
 
 import json
 import os
@@ -29,15 +29,15 @@ class Application:
     def __init__(
         self, folder: Path, server: Sequence[str], url: str, any_image: bool = False
     ) -> None:
-        """Begin empty.
+        """Start without resources.
 
         Args:
-            folder: for what processes need and print.
-            server: the program of the containers, as the words for Python.
-            url: where this application answers.
-            any_image: every image that is looked for is there: none was built.
+            folder: for the files and logs of processes.
+            server: the containers' program, as arguments of Python.
+            url: the address of this application.
+            any_image: pretend that every image exists.
         """
-        # Roles may name AWS's own policies; functions and jobs are run by us, not by Docker.
+        # Roles may name AWS's own policies; functions and jobs run without Docker.
         default_user_config["iam"]["load_aws_managed_policies"] = True
         default_user_config["lambda"]["use_docker"] = False
         default_user_config["batch"]["use_docker"] = False
@@ -57,7 +57,7 @@ class Application:
         """Answer a request."""
         path = environ["PATH_INFO"]
         if path.startswith("/_emulator/"):
-            return self._told(Request(environ))(environ, start_response)
+            return self._control(Request(environ))(environ, start_response)
         if path.startswith("/_gateway/"):
             return self._through_gateway(Request(environ))(environ, start_response)
         call = calls.resolve(environ)
@@ -84,17 +84,17 @@ class Application:
             return self._moto(environ, start_response)
 
     def close(self) -> None:
-        """End all processes."""
+        """Stop all processes."""
         self._containers.close()
         if self._gateway:
             self._gateway.close()
         if self._batch:
             self._batch.end()
 
-    def _told(self, request: Request) -> Response:
+    def _control(self, request: Request) -> Response:
         match request.method, request.path.removeprefix("/_emulator/"):
             case "GET", "calls":
-                return _json(self._calls.told())
+                return _json(self._calls.to_json())
             case "DELETE", "calls":
                 self._calls.forget()
             case "POST", "faults":
@@ -107,11 +107,11 @@ class Application:
             case "POST", "reset":
                 self._reset()
             case _:
-                return _json({"error": "there is calls, faults and reset"}, 404)
+                return _json({"error": "choose calls, faults or reset"}, 404)
         return _json({})
 
     def _reset(self) -> None:
-        """Forget everything: what AWS has, what was called, what is to fail."""
+        """Reset everything: resources, recorded calls and faults."""
         BackendDict.reset()
         self.close()
         self._calls.forget()
@@ -127,7 +127,7 @@ class Application:
         return answer
 
     def _with_batch(self) -> None:
-        """Let jobs run, once something needs them: what they import takes a second."""
+        """Enable Batch at its first use: its imports take a second."""
         with self._starting:
             if not self._batch:
                 from . import batch, states
@@ -137,7 +137,7 @@ class Application:
                 self._batch = batch
 
     def _with_api_gateway(self) -> Any:
-        """The gateway, once something needs it: what it imports takes 0.4 s."""
+        """The gateway, created at its first use: its imports take 0.4 s."""
         with self._starting:
             if self._gateway is None:
                 from . import apigateway, cloudformation
@@ -150,7 +150,7 @@ class Application:
 
 
 def _open(region: str) -> None:
-    """Give a region zones: one that moto does not know has none, and so no default subnets."""
+    """Give a region zones: without them a region unknown to moto has no default subnets."""
     from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend, Zone
 
     if region not in RegionsAndZonesBackend.zones:
@@ -161,7 +161,7 @@ def _open(region: str) -> None:
 
 
 def _has_condition(call: calls.Call) -> bool:
-    """Whether a write is one that may come first only once: moto looks, then writes."""
+    """Whether a write is conditional: moto checks and writes in two steps."""
     return call.service == "s3" and bool({"IfMatch", "IfNoneMatch"} & set(call.parameters))
 
 

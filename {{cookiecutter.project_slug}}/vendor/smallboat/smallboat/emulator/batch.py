@@ -1,7 +1,7 @@
 """Batch jobs as processes of this machine.
 
-A job has this machine's packages, but not the project: Metaflow brings it. It is tried again as
-its retry strategy says; timeouts are not emulated.
+A job has this machine's packages, but not the project, which Metaflow packages. Retries follow the
+job's retry strategy; timeouts are not emulated.
 """
 
 import datetime
@@ -34,14 +34,14 @@ def install(folder: Path, url: str) -> None:
 
     Args:
         folder: for the jobs' folders and logs.
-        url: where the jobs find AWS.
+        url: the address of AWS for the jobs.
     """
     _run_jobs(folder, url)
     _keep_retry_strategies()
 
 
 def end() -> None:
-    """End the jobs that run."""
+    """Stop the running jobs."""
     for process in list(RUNNING):
         assert process.stdin is not None
         process.stdin.close()
@@ -49,7 +49,7 @@ def end() -> None:
 
 
 def _run_jobs(folder: Path, url: str) -> None:
-    """Run a job's command: moto calls a job done without running it."""
+    """Run a job's command: moto marks a job as done without running it."""
 
     def started(self: Any, include_start_attempt: bool, job: Any) -> None:
         self.backend._jobs[job.job_id] = job
@@ -111,7 +111,7 @@ def _attempt(command: list[str], home: Path, variables: dict[str, str], attempt:
 
 
 def _python(folder: Path) -> Path:
-    """Where a Python lies that has this one's packages, without what is installed as editable."""
+    """The folder of a Python with this one's packages, without editable installs."""
     home = folder / "python"
     with PREPARING:
         if not home.is_dir():
@@ -122,7 +122,7 @@ def _python(folder: Path) -> Path:
 
 
 def _keep_retry_strategies() -> None:
-    """Let a job know how often it is to be tried: moto forgets it."""
+    """Give a job its number of attempts: moto drops it."""
     submit = BatchResponse.submitjob
 
     def submitted(self: Any) -> str:

@@ -1,4 +1,4 @@
-"""Which AWS call a request is; what was called so far; and which calls are to fail."""
+"""Finds the AWS call of a request, records the calls, and lets calls fail on request."""
 
 import io
 import re
@@ -24,7 +24,7 @@ CLIENTS = {
     "states": "stepfunctions",
     "tagging": "resourcegroupstaggingapi",
 }
-"""Services whose name in a signature is not that of boto3's client."""
+"""Services whose name in a signature differs from boto3's."""
 STREAMED = {"PutObject", "UploadPart"}
 """Operations whose body is a file."""
 LONGEST = 1000  # characters of a parameter that are kept
@@ -32,7 +32,7 @@ LONGEST = 1000  # characters of a parameter that are kept
 
 @dataclass(frozen=True)
 class Call:
-    """A call of an AWS service, as it came in."""
+    """A call of an AWS service."""
 
     service: str
     region: str
@@ -43,13 +43,13 @@ class Call:
 
     @property
     def name(self) -> str:
-        """The operation's name; of one that AWS's models don't know, its method and path."""
+        """The operation's name; method and path if AWS's models don't have it."""
         if self.operation is None:
             return f"{self.request.method} {self.request.path}"
         return str(self.operation.name)
 
-    def told(self) -> Json:
-        """It as JSON."""
+    def to_json(self) -> Json:
+        """The call as JSON."""
         return {
             "service": self.service,
             "operation": self.name,
@@ -60,29 +60,29 @@ class Call:
 
 @dataclass
 class Fault:
-    """Calls that fail: the next `times` of an operation, with an error or ("cut") with none."""
+    """Lets the next `times` calls of an operation fail: an error, or a closed connection (cut)."""
 
     service: str
     operation: str
     times: int = 1
     status: int = 500
     code: str = "InternalFailure"
-    message: str = "the emulator was told to fail"
+    message: str = "a fault of the emulator"
     cut: bool = False
 
 
 class Calls:
-    """What was called, and what is to fail."""
+    """The recorded calls, and the faults to come."""
 
     def __init__(self) -> None:
-        self._told: list[Json] = []
+        self._recorded: list[Json] = []
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
 
     def keep(self, call: Call) -> Fault | None:
-        """Note a call; returns how it is to fail."""
+        """Record a call; returns its fault, if it has one."""
         with self._lock:
-            self._told.append(call.told())
+            self._recorded.append(call.to_json())
             for fault in self._faults:
                 same = (fault.service, fault.operation) == (call.service, call.name)
                 if same and fault.times > 0:
@@ -90,33 +90,33 @@ class Calls:
                     return fault
         return None
 
-    def told(self) -> list[Json]:
+    def to_json(self) -> list[Json]:
         """All calls since `forget`, the oldest first."""
         with self._lock:
-            return list(self._told)
+            return list(self._recorded)
 
     def forget(self) -> None:
-        """Begin a new list."""
+        """Clear the list."""
         with self._lock:
-            self._told.clear()
+            self._recorded.clear()
 
     def fail(self, fault: Fault) -> None:
-        """Let calls fail."""
+        """Add a fault."""
         with self._lock:
             self._faults.append(fault)
 
     def heal(self) -> None:
-        """Let no call fail any more."""
+        """Remove all faults."""
         with self._lock:
             self._faults.clear()
 
 
 class _ToldError(ServiceException):
-    """Of no service: moto looks for the service of its own exceptions by their module."""
+    """An error of no service: moto finds the service of its own errors by their module."""
 
 
 def resolve(environ: Json) -> Call | None:
-    """The call that a signed request is; None if it is not signed.
+    """The call of a signed request; None if it is not signed.
 
     The body of a request is read and put back, but for uploads to S3.
     """
@@ -143,7 +143,7 @@ def resolve(environ: Json) -> Call | None:
 
 
 def answer(call: Call, fault: Fault) -> Response:
-    """A fault in the form of the call's protocol."""
+    """A fault as a response in the call's protocol."""
     assert call.operation is not None, "only a known operation can be told to fail"
     protocol = _protocol(call.operation, call.request)
     serializer = get_serializer_class(call.service, protocol)(operation_model=call.operation)
@@ -155,11 +155,11 @@ def answer(call: Call, fault: Fault) -> Response:
 
 
 def cut(call: Call) -> None:
-    """Take half of what is sent, and close the connection without an answer."""
+    """Read half of the body, and close the connection without a response."""
     environ = call.request.environ
     environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0) // 2)
     environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
-    raise ConnectionAbortedError("the emulator was told to cut this call")
+    raise ConnectionAbortedError("a fault of the emulator cuts this call")
 
 
 def _buffered(environ: Json) -> Request:
@@ -192,7 +192,7 @@ def _parameters(operation: OperationModel, labels: Json, request: Request) -> Js
 
 
 def _principal(key: str) -> str:
-    """The role that temporary credentials are of; else the id of the access key."""
+    """The role of temporary credentials, else the id of the access key."""
     from moto.sts.models import sts_backends
 
     role = sts_backends[DEFAULT_ACCOUNT_ID]["aws"].get_assumed_role_from_access_key(key)
@@ -200,7 +200,7 @@ def _principal(key: str) -> str:
 
 
 def _short(value: Any) -> Any:
-    """It as JSON; of what is long, the beginning."""
+    """A value as JSON; long values are cut."""
     if isinstance(value, dict):
         return {str(key): _short(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

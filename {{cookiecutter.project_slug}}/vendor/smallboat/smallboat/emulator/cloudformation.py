@@ -1,4 +1,4 @@
-"""What moto's CloudFormation lacks: whole change sets, and Batch without a role of one's own."""
+"""What moto's CloudFormation lacks: imports, secrets, Batch's service-linked role and more."""
 
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -9,6 +9,7 @@ from moto.cloudformation.models import ChangeSet, Stack
 from moto.cloudformation.parsing import OutputMap
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.common_models import CloudFormationModel
+from moto.ecr.models import Repository, ecr_backends
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import ManagedPolicy, iam_backends
 from moto.s3.models import FakeBucket, s3_backends
@@ -20,7 +21,7 @@ _importing: ContextVar[set[str]] = ContextVar("_importing")
 
 
 def install() -> None:
-    """Add it all to moto."""
+    """Add it to moto."""
     ChangeSet.apply = _whole(ChangeSet.apply)  # type: ignore[method-assign]
     Stack.delete = _without_outputs(Stack.delete)  # type: ignore[method-assign]
     Stack.parse_template = staticmethod(_with_known_policies(Stack.parse_template))
@@ -32,24 +33,28 @@ def install() -> None:
     bucket.create_from_cloudformation_json = classmethod(_or_imported(found))
     for kind, kept in (
         (ManagedPolicy, lambda account, _: iam_backends[account]["aws"].managed_policies),
-        (ComputeEnvironment, lambda *place: _batch(*place)._compute_environments),
-        (JobQueue, lambda *place: _batch(*place)._job_queues),
+        (ComputeEnvironment, lambda *key: _batch(*key)._compute_environments),
+        (JobQueue, lambda *key: _batch(*key)._job_queues),
     ):
         kind.delete = _removed_from(kept)  # type: ignore[attr-defined]
+    repository: Any = Repository
+    create = repository.create_from_cloudformation_json.__func__
+    repository.create_from_cloudformation_json = classmethod(_with_empty_on_delete(create))
+    repository.delete = _delete_repository
     batch: Any = ComputeEnvironment
     made = batch.create_from_cloudformation_json.__func__
     batch.create_from_cloudformation_json = classmethod(_with_service_role(made))
 
 
 class Secret(CloudFormationModel):
-    """A secret of Secrets Manager, which moto knows from here; it outlives its stack by a week."""
+    """A secret of Secrets Manager, which moto's CloudFormation lacks."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     @property
     def physical_resource_id(self) -> str:
-        """Its name: moto finds it by that, too."""
+        """Its name, by which moto finds it."""
         return self.name
 
     @staticmethod
@@ -66,7 +71,7 @@ class Secret(CloudFormationModel):
     def create_from_cloudformation_json(
         cls, name: str, resource: Any, account_id: str, region_name: str, **_: Any
     ) -> "Secret":
-        """Make it, with its first value."""
+        """Create it, with its first value."""
         given = resource["Properties"]
         secrets = secretsmanager_backends[account_id][region_name]
         secrets.create_secret(
@@ -79,20 +84,38 @@ class Secret(CloudFormationModel):
     def update_from_cloudformation_json(
         cls, original: "Secret", name: str, resource: Any, account_id: str, region_name: str
     ) -> "Secret":
-        """Leave it: its value is of whoever put it there."""
+        """Keep it: a stack update does not change the value."""
         return original
 
     def delete(self, account: str, region: str) -> None:
-        """Plan its end."""
-        secretsmanager_backends[account][region].delete_secret(self.name, 7, False)
+        """Delete it at once, as CloudFormation does."""
+        secretsmanager_backends[account][region].delete_secret(self.name, None, True)
 
 
 def _batch(account: str, region: str) -> Any:
     return batch_backends[account][region]
 
 
+def _with_empty_on_delete(create: Callable[..., Any]) -> Callable[..., Any]:
+    """A repository knows whether its images are deleted with it."""
+
+    def created(
+        cls: type, name: str, resource: Any, account_id: str, region_name: str, **more: Any
+    ) -> Any:
+        repository = create(cls, name, resource, account_id, region_name, **more)
+        repository.empty_on_delete = resource["Properties"].get("EmptyOnDelete", False)
+        return repository
+
+    return created
+
+
+def _delete_repository(self: Any, account: str, region: str) -> None:
+    force = self.empty_on_delete
+    ecr_backends[account][region].delete_repository(self.name, force=force)
+
+
 def _removed_from(kept: Callable[[str, str], dict[str, Any]]) -> Callable[..., None]:
-    """What moto makes from a template and leaves behind goes with the stack."""
+    """Delete with the stack what moto would keep."""
 
     def delete(self: Any, account: str, region: str) -> None:
         kept(account, region).pop(self.arn)
@@ -118,7 +141,7 @@ def _whole(apply: Callable[[ChangeSet], None]) -> Callable[[ChangeSet], None]:
 
 
 def _without_outputs(delete: Callable[[Stack], None]) -> Callable[[Stack], None]:
-    """A stack that is gone has no outputs: moto makes anew what they name, to describe them."""
+    """Clear a deleted stack's outputs: moto would recreate resources to describe them."""
 
     def deleted(self: Stack) -> None:
         delete(self)
@@ -128,7 +151,7 @@ def _without_outputs(delete: Callable[[Stack], None]) -> Callable[[Stack], None]
 
 
 def _with_known_policies(parse: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Of the two policies that keep a resource moto knows one."""
+    """Replace RetainExceptOnCreate, which moto does not know, by Retain."""
 
     def parsed(template: str) -> Any:
         found = parse(template)
@@ -141,7 +164,7 @@ def _with_known_policies(parse: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 def _told_of_imports(create: Callable[..., Any]) -> Callable[..., Any]:
-    """A change set knows what it may take over: only what has a name that is written out."""
+    """Note in a change set what it may import: only resources with a literal name."""
 
     def create_change_set(self: CloudFormationResponse) -> Any:
         told = create(self)
@@ -157,7 +180,7 @@ def _told_of_imports(create: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _or_imported(create: Callable[..., Any]) -> Callable[..., Any]:
-    """A bucket of the account that is there already is taken over if the change set says so."""
+    """Import an existing bucket if the change set allows it."""
 
     def imported(
         cls: type, name: str, resource: Any, account_id: str, region_name: str, **more: Any
@@ -171,7 +194,7 @@ def _or_imported(create: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _later(refuse: Callable[..., None]) -> Callable[..., None]:
-    """A change set without changes is made, and fails: AWS does not refuse it."""
+    """Create a change set without changes, which then fails: AWS does not refuse it."""
 
     def validate(self: CloudFormationResponse, *args: Any) -> None:
         if self._get_action() != "CreateChangeSet":
@@ -181,7 +204,7 @@ def _later(refuse: Callable[..., None]) -> Callable[..., None]:
 
 
 def _with_service_role(create: Callable[..., Any]) -> Callable[..., Any]:
-    """An environment that names no role takes Batch's own, which is made at the first use."""
+    """Without a role, use Batch's service-linked role, created at the first use."""
 
     def with_role(
         cls: type, name: str, resource: Any, account_id: str, region_name: str, **more: Any

@@ -1,4 +1,4 @@
-"""The container of each endpoint, as a process of this machine, and the way of a request to it."""
+"""The container of each endpoint, as a process of this machine that requests are sent to."""
 
 import http.client
 import itertools
@@ -20,20 +20,20 @@ from ..store import release_bundle
 
 Json = dict[str, Any]
 SECONDS = 60
-"""How long SageMaker waits for a container's answer."""
+"""SageMaker's timeout for a container's answer."""
 SERVERLESS_LIMIT = 4 * 2**20
-"""Bytes of a body that a serverless endpoint takes."""
+"""The size limit of a serverless endpoint's request body, in bytes."""
 PASSED = ("Content-Type", "Accept", "X-Amzn-SageMaker-Custom-Attributes",
           "X-Amzn-SageMaker-Inference-Id")  # fmt: skip
 
 
 class StartError(Exception):
-    """A container that does not come up; the message is the endpoint's FailureReason."""
+    """A container did not start; the message is the endpoint's FailureReason."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """What an endpoint configuration says of its one variant."""
+    """The one variant of an endpoint configuration."""
 
     name: str
     serverless: bool
@@ -42,7 +42,7 @@ class Variant:
 
 
 class Container:
-    """A container that runs; it ends once nobody waits for its answer."""
+    """A running container, which is stopped after its last answer."""
 
     def __init__(self, variant: Variant, port: int, process: ExitStack) -> None:
         self.variant, self.port, self._process = variant, port, process
@@ -62,14 +62,14 @@ class Container:
                 self._changed.notify_all()
 
     def end(self) -> None:
-        """End it after the requests at hand."""
+        """Stop it after the current requests."""
         with self._changed:
             self._changed.wait_for(lambda: not self._asking, SECONDS)
         self._process.close()
 
 
 class Containers:
-    """The container that each endpoint's requests go to, by the endpoint's name."""
+    """The container of each endpoint, by the endpoint's name."""
 
     def __init__(self, folder: Path, server: Sequence[str]) -> None:
         """Begin with none.
@@ -84,50 +84,50 @@ class Containers:
         self._lock = threading.Lock()
 
     def start(self, endpoint: str, variant: Variant) -> Container:
-        """A new container, from when it answers /ping.
+        """Start a container, and return it once it answers /ping.
 
         Raises:
             StartError: its archive can't be unpacked, or it does not answer.
         """
-        place = self._folder / f"{endpoint}-{next(self._numbers)}"
+        home = self._folder / f"{endpoint}-{next(self._numbers)}"
         try:
-            release_bundle.unpack(variant.archive, place / "model")
+            release_bundle.unpack(variant.archive, home / "model")
         except tarfile.TarError as error:
             raise StartError(f"Failed to extract model data archive: {error}") from None
         port = servers.free_port()
-        words = [*self._server, "serve", "--folder", str(place / "model"), "--port", str(port)]
+        words = [*self._server, "serve", "--folder", str(home / "model"), "--port", str(port)]
         with ExitStack() as process:
-            log = process.enter_context((place / "log").open("wb"))
+            log = process.enter_context((home / "log").open("wb"))
             started = servers.started(
                 "container", words, port, "/ping", variant.variables, output=log
             )
             try:
                 process.enter_context(started)
             except ReleaseError:
-                says = servers.last_line((place / "log").read_text(errors="replace"))
+                says = servers.last_line((home / "log").read_text(errors="replace"))
                 raise StartError(
                     f"The primary container for production variant {variant.name} did not pass "
                     f"the ping health check. Please check CloudWatch logs for this endpoint. "
-                    f"({place / 'log'} ends with: {says})"
+                    f"({home / 'log'} ends with: {says})"
                 ) from None
             return Container(variant, port, process.pop_all())
 
     def serve(self, endpoint: str, container: Container) -> Container | None:
-        """Send an endpoint's requests to a container; returns the one before, to be ended."""
+        """Send an endpoint's requests to a container; returns the previous one, to be stopped."""
         with self._lock:
             before = self._serving.get(endpoint)
             self._serving[endpoint] = container
         return before
 
     def stop(self, endpoint: str) -> None:
-        """End the container of an endpoint, if there is one."""
+        """Stop the container of an endpoint, if there is one."""
         with self._lock:
             container = self._serving.pop(endpoint, None)
         if container:
             container.end()
 
     def close(self) -> None:
-        """End them all."""
+        """Stop all containers."""
         for endpoint in list(self._serving):
             self.stop(endpoint)
 

@@ -19,7 +19,7 @@ from .runtime import Function, lambda_modules
 
 Json = dict[str, Any]
 SECONDS = 29
-"""How long API Gateway waits for a function."""
+"""API Gateway's timeout for a function."""
 JSON = "application/json"
 REFUSALS = {
     "MISSING_AUTHENTICATION_TOKEN": (403, "Missing Authentication Token"),
@@ -77,14 +77,14 @@ class Gateway:
         return _by_itself(api, "INTEGRATION_TIMEOUT") if answer is None else _response(answer)
 
     def close(self) -> None:
-        """End all processes."""
+        """Stop all processes."""
         with self._lock:
             functions, self._functions = self._functions, {}
         for _, function in functions.values():
             function.end()
 
     def _process(self, function: LambdaFunction) -> Function:
-        """The function's process: the same one until its code or its configuration changes."""
+        """The function's process, restarted when its code or configuration changes."""
         said = {
             "code": function.code_sha_256,
             "handler": function.handler,
@@ -138,12 +138,12 @@ def _method(api: RestAPI, verb: str, path: str) -> tuple[str, Any, Json | None] 
 
 
 def _vagueness(template: str) -> tuple[int, int, int]:
-    """Orders a path's candidates as API Gateway does: exact ones before parameters."""
+    """A sort key: exact paths before parameters, as in API Gateway."""
     return template.count("+}"), template.count("{"), -len(template)
 
 
 def _key_id(backend: Any, api: str, stage: str, value: str) -> str | None:
-    """The id of a key, if a usage plan of this stage has it."""
+    """The id of a key that a usage plan of this stage has, or None."""
     for plan in backend.usage_plans.values():
         if any(each.get("apiId") == api and each.get("stage") == stage for each in plan.api_stages):
             for number in backend.usage_plan_keys.get(plan.id, {}):
@@ -162,7 +162,7 @@ def _event(
     values: Json | None,
     identity: Json,
 ) -> Json:
-    """What API Gateway sends to a function: null for everything that is absent."""
+    """The event for a function, with null for everything that is absent."""
     headers = {name: request.headers.getlist(name) for name, _ in request.headers}
     query = {name: request.args.getlist(name) for name in request.args}
     body = request.get_data()
@@ -202,7 +202,7 @@ def _event(
 
 
 def _by_itself(api: RestAPI, kind: str) -> Response:
-    """What API Gateway answers without the function, in the words that the API has for it."""
+    """A response of API Gateway itself, as the API's gateway responses define it."""
     response = _refused(*REFUSALS[kind])
     if told := api.gateway_responses.get(kind):
         response.status_code = int(told.status_code or response.status_code)

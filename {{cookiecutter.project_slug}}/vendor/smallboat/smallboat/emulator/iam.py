@@ -1,7 +1,7 @@
-"""AWS's own policies, read once, and roles that are taken by their name.
+"""AWS's managed policies, read once, and roles that are assumed by name.
 
-Moto reads all policies at each reset, which takes seconds. An access key that is the name of a role
-is one of its temporary credentials.
+Moto reads all policies at each reset, which takes seconds. An access key with the name of a role
+counts as temporary credentials of that role.
 """
 
 from copy import copy
@@ -21,17 +21,17 @@ def install() -> None:
 
 
 def _name_roles() -> None:
-    told = STSBackend.get_caller_identity
+    original = STSBackend.get_caller_identity
 
     def identity(self: Any, key: str, region: str) -> tuple[str, str, str]:
         roles = iam_backends[self.account_id][self.partition].roles.values()
         if key in [role.name for role in roles]:
             arn = f"arn:{self.partition}:sts::{self.account_id}:assumed-role/{key}/session"
             return f"AROAIOSFODNN7EXAMPLE:{key}", arn, self.account_id
-        return told(self, key, region)
+        return original(self, key, region)
 
     def key(self: Any) -> str:
-        """Moto's own knows keys of twenty capitals only."""
+        """Accept a role's name as a key: moto accepts twenty capitals only."""
         found = SCOPE.search(self.headers.get("Authorization", ""))
         return found["key"] if found else ""
 
@@ -43,10 +43,10 @@ def _read_policies_once() -> None:
     read, known = IAMBackend._init_aws_policies, dict[tuple[str, str], list[Any]]()
 
     def policies(self: Any) -> list[Any]:
-        place = self.account_id, self.region_name
-        if place not in known:
-            known[place] = read(self)
-        return [copy(each) for each in known[place]]
+        key = self.account_id, self.region_name
+        if key not in known:
+            known[key] = read(self)
+        return [copy(each) for each in known[key]]
 
     backend: Any = IAMBackend
     backend._init_aws_policies = policies

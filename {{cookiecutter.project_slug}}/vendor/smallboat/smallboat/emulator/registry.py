@@ -1,6 +1,6 @@
-"""The part of ECR that moto lacks: the address that images are pushed to and pulled from.
+"""The part of ECR that moto lacks: the registry that images are pushed to and pulled from.
 
-Blobs lie in a folder; manifests are moto's images, so that ECR's own calls see what was pushed.
+Blobs are stored in a folder. Manifests are moto's images, so ECR's API shows pushed images.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ _token = ECRResponse.get_authorization_token
 
 
 class Registry:
-    """WSGI middleware that answers below /v2/ as a registry does, and hands on the rest."""
+    """WSGI middleware that serves the registry API at /v2/ and passes on other requests."""
 
     def __init__(self, application: Callable[..., Iterable[bytes]], folder: Path) -> None:
         """Begin empty, in a folder."""
@@ -86,7 +86,7 @@ class Registry:
 
 
 def _manifest(request: Request, account: str, name: str, which: str) -> Response:
-    """An image of a repository, by its tag or digest; PUT makes it ECR's."""
+    """An image of a repository, by its tag or digest; PUT adds it to moto's ECR."""
     backend = _holding(account, name)
     by_digest = which.startswith("sha256:")
     tag, digest = (None, which) if by_digest else (which, None)
@@ -112,7 +112,7 @@ def _holding(account: str, name: str) -> ECRBackend:
 
 
 def _account(request: Request) -> str:
-    """The account whose password a request bears."""
+    """The account whose password the request has."""
     login = request.authorization
     password = (login and login.password) or ""
     if not login or login.username != "AWS" or not password.endswith(PASSWORD):
@@ -122,7 +122,7 @@ def _account(request: Request) -> str:
 
 
 def _token_of_this_server(self: ECRResponse) -> ActionResult:
-    """ECR's password, with this server as the registry instead of a host of AWS."""
+    """ECR's authorization token, with this server as the registry."""
     answer = _token(self)
     here = f"{self.parsed_url.scheme}://{self.parsed_url.netloc}"
     for data in answer.result["authorizationData"]:
@@ -131,7 +131,7 @@ def _token_of_this_server(self: ECRResponse) -> ActionResult:
 
 
 def hold(name: str, tag: str) -> None:
-    """Let a repository have an image by a tag, whatever it is: containers here are processes."""
+    """Put a placeholder image with a tag into a repository: containers here are processes."""
     try:
         backend = _holding(DEFAULT_ACCOUNT_ID, name)
         known = {each.image_tag for each in backend.repositories[name].images}

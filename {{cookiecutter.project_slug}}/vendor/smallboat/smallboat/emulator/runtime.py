@@ -24,7 +24,7 @@ LAMBDA_HAS = (
     *("awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py"),
     *("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3"),
 )
-"""Modules that Lambda's Python has beside the standard library."""
+"""The modules of Lambda's Python in addition to the standard library."""
 ALONE = """
 import os, sys
 sys.path[:0] = sys.argv.pop(1).split(os.pathsep)
@@ -35,11 +35,11 @@ except ImportError:
 from awslambdaric.__main__ import main
 main(sys.argv)
 """
-"""Starts the runtime client without what is installed here."""
+"""Starts the runtime client without the packages of this Python."""
 
 
 class Function:
-    """A function's process, kept between events; it has one event at a time."""
+    """A function's process, which handles one event at a time."""
 
     def __init__(
         self,
@@ -101,11 +101,11 @@ class Function:
 
     @property
     def ended(self) -> bool:
-        """Whether its process is gone."""
+        """Whether its process has ended."""
         return self._process.poll() is not None
 
     def ask(self, event: Any, seconds: float = 30) -> Json | None:
-        """The answer to an event, None if it takes too long; a failure's has `errorMessage`.
+        """The result of an event, None after a timeout; that of an error has `errorMessage`.
 
         An event that is a function is called when its turn comes, and its result is the event.
         """
@@ -122,7 +122,7 @@ class Function:
             return self._failed
 
     def end(self) -> str:
-        """End it; returns what it printed."""
+        """Stop it; returns its output."""
         self._stop()
         self._api.shutdown()
         self._api.server_close()
@@ -177,7 +177,7 @@ class Function:
                 self.wfile.write(body)
 
             def log_message(self, format: str, *args: Any) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         server.daemon_threads = True
@@ -188,7 +188,7 @@ class Function:
 def run(
     folder: Path, handler: str, events: list[Any], modules: Path | None = None, **variables: str
 ) -> tuple[list[Json], str]:
-    """Feed a function its events, one after the other, in one process; its answers, its log."""
+    """Run a function on events, one by one, in one process; returns its results and its log."""
     import pytest
 
     pytest.importorskip("awslambdaric", reason="AWS's runtime client is installed on Linux alone")
@@ -205,7 +205,7 @@ def run(
 
 
 def lambda_modules(folder: Path) -> Path:
-    """A folder with nothing but the modules that Lambda's Python has."""
+    """A folder with only the modules of Lambda's Python."""
     folder.mkdir(exist_ok=True)
     for name in LAMBDA_HAS:
         found = find_spec(name)

@@ -1,4 +1,4 @@
-"""What moto's SageMaker lacks: containers that really start, updates, and AWS's refusals."""
+"""What moto's SageMaker lacks: running containers, updates, and AWS's validation."""
 
 import re
 import threading
@@ -45,7 +45,7 @@ def install(containers: Containers) -> None:
 
 
 def known(endpoint: str) -> bool:
-    """Whether there is such an endpoint in any region."""
+    """Whether any region has the endpoint."""
     return any(endpoint in each.endpoints for _, _, each in sagemaker_backends.iter_backends())
 
 
@@ -55,7 +55,7 @@ def _wrap(owner: type, name: str, around: Callable[[Method], Method]) -> None:
 
 
 def _once(kind: str, kept: str) -> Callable[[Method], Method]:
-    """Refuse a name that is taken or wrong, as AWS does: moto would replace what has it."""
+    """Refuse a name that exists or is invalid, as AWS does: moto would replace the resource."""
 
     def around(method: Method) -> Method:
         def create(self: Any, *args: Any, **named: Any) -> Any:
@@ -78,7 +78,7 @@ def _once(kind: str, kept: str) -> Callable[[Method], Method]:
 
 
 def _started(containers: Containers) -> Callable[[Method], Method]:
-    """Let a new endpoint be Creating until its container answers, or Failed: moto starts none."""
+    """Keep a new endpoint Creating until its container answers or fails: moto starts none."""
 
     def around(method: Method) -> Method:
         def create(self: Any, *args: Any, **named: Any) -> FakeEndpoint:
@@ -92,7 +92,7 @@ def _started(containers: Containers) -> Callable[[Method], Method]:
 
 
 def _updating(containers: Containers) -> Method:
-    """UpdateEndpoint, which moto lacks: blue/green, and back to the old one if that fails."""
+    """UpdateEndpoint, which moto lacks: blue/green, with a rollback if it fails."""
 
     def update_endpoint(self: SageMakerResponse) -> ActionResult:
         backend = self.sagemaker_backend
@@ -116,7 +116,7 @@ def _updating(containers: Containers) -> Method:
 
 
 def _ended(containers: Containers) -> Callable[[Method], Method]:
-    """End the container with its endpoint."""
+    """Stop the container with its endpoint."""
 
     def around(method: Method) -> Method:
         def delete(self: Any, endpoint_name: str) -> None:
@@ -131,7 +131,7 @@ def _ended(containers: Containers) -> Callable[[Method], Method]:
 
 
 def _without_empty(method: Method) -> Method:
-    """Leave empty structures out of an answer, as AWS does: sagemaker-core trips over them."""
+    """Leave empty structures out of a response, as AWS does: sagemaker-core fails on them."""
 
     def describe(self: SageMakerResponse) -> ActionResult:
         told: Any = dict(method(self).result)
@@ -158,7 +158,7 @@ def _delete_model_package(self: SageMakerResponse) -> EmptyResult:
 
 
 def _delete_model_package_group(self: SageMakerResponse) -> EmptyResult:
-    """DeleteModelPackageGroup, which moto lacks; a group that is not empty stays."""
+    """DeleteModelPackageGroup, which moto lacks, for empty groups."""
     backend, name = self.sagemaker_backend, self._get_param("ModelPackageGroupName")
     group = backend.describe_model_package_group(name)
     if any(each.model_package_group_name == name for each in backend.model_packages.values()):
@@ -183,7 +183,7 @@ def _change(
     meanwhile: str,
     failed: str,
 ) -> None:
-    """Start a configuration's container in the background, then let it serve the endpoint."""
+    """Start a configuration's container in the background, then send it the endpoint's requests."""
     said = backend.endpoint_configs[config]
 
     def run() -> None:
@@ -214,7 +214,7 @@ def _change(
 
 
 def _variant(backend: SageMakerModelBackend, config: Any) -> Variant:
-    """What a container needs of a configuration; StartError if something is not there."""
+    """The variant of a configuration; StartError if something is missing."""
     variant = _only({"ProductionVariants": config.production_variants})
     model = backend._models.get(variant["ModelName"])
     if model is None:

@@ -1,4 +1,4 @@
-"""State machines of Step Functions that really run."""
+"""State machines of Step Functions that run their states."""
 
 import ast
 import os
@@ -22,7 +22,7 @@ SEVERAL = re.compile(r"\$\.?\[('[^']+'(?:\s*,\s*'[^']+')+)\]")
 
 
 class StateMachineAlreadyExists(AWSError):  # noqa: N818 - AWS's name
-    """There is another one of that name."""
+    """Another state machine has the name."""
 
     TYPE = "StateMachineAlreadyExists"
     STATUS = 400
@@ -38,7 +38,7 @@ def install(url: str) -> None:
 
 
 def _refuse_another() -> None:
-    """Of a machine that is there another one can't be made: moto then answers the old one."""
+    """Refuse to create a state machine that exists: moto would return the old one."""
     create = StepFunctionsParserBackend.create_state_machine
 
     def made(self: Any, **given: Any) -> Any:
@@ -51,7 +51,7 @@ def _refuse_another() -> None:
 
 
 def _name_executions() -> None:
-    """Give an execution a name, as AWS does for one that has none."""
+    """Give an execution without a name one, as AWS does."""
     start = StepFunctionsParserBackend.start_execution
 
     def named(self: Any, arn: str, name: str | None = None, *rest: Any, **more: Any) -> Any:
@@ -61,7 +61,7 @@ def _name_executions() -> None:
 
 
 def _translate_parameters() -> None:
-    """Spell parameters as the called service does, and answers as state machines do."""
+    """Spell parameters as the called service does, and results as Step Functions does."""
     session = botocore.session.get_session()
 
     def operation(self: Any, service: str | None, action: str | None) -> Any:
@@ -89,9 +89,9 @@ def _translate_parameters() -> None:
 
 
 def _read_paths() -> None:
-    """Let a path of several keys give an object, and one to one place its value, as on AWS.
+    """Let a path with several keys return an object, and one with one match its value, as on AWS.
 
-    moto's give the first value, and behind an index a list of one.
+    Moto returns the first value, and a list of one for an index.
     """
     parse = json_path.parse
 
@@ -99,19 +99,19 @@ def _read_paths() -> None:
         found = SEVERAL.fullmatch(path)
         if found:
             return _Keys(ast.literal_eval(f"[{found[1]}]"))
-        return parse(path) if set(path) & set("*?:") else _Place(parse(path))
+        return parse(path) if set(path) & set("*?:") else _Single(parse(path))
 
     json_path.parse = parsed
 
 
-class _Place:
-    """A path to one place."""
+class _Single:
+    """A path with one match."""
 
     def __init__(self, path: Any) -> None:
         self._path = path
 
     def find(self, data: Json) -> list[Any]:
-        """The match, if there is one; how it was come to does not change it."""
+        """The match, if there is one."""
         matches = self._path.find(data)
         return [SimpleNamespace(value=one.value, path=None, context=None) for one in matches]
 
@@ -123,6 +123,6 @@ class _Keys:
         self._keys = list(keys)
 
     def find(self, data: Json) -> list[Any]:
-        """The one match: an object with those of the keys that are there."""
+        """The one match: an object with the keys that exist."""
         value = {key: data[key] for key in self._keys if key in data}
         return [SimpleNamespace(value=value, path=None, context=None)]
