@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from model_stub import EXAMPLE, SCHEMA, Model
-from smallboat.serving.api.settings import read
+from smallboat.serving.api.settings import Settings
 from smallboat.serving.serving import PAGE
 
 Json = dict[str, Any]
@@ -180,7 +180,7 @@ def test_a_request_for_a_switched_model_is_held_against_its_own_schema(
     api.post("/predict", json=EXAMPLE)
     weather = {**SCHEMA["properties"], "weather": {"type": "string"}}
     model.release, model.schema = "bbbb-1111", {**SCHEMA, "properties": weather}
-    monkeypatch.setattr("smallboat.serving.api.incoming.FRESH", 0.0)
+    monkeypatch.setattr("smallboat.serving.api.model_client.FRESH_SECONDS", 0.0)
     assert api.post("/predict", json=changed(weather="wet")).status_code == 200
 
 
@@ -205,7 +205,8 @@ def test_a_port_where_nobody_listens_is_503() -> None:
 
     url = "http://127.0.0.1:9"
     away = {"ENDPOINT_NAME": "endpoint", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": url}
-    refused(create(PAGE, read(away)).test_client().post("/predict", json=EXAMPLE), 503)
+    api = create(PAGE, Settings.from_environment(away)).test_client()
+    refused(api.post("/predict", json=EXAMPLE), 503)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +234,7 @@ def test_whatever_the_model_does_the_answer_has_the_one_shape(
 def test_an_error_behind_the_answer_is_503(
     api: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("smallboat.serving.api.incoming.drain", lambda *_: 1 / 0)
+    monkeypatch.setattr("smallboat.serving.web_app.drain", lambda *_: 1 / 0)
     api.application.testing = False
     told = api.get("/nothing")
     assert (told.status_code, told.json["error"]["code"]) == (503, "unavailable")  # type: ignore[index]
@@ -285,7 +286,7 @@ def test_this_machine_is_asked_by_its_own_names_only(api: FlaskClient, path: str
     assert [api.get(path, headers={"Host": host}).status_code for host in HERE] == [200] * 6
     for host in ELSEWHERE:
         message = refused(api.get(path, headers={"Host": host}), 403, "Host")
-        assert "serve.allowed_hosts adds names" in message
+        assert "add the host to serve.allowed_hosts" in message
 
 
 def test_more_names_can_be_allowed_and_on_lambda_aws_fixes_them(make: Make) -> None:
@@ -353,4 +354,4 @@ def test_model_tells_run_hashes_metrics_and_date(api: FlaskClient) -> None:
 )
 def test_a_wrong_variable_is_named(name: str, value: str) -> None:
     with pytest.raises(ValueError, match=name):
-        read({"ENDPOINT_NAME": "endpoint", name: value})
+        Settings.from_environment({"ENDPOINT_NAME": "endpoint", name: value})

@@ -1,4 +1,4 @@
-"""How gunicorn runs the model server, and the API beside it on one machine."""
+"""How gunicorn runs the model server, and the API on this machine."""
 
 import logging
 import socket
