@@ -49,13 +49,13 @@ class Target(Protocol):
     def outdated(self) -> bool:
         """Whether the current release would be served by another image or settings now."""
 
-    def pre_switch_server(self, folder: Path) -> AbstractContextManager[servers.Ask]:
+    def pre_switch_server(self, folder: Path) -> AbstractContextManager[servers.Invoke]:
         """The same server on a release that is not served yet."""
 
     def update(self, folder: Path) -> None:
         """Serve the release in a folder, which is copied."""
 
-    def live_server(self) -> AbstractContextManager[servers.Ask]:
+    def live_server(self) -> AbstractContextManager[servers.Invoke]:
         """What is served now."""
 
     def confirm(self, back: bool = False) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import CloudError, ReleaseError
 from ..problem import Problem
 from ..reports import report
-from ..serving.servers import Ask
+from ..serving.servers import Invoke
 from ..store import bundle, store
 
 TOLERANCE = 1e-3
@@ -17,7 +17,7 @@ ASKS = 20
 """How often it is asked for its latency; one answer may be late."""
 
 
-def check(problem: Problem, when: str, ask: Ask, folder: Path, latency_ms: float) -> None:
+def check(problem: Problem, when: str, ask: Invoke, folder: Path, latency_ms: float) -> None:
     """Ask a server what is known of the release in a folder, and print each gate.
 
     Args:
@@ -46,7 +46,7 @@ def check(problem: Problem, when: str, ask: Ask, folder: Path, latency_ms: float
         raise ReleaseError(f"{when} it failed: {'; '.join(broken)}")
 
 
-def _gates(problem: Problem, ask: Ask, folder: Path, latency_ms: float) -> list[dict[str, Any]]:
+def _gates(problem: Problem, ask: Invoke, folder: Path, latency_ms: float) -> list[dict[str, Any]]:
     release = store.read_json(folder / "release.json")["release"]
     online = store.read_json(folder / "online_features.json")
     questions = problem.service.questions(online)

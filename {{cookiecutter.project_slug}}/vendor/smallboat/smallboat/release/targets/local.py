@@ -81,9 +81,9 @@ class Endpoint:
             raise UserError(f"{file} is no list of events with the texts `event` and `release`")
         return events
 
-    def pre_switch_server(self, folder: Path) -> AbstractContextManager[servers.Ask]:
+    def pre_switch_server(self, folder: Path) -> AbstractContextManager[servers.Invoke]:
         """The model server on a release that is not served yet."""
-        return servers.temporary(self._problem, folder)
+        return servers.temporary_model_server(self._problem, folder)
 
     def update(self, folder: Path) -> None:
         """Copy a release and point at it."""
@@ -104,11 +104,11 @@ class Endpoint:
         self._write("current", release.encode())
 
     @contextmanager
-    def live_server(self) -> Iterator[servers.Ask]:
+    def live_server(self) -> Iterator[servers.Invoke]:
         """The server that runs here, once it has followed the pointer; else one for the moment."""
         running = serving.running(self._folder)
         if running is None:
-            with servers.temporary(self._problem, self._folder) as ask:
+            with servers.temporary_model_server(self._problem, self._folder) as ask:
                 yield ask
             return
         with servers.connect(running["model_url"]) as ask:

@@ -84,9 +84,9 @@ class Endpoint:
         """
         return release_log.read(self._bucket)[0]
 
-    def pre_switch_server(self, folder: Path) -> AbstractContextManager[servers.Ask]:
+    def pre_switch_server(self, folder: Path) -> AbstractContextManager[servers.Invoke]:
         """The model server on a release that is not served yet, on this machine."""
-        return servers.temporary(self._problem, folder)
+        return servers.temporary_model_server(self._problem, folder)
 
     def update(self, folder: Path) -> None:
         """Serve a release; the previous one by the configuration that it had then."""
@@ -103,7 +103,7 @@ class Endpoint:
         self._hosting.point(name, self._env.tags, watched=True)
 
     @contextmanager
-    def live_server(self) -> Iterator[servers.Ask]:
+    def live_server(self) -> Iterator[servers.Invoke]:
         """The endpoint itself, through SageMaker's runtime."""
         client = self._env.client("sagemaker-runtime")
         yield lambda body: sagemaker_runtime.ask(client, self._env.endpoint, body)
