@@ -5,11 +5,6 @@ from pathlib import Path
 from typing import Any
 
 Json = dict[str, Any]
-EXPLAIN: Json = {
-    "type": "boolean",
-    "default": False,
-    "description": "also return the reasons of each prediction",
-}
 
 
 def document(description: Json, key_required: bool) -> Json:
@@ -21,9 +16,10 @@ def document(description: Json, key_required: bool) -> Json:
     """
     document: Json = json.loads(Path(__file__).with_suffix(".json").read_bytes())
     document["info"]["version"] = description["release"]["release"]
-    schema = {key: value for key, value in description["request"].items() if key != "$schema"}
-    schema["properties"] = {**schema["properties"], "explain": EXPLAIN}
-    document["components"]["schemas"]["Request"] = schema
+    schemas = document["components"]["schemas"]
+    request = {key: value for key, value in description["request"].items() if key != "$schema"}
+    request["properties"] = {**request["properties"], **schemas["Request"]["properties"]}
+    schemas["Request"] = request
     predict = document["paths"]["/predict"]
     body = predict["post"]["requestBody"]["content"]["application/json"]
     body["example"] = description["example"]
