@@ -25,10 +25,6 @@ Json = dict[str, Any]
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-class BrokenReleaseError(Exception):
-    """A release that can't be served; the message is the reason."""
-
-
 class Release:
     """A release that is complete and has answered its own example.
 
@@ -41,26 +37,24 @@ class Release:
         """Load a release's folder.
 
         Raises:
-            BrokenReleaseError: a file was changed, is missing, or contradicts another.
+            IntegrityError: a file was changed, is missing, or contradicts another.
         """
         self._service = problem.service
         try:
             self.facts = integrity.verify(folder, integrity.RELEASE)
             self._load({name: (folder / name).read_bytes() for name in (*TEXTS, *GRAPHS)})
             self.predict([self.description["example"]], explain=True)
-        except BrokenReleaseError:
+        except IntegrityError:
             raise
-        except IntegrityError as error:
-            raise BrokenReleaseError(str(error)) from error
         except Exception as error:  # files can contradict each other in any way
             reason = f"{type(error).__name__}: {error}"
-            raise BrokenReleaseError(f"its files contradict each other: {reason}") from error
+            raise IntegrityError(f"its files contradict each other: {reason}") from error
 
     def _load(self, files: dict[str, bytes]) -> None:
         signature, self._evaluation, self._online = (json.loads(files[name]) for name in TEXTS)
         inputs = [each["name"] for each in signature["inputs"]]
         if inputs != list(self._service.NAMES):
-            raise BrokenReleaseError("signature.json and the code name different inputs")
+            raise IntegrityError("signature.json and the code name different inputs")
         # Only model.onnx predicts here, but an incomplete release is refused.
         self._session, _ = (_session(name, files[name], len(inputs)) for name in GRAPHS)
         self.description = {
@@ -87,8 +81,8 @@ class Release:
         ends = np.cumsum([len(rows) for rows in features])[:-1]
         outputs = np.split(self._run(np.concatenate(features)), ends)
         results = []
-        answered = zip(requests, features, outputs, warnings, strict=True)
-        for request, rows, output, warned in answered:
+        batch = zip(requests, features, outputs, warnings, strict=True)
+        for request, rows, output, warned in batch:
             predictions = self._service.predictions(request, output, rows, self._evaluation)
             if explain:
                 reasons = self._service.explain(output, rows, self._run)
@@ -159,7 +153,7 @@ class CurrentRelease:
             if (folder / "current").exists():
                 folder = folder / "releases" / (folder / "current").read_text().strip()
             self._release = Release(self._problem, folder)
-        except (BrokenReleaseError, OSError, ValueError) as error:
+        except (IntegrityError, OSError, ValueError) as error:
             old = self._release.facts["release"] if self._release else "no release"
             self._log(f"refused a release in {self._folder}: {error}; {old} is served")
         else:
@@ -183,8 +177,8 @@ def _session(name: str, graph: bytes, inputs: int) -> Any:
     try:
         session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own errors have no other base class
-        raise BrokenReleaseError(f"{name} is not a valid ONNX graph: {error}") from error
+        raise IntegrityError(f"{name} is not a valid ONNX graph: {error}") from error
     actual = [(each.name, each.shape[1:]) for each in session.get_inputs()]
     if actual != [("features", [inputs])]:
-        raise BrokenReleaseError(f"{name} takes {actual}, signature.json names {inputs} inputs")
+        raise IntegrityError(f"{name} takes {actual}, signature.json names {inputs} inputs")
     return session
