@@ -29,24 +29,24 @@ print(1000 * (time.perf_counter() - began), 1000 * (time.process_time() - used))
 REQUESTS = """
 import json, resource, statistics, time
 import handler
-from smallboat.serving.api import endpoint
+from smallboat.serving.api import model_client
 event = {"resource": "/predict", "path": "/predict", "httpMethod": "POST",
          "headers": {"Content-Type": "application/json"}, "body": EXAMPLE,
          "requestContext": {"stage": "prod"}, "isBase64Encoded": False}
-ask, asked = endpoint.Endpoint.ask, []
+invoke, invoked = model_client.ModelClient.invoke, []
 def timed(*words):
     began = time.perf_counter()
     try:
-        return ask(*words)
+        return invoke(*words)
     finally:
-        asked.append(time.perf_counter() - began)
-endpoint.Endpoint.ask = timed
+        invoked.append(time.perf_counter() - began)
+model_client.ModelClient.invoke = timed
 added = []
 for _ in range(1500):
-    asked.clear()
+    invoked.clear()
     began = time.perf_counter()
     answer = handler.handler(event, None)
-    added.append(1000 * (time.perf_counter() - began - sum(asked)))
+    added.append(1000 * (time.perf_counter() - began - sum(invoked)))
     assert answer["statusCode"] == 200, answer
 added = sorted(added[100:])
 print(statistics.median(added), added[int(0.99 * len(added))])

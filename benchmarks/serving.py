@@ -34,8 +34,8 @@ CONNECTIONS = 4
 SIDES = {
     "onnx": {},
     "constant": {
-        "asking.py": """
-def question(problem, mimetype, body):
+        "invocation.py": """
+def parse(problem, mimetype, body):
     return {"describe": True}
 """,
         "model.py": """
@@ -44,7 +44,7 @@ class Release(Release):
         super().__init__(problem, folder)
         example = self.description["example"].items()
         row = {key: each[:1] if isinstance(each, list) else each for key, each in example}
-        self.description = self.answers([row], explain=False)
+        self.description = self.predict([row], explain=False)
 """,
     },
     "pickle": {
@@ -55,7 +55,7 @@ class Release(Release):
     def __init__(self, problem, folder):
         self.estimator = pickle.loads((folder / "pickle").read_bytes())
         super().__init__(problem, folder)
-    def _ask(self, features):
+    def _run(self, features):
         frame = pandas.DataFrame(features, columns=list(self._service.NAMES))
         return np.asarray(self.estimator.predict(frame), dtype=np.float64)
 """
@@ -68,7 +68,7 @@ class Release(Release):
     def __init__(self, problem, folder):
         self.estimator = pickle.loads((folder / "usual").read_bytes())
         super().__init__(problem, folder)
-    def _ask(self, features):
+    def _run(self, features):
         frame = pandas.DataFrame(features, columns=list(self._service.NAMES))
         frame = frame.assign(entity="one", constructor="two", circuit="three")
         return np.asarray(self.estimator.predict(frame), dtype=np.float64)

@@ -1,4 +1,4 @@
-"""The model server with the fault that a release's online features name.
+"""The model server with a fault that the release's online features configure.
 
 `where` lists "pre_switch_server" (a release's own folder), "endpoint" (a folder with a pointer, or
 the container of an emulated SageMaker endpoint) or both.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 def wrong(prediction):
-    """The same with other numbers."""
+    """The prediction with other numbers."""
     return {
         name: value + 10 if isinstance(value, float) else value
         for name, value in prediction.items()
@@ -21,7 +21,7 @@ def wrong(prediction):
 
 
 def broken(package):
-    """The server's application, with the fault; only who serves imports it."""
+    """The server's application, with the fault."""
     from flask import request
     from smallboat.serving.model.server import create
 
@@ -37,14 +37,14 @@ def broken(package):
             return response
         if fault["how"] == "crashes":
             os._exit(1)
-        told = json.loads(response.get_data())
-        results = told.get("results", [])
-        if fault["how"] == "is slow" and len(results) == 1:  # as what is timed
+        content = json.loads(response.get_data())
+        results = content.get("results", [])
+        if fault["how"] == "is slow" and len(results) == 1:  # the requests that are timed
             time.sleep(fault.get("seconds", 0.3))
         if fault["how"] == "is wrong":
             for result in results:
                 result["predictions"] = [wrong(each) for each in result["predictions"]]
-            response.set_data(json.dumps(told))
+            response.set_data(json.dumps(content))
         return response
 
     return app
@@ -56,10 +56,10 @@ if __name__ == "__main__":
     for name in ("problem", "folder", "port"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--host", default="127.0.0.1")
-    asked = parser.parse_args()
-    os.environ |= {"MODEL_FOLDER": os.path.abspath(asked.folder), "MODEL_HOST": asked.host}
+    options = parser.parse_args()
+    os.environ |= {"MODEL_FOLDER": os.path.abspath(options.folder), "MODEL_HOST": options.host}
     here = Path(__file__).resolve()
-    words = ["-m", "gunicorn", f"--bind={asked.host}:{asked.port}", f"--chdir={here.parent}"]
+    words = ["-m", "gunicorn", f"--bind={options.host}:{options.port}", f"--chdir={here.parent}"]
     words += ["--worker-class=gthread", "--threads=4", "--no-control-socket"]
     words += [f"--pythonpath={Path.cwd()}"]  # the project's folder
-    os.execv(sys.executable, [sys.executable, *words, f"{here.stem}:broken({asked.problem!r})"])
+    os.execv(sys.executable, [sys.executable, *words, f"{here.stem}:broken({options.problem!r})"])

@@ -1,4 +1,4 @@
-"""What API Gateway sends to a Lambda function."""
+"""Events that API Gateway sends to a Lambda function."""
 
 import json
 from typing import Any
@@ -8,7 +8,7 @@ HOST = "abc.execute-api.eu-west-1.amazonaws.com"
 
 
 def rest(method: str, path: str, body: Any = None, query: Json | None = None) -> Json:
-    """What a REST API sends for stage `prod`: null for everything that is absent."""
+    """The event of a REST API with stage `prod`; absent values are null."""
     proxied = "/" if path == "/" else "/{proxy+}"
     headers = {"Host": HOST, "Content-Type": "application/json"} if body else {"Host": HOST}
     return {
@@ -34,7 +34,7 @@ def rest(method: str, path: str, body: Any = None, query: Json | None = None) ->
 
 
 def http(method: str, path: str, body: Any = None, stage: str = "$default") -> Json:
-    """What an HTTP API sends; a stage with a name stands before the path."""
+    """The event of an HTTP API; a named stage is part of the path."""
     prefix = "" if stage == "$default" else f"/{stage}"
     return {
         "version": "2.0",

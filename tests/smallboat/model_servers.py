@@ -1,4 +1,4 @@
-"""Releases to serve, and the model server as a process of its own."""
+"""Releases to serve, and the model server as a process."""
 
 import hashlib
 import http.client
@@ -21,15 +21,14 @@ from smallboat.store import bundle
 from toy.problem import PROBLEM
 
 TOY = Path(toy.__file__).parents[1]
-"""Where the toy project lies."""
+"""The folder of the toy project."""
 JSON = "application/json"
-PATIENCE = 60.0
-"""Seconds that it may take to start."""
+START_SECONDS = 60.0
 Files = dict[str, bytes]
 
 
 def write(folder: Path, files: Files) -> str:
-    """A release's folder whose hashes are those of its files; returns its id."""
+    """Write a valid release folder; returns the id of the release."""
     signature = json.loads(files["signature.json"])
     model = bundle.model_hash(files["model.onnx"], signature)
     online = hashlib.sha256(files["online_features.json"]).hexdigest()[:16]
@@ -50,13 +49,13 @@ def write(folder: Path, files: Files) -> str:
 
 
 def point(endpoint: Path, release: str) -> None:
-    """Let an endpoint's pointer name a release, at once."""
+    """Point an endpoint at a release, atomically."""
     (endpoint / "new").write_text(release)
     os.replace(endpoint / "new", endpoint / "current")
 
 
 def place(endpoint: Path, files: Files, as_of: str) -> str:
-    """A release of an endpoint that differs in its online features; returns its id."""
+    """Add a release with other online features to an endpoint; returns its id."""
     online = json.dumps({**json.loads(files["online_features.json"]), "as_of": as_of}).encode()
     stage = endpoint / "releases" / as_of
     release = write(stage, {**files, "online_features.json": online})
@@ -65,17 +64,17 @@ def place(endpoint: Path, files: Files, as_of: str) -> str:
 
 
 class Server:
-    """A model server that runs."""
+    """A running model server."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
         self.process, self.port, self._log = process, port, log
 
-    def ask(self, question: Any, **headers: str) -> tuple[int, Any]:
-        """Status and JSON of the answer to a JSON question."""
-        return self.send(json.dumps(question).encode(), **headers)[:2]
+    def ask(self, content: Any, **headers: str) -> tuple[int, Any]:
+        """Status and JSON of the answer to a JSON body."""
+        return self.send(json.dumps(content).encode(), **headers)[:2]
 
     def send(self, body: Any, kind: str = JSON, path: str = "/invocations", **headers: str) -> Any:
-        """Status, JSON and headers of the answer to some bytes."""
+        """Status, JSON and headers of the answer to a body."""
         client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         client.request("POST", path, body, {"Content-Type": kind, **names})
@@ -85,7 +84,7 @@ class Server:
         return answer.status, content, answer.headers
 
     def ping(self) -> int:
-        """Status of the answer to a ping; 0 if nobody listens."""
+        """Status of the answer to a ping; 0 if no server listens."""
         try:
             client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
             client.request("GET", "/ping")
@@ -94,7 +93,7 @@ class Server:
             return 0
 
     def log(self) -> str:
-        """What it said so far."""
+        """Its log."""
         return self._log.read_text()
 
 
@@ -117,7 +116,7 @@ def running(folder: Path, ready: int = 200, **variables: str) -> Iterator[Server
         )
     try:
         server = Server(process, _port(process, log), log)
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + START_SECONDS
         while server.ping() != ready:
             assert process.poll() is None and time.monotonic() < end, log.read_text()
             time.sleep(0.02)

@@ -1,6 +1,6 @@
-"""A model server in a thread: it speaks SageMaker's runtime interface and knows one trick.
+"""A stub of the model behind SageMaker's runtime interface, in a thread.
 
-Its predictions are the request's cars by their grid places, so that tests need no trained model.
+It predicts the order of the grid, so tests need no trained model.
 """
 
 import json
@@ -49,32 +49,32 @@ EXAMPLE: Json = {
 
 
 class Model:
-    """What the stub serves; tests change its attributes."""
+    """The state of the stub; tests change its attributes."""
 
     def __init__(self) -> None:
         self.release = "aaaa-1111"
         self.schema = SCHEMA
         self.page: Json = {}
         self.evaluation: Json = {"metrics": {"test": {"mae": 3.0}}, "passed": True}
-        self.slow = 0.0
-        self.fails: tuple[int, bytes, str] | None = None
-        self.asked: list[Json] = []
+        self.delay = 0.0
+        self.failure: tuple[int, bytes, str] | None = None
+        self.received: list[Json] = []
         self.headers: list[dict[str, str]] = []
         self.url = ""
 
-    def count(self, word: str) -> int:
-        """How many of the questions had this key."""
-        return sum(word in question for question in self.asked)
+    def count(self, key: str) -> int:
+        """How many of the received bodies have this key."""
+        return sum(key in body for body in self.received)
 
-    def answer(self, question: Json) -> Json:
-        """The answer; LookupError holds the field and the sentence of a refusal."""
+    def answer(self, body: Json) -> Json:
+        """The answer; LookupError has the field and message of an error."""
         facts = {
             "run": "17",
             "release": self.release,
             "model_hash": self.release.split("-")[0],
             "features_as_of": "2026-03-01",
         }
-        if "describe" in question:
+        if "describe" in body:
             return {
                 "release": facts
                 | {"features_run": "17", "online_features_hash": "1111", "snapshot": "55"},
@@ -92,15 +92,15 @@ class Model:
                 "evaluation": self.evaluation,
                 "page": self.page,
             }
-        if "known" in question:
+        if "known" in body:
             for name in ("season", "round"):
-                if not question["known"].get(name, "").isdigit():
+                if not body["known"].get(name, "").isdigit():
                     raise LookupError(name, f"{name} must be a whole number")
-            if question["known"] != {"season": "2026", "round": "3"}:
+            if body["known"] != {"season": "2026", "round": "3"}:
                 raise LookupError("grid", "the grid of this race is not known yet")
             return {"request": EXAMPLE}
         results = []
-        for number, request in enumerate(question["requests"]):
+        for number, request in enumerate(body["requests"]):
             drivers = [entry["driver"] for entry in request["grid"]]
             if len(set(drivers)) < len(drivers):
                 place = f"requests[{number}].grid[1].driver"
@@ -109,13 +109,13 @@ class Model:
         return {"model": facts, "results": results}
 
     def predict(self, request: Json) -> list[Json]:
-        """The cars by their grid places."""
+        """The cars in the order of the grid."""
         return sorted(request["grid"], key=lambda entry: int(entry["grid"]))
 
 
 @contextmanager
 def serving(port: int = 0) -> Iterator[Model]:
-    """A model whose `url` answers until the end of the block."""
+    """A stub that answers at its `url` until the end of the block."""
     model = Model()
 
     class Handler(BaseHTTPRequestHandler):
@@ -125,18 +125,18 @@ def serving(port: int = 0) -> Iterator[Model]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             model.headers.append(dict(self.headers))
-            time.sleep(model.slow)
-            if model.fails:
-                self._send(*model.fails)
+            time.sleep(model.delay)
+            if model.failure:
+                self._send(*model.failure)
                 return
-            question = json.loads(body)
-            model.asked.append(question)
+            content = json.loads(body)
+            model.received.append(content)
             try:
-                self._send(200, json.dumps(model.answer(question)).encode())
+                self._send(200, json.dumps(model.answer(content)).encode())
             except LookupError as error:
                 field, message = error.args
-                told = {"error": {"code": "invalid", "message": message, "field": field}}
-                wrapped = {"OriginalStatusCode": 422, "OriginalMessage": json.dumps(told)}
+                error_body = {"error": {"code": "invalid", "message": message, "field": field}}
+                wrapped = {"OriginalStatusCode": 422, "OriginalMessage": json.dumps(error_body)}
                 self._send(424, json.dumps(wrapped).encode(), "ModelError")
 
         def _send(self, status: int, body: bytes, error: str = "") -> None:
@@ -149,7 +149,7 @@ def serving(port: int = 0) -> Iterator[Model]:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True

@@ -17,7 +17,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 from smallboat.serving.api.app import create
-from smallboat.serving.api.settings import read
+from smallboat.serving.api.settings import Settings
 from smallboat.serving.serving import PAGE
 from werkzeug.exceptions import NotFound
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
@@ -142,7 +142,7 @@ def opened(browser: webdriver.Chrome, model: Model) -> Iterator[Page]:
     At the end nothing is on its console but refused keys, and it asked no other host.
     """
     variables = {"ENDPOINT_NAME": "stub", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model.url}
-    app = create(PAGE, read(variables | {"API_KEY": KEY}))
+    app = create(PAGE, Settings.from_environment(variables | {"API_KEY": KEY}))
     behind = DispatcherMiddleware(NotFound(), {"/prod": app})
     server = make_server("127.0.0.1", 0, behind, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()

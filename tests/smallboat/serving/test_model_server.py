@@ -19,8 +19,8 @@ from model_servers import JSON, TOY, Files, Server, place, point, running, write
 from smallboat.serving.model.gunicorn_settings import graceful_timeout
 from toy import service
 
-MOST = 1000
-"""The requests that a body may hold."""
+MAX_REQUESTS = 1000
+"""The number of requests that a body may have."""
 
 
 @pytest.fixture(scope="session")
@@ -29,14 +29,14 @@ def request_(files: Files) -> dict[str, Any]:
     return service.example(json.loads(files["online_features.json"]))
 
 
-def test_describe_tells_what_the_api_and_the_page_need(server: Server) -> None:
-    status, told = server.ask({"describe": True})
+def test_describe_has_what_the_api_and_the_page_need(server: Server) -> None:
+    status, answer = server.ask({"describe": True})
     assert status == 200
-    assert set(told) == {
+    assert set(answer) == {
         "release", "signature", "request", "known", "example", "evaluation", "page",
     }  # fmt: skip
-    assert told["request"] == service.SCHEMA
-    assert server.ask({"requests": [told["example"]]})[0] == 200
+    assert answer["request"] == service.SCHEMA
+    assert server.ask({"requests": [answer["example"]]})[0] == 200
 
 
 def test_answers_come_in_the_order_of_the_requests(server: Server, files: Files) -> None:
@@ -58,9 +58,9 @@ def test_the_path_of_sagemakers_client_is_the_same(
 
 def test_an_explanation_is_asked_for(server: Server, request_: dict[str, Any]) -> None:
     plain = server.ask({"requests": [request_]})[1]["results"][0]
-    told = server.ask({"requests": [request_], "explain": True})[1]["results"][0]
-    assert all(each.pop("reasons") is not None for each in told["predictions"])
-    assert told == plain
+    answer = server.ask({"requests": [request_], "explain": True})[1]["results"][0]
+    assert all(each.pop("reasons") is not None for each in answer["predictions"])
+    assert answer == plain
 
 
 def test_what_always_holds_of_answers_holds(server: Server, files: Files) -> None:
@@ -94,7 +94,8 @@ def test_each_request_leaves_a_line_and_an_id(server: Server, request_: dict[str
         (b'{"requests": NaN}', JSON, 400, "body"),
         (b'{"requests": [-Infinity]}', JSON, 400, "body"),
         (b"9" * 10_000, JSON, 400, "body"),
-        (b"1e999", JSON, 422, "body"),
+        (b"1e999", JSON, 400, "body"),
+        (b'{"requests": [{"x": -1e999}]}', JSON, 400, "body"),
         (b"null", JSON, 422, "body"),
         (b"[]", JSON, 422, "body"),
         (b"{}", JSON, 422, "requests"),
@@ -103,7 +104,7 @@ def test_each_request_leaves_a_line_and_an_id(server: Server, request_: dict[str
         (b'{"describe": true, "more": 1}', JSON, 422, "more"),
         (b'{"describe": false}', JSON, 422, "describe"),
         (b'{"known": 1}', JSON, 422, "known"),
-        (json.dumps({"requests": [{}] * (MOST + 1)}).encode(), JSON, 422, "requests"),
+        (json.dumps({"requests": [{}] * (MAX_REQUESTS + 1)}).encode(), JSON, 422, "requests"),
         (b"{}", "text/plain", 415, "Content-Type"),
         (b"{}", "", 415, "Content-Type"),
         (b"", "text/csv", 422, "requests[0].parcels"),
@@ -123,19 +124,19 @@ def test_wrong_input_is_refused_by_its_field(
 
 def test_very_long_numbers_are_told_in_a_sentence(server: Server) -> None:
     message = server.send(b'{"requests": ' + b"9" * 5000 + b"}")[1]["error"]["message"]
-    assert message.endswith(f"{'9' * 20} is the beginning of too large a number")
+    assert message.endswith(f"the number that starts with {'9' * 20} is too large")
 
 
 def test_only_so_many_rows_are_explained(
     files: Files, server: Server, request_: dict[str, Any]
 ) -> None:
     rows, _ = service.features(request_, json.loads(files["online_features.json"]))
-    most = min(2000 // len(rows), MOST)
+    most = min(2000 // len(rows), MAX_REQUESTS)
     assert server.ask({"requests": [request_] * most, "explain": True})[0] == 200
     asked = {"requests": [request_] * (most + 1), "explain": True}
     status, answer = server.ask(asked)
     assert (status, answer["error"]["field"]) == (422, "requests")
-    if most < MOST:
+    if most < MAX_REQUESTS:
         assert answer["error"]["message"].startswith("requests have more than 2,000 rows")
         assert server.ask({**asked, "explain": False})[0] == 200
 
@@ -248,9 +249,9 @@ def _refused(server: Server, endpoint: Path, broken: str, good: str) -> str:
     """What the log says of a broken release while the good one goes on to serve."""
     point(endpoint, broken)
     for _ in range(4):
-        status, told = server.ask({"describe": True})
-        assert status == 200, told
-        assert told["release"]["release"] == good
+        status, answer = server.ask({"describe": True})
+        assert status == 200, answer
+        assert answer["release"]["release"] == good
     message = [line for line in server.log().splitlines() if "refused" in line][-1]
     assert f"{good} is served" in message
     return message
@@ -294,8 +295,8 @@ def test_every_connection_goes_on_with_the_newest_good_release(
         assert server.ask({"describe": True})[1]["release"]["release"] == second
         point(endpoint, "nowhere")
         for _ in range(50):
-            status, told = server.ask({"describe": True})
-            assert (status, told["release"]["release"]) == (200, second)
+            status, answer = server.ask({"describe": True})
+            assert (status, answer["release"]["release"]) == (200, second)
 
 
 def test_a_release_whose_files_disagree_is_refused_and_the_old_one_serves(
@@ -305,11 +306,11 @@ def test_a_release_whose_files_disagree_is_refused_and_the_old_one_serves(
     fewer = {**signature, "inputs": signature["inputs"][1:]}
     inputs = len(signature["inputs"])
     cases = {
-        "signature.json": (json.dumps(fewer).encode(), "signature.json names other inputs"),
+        "signature.json": (json.dumps(fewer).encode(), "code name different inputs"),
         "model.onnx": (_graph(inputs - 1), f"names {inputs} inputs"),
-        "evaluation_model.onnx": (b"no graph", "evaluation_model.onnx is no ONNX graph"),
-        "evaluation.json": (b"{}", "don't fit each other"),
-        "online_features.json": (b'{"as_of": "2001-01-01"}', "don't fit each other"),
+        "evaluation_model.onnx": (b"no graph", "evaluation_model.onnx is not a valid ONNX graph"),
+        "evaluation.json": (b"{}", "contradict each other"),
+        "online_features.json": (b'{"as_of": "2001-01-01"}', "contradict each other"),
     }
     endpoint = tmp_path / "endpoint"
     good = place(endpoint, files, "2001-01-01")
@@ -391,7 +392,7 @@ def test_sigterm_ends_it_after_the_requests_at_hand(
     files: Files, request_: dict[str, Any], tmp_path: Path
 ) -> None:
     write(tmp_path / "release", files)
-    body = json.dumps({"requests": [request_] * MOST}).encode()
+    body = json.dumps({"requests": [request_] * MAX_REQUESTS}).encode()
     head = f"POST /invocations HTTP/1.1\r\nHost: localhost\r\nContent-Type: {JSON}\r\n"
     head += f"Content-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n"
     with running(tmp_path / "release") as server:

@@ -1,9 +1,9 @@
 // Parcels: how long the newest take.
 import { element, predict } from "./shared.js";
 
-export const title = "When is it here?";
-export const subtitle = "How many minutes each parcel takes from its depot.";
-export const baseline = "Baseline: each takes as long as its depot's did on average.";
+export const title = "When will it arrive?";
+export const subtitle = "The minutes from the depot to the door, for each parcel.";
+export const baseline = "Baseline: the average of the parcel's depot.";
 export const metrics = { mae: { name: "Mean error, minutes", lower: true } };
 
 export async function start(main, data) {

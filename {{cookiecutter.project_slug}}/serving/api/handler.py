@@ -1,7 +1,7 @@
-"""What Lambda calls; the page's own part lies beside it, in `static`."""
+"""What Lambda calls; the project's part of the page is in `static`, next to this file."""
 
 from pathlib import Path
 
 from smallboat.serving.api import handler as api
 
-handler = api.of(Path(__file__).with_name("static"))
+handler = api.handler(Path(__file__).with_name("static"))

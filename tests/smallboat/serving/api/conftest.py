@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 from model_stub import Model, serving
 from smallboat.serving.api.app import create
-from smallboat.serving.api.settings import read
+from smallboat.serving.api.settings import Settings
 from smallboat.serving.serving import PAGE
 
 LAMBDA_SETS = {
@@ -36,7 +36,7 @@ def make(model: Model) -> Callable[..., FlaskClient]:
 
     def client(**variables: str) -> FlaskClient:
         known = {"ENDPOINT_NAME": "endpoint", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model.url}
-        return create(PAGE, read(known | variables)).test_client()
+        return create(PAGE, Settings.from_environment(known | variables)).test_client()
 
     return client
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from model_stub import EXAMPLE, SCHEMA, Model
-from smallboat.serving.api.settings import read
+from smallboat.serving.api.settings import Settings
 from smallboat.serving.serving import PAGE
 
 Json = dict[str, Any]
@@ -14,7 +14,7 @@ Make = Callable[..., FlaskClient]
 
 
 def refused(answer: Any, status: int, field: str | None = None) -> str:
-    """The sentence of a refusal, which must have the one shape."""
+    """The message of an error, whose format is checked."""
     assert answer.status_code == status, answer.text
     assert set(answer.json) == {"error"} and set(answer.json["error"]) == {
         "code",
@@ -43,7 +43,7 @@ def test_a_request_is_answered_in_the_shape_of_the_contract(api: FlaskClient) ->
 
 def test_explain_reaches_the_model_and_not_the_schema(api: FlaskClient, model: Model) -> None:
     assert api.post("/predict", json=changed(explain=True)).status_code == 200
-    assert model.asked[-1] == {"requests": [EXAMPLE], "explain": True}
+    assert model.received[-1] == {"requests": [EXAMPLE], "explain": True}
     refused(api.post("/predict", json=changed(explain=1)), 422, "explain")
 
 
@@ -180,22 +180,22 @@ def test_a_request_for_a_switched_model_is_held_against_its_own_schema(
     api.post("/predict", json=EXAMPLE)
     weather = {**SCHEMA["properties"], "weather": {"type": "string"}}
     model.release, model.schema = "bbbb-1111", {**SCHEMA, "properties": weather}
-    monkeypatch.setattr("smallboat.serving.api.incoming.FRESH", 0.0)
+    monkeypatch.setattr("smallboat.serving.api.model_client.FRESH_SECONDS", 0.0)
     assert api.post("/predict", json=changed(weather="wet")).status_code == 200
 
 
 def test_a_model_that_is_away_is_503_and_comes_back(make: Make, model: Model) -> None:
     api = make(MODEL_TIMEOUT_SECONDS="0.5")
-    url, model.slow = model.url, 30.0
+    url, model.delay = model.url, 30.0
     began = time.monotonic()
     answer = api.post("/predict", json=EXAMPLE)
-    assert time.monotonic() - began < model.slow
+    assert time.monotonic() - began < model.delay
     assert "try again" in refused(answer, 503)
     assert answer.headers["Retry-After"]
     refused(api.get("/health"), 503)
     refused(api.get("/model"), 503)
     assert api.get("/").status_code == 200
-    model.slow = 0.0
+    model.delay = 0.0
     assert model.url == url
     assert api.post("/predict", json=EXAMPLE).status_code == 200
 
@@ -205,7 +205,8 @@ def test_a_port_where_nobody_listens_is_503() -> None:
 
     url = "http://127.0.0.1:9"
     away = {"ENDPOINT_NAME": "endpoint", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": url}
-    refused(create(PAGE, read(away)).test_client().post("/predict", json=EXAMPLE), 503)
+    api = create(PAGE, Settings.from_environment(away)).test_client()
+    refused(api.post("/predict", json=EXAMPLE), 503)
 
 
 @pytest.mark.parametrize(
@@ -226,22 +227,22 @@ def test_whatever_the_model_does_the_answer_has_the_one_shape(
     api: FlaskClient, model: Model, answer: tuple[int, bytes, str], status: int
 ) -> None:
     api.post("/predict", json=EXAMPLE)
-    model.fails = answer
+    model.failure = answer
     refused(api.post("/predict", json=EXAMPLE), status)
 
 
 def test_an_error_behind_the_answer_is_503(
     api: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("smallboat.serving.api.incoming.drain", lambda *_: 1 / 0)
+    monkeypatch.setattr("smallboat.serving.web_app.drain", lambda *_: 1 / 0)
     api.application.testing = False
-    told = api.get("/nothing")
-    assert (told.status_code, told.json["error"]["code"]) == (503, "unavailable")  # type: ignore[index]
+    answer = api.get("/nothing")
+    assert (answer.status_code, answer.json["error"]["code"]) == (503, "unavailable")  # type: ignore[index]
 
 
 def test_a_busy_model_is_asked_twice_at_most(api: FlaskClient, model: Model) -> None:
     api.post("/predict", json=EXAMPLE)
-    before, model.fails = len(model.headers), (503, b"{}", "ServiceUnavailable")
+    before, model.failure = len(model.headers), (503, b"{}", "ServiceUnavailable")
     api.post("/predict", json=EXAMPLE)
     assert len(model.headers) - before == 2
 
@@ -285,7 +286,7 @@ def test_this_machine_is_asked_by_its_own_names_only(api: FlaskClient, path: str
     assert [api.get(path, headers={"Host": host}).status_code for host in HERE] == [200] * 6
     for host in ELSEWHERE:
         message = refused(api.get(path, headers={"Host": host}), 403, "Host")
-        assert "serve.allowed_hosts adds names" in message
+        assert "add the host to serve.allowed_hosts" in message
 
 
 def test_more_names_can_be_allowed_and_on_lambda_aws_fixes_them(make: Make) -> None:
@@ -304,7 +305,7 @@ def test_only_predict_asks_for_the_key(make: Make, model: Model) -> None:
     refused(api.get("/predict?season=2026&round=3"), 401)
     refused(api.post("/predict", json=EXAMPLE, headers={"x-api-key": "sésame"}), 403)
     refused(api.post("/predict", data=b"x", headers={"x-api-key": "wrong"}), 403)
-    assert model.asked == []
+    assert model.received == []
     for path in ("/", "/health", "/model", "/openapi.json", "/page.json"):
         assert api.get(path).status_code == 200
     key = {"x-api-key": "sesame"}
@@ -324,9 +325,9 @@ def test_other_origins_may_call_only_where_configured(make: Make) -> None:
     assert preflight.status_code == 200
     assert preflight.headers["Access-Control-Allow-Origin"] == "https://a.example"
     assert "x-api-key" in preflight.headers["Access-Control-Allow-Headers"].lower()
-    told = opened.post("/predict", json=EXAMPLE, headers=origin)
-    assert told.status_code == 401
-    assert told.headers["Access-Control-Allow-Origin"] == "https://a.example"
+    answer = opened.post("/predict", json=EXAMPLE, headers=origin)
+    assert answer.status_code == 401
+    assert answer.headers["Access-Control-Allow-Origin"] == "https://a.example"
     other = opened.get("/health", headers={"Origin": "https://axexample"})
     assert "Access-Control-Allow-Origin" not in other.headers
     everyone = make(CORS_ORIGINS="*").get("/health", headers=origin)
@@ -353,4 +354,4 @@ def test_model_tells_run_hashes_metrics_and_date(api: FlaskClient) -> None:
 )
 def test_a_wrong_variable_is_named(name: str, value: str) -> None:
     with pytest.raises(ValueError, match=name):
-        read({"ENDPOINT_NAME": "endpoint", name: value})
+        Settings.from_environment({"ENDPOINT_NAME": "endpoint", name: value})

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from model_stub import EXAMPLE, Model
-from smallboat.serving.api.capture import ASIDE, WAITING, Capture, File, capture
+from smallboat.serving.api.capture import BACKUPS, MAX_QUEUED, Capture, File
 from smallboat.serving.api.settings import Settings
 
 Json = dict[str, Any]
@@ -61,7 +61,7 @@ def test_a_share_is_kept_and_names_are_redacted() -> None:
 
 
 def test_off_keeps_nothing() -> None:
-    assert capture(Settings("endpoint", capture="off")) is None
+    assert Capture.from_settings(Settings("endpoint", capture="off")) is None
 
 
 def test_a_full_disk_does_not_matter(make: Make, capfd: pytest.CaptureFixture[str]) -> None:
@@ -103,7 +103,7 @@ def together(path: Path) -> list[Json]:
 def test_full_files_are_put_aside_and_only_the_oldest_is_dropped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("smallboat.serving.api.capture.LARGEST", 100)
+    monkeypatch.setattr("smallboat.serving.api.capture.MAX_FILE_BYTES", 100)
     path = tmp_path / "capture.jsonl"
     kept = Capture(File(str(path)), 1.0, frozenset(), at_once=True)
     for number in range(1000):
@@ -111,7 +111,7 @@ def test_full_files_are_put_aside_and_only_the_oldest_is_dropped(
         found = [line["number"] for line in together(path)]
         assert found == list(range(found[0], number + 1))
     assert kept.lost == 0
-    names = {path.name, *(f"{path.name}.{number}" for number in range(1, ASIDE + 1))}
+    names = {path.name, *(f"{path.name}.{number}" for number in range(1, BACKUPS + 1))}
     assert {each.name for each in tmp_path.iterdir()} == names
     sizes = [each.stat().st_size for each in tmp_path.iterdir() if each != path]
     assert all(100 <= size < 120 for size in sizes)
@@ -123,7 +123,7 @@ def test_processes_that_put_a_file_aside_together_lose_nothing(tmp_path: Path) -
     code = f"""
 import sys
 from smallboat.serving.api import capture
-capture.LARGEST, capture.ASIDE = 1000, 200
+capture.MAX_FILE_BYTES, capture.BACKUPS = 1000, 200
 kept = capture.Capture(capture.File({str(path)!r}), 1.0, frozenset(), at_once=True)
 sys.stdin.readline()
 for number in range(500):
@@ -149,8 +149,8 @@ sys.exit(kept.lost)
 def test_a_full_file_that_can_not_be_put_aside_grows_no_more_and_does_not_matter(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("smallboat.serving.api.capture.LARGEST", 1)
-    monkeypatch.setattr("smallboat.serving.api.capture.ASIDE", 1)
+    monkeypatch.setattr("smallboat.serving.api.capture.MAX_FILE_BYTES", 1)
+    monkeypatch.setattr("smallboat.serving.api.capture.BACKUPS", 1)
     path = tmp_path / "capture.jsonl"
     (tmp_path / "capture.jsonl.1").mkdir()
     path.write_text("{}\n")
@@ -163,7 +163,7 @@ def test_a_full_file_that_can_not_be_put_aside_grows_no_more_and_does_not_matter
 def test_what_is_no_file_of_its_own_is_not_put_aside(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("smallboat.serving.api.capture.LARGEST", 1)
+    monkeypatch.setattr("smallboat.serving.api.capture.MAX_FILE_BYTES", 1)
     link = tmp_path / "stderr"
     link.symlink_to(tmp_path / "log")
     sink = File(str(link))
@@ -182,7 +182,7 @@ def test_a_sink_that_hangs_slows_nothing_and_fills_no_memory() -> None:
         written.append(line)
 
     stuck = Capture(sink, 1.0, frozenset(), at_once=False)
-    for _ in range(WAITING + 100):
+    for _ in range(MAX_QUEUED + 100):
         stuck.put({})
     assert written == []  # nobody waited for the first line
     assert 90 <= stuck.lost <= 100
@@ -206,8 +206,8 @@ def test_a_closed_pipe_does_not_matter(model: Model) -> None:
 import sys
 from smallboat.serving.serving import PAGE
 from smallboat.serving.api.app import create
-from smallboat.serving.api.settings import read
-api = create(PAGE, read(dict(
+from smallboat.serving.api.settings import Settings
+api = create(PAGE, Settings.from_environment(dict(
     ENDPOINT_NAME="endpoint", CAPTURE="stdout", AWS_LAMBDA_FUNCTION_NAME="f",
     AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME={model.url!r},
 ))).test_client()

@@ -9,7 +9,7 @@ from model_stub import serving
 from schemathesis import GenerationMode
 from schemathesis.checks import load_all_checks, positive_data_acceptance
 from smallboat.serving.api.app import create
-from smallboat.serving.api.settings import read
+from smallboat.serving.api.settings import Settings
 from smallboat.serving.serving import PAGE
 
 load_all_checks()
@@ -20,7 +20,8 @@ REQUESTS = 60  # for each operation and mode
 def test_every_answer_is_one_that_the_document_lists(mode: GenerationMode) -> None:
     with serving() as model:
         variables = {"ENDPOINT_NAME": "endpoint", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model.url}
-        document = schemathesis.openapi.from_wsgi("/openapi.json", create(PAGE, read(variables)))
+        api = create(PAGE, Settings.from_environment(variables))
+        document = schemathesis.openapi.from_wsgi("/openapi.json", api)
         asked = set()
         for operation in (found.ok() for found in document.get_all_operations()):
             if mode is GenerationMode.NEGATIVE and "predict" not in operation.path:

@@ -69,7 +69,7 @@ def page(browser: webdriver.Chrome, model: Model) -> Iterator[Page]:
 
 def test_the_key_is_asked_for_once(page: Page) -> None:
     page.unlock("wrong")
-    page.wait(lambda: "not known" in page.one("#key-why").text)
+    page.wait(lambda: "not valid" in page.one("#key-why").text)
     page.unlock()
     page.wait(lambda: page.settled(list(DRIVERS)))
     page.browser.refresh()
@@ -128,7 +128,7 @@ def test_it_tells_how_sure_the_model_is_why_and_what_it_is(page: Page) -> None:
     facts = page.one("#model").text
     for fact in ("run 17", "2026-03-01", "snapshot 55", "train 2016\u20132022", "2.800 to 3.200"):
         assert fact in facts
-    assert "better" in facts and "not proven" in facts
+    assert "better" in facts and "not significant" in facts
 
 
 def test_it_opens_on_the_race_to_come_which_is_without_qualifying(page: Page, model: Model) -> None:

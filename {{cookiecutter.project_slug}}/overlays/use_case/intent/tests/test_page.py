@@ -103,7 +103,7 @@ def asked(model: Model) -> list[list[Json]]:
 
 def test_the_key_is_asked_for_once(page: Page) -> None:
     page.unlock("wrong")
-    page.wait(lambda: "not known" in page.one("#key-why").text)
+    page.wait(lambda: "not valid" in page.one("#key-why").text)
     page.unlock()
     page.wait(lambda: page.settled(ADDED))
     page.browser.refresh()
@@ -233,15 +233,15 @@ def test_a_question_that_nobody_waits_for_is_not_shown(shown: Page, model: Model
 def test_it_tells_what_speaks_for_and_against_and_what_the_model_is(shown: Page) -> None:
     texts = [each.text.split("\n") for each in shown.all("#reasons li")]
     assert texts == [
-        ["The cart", "Full", "ordinary: empty", "+12.5"],
-        ["Pace", "Slow", "as is ordinary", "\u22123.0"],
+        ["The cart", "Full", "typical: empty", "+12.5"],
+        ["Pace", "Slow", "typical", "\u22123.0"],
     ]
     assert [each.get_attribute("class") for each in shown.all("#reasons li")] == ["for", "contra"]
     assert ORDINARY in shown.one("section[aria-labelledby=why-title]").text
     facts = shown.one("#model").text
     for fact in ("run 17", "snapshot 55", "train 201903\u2013201913", "0.450 to 0.550"):
         assert fact in facts
-    assert "Average precision" in facts and "better" in facts and "not proven" in facts
+    assert "Average precision" in facts and "better" in facts and "not significant" in facts
 
 
 def test_everything_that_is_used_has_a_name(shown: Page) -> None:

@@ -38,8 +38,9 @@ def contents() -> Contents:
     Raises:
         UserError: there is no lock file, or a package is not available for the function.
     """
-    room = LIBRARY / "serving" / "api"
-    library = [LIBRARY / "__init__.py", room.parent / "__init__.py", *room.rglob("*")]
+    room = LIBRARY / "serving"
+    shared = [room / name for name in ("__init__.py", "request_parsing.py", "web_app.py")]
+    library = [LIBRARY / "__init__.py", *shared, *(room / "api").rglob("*")]
     project = [*CODE.glob("*.py"), *CODE.glob("static/**/*")]
     return _packages() | _read(library, LIBRARY.parent) | _read(project, CODE)
 

@@ -153,7 +153,7 @@ class Releaser:
     def _switch(self, release: Bundle, back: bool = False) -> str:
         """Check a release, serve it and check it again; undo if that fails; returns its text."""
         latency_ms = self.rules.latency_ms
-        with servers.temporary(self.problem, release.folder) as ask:
+        with servers.temporary_model_server(self.problem, release.folder) as ask:
             smoke_tests.check(self.problem, "pre-switch check", ask, release, latency_ms)
         latency_ms += self.target.network_overhead_ms
         try:

@@ -7,7 +7,7 @@ from typing import Any
 from ..errors import CloudError, ReleaseError
 from ..problem import Problem
 from ..reports import report
-from ..serving.servers import Ask
+from ..serving.servers import Invoke
 from ..store import bundle
 from ..store.release_bundle import Bundle
 
@@ -17,7 +17,7 @@ REQUESTS = 20
 """How many requests measure the latency; one may be late."""
 
 
-def check(problem: Problem, name: str, ask: Ask, release: Bundle, latency_ms: float) -> None:
+def check(problem: Problem, name: str, ask: Invoke, release: Bundle, latency_ms: float) -> None:
     """Send a server the questions of the problem, check its answers, and print each gate.
 
     Args:
@@ -46,7 +46,7 @@ def check(problem: Problem, name: str, ask: Ask, release: Bundle, latency_ms: fl
         raise ReleaseError(f"{name} failed: {'; '.join(failed)}")
 
 
-def _gates(problem: Problem, ask: Ask, release: Bundle, latency_ms: float) -> list[dict[str, Any]]:
+def _gates(problem: Problem, ask: Invoke, release: Bundle, latency_ms: float) -> list[dict[str, Any]]:
     questions = problem.service.questions(release.online)
 
     def answers(requests: list[Any]) -> list[Any]:

@@ -1,6 +1,6 @@
-"""Runs a command that ends, with all that it started, as soon as its starter is gone.
+"""Runs a command and ends it, with all its processes, as soon as the caller is gone.
 
-The starter holds the other end of standard input, which closes even if the starter is killed.
+The caller holds the other end of standard input, which closes even if the caller is killed.
 """
 
 import ctypes
@@ -11,21 +11,19 @@ import sys
 import threading
 from contextlib import suppress
 
-GRACE = 5.0
-"""Seconds that the command has to end by itself."""
+GRACE_SECONDS = 5.0  # for the command to end by itself
 PR_SET_PDEATHSIG = 1
 
 
 def main(command: list[str]) -> int:
-    """Run a command to its end or to the starter's, whichever comes first."""
-    tied = _end_with_parent if sys.platform == "linux" else None
+    """Run a command until it or the caller ends; returns its exit code."""
     with subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         process_group=0,
-        preexec_fn=tied,
+        preexec_fn=_end_with_parent if sys.platform == "linux" else None,
     ) as child:
-        threading.Thread(target=_end_with_starter, args=[child], daemon=True).start()
+        threading.Thread(target=_end_with_caller, args=[child], daemon=True).start()
         code = child.wait()
     _kill(child)  # workers outlive a server that was killed
     return code if code >= 0 else 128 - code
@@ -36,12 +34,12 @@ def _end_with_parent() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _end_with_starter(child: subprocess.Popen[bytes]) -> None:
+def _end_with_caller(child: subprocess.Popen[bytes]) -> None:
     while os.read(0, 1):
         pass
     child.terminate()
     try:
-        child.wait(GRACE)
+        child.wait(GRACE_SECONDS)
     except subprocess.TimeoutExpired:
         _kill(child)
 

@@ -1,4 +1,4 @@
-"""Starts the model server and the API as processes of this machine, and asks them."""
+"""Server processes on this machine, and a client of the model server."""
 
 import json
 import os
@@ -8,7 +8,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,84 +18,76 @@ import requests
 from ..errors import ReleaseError
 from ..problem import Problem
 
-Ask = Callable[[dict[str, Any]], dict[str, Any]]
-"""Sends one JSON body to a model server; ReleaseError if no good answer comes."""
+Json = dict[str, Any]
+Invoke = Callable[[Json], Json]
+"""Sends a JSON body to a model server, returns its answer; ReleaseError if that is an error."""
 
 HOST = "127.0.0.1"
 START_SECONDS = 60.0
 ANSWER_SECONDS = 10.0
 MODEL_SERVER = ("-m", "smallboat.serving.model")
-"""The words for Python that start it."""
-ABOVE = "its messages stand above"
+"""Python's arguments that start it."""
+SEE_ABOVE = "see its messages above"
 QUIET = {"GUNICORN_CMD_ARGS": "--log-level=warning"}
 
 
+@dataclass(frozen=True)
+class Server:
+    """A running server: its name for messages, its process, and its address."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    url: str
+
+
 def free_port() -> int:
-    """A port of this machine that nobody listens on."""
+    """A port of this machine on which no process listens."""
     with socket.socket() as free:
         free.bind((HOST, 0))
         port: int = free.getsockname()[1]
     return port
 
 
-def port_trouble(port: int) -> str | None:
-    """Why nobody can listen on a port of this machine now, or None."""
-    with socket.socket() as wanted:
-        wanted.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that closed is free
-        try:
-            wanted.bind((HOST, port))
-        except OSError as error:
-            return str(error.strerror).lower()
-        except OverflowError:
-            return "there is no such port"
-    return None
-
-
-@contextmanager
-def model(problem: Problem, folder: Path, output: IO[bytes] | None = None) -> Iterator["Server"]:
-    """The model server on a release's folder or an endpoint's, on a free port.
-
-    Without `output` its log is kept for the case that it fails.
-    """
+def model_server(
+    problem: Problem, folder: Path, output: IO[bytes] | None = None
+) -> AbstractContextManager[Server]:
+    """Run the model server on a release's or an endpoint's folder, on a free port."""
     port = free_port()
-    words = [*MODEL_SERVER, "--problem", problem.package, "serve"]
-    words += ["--folder", str(folder.resolve()), "--host", HOST, "--port", str(port)]
-    with started("model server", words, port, "/ping", output=output) as server:
-        yield server
+    options = ["--folder", str(folder.resolve()), "--host", HOST, "--port", str(port)]
+    arguments = [*MODEL_SERVER, "--problem", problem.package, "serve", *options]
+    return started("model server", arguments, port, "/ping", output=output)
 
 
 @contextmanager
-def temporary(problem: Problem, folder: Path) -> Iterator[Ask]:
-    """Questions to a model server that runs for them only."""
-    with model(problem, folder) as server, connect(server.url) as ask:
-        yield ask
-
-
-class Server:
-    """A server that runs, and where it listens."""
-
-    def __init__(self, name: str, process: subprocess.Popen[bytes], url: str) -> None:
-        self.name, self.process, self.url = name, process, url
-
-    def ended(self) -> bool:
-        """Whether its process is gone."""
-        return self.process.poll() is not None
+def temporary_model_server(problem: Problem, folder: Path) -> Iterator[Invoke]:
+    """Run the model server for the block, and invoke it."""
+    with model_server(problem, folder) as server, connect(server.url) as invoke:
+        yield invoke
 
 
 @contextmanager
 def started(
     name: str,
-    words: list[str],
+    arguments: list[str],
     port: int,
-    ready: str,
+    ready_path: str,
     variables: Mapping[str, str] | None = None,
     output: IO[bytes] | None = None,
 ) -> Iterator[Server]:
-    """A server in Python, from when GET `ready` answers 200; it ends with the block, or with us.
+    """Run a server until the block or this process ends.
 
-    Raises ReleaseError, with the last line of its log, if it does not come up.
+    Args:
+        name: for messages.
+        arguments: Python's arguments.
+        port: where it will listen.
+        ready_path: it is ready when a GET of this path returns 200.
+        variables: added to its environment.
+        output: for its messages. If None, they appear only in the error.
+
+    Raises:
+        ReleaseError: it does not become ready; the message has the last line of its log.
     """
-    command = [sys.executable, "-m", f"{__package__}.child_process", sys.executable, *words]
+    command = [sys.executable, "-m", f"{__package__}.child_process", sys.executable, *arguments]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             command,
@@ -106,7 +99,7 @@ def started(
         )
         server = Server(name, process, f"http://{HOST}:{port}")
         try:
-            _wait(server, ready, log)
+            _wait_until_ready(server, ready_path, log)
             yield server
         finally:
             assert process.stdin is not None
@@ -114,37 +107,42 @@ def started(
             process.wait()
 
 
-def _wait(server: Server, ready: str, log: IO[bytes]) -> None:
-    end = time.monotonic() + START_SECONDS
-    why = f"was not ready within {START_SECONDS:.0f} s"
-    while time.monotonic() < end:
-        if server.ended():
-            why = "ended at once"
-            break
-        status = _status(server.url + ready)
-        if status == 200:
-            return
-        if status is not None:
-            why = f"is not ready ({status})"
-            break
+def _wait_until_ready(server: Server, path: str, log: IO[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    status = None
+    while status is None and server.process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
+        status = _status(server.url + path)
+    if server.process.poll() is not None:
+        reason = "ended at once"
+    elif status is None:
+        reason = f"was not ready within {START_SECONDS:.0f} s"
+    elif status != 200:
+        reason = f"is not ready ({status})"
+    else:
+        return
     log.seek(0)
-    message = last_line(log.read().decode(errors="replace")) or ABOVE
-    raise ReleaseError(f"the {server.name} {why}: {message}")
+    message = last_line(log.read().decode(errors="replace")) or SEE_ABOVE
+    raise ReleaseError(f"the {server.name} {reason}: {message}")
 
 
 def _status(url: str) -> int | None:
-    """The status of an answer; None while nobody answers."""
-    with requests.Session() as session:
-        session.trust_env = False  # a proxy has no business between processes of one machine
-        try:
+    """The HTTP status of an answer; None if there is no answer."""
+    try:
+        with _session() as session:
             return session.get(url, timeout=2).status_code
-        except requests.RequestException:
-            return None
+    except requests.RequestException:
+        return None
+
+
+def _session() -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False  # no proxy between processes of one machine
+    return session
 
 
 def last_line(text: str) -> str:
-    """The last line of a log that says anything, or ""; of one in JSON its message."""
+    """The last line of a log that is not blank, or ""; for a line in JSON its message."""
     line = next((line for line in reversed(text.splitlines()) if line.strip()), "")
     try:
         return str(json.loads(line)["message"])
@@ -153,19 +151,18 @@ def last_line(text: str) -> str:
 
 
 @contextmanager
-def connect(url: str) -> Iterator[Ask]:
-    """Questions to the model server at an address, over one kept-alive connection."""
-    with requests.Session() as session:
-        session.trust_env = False
-        yield lambda body: _answer(session, f"{url}/invocations", body)
+def connect(url: str) -> Iterator[Invoke]:
+    """Invoke the model server at an address, over one connection."""
+    with _session() as session:
+        yield lambda body: _invoke(session, f"{url}/invocations", body)
 
 
-def _answer(session: requests.Session, url: str, body: dict[str, Any]) -> dict[str, Any]:
+def _invoke(session: requests.Session, url: str, body: Json) -> Json:
     try:
         answer = session.post(url, json=body, timeout=ANSWER_SECONDS)
         content = answer.json()
     except json.JSONDecodeError:
-        raise ReleaseError(f"the model server answered {answer.status_code}, no JSON") from None
+        raise ReleaseError(f"the model server answered {answer.status_code}, not JSON") from None
     except requests.Timeout:
         raise ReleaseError(f"no answer within {ANSWER_SECONDS:.0f} s") from None
     except requests.RequestException as error:

@@ -1,71 +1,75 @@
-"""Model server and API on this machine: started together, found again, ended.
+"""`make serve`: model server and API on this machine, and how others find and stop them.
 
-Whoever serves an endpoint's folder holds its lock, so a lock that is free says that the record of
-an earlier server is stale, whatever process has its id now.
+The process that serves an endpoint's folder locks its record. An unlocked record is stale, even
+if another process has its id now.
 """
 
 import fcntl
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from ..config import config
 from ..errors import UserError, ended
 from ..problem import Problem
-from ..store import store
 from . import servers
 
-RECORD, LOCK, LOG = "serving.json", ".serving", "serve.log"
+RECORD, LOG = "serving.json", "serve.log"
 STOP_SECONDS = 15.0
-API = [
-    "-m",
-    "gunicorn",
-    "--config",
-    str(Path(__file__).parent / "model" / "gunicorn_settings.py"),
-]
+GUNICORN_SETTINGS = Path(__file__).parent / "model" / "gunicorn_settings.py"
 PAGE = "serving/api/static"
-"""Where a project has its own part of the page."""
+"""The project's part of the page."""
 
 
 def running(folder: Path) -> dict[str, Any] | None:
     """What serves an endpoint's folder: `pid`, `url` and `model_url`; None if nothing does."""
-    if not (folder / RECORD).is_file() or not _held(folder):
-        return None
     try:
-        record: dict[str, Any] = store.read_json(folder / RECORD)
-    except FileNotFoundError:  # it ended meanwhile
+        with (folder / RECORD).open() as file:
+            if _try_lock(file, fcntl.LOCK_SH):
+                return None
+            record: dict[str, Any] = json.load(file)
+            return record
+    except (FileNotFoundError, ValueError):  # nothing serves it, or is only starting
         return None
-    return record
 
 
 def serve(problem: Problem, folder: Path, settings: config.Settings, port: int) -> None:
-    """Serve an endpoint's folder until a KeyboardInterrupt; UserError if that can't be."""
+    """Serve an endpoint's folder until a KeyboardInterrupt; UserError if that is impossible."""
     signal.signal(signal.SIGHUP, signal.default_int_handler)  # its terminal was closed
-    with _lock(folder), _both(problem, folder, settings, port) as (model, api):
-        record = {"pid": os.getpid(), "url": api.url, "model_url": model.url}
-        with store.staged(folder) as stage:
-            (stage / RECORD).write_bytes(store.to_json(record))
-            os.replace(stage / RECORD, folder / RECORD)
-        print(f"serving {api.url}\nnext: open it, or `make predict`; Ctrl-C ends it", flush=True)
-        _until_one_ends(model, api)
+    with (folder / RECORD).open("a") as record:
+        _lock(record, folder)
+        record.truncate(0)
+        _check_port(port)
+        with (
+            servers.model_server(problem, folder, sys.stdout.buffer) as model,
+            _api(settings, model.url, port) as api,
+        ):
+            json.dump({"pid": os.getpid(), "url": api.url, "model_url": model.url}, record)
+            record.flush()
+            print(
+                f"serving {api.url}\nnext: open it, or `make predict`; stop with Ctrl-C", flush=True
+            )
+            _wait_until_one_ends(model, api)
 
 
 def serve_in_background(
     problem: Problem, folder: Path, environment: str, port: int
 ) -> dict[str, Any]:
-    """What `running` says, of a `serve` that is started if none runs and outlives this process."""
-    found = running(folder)
-    if found is not None:
-        return found
+    """The record of `running`. If nothing runs, start a `serve` that outlives this process."""
+    if server := running(folder):
+        return server
     log = folder / LOG
+    log.touch()
+    log.chmod(0o600)  # servers may print requests
     command = [sys.executable, "-m", "smallboat", "serve", "--env", environment]
-    with open(log, "w", opener=_private) as output:
+    with log.open("w") as output:
         process = subprocess.Popen(
             [*command, "--port", str(port)],
             stdin=subprocess.DEVNULL,
@@ -75,109 +79,81 @@ def serve_in_background(
         )
     try:
         while process.poll() is None:
-            found = running(folder)
-            if found is not None:
-                return found
+            if server := running(folder):
+                return server
             time.sleep(0.1)
     except KeyboardInterrupt:
         process.terminate()
         process.wait()
         raise
-    message = servers.last_line(log.read_text(errors="replace"))
-    raise UserError(
-        message.removeprefix("error: ").replace(servers.ABOVE, f"{log} has its messages")
-    )
+    message = servers.last_line(log.read_text(errors="replace")).removeprefix("error: ")
+    raise UserError(message.replace(servers.SEE_ABOVE, f"see {log}"))
 
 
 def stop(folder: Path) -> int | None:
-    """End what serves an endpoint's folder; returns its process id, or None if nothing did."""
-    found = running(folder)
-    if found is None:
+    """Stop what serves an endpoint's folder; returns its process id, or None if nothing does."""
+    server = running(folder)
+    if server is None:
         return None
-    pid: int = found["pid"]
+    pid: int = server["pid"]
     os.kill(pid, signal.SIGTERM)
-    end = time.monotonic() + STOP_SECONDS
-    while _held(folder):
-        if time.monotonic() > end:
-            raise ended(f"process {pid} does not end: `kill -9 {pid}` ends it", 1)
+    deadline = time.monotonic() + STOP_SECONDS
+    while running(folder) == server:
+        if time.monotonic() > deadline:
+            raise ended(f"process {pid} does not end; kill it with `kill -9 {pid}`", 1)
         time.sleep(0.1)
     return pid
 
 
-@contextmanager
-def _both(
-    problem: Problem, folder: Path, settings: config.Settings, port: int
-) -> Iterator[tuple[servers.Server, servers.Server]]:
-    trouble = servers.port_trouble(port)
-    if trouble:
-        raise UserError(f"port {port}: {trouble}; choose another, as in `make serve PORT=8001`")
-    out = sys.stdout.buffer
-    with servers.model(problem, folder, out) as model:
-        words = [
-            *API,
-            "--bind",
-            f"{servers.HOST}:{port}",
-            f"smallboat.serving.api.app:create({PAGE!r})",
-        ]
-        variables = _variables(settings, model.url)
-        with servers.started("API", words, port, "/health", variables, out) as api:
-            yield model, api
+def _lock(record: IO[str], folder: Path) -> None:
+    for _ in range(5):  # `running` locks it, too, for a moment
+        if _try_lock(record, fcntl.LOCK_EX):
+            return
+        time.sleep(0.02)
+    server = running(folder)
+    where = f" at {server['url']}" if server else ""
+    raise UserError(f"this project is served already{where}: stop it with `make stop`")
 
 
-def _variables(settings: config.Settings, model_url: str) -> dict[str, str]:
-    """The API's settings: those of the configuration."""
-    return {
+def _try_lock(file: IO[str], kind: int) -> bool:
+    with suppress(BlockingIOError):
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+        return True
+    return False
+
+
+def _check_port(port: int) -> None:
+    """Raise UserError if this process can't listen on a port."""
+    try:
+        with socket.socket() as wanted:
+            wanted.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            wanted.bind((servers.HOST, port))
+    except OSError as error:
+        reason = str(error.strerror).lower()
+        raise UserError(
+            f"port {port}: {reason}; choose another, as in `make serve PORT=8001`"
+        ) from None
+
+
+def _api(
+    settings: config.Settings, model_url: str, port: int
+) -> AbstractContextManager[servers.Server]:
+    variables = {
         "ENDPOINT_NAME": settings.project.name,
         "AWS_DEFAULT_REGION": settings.project.aws_region,
         "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model_url,
         "ALLOWED_HOSTS": ",".join(settings.serve.allowed_hosts if settings.serve else ()),
         **settings.api.variables,
     }
+    options = ["--config", str(GUNICORN_SETTINGS), "--bind", f"{servers.HOST}:{port}"]
+    application = f"smallboat.serving.api.app:create({PAGE!r})"
+    arguments = ["-m", "gunicorn", *options, application]
+    return servers.started("API", arguments, port, "/health", variables, sys.stdout.buffer)
 
 
-def _until_one_ends(*started: servers.Server) -> None:
+def _wait_until_one_ends(*started: servers.Server) -> None:
     while True:
         for server in started:
-            if server.ended():
-                raise ended(f"the {server.name} ended: `make serve` starts it again", 1)
+            if server.process.poll() is not None:
+                raise ended(f"the {server.name} ended; start again with `make serve`", 1)
         time.sleep(0.2)
-
-
-def _private(path: str, flags: int) -> int:
-    """Open a file that its owner alone may read, for servers may print what they were asked."""
-    file = os.open(path, flags, 0o600)
-    os.fchmod(file, 0o600)  # one that was there has the mode that it had
-    return file
-
-
-@contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    with (folder / LOCK).open("w") as lock:
-        if not _taken(lock, fcntl.LOCK_EX):
-            found = running(folder)
-            where = f" at {found['url']}" if found else ""
-            raise UserError(f"this project is served already{where}: `make stop` ends that")
-        (folder / RECORD).unlink(missing_ok=True)  # of one that was killed
-        try:
-            yield
-        finally:
-            (folder / RECORD).unlink(missing_ok=True)
-
-
-def _held(folder: Path) -> bool:
-    if not (folder / LOCK).is_file():
-        return False
-    with (folder / LOCK).open("w") as lock:
-        return not _taken(lock, fcntl.LOCK_SH)
-
-
-def _taken(lock: IO[str], kind: int) -> bool:
-    """Whether the lock could be had, for which one that only looks may stand in the way."""
-    for _ in range(5):
-        try:
-            fcntl.flock(lock, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(0.02)
-        else:
-            return True
-    return False

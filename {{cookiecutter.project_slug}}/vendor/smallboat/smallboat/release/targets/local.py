@@ -54,11 +54,11 @@ class LocalTarget(target.Target):
         self._write(self._pointer, release.encode())
 
     @contextmanager
-    def live_server(self) -> Iterator[servers.Ask]:
+    def live_server(self) -> Iterator[servers.Invoke]:
         """The running server, once it has loaded the current release; else a temporary one."""
         running = serving.running(self._folder)
         if running is None:
-            with servers.temporary(self._problem, self._folder) as ask:
+            with servers.temporary_model_server(self._problem, self._folder) as ask:
                 yield ask
             return
         with servers.connect(running["model_url"]) as ask:

@@ -13,7 +13,7 @@ from typing import Any
 from ...aws import aws
 from ...aws.buckets import Bucket, ChangedError
 from ...errors import CloudError, UserError
-from ...serving.servers import Ask
+from ...serving.servers import Invoke
 from ...store import store
 from . import archives, registry, target
 from .configurations import Configurations
@@ -72,7 +72,7 @@ class SageMakerTarget(target.Target):
         self._hosting.serve(name, self._env.tags, canary=True)
 
     @contextmanager
-    def live_server(self) -> Iterator[Ask]:
+    def live_server(self) -> Iterator[Invoke]:
         """The endpoint itself, through SageMaker's runtime."""
         yield self._hosting.ask
 

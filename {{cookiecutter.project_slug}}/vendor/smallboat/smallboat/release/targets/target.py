@@ -9,7 +9,7 @@ from typing import Any
 
 from ... import integrity
 from ...errors import IntegrityError, UserError
-from ...serving.servers import Ask
+from ...serving.servers import Invoke
 from ...store import store
 from ...store.release_bundle import Release
 
@@ -66,7 +66,7 @@ class Target(ABC):
         """Serve the release in a folder; `back` if it is the previous one."""
 
     @abstractmethod
-    def live_server(self) -> AbstractContextManager[Ask]:
+    def live_server(self) -> AbstractContextManager[Invoke]:
         """The server of the current release."""
 
     @abstractmethod

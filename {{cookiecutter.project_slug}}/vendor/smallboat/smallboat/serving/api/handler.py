@@ -1,4 +1,4 @@
-"""What Lambda calls, with events of a REST API (payload 1.0) or of an HTTP API (2.0)."""
+"""The API as a Lambda function, for events of a REST API (payload 1.0) or HTTP API (2.0)."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,23 +9,23 @@ import serverless_wsgi
 from .app import create
 
 
-def of(own: Path) -> Callable[[dict[str, Any], object], dict[str, Any]]:
-    """The function for Lambda, of a project with its own part of the page."""
-    app = create(own)
+def handler(page_folder: Path) -> Callable[[dict[str, Any], object], dict[str, Any]]:
+    """The function that Lambda calls; `page_folder` has the project's part of the page."""
+    app = create(page_folder)
 
-    def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    def handle(event: dict[str, Any], context: object) -> dict[str, Any]:
         """The answer to an API Gateway event."""
-        answer: dict[str, Any] = serverless_wsgi.handle_request(app, tidy(event), context)
+        answer: dict[str, Any] = serverless_wsgi.handle_request(app, _normalized(event), context)
         return answer
 
-    return handler
+    return handle
 
 
-def tidy(event: dict[str, Any]) -> dict[str, Any]:
-    """The event as serverless-wsgi takes it.
+def _normalized(event: dict[str, Any]) -> dict[str, Any]:
+    """The event as serverless-wsgi expects it.
 
-    API Gateway sends null for what is absent, also inside requestContext; and an HTTP API puts the
-    name of a stage before the path, where a REST API does not.
+    API Gateway sends null for absent values. An HTTP API puts a named stage before the path; a
+    REST API does not.
     """
     event = _without_nulls(event)
     event.setdefault("headers", {})

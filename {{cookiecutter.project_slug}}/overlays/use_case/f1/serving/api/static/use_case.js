@@ -1,18 +1,18 @@
-// Formula 1: choose a race, reorder its grid, see the order in which the model expects them.
+// Formula 1: choose a race, reorder its grid, see the predicted finish.
 import { element, predict, trouble } from "./shared.js";
 
 export const title = "Who finishes where?";
-export const subtitle = "Choose a race, move the cars on the grid, and see how the model expects it to end.";
-export const baseline = "Baseline: everybody finishes where they start.";
+export const subtitle = "Choose a race, move cars on the grid, and see the predicted finish.";
+export const baseline = "Baseline: every driver finishes where they start.";
 export const metrics = {
   mae: { name: "Mean error, places", lower: true },
   spearman: { name: "Rank correlation in a race" },
-  podium: { name: "Podium named right, share" },
-  winner: { name: "Winner named right, share" },
+  podium: { name: "Podiums predicted correctly, share" },
+  winner: { name: "Winners predicted correctly, share" },
 };
 
-const WAIT = 250; // ms without another move before the model is asked
-// What people call a feature; those that share a name are shown as one.
+const WAIT = 250; // ms after the last move before the request is sent
+// Names of features for people. Features with the same name are shown as one.
 const TOPICS = [
   [/^grid/, "start place"],
   [/^(qualifying|gap)/, "qualifying"],
@@ -36,16 +36,16 @@ const percent = (share) => (share > 0 && share < 0.005 ? "< 1 %" : `${Math.round
 const place = (grid) => (grid ? `P${grid}` : "pit lane");
 
 let names; // of drivers, constructors and circuits, by id
-let inputs; // what the signature says of each feature
+let inputs; // each feature's entry in the signature
 let races;
-let race; // what is asked, but for its grid
-let slots; // the start places, in front first; 0 = pit lane
-let original; // the cars as they are known to start
-let cars; // the cars as they stand on the page
-let asked; // stops the question before
+let race; // the request without its grid
+let slots; // the start places from the front; 0 = pit lane
+let original; // the cars in their known order
+let cars; // the cars in the order on the page
+let pending; // aborts the request before
 let parts; // elements that change
 
-/** Fill the part of the page that is this use case's own. */
+/** Fill this use case's part of the page. */
 export function start(root, data) {
   const byId = (list) => new Map(list.map(({ id, name }) => [id, name]));
   names = { driver: byId(data.page.drivers), constructor: byId(data.page.constructors), circuit: byId(data.page.circuits) };
@@ -55,7 +55,7 @@ export function start(root, data) {
     race: element("select", { id: "race", onchange: choose }, ...raceOptions()),
     circuit: element("select", { id: "circuit", onchange: choose }, ...circuitOptions(data.page.circuits)),
     circuitLabel: element("label", {}, "Circuit"),
-    keep: element("input", { type: "checkbox", id: "keep", checked: true, onchange: ask }),
+    keep: element("input", { type: "checkbox", id: "keep", checked: true, onchange: update }),
     keepLabel: element("label", { class: "tick" }),
     reset: element("button", { type: "button", id: "reset", onclick: choose }, "Undo all moves"),
     grid: element("ol", { id: "grid", class: "cars" }),
@@ -86,8 +86,8 @@ function raceOptions() {
     const { season, round } = each.request;
     return element("option", { value: index }, `${each.name} · ${season}, round ${round}`);
   });
-  // First, for the model knows how the others ended.
-  return [element("option", { value: "next" }, "The next race: the newest cars, on a circuit of your choice"), ...known];
+  // First, because the model was trained on the results of the others.
+  return [element("option", { value: "next" }, "The next race: the newest cars, on a circuit you choose"), ...known];
 }
 
 function circuitOptions(circuits) {
@@ -114,7 +114,7 @@ function choose() {
   cars = [...original];
   parts.keepLabel.hidden = next;
   drawGrid();
-  ask();
+  update();
 }
 
 function drawGrid() {
@@ -146,7 +146,7 @@ function press(event, index) {
   move(index, to, "handle");
 }
 
-/** Move a car and keep the focus on the button that did it, or on the handle where that one ends. */
+/** Move a car; the focus stays on the button, or goes to the handle if the button is disabled now. */
 function move(from, to, button) {
   if (to < 0 || to >= cars.length || from === to) return;
   const [car] = cars.splice(from, 1);
@@ -155,7 +155,7 @@ function move(from, to, button) {
   const row = parts.grid.children[to];
   (row.querySelector(`[data-is="${button}"]:enabled`) ?? row.querySelector(".handle")).focus();
   parts.said.textContent = `${names.driver.get(car.driver) ?? car.driver} starts from ${place(slots[to])}`;
-  ask();
+  update();
 }
 
 function drag(event) {
@@ -193,9 +193,9 @@ function request() {
   return { ...race, grid, explain: true };
 }
 
-async function ask() {
-  asked?.abort();
-  const { signal } = (asked = new AbortController());
+async function update() {
+  pending?.abort();
+  const { signal } = (pending = new AbortController());
   parts.result.setAttribute("aria-busy", "true");
   try {
     await new Promise((resolve) => setTimeout(resolve, WAIT));
@@ -245,15 +245,15 @@ function why({ reasons, win }) {
   const topics = Map.groupBy(reasons ?? [], topic);
   const rows = [...topics].map(([name, members]) => {
     const [{ places }] = members; // the strongest
-    const told = members.find(({ feature }) => !/_(log|in_race)$/.test(feature)) ?? members[0];
+    const shown = members.find(({ feature }) => !/_(log|in_race)$/.test(feature)) ?? members[0];
     return element("li", {},
       element("span", { class: places < 0 ? "good" : "bad" }, `${places < 0 ? "▲" : "▼"} ${Math.abs(places).toFixed(1)}`),
       element("span", {}, sentence(name),
-        element("small", {}, `${told.description}: ${told.value} (${inputs[told.feature]?.unit ?? ""})`)));
+        element("small", {}, `${shown.description}: ${shown.value} (${inputs[shown.feature]?.unit ?? ""})`)));
   });
-  const says = rows.length
-    ? "Places forward (▲) or back (▼), against a car that is average on this grid in that respect:"
-    : "Nothing sets this car apart from the average of this grid.";
+  const heading = rows.length
+    ? "Places gained (▲) or lost (▼), compared with an average car on this grid:"
+    : "Nothing distinguishes this car from the average on this grid.";
   return element("div", { class: "why" },
-    element("p", {}, `${percent(win)} to win. ${says}`), element("ul", {}, ...rows));
+    element("p", {}, `${percent(win)} to win. ${heading}`), element("ul", {}, ...rows));
 }

@@ -1,29 +1,29 @@
-// The model's answers to the beginnings of a visit, each asked for once.
+// The model's answers to the beginnings of a visit, each requested once.
 import { predict } from "./shared.js";
 
-const LANES = 4; // questions that are on their way at once
-const kept = new Map(); // by the events that were asked about
+const MAX_PENDING = 4; // requests at a time
+const answers = new Map(); // by their events
 
 const beginning = (events, size) => JSON.stringify(events.slice(0, size));
 
-/** The answer to the first events, undefined while it is not known. */
+/** The answer to the first `size` events; undefined until it arrives. */
 export function answerTo(events, size) {
-  return kept.get(beginning(events, size));
+  return answers.get(beginning(events, size));
 }
 
 /**
- * Ask for what is not known yet, in the order of `sizes`; `arrived` is called after each answer.
- * Rejects with the first refusal, or when the signal aborts what is on its way.
+ * Request the missing answers, in the order of `sizes`; `arrived` is called after each.
+ * Rejects with the first error, or when the signal aborts.
  */
 export async function fill(events, sizes, signal, arrived) {
-  const wanted = sizes.filter((size) => !answerTo(events, size));
-  const lane = async () => {
-    while (wanted.length && !signal.aborted) {
-      const size = wanted.shift();
+  const missing = sizes.filter((size) => !answerTo(events, size));
+  const work = async () => {
+    while (missing.length && !signal.aborted) {
+      const size = missing.shift();
       const { predictions, warnings } = await predict({ events: events.slice(0, size), explain: true }, signal);
-      kept.set(beginning(events, size), { ...predictions[0], warnings });
+      answers.set(beginning(events, size), { ...predictions[0], warnings });
       if (!signal.aborted) arrived();
     }
   };
-  await Promise.all(Array.from({ length: LANES }, lane));
+  await Promise.all(Array.from({ length: MAX_PENDING }, work));
 }

@@ -1,4 +1,4 @@
-// The chance of a purchase, event by event, over a strip of what the visitor did.
+// The chance of a purchase after each event, above a strip of the events.
 import { element } from "./shared.js";
 import { percent, svg } from "./words.js";
 
@@ -16,9 +16,9 @@ const MARKS = {
 /**
  * Draw a visit so far.
  *
- * `answers` has an answer or undefined for each event, `first` is the index of the first add,
- * `position` the number of events that were seen; `choose` is told the number of events up to
- * where the chart was pressed. Returns the drawing, and where the first and the last event lie in it.
+ * `answers` has an answer or undefined for each event. `first` is the index of the first add,
+ * `position` the number of events seen. `choose` is called with the number of events up to the
+ * place where the chart was pressed. Returns the drawing and the x of the first and last event.
  */
 export function chart(width, { events, answers, first, position, threshold, choose }) {
   const plot = width - LEFT - RIGHT;
@@ -27,15 +27,15 @@ export function chart(width, { events, answers, first, position, threshold, choo
   const y = (share) => TOP + (1 - share) * (FLOOR - TOP);
   const known = runs(answers.slice(0, position));
   const at = (event) => {
-    const inside = event.clientX - made.getBoundingClientRect().left - LEFT;
+    const inside = event.clientX - drawing.getBoundingClientRect().left - LEFT;
     choose(Math.min(Math.max(Math.ceil(inside / step), 1), events.length));
   };
-  const made = svg("svg", {
+  const drawing = svg("svg", {
     viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT, role: "img",
     "aria-label": summary(answers, position, threshold),
     onpointerdown: at, onpointermove: (event) => event.buttons === 1 && at(event),
   });
-  made.append(
+  drawing.append(
     ...grid(width, y),
     ...noCart(first, events.length, step, x),
     ...known.map((run) => svg("path", { class: "between", d: band(run, x, y, step) })),
@@ -46,10 +46,10 @@ export function chart(width, { events, answers, first, position, threshold, choo
     ...strip(events, position, Math.min(step * 0.8, 11), x),
     ...limitWord(width, threshold, y, position > 0.7 * events.length),
   );
-  return { drawn: made, left: x(0), right: x(events.length - 1) };
+  return { drawing, left: x(0), right: x(events.length - 1) };
 }
 
-/** What the marks below the chart stand for. */
+/** The legend of the marks below the chart. */
 export function legend() {
   const names = { view: "page", detail: "product", add: "into the cart", remove: "out of the cart", search: "search" };
   const marks = Object.entries(names).map(([action, name]) =>
@@ -57,19 +57,19 @@ export function legend() {
   return element("p", { class: "legend muted small", "aria-hidden": "true" }, ...marks);
 }
 
-/** Neighbours that have an answer, as [index, answer]. */
+/** Runs of consecutive answers, as [index, answer]. */
 function runs(answers) {
-  const found = [];
+  const result = [];
   answers.forEach((answer, index) => {
     if (!answer) return;
-    if (index && answers[index - 1]) found.at(-1).push([index, answer]);
-    else found.push([[index, answer]]);
+    if (index && answers[index - 1]) result.at(-1).push([index, answer]);
+    else result.push([[index, answer]]);
   });
-  return found;
+  return result;
 }
 
 function band(run, x, y, step) {
-  // A single answer has a width, too.
+  // Give a single answer a width, too.
   const side = run.length > 1 ? 0 : Math.min(step / 2, 5);
   const upper = run.map(([index, { high }], place) => `${x(index) + (place ? side : -side)} ${y(high)}`);
   const lower = run.map(([index, { low }], place) => `${x(index) + (place ? side : -side)} ${y(low)}`);
@@ -92,8 +92,8 @@ function noCart(first, size, step, x) {
   const events = first < 0 ? size : first;
   if (!events) return [];
   const wide = events * step;
-  const told = svg("text", { class: "tick", x: LEFT + wide / 2, y: TOP + 18, "text-anchor": "middle" }, "no cart yet");
-  return [svg("rect", { class: "before", x: LEFT, width: wide, y: TOP, height: FLOOR - TOP }), ...(wide > 84 ? [told] : [])];
+  const label = svg("text", { class: "tick", x: LEFT + wide / 2, y: TOP + 18, "text-anchor": "middle" }, "no cart yet");
+  return [svg("rect", { class: "before", x: LEFT, width: wide, y: TOP, height: FLOOR - TOP }), ...(wide > 84 ? [label] : [])];
 }
 
 function limit(width, threshold, y) {
@@ -101,7 +101,7 @@ function limit(width, threshold, y) {
   return [svg("line", { class: "limit", x1: LEFT, x2: width - RIGHT, y1: y(threshold), y2: y(threshold) })];
 }
 
-/** It stands where the line does not go yet, or began. */
+/** The limit's label, at the end of the chart that the line leaves free. */
 function limitWord(width, threshold, y, left) {
   if (threshold === undefined) return [];
   const place = left ? { x: LEFT + 4 } : { x: width - RIGHT - 4, "text-anchor": "end" };
@@ -124,7 +124,7 @@ function strip(events, position, size, x) {
 
 function summary(answers, position, threshold) {
   const seen = answers.slice(0, position).filter(Boolean);
-  if (!seen.length) return "The chance of a purchase; there is no answer yet";
+  if (!seen.length) return "The chance of a purchase; no answer yet";
   const shares = seen.map(({ probability }) => probability);
   return `The chance of a purchase over ${seen.length} events: now ${percent(shares.at(-1))}, ` +
     `between ${percent(Math.min(...shares))} and ${percent(Math.max(...shares))} so far; approach from ${percent(threshold)}`;

@@ -1,4 +1,4 @@
-// The form for an event of the reader's own.
+// The form for the user's own event.
 import { element } from "./shared.js";
 import { price } from "./words.js";
 
@@ -11,10 +11,10 @@ const ACTIONS = [
 ];
 
 /**
- * The form, as `element`; `offer` tells it the products to choose from, `focus` brings the reader
- * there. `made` is called with an event whose `after` is in milliseconds, in place of a time.
+ * The form as `element`, `offer` to set its products, and `focus`. `onAdd` is called with an event
+ * that has `after`, in milliseconds, instead of `time`.
  */
-export function ownEvent(made) {
+export function ownEvent(onAdd) {
   const number = (id, most, value) =>
     element("input", { id, type: "number", min: 0, max: most, value, required: true, inputmode: "numeric" });
   const action = element("select", { id: "own-action" }, ...ACTIONS.map(([value, name]) => element("option", { value }, name)));
@@ -33,14 +33,14 @@ export function ownEvent(made) {
     event.preventDefault();
     const after = 1000 * seconds.valueAsNumber;
     const more = clicks.disabled ? {} : { clicks: clicks.valueAsNumber };
-    made({ action: action.value, after, ...more, ...(!product.disabled && product.value && { sku: product.value }) });
+    onAdd({ action: action.value, after, ...more, ...(!product.disabled && product.value && { sku: product.value }) });
   };
   action.onchange = fit;
   fit();
   return {
     element: element("form", { id: "own", onsubmit: submit },
-      element("p", { class: "muted small" }, "Let the visitor do something else after the event that is shown."),
-      element("label", {}, "They", action), productLabel, clicksLabel,
+      element("p", { class: "muted small" }, "Add an event after the one that is shown."),
+      element("label", {}, "The visitor will", action), productLabel, clicksLabel,
       element("label", {}, "Seconds later", seconds),
       element("button", { id: "own-add" }, "Add this event")),
     offer: (names, catalog) => product.replaceChildren(...products(names, catalog)),
@@ -48,7 +48,7 @@ export function ownEvent(made) {
   };
 }
 
-/** Those of the visit by their letters, and one that it has not seen. */
+/** The visit's products by their letters, and one other. */
 function products(names, catalog) {
   const seen = [...names].map(([sku, letter]) => element("option", { value: sku }, `${letter} · ${price(sku, catalog)}`));
   const other = Object.keys(catalog).find((sku) => !names.has(sku));

@@ -1,8 +1,8 @@
-// What the page tells of an answer and of the events that were seen.
+// The panels for an answer and for the events seen.
 import { element } from "./shared.js";
 import { clock, icon, percent, price, sentence, words } from "./words.js";
 
-/** What to do, and why. */
+/** The decision and its reason. */
 export function verdict({ decision, threshold }) {
   const from = percent(threshold);
   const [what, why] = decision === "approach"
@@ -11,9 +11,9 @@ export function verdict({ decision, threshold }) {
   return [element("b", {}, what), " ", element("span", {}, why)];
 }
 
-/** What speaks for a purchase and what against it, as rows with bars. */
+/** The reasons for and against a purchase, as rows with bars. */
 export function reasonRows(reasons) {
-  if (!reasons.length) return [element("li", { class: "muted" }, "Nothing: this visit is ordinary in every respect.")];
+  if (!reasons.length) return [element("li", { class: "muted" }, "None: this visit is typical in every respect.")];
   const most = Math.max(5, ...reasons.map(({ points }) => Math.abs(points)));
   return reasons.map(({ about, says, ordinary, points }) => {
     const bar = element("span", { class: "bar" }, element("span"));
@@ -21,13 +21,13 @@ export function reasonRows(reasons) {
     bar.firstChild.style[points > 0 ? "left" : "right"] = "50%";
     return element("li", { class: points > 0 ? "for" : "contra" },
       element("span", {}, element("b", {}, about), element("small", {}, sentence(says)),
-        element("small", {}, says === ordinary ? "as is ordinary" : `ordinary: ${ordinary}`)),
+        element("small", {}, says === ordinary ? "typical" : `typical: ${ordinary}`)),
       bar,
       element("span", { class: "points" }, `${points > 0 ? "+" : "−"}${Math.abs(points).toFixed(1)}`));
   });
 }
 
-/** The events that were seen, the newest first; from the index `own` on they are the reader's. */
+/** The events seen, newest first. From the index `own` on they are the user's. */
 export function eventRows(seen, own, names, catalog) {
   const rows = seen.map((event, index) => {
     const about = event.sku && element("small", {}, `${price(event.sku, catalog)} · `, element("code", { title: event.sku }, event.sku.slice(0, 6)));
@@ -39,15 +39,15 @@ export function eventRows(seen, own, names, catalog) {
   return rows.reverse();
 }
 
-/** The newest event in a sentence. */
+/** The newest event as text. */
 export function newest(seen, count, names, catalog) {
   const event = seen.at(-1);
-  const told = `${words(event, names)}${event.sku ? `, ${price(event.sku, catalog)}` : ""}`;
+  const text = `${words(event, names)}${event.sku ? `, ${price(event.sku, catalog)}` : ""}`;
   const place = `Event ${seen.length} of ${count}, ${clock(event.time - seen[0].time)} after the start: `;
-  return [element("span", { class: "muted" }, place), element("b", {}, told)];
+  return [element("span", { class: "muted" }, place), element("b", {}, text)];
 }
 
-/** What lies in the cart, in words. */
+/** The content of the cart as text. */
 export function cart(seen, names) {
   const inside = new Map();
   for (const { action, sku } of seen) {
@@ -58,7 +58,7 @@ export function cart(seen, names) {
   return [...inside].map(one).join(", ") || "nothing";
 }
 
-/** How the visit ended, and what the model would have done. */
+/** How the visit ended, and what the model would have decided. */
 export function ending(purchased, decisions) {
   const at = decisions.indexOf("approach");
   const model = at < 0 ? "the model would never have approached them" : `the model would have approached them at event ${at + 1}`;

@@ -7,8 +7,8 @@ import { element, trouble } from "./shared.js";
 import { letters, percent, sentence } from "./words.js";
 
 export const title = "Will they buy?";
-export const subtitle = "Replay a visit to a shop, see how likely a purchase is after each event, and try what would change it.";
-export const baseline = "Baseline: every visit with a cart buys as often as all do.";
+export const subtitle = "Replay a visit to a shop, see how likely a purchase is after each event, and add events of your own.";
+export const baseline = "Baseline: the share of all visits with a cart that end in a purchase.";
 export const metrics = {
   ap: { name: "Average precision" },
   roc_auc: { name: "ROC AUC" },
@@ -18,26 +18,26 @@ export const metrics = {
   challenge: { name: "Challenge score, of 4.5" },
 };
 
-const WAIT = 60; // ms without another move before the model is asked
+const WAIT = 60; // ms after the last move before requests are sent
 const STEP = 900; // ms between two events of a replay
 const HANDLE = 24; // px, of the slider
 
 let catalog;
-let ordinary; // the visit that reasons are told against, in words
+let ordinary; // the typical visit that reasons compare with, as text
 let sessions;
-let session; // what is replayed
-let events; // of the session, or of the reader's own visit
+let session; // the one that is replayed
+let events; // of the session, perhaps with the user's own at the end
 let names; // letters of their products
-let own; // the index of the reader's first own event; Infinity = there is none
-let position; // how many events were seen
-let asked; // stops the questions before
+let own; // index of the user's first own event; Infinity if there is none
+let position; // number of events seen
+let pending; // aborts the requests before
 let threshold;
 let playing; // a new object for each replay, undefined between them
-let told; // the decision that was said last
+let announced; // the last decision that a screen reader was given
 let form;
 let parts; // elements that change
 
-/** Fill the part of the page that is this use case's own. */
+/** Fill this use case's part of the page. */
 export function start(root, data) {
   ({ sessions, catalog, ordinary } = data.page);
   const button = (id, sign, label, onclick) => element("button", { type: "button", id, "aria-label": label, title: label, onclick }, sign);
@@ -51,13 +51,13 @@ export function start(root, data) {
     chart: element("div", { id: "chart" }),
     back: button("back", "◀", "One event back", () => move(position - 1)),
     play: element("button", { type: "button", id: "play", class: "primary", onclick: () => (playing ? stop() : play()) }),
-    next: button("next", "▶", "One event on", () => move(position + 1)),
+    next: button("next", "▶", "One event forward", () => move(position + 1)),
     slider: element("input", { type: "range", id: "slider", min: 1, "aria-label": "Events seen", oninput: () => move(Number(parts.slider.value)) }),
     now: element("p", { id: "now" }),
     reasons: element("ul", { id: "reasons" }),
     against: element("p", { class: "muted small" }),
     cart: element("p", { id: "cart", class: "muted" }),
-    list: element("ol", { id: "list", reversed: true, tabindex: 0, "aria-label": "What they did, the newest first" }),
+    list: element("ol", { id: "list", reversed: true, tabindex: 0, "aria-label": "The visitor's events, newest first" }),
     said: element("p", { class: "unseen", "aria-live": "polite" }),
     mine: element("p", { id: "mine", class: "note", hidden: true }),
   };
@@ -74,7 +74,7 @@ export function start(root, data) {
       element("div", { class: "player" }, parts.back, parts.play, parts.next, parts.now),
       parts.warnings, parts.said),
     element("div", { class: "sides" },
-      section("why-title", "What speaks for a purchase, what against", parts.against, parts.reasons),
+      section("why-title", "Reasons for and against a purchase", parts.against, parts.reasons),
       element("div", {},
         section("list-title", "What they did", parts.cart, parts.list),
         section("own-title", "What if?", form.element, parts.mine))),
@@ -94,7 +94,7 @@ function choose() {
   move(firstAdd() + 1);
 }
 
-/** Put an event of the reader's own behind those that were seen. */
+/** Add the user's own event after those that were seen. */
 function add({ after, ...event }) {
   own = Math.min(own, position);
   begin([...events.slice(0, position), { ...event, time: events[position - 1].time + after }]);
@@ -125,7 +125,7 @@ async function play() {
   const turn = (playing = {});
   go(position === events.length ? 1 : position);
   while (playing === turn && position < events.length) {
-    await Promise.all([asked.done, new Promise((resolve) => setTimeout(resolve, STEP))]);
+    await Promise.all([pending.done, new Promise((resolve) => setTimeout(resolve, STEP))]);
     if (playing === turn) go(position + 1);
   }
   if (playing === turn) stop();
@@ -136,26 +136,26 @@ function stop() {
   drawPlayer();
 }
 
-/** Show the visit up to an event, and ask for what is not known of it. */
+/** Show the visit up to an event, and request its missing answers. */
 function go(to) {
   position = Math.min(Math.max(to, 1), events.length);
   draw();
-  asked?.abort();
-  asked = new AbortController();
-  asked.done = ask(asked);
+  pending?.abort();
+  pending = new AbortController();
+  pending.done = requestAnswers(pending);
 }
 
-/** Ask for the answers up to the event that is shown, that one first. */
-async function ask(question) {
+/** Request the answers up to the event that is shown, starting with that one. */
+async function requestAnswers(controller) {
   await new Promise((resolve) => setTimeout(resolve, WAIT));
-  if (question.signal.aborted || !hasCart()) return;
+  if (controller.signal.aborted || !hasCart()) return;
   const sizes = Array.from({ length: position - firstAdd() }, (_, index) => position - index);
   try {
-    await fill(events, sizes, question.signal, draw);
+    await fill(events, sizes, controller.signal, draw);
     trouble("");
   } catch (error) {
-    if (question.signal.aborted) return;
-    question.abort();
+    if (controller.signal.aborted) return;
+    controller.abort();
     stop();
     trouble(error.message);
   }
@@ -181,19 +181,19 @@ function drawPlayer() {
 
 function drawAnswer(answer) {
   parts.chance.toggleAttribute("data-waits", hasCart() && !answer);
-  parts.against.textContent = hasCart() ? `In percentage points, against a visit that is ordinary in that respect: ${ordinary}.` : "";
+  parts.against.textContent = hasCart() ? `In percentage points, compared with a typical visit: ${ordinary}.` : "";
   if (answer) {
     parts.chance.textContent = percent(answer.probability);
-    parts.between.textContent = `of visits like this one between ${percent(answer.low)} and ${percent(answer.high)} bought`;
+    parts.between.textContent = `between ${percent(answer.low)} and ${percent(answer.high)} of visits like this one bought`;
     parts.decision.className = answer.decision;
     parts.decision.replaceChildren(...verdict(answer));
     parts.reasons.replaceChildren(...reasonRows(answer.reasons));
   } else if (!hasCart()) {
     parts.chance.textContent = "–";
-    parts.between.textContent = "the model answers from the first product in the cart on";
+    parts.between.textContent = "the model answers once a product is in the cart";
     parts.decision.className = "none";
-    parts.decision.replaceChildren(element("b", {}, "No cart yet"), " ", element("span", {}, "there is nothing to decide"));
-    parts.reasons.replaceChildren(element("li", { class: "muted" }, "Nothing yet: the cart is empty."));
+    parts.decision.replaceChildren(element("b", {}, "No cart yet"), " ", element("span", {}, "nothing to decide"));
+    parts.reasons.replaceChildren(element("li", { class: "muted" }, "None yet: the cart is empty."));
   }
   parts.warnings.replaceChildren(...(answer?.warnings ?? []).map((text) => element("p", { class: "note" }, sentence(text))));
 }
@@ -203,9 +203,9 @@ function drawChart() {
   if (!width) return;
   const answers = events.map((_, index) => answerTo(events, index + 1));
   const choose = (to) => to === position || move(to);
-  const { drawn, left, right } = chart(width, { events, answers, first: firstAdd(), position, threshold, choose });
-  parts.chart.replaceChildren(drawn);
-  // The handle stands below the event.
+  const { drawing, left, right } = chart(width, { events, answers, first: firstAdd(), position, threshold, choose });
+  parts.chart.replaceChildren(drawing);
+  // Keep the slider's handle below its event.
   parts.slider.style.marginLeft = `${left - HANDLE / 2}px`;
   parts.slider.style.width = `${right - left + HANDLE}px`;
 }
@@ -223,10 +223,10 @@ function drawVisit() {
     element("button", { type: "button", class: "link", id: "undo", onclick: undo }, "Back to what they really did"));
 }
 
-/** Tell the step to who does not see it; a replay tells only what the model would do otherwise. */
+/** Announce the step to screen readers; a replay announces only changed decisions. */
 function say({ decision, probability }) {
-  const same = playing && told === decision && position < events.length;
-  told = decision;
+  const same = playing && announced === decision && position < events.length;
+  announced = decision;
   if (same) return;
   const end = parts.outcome.hidden ? "" : ` ${parts.outcome.textContent}`;
   const text = `${parts.now.textContent}. Chance ${percent(probability)}: ${parts.decision.textContent}.${end}`;

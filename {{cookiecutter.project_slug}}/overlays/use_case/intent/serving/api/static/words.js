@@ -1,4 +1,4 @@
-// What people call the events of a visit, its products and its times; and their pictures.
+// Texts and icons for events, products and times.
 const CART = "M3 4h2.2l2.3 11h10L20 7.5H6 M9 19.5h.01 M16 19.5h.01";
 const ACTIONS = {
   view: { says: "looked at a page", path: "M6 3h8l4 4v14H6z M14 3v4h4" },
@@ -10,35 +10,35 @@ const ACTIONS = {
 
 /** An element of SVG with attributes, properties (on…) and children. */
 export function svg(name, attributes = {}, ...children) {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+  const node = document.createElementNS("http://www.w3.org/2000/svg", name);
   for (const [key, value] of Object.entries(attributes)) {
-    if (key.startsWith("on")) made[key] = value;
-    else made.setAttribute(key, value);
+    if (key.startsWith("on")) node[key] = value;
+    else node.setAttribute(key, value);
   }
-  made.append(...children);
-  return made;
+  node.append(...children);
+  return node;
 }
 
-/** The picture of an action, for the eye alone. */
+/** The icon of an action, hidden from screen readers. */
 export function icon(action) {
   return svg("svg", { viewBox: "0 0 24 24", class: `icon is-${action}`, "aria-hidden": "true" },
     svg("path", { d: ACTIONS[action].path }));
 }
 
-/** Letters of a visit's products, in the order in which they were seen: A … Z, AA, AB … */
+/** Letters of a visit's products, in order of appearance: A … Z, AA, AB … */
 export function letters(events) {
   const skus = new Set(events.map((event) => event.sku).filter(Boolean));
   const letter = (index) => (index < 26 ? "" : letter(Math.floor(index / 26) - 1)) + String.fromCharCode(65 + (index % 26));
   return new Map([...skus].map((sku, index) => [sku, letter(index)]));
 }
 
-/** "price 7 of 10", as the catalogue has it. */
+/** The price from the catalogue, such as "price 7 of 10". */
 export function price(sku, catalog) {
   const bucket = catalog[sku]?.[0];
   return bucket ? `price ${bucket} of 10` : "price not known";
 }
 
-/** What an event was, in words; `names` are of its visit's products. */
+/** An event as text; `names` are the letters of its visit's products. */
 export function words(event, names) {
   const { says } = ACTIONS[event.action];
   const product = event.sku ? `product ${names.get(event.sku)}` : "";
@@ -50,7 +50,7 @@ export function words(event, names) {
   return `${says} ${product || "a product"}`;
 }
 
-/** "4:05" or "1:02:33" for milliseconds. */
+/** Milliseconds as "4:05" or "1:02:33". */
 export function clock(ms) {
   const seconds = Math.round(ms / 1000);
   const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];

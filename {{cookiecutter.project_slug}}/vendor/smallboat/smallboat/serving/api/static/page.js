@@ -1,5 +1,5 @@
-// What the page of every use case shows: the model's facts; the rest is use_case.js.
-import { $, ask, forget, Refused, trouble, element } from "./shared.js";
+// The part of the page that every use case has: facts about the model. The rest is use_case.js.
+import { $, ApiError, element, fetchJson, offerToForget, trouble } from "./shared.js";
 import * as useCase from "./use_case.js";
 
 const day = (text) => new Date(text).toISOString().slice(0, 10);
@@ -9,7 +9,7 @@ function facts(model) {
   const periods = Object.entries(model.periods).sort(([, one], [, other]) => one[0] - other[0]);
   const text = ([name, ends]) => `${name} ${[...new Set(ends)].join("–")}`;
   const pairs = [
-    ["Made by", element("span", {}, "run ", element("code", {}, model.run), ` on ${day(model.created)}`)],
+    ["Training", element("span", {}, "run ", element("code", {}, model.run), ` on ${day(model.created)}`)],
     ["Winner", model.winner.replaceAll("_", " ")],
     ["Features as of", model.features_as_of],
     ["Periods", periods.map(text).join(", ")],
@@ -29,40 +29,40 @@ function metrics(model) {
     const [low, high] = model.intervals.test[name];
     const difference = model.difference[name];
     const sign = label.lower ? -1 : 1;
-    const sure = difference.low * difference.high > 0;
+    const significant = difference.low * difference.high > 0;
     const better = difference.value * sign > 0;
-    const verdict = sure ? (better ? "better" : "worse") : "not proven";
+    const verdict = significant ? (better ? "better" : "worse") : "not significant";
     return element(
       "tr", {},
       element("th", { scope: "row" }, label.name, element("small", {}, label.lower ? " (lower is better)" : "")),
       element("td", {}, number(value), element("small", {}, `${number(low)} to ${number(high)}`)),
       element("td", {}, number(model.baseline.test[name])),
       element("td", {}, number(difference.value),
-        element("span", { class: sure ? (better ? "good" : "bad") : "muted" }, verdict),
+        element("span", { class: significant ? (better ? "good" : "bad") : "muted" }, verdict),
         element("small", {}, `${number(difference.low)} to ${number(difference.high)}`)),
     );
   });
   const heads = ["Metric", "Model", "Baseline", "Difference"];
   const head = element("tr", {}, ...heads.map((text) => element("th", { scope: "col" }, text)));
-  const caption = `On the test period, which the evaluation model never saw; small: 95 % intervals. ${useCase.baseline}`;
+  const caption = `On the test period, which the evaluation model was not trained on, with 95 % intervals. ${useCase.baseline}`;
   return element("table", {}, element("caption", {}, caption), element("thead", {}, head), element("tbody", {}, ...rows));
 }
 
 async function start() {
   document.title = $("title").textContent = useCase.title;
   $("subtitle").textContent = useCase.subtitle;
-  forget();
+  offerToForget();
   try {
-    const [model, data] = await Promise.all([ask("model"), ask("page.json")]);
+    const [model, data] = await Promise.all([fetchJson("model"), fetchJson("page.json")]);
     $("facts").replaceChildren(facts(model), metrics(model));
     $("model").hidden = false;
     $("use-case").replaceChildren();
     useCase.start($("use-case"), data);
   } catch (error) {
     trouble(error.message);
-    const again = element("button", { type: "button", onclick: () => location.reload() }, "Try again");
-    $("use-case").replaceChildren(again);
-    if (!(error instanceof Refused)) throw error;
+    const retry = element("button", { type: "button", onclick: () => location.reload() }, "Try again");
+    $("use-case").replaceChildren(retry);
+    if (!(error instanceof ApiError)) throw error;
   }
 }
 

@@ -1,11 +1,10 @@
-"""API and model server tell what is wrong with a request in the same words."""
+"""The errors of API and model server name the wrong field of a request."""
 
 from typing import Any
 
 import fastjsonschema
 import pytest
-from smallboat.serving.api import incoming
-from smallboat.serving.model import asking
+from smallboat.serving.request_parsing import ApiError, parse_json, schema_error
 
 PARCEL = {"depot": "north", "distance": 1.5, "floor": 2, "size": "small", "note": None}
 VAN = {"parcels": [PARCEL]}
@@ -37,11 +36,11 @@ SCHEMA = {
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (VAN | {"": 1}, "'' is not known; known are parcels"),
-        (VAN | {"x" * 200: 1}, f"{'x' * 80} is not known; known are parcels"),
+        (VAN | {"": 1}, "'' is unknown; known fields are parcels"),
+        (VAN | {"x" * 200: 1}, f"{'x' * 80} is unknown; known fields are parcels"),
         ({}, "parcels is missing"),
         ({"parcels": [{}]}, "parcels[0].depot is missing"),
-        ({"parcels": [PARCEL | {"tyre": 1}]}, "parcels[0].tyre is not known; known are depot"),
+        ({"parcels": [PARCEL | {"tyre": 1}]}, "parcels[0].tyre is unknown; known fields are depot"),
         ({"parcels": []}, "parcels must contain at least 1 items"),
         ({"parcels": [PARCEL | {"floor": "2"}]}, "parcels[0].floor must be integer"),
         ({"parcels": [PARCEL | {"floor": -1}]}, "parcels[0].floor must be bigger than or equal"),
@@ -49,9 +48,25 @@ SCHEMA = {
         ({"parcels": [PARCEL | {"note": 7}]}, "parcels[0].note must be string or null"),
     ],
 )
-def test_both_say_the_same(wrong: Any, message: str) -> None:
+def test_an_error_names_the_field_and_what_is_wrong(wrong: Any, message: str) -> None:
     with pytest.raises(fastjsonschema.JsonSchemaValueException) as broken:
         fastjsonschema.compile(SCHEMA, use_default=False)(wrong)
-    told = incoming._told(broken.value)
-    assert told == asking._told(broken.value)
-    assert " ".join(told).startswith(message)
+    error = schema_error(broken.value)
+    assert (error.status, error.field) == (422, message.split()[0])
+    assert error.message.startswith(message)
+
+
+def test_an_error_of_the_whole_request_names_no_field() -> None:
+    with pytest.raises(fastjsonschema.JsonSchemaValueException) as broken:
+        fastjsonschema.compile(SCHEMA, use_default=False)([])
+    error = schema_error(broken.value)
+    assert (error.field, error.message) == (None, "the request must be object")
+
+
+@pytest.mark.parametrize(
+    "text", ["NaN", "-Infinity", "[1e999]", "-1e999", "9" * 401, "1,", "[" * 9000]
+)
+def test_a_number_that_is_not_finite_or_too_long_is_refused(text: str) -> None:
+    with pytest.raises(ApiError) as refused:
+        parse_json(text.encode())
+    assert (refused.value.status, refused.value.field) == (400, "body")

@@ -1,0 +1,114 @@
+"""How the API and the model server read a request, and what they answer if it is wrong.
+
+The Lambda function and the model server's image both contain this module, so it imports only
+packages that both have.
+"""
+
+import json
+import math
+from typing import Any
+
+from fastjsonschema import JsonSchemaValueException
+from flask import Response, abort, jsonify, request
+
+MAX_BODY_BYTES = 4 * 2**20  # a serverless endpoint accepts no more
+MAX_DIGITS = 400  # of an integer; the largest float has 309
+MAX_NAME = 80  # characters of an unknown field's name that an error message repeats
+CODES = {
+    400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "unsupported_media_type",
+    422: "invalid",
+    429: "too_many_requests",
+    503: "unavailable",
+}
+"""Error codes for programs, by HTTP status."""
+
+
+class ApiError(Exception):
+    """Ends a request with an HTTP status and an error in JSON.
+
+    Attributes:
+        status: the HTTP status.
+        message: what is wrong and what to do, for people.
+        field: the wrong part of the request, such as `grid[3].driver`; None if it is all of it.
+    """
+
+    def __init__(self, status: int, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.status, self.message, self.field = status, message, field
+
+    def response(self) -> Response:
+        """The answer: `error` with `code`, `message` and `field`."""
+        code = CODES.get(self.status, "internal" if self.status >= 500 else "refused")
+        response = jsonify(error={"code": code, "message": self.message, "field": self.field})
+        response.status_code = self.status
+        return response
+
+
+def read_body() -> bytes:
+    """The body of the current request; error 413 if it is too large."""
+    body = request.get_data(cache=False)
+    if len(body) > MAX_BODY_BYTES:
+        abort(413)
+    return body
+
+
+def parse_json(body: bytes) -> Any:
+    """The value of a JSON text in UTF-8.
+
+    Raises:
+        ApiError: 400 for invalid JSON, NaN, infinity, or a number that is too large.
+    """
+    try:
+        return json.loads(
+            body.decode(), parse_constant=_no_constant, parse_float=_float, parse_int=_int
+        )
+    except UnicodeDecodeError:
+        message = "is not UTF-8"
+    except RecursionError:
+        message = "is nested too deeply"
+    except ValueError as error:
+        message = f"is not valid JSON: {error}"
+    raise ApiError(400, f"the body {message}", "body")
+
+
+def schema_error(error: JsonSchemaValueException) -> ApiError:
+    """The 422 for a request that breaks its schema; names the wrong, missing or unknown field."""
+    name = error.name or ""
+    field = name.removeprefix("data").removeprefix(".")
+    message = error.message.removeprefix(name).strip()
+    if error.rule == "required":
+        missing = next(name for name in error.rule_definition if name not in error.value)
+        field, message = _join(field, missing), "is missing"
+    elif error.rule == "additionalProperties":
+        known = error.definition["properties"]
+        unknown = next(name for name in error.value if name not in known)
+        field = _join(field, unknown[:MAX_NAME] or "''")
+        message = f"is unknown; known fields are {', '.join(known)}"
+    return ApiError(422, f"{field or 'the request'} {message}"[:500], field[:200] or None)
+
+
+def _join(parent: str, name: str) -> str:
+    return f"{parent}.{name}" if parent else name
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _int(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f"the number that starts with {text[:20]} is too large")
+    return int(text)
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:20]} is too large a number")
+    return value
