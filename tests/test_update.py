@@ -94,11 +94,14 @@ EDITS = {
     ],
 }
 SETTINGS = [
+    ("config/local.toml", "port = 8000", "port = 8080"),
+    ("config/staging.toml", "monthly_budget_usd = 50", "monthly_budget_usd = 70"),
+    ("config/prod.toml", "max_concurrency = 5", "max_concurrency = 9"),
+]
+BESIDE = [
     ("config/local.toml", "workers = 2", "workers = 4"),
     ("config/staging.toml", "latency_ms = 250", "latency_ms = 100"),
     ("config/prod.toml", "keep = 5", "keep = 3"),
-]
-BESIDE = [
     ("Makefile", ".PHONY: lint", ".PHONY: mine\nmine: ## mine\n\t@true\n\n.PHONY: lint"),
     ("pyproject.toml", '    "pandas>=3.0,<4",', '    "holidays>=0.80,<1",\n    "pandas>=3.0,<4",'),
     ("{slug}/__main__.py", "import sys", "import os\nimport sys"),

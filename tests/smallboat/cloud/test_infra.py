@@ -50,8 +50,7 @@ def shared(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[B
 
 
 def add_batch(ground: Bootstrapped) -> None:
-    file = ground.folder / "config" / "staging.toml"
-    file.write_text(file.read_text() + '\n[aws.batch]\ngpu_instance = "g4dn.xlarge"\n')
+    ground.configure("staging", '[aws.batch]\ngpu_instance = "g4dn.xlarge"\n')
 
 
 @pytest.mark.parametrize("template", templates.NAMES)

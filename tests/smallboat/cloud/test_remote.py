@@ -35,8 +35,7 @@ class Production(Remote):
 
     def make(self) -> None:
         """Deploy it, and let its time come; its last step tells Comet."""
-        file = self.folder / "config" / "staging.toml"
-        file.write_text(file.read_text().replace("comet = false", "comet = true"))
+        self.configure("staging", "[tracking]\ncomet = true\n")
         self.make_ground()
         self.printed = self.do("flow-deploy")
         self.cloud.forget()
