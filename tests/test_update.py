@@ -93,11 +93,6 @@ EDITS = {
         ("purchase_intent/candidates.py", "max_depth=[3, 5]", "max_depth=[3, 4]"),
     ],
 }
-SETTINGS = [
-    ("config/local.toml", "port = 8000", "port = 8080"),
-    ("config/staging.toml", "monthly_budget_usd = 50", "monthly_budget_usd = 70"),
-    ("config/prod.toml", "max_concurrency = 5", "max_concurrency = 9"),
-]
 BESIDE = [
     ("config/local.toml", "workers = 2", "workers = 4"),
     ("config/staging.toml", "latency_ms = 250", "latency_ms = 100"),
@@ -144,10 +139,10 @@ def conflicts(project: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("use_case", SLUGS)
-def test_edits_of_features_candidates_and_settings_move_to_the_library_without_a_conflict(
+def test_edits_of_features_and_candidates_move_to_the_library_without_a_conflict(
     template: Path, tmp_path: Path, use_case: str
 ) -> None:
-    edits = [*EDITS[use_case], *SETTINGS]
+    edits = EDITS[use_case]
     project = updated(template, tmp_path, use_case, edits)
     assert conflicts(project) == set()
     for name, _, new in edits:
