@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
         from .workflows import notices
 
         print(f"error: {error}", file=sys.stderr)
-        notices.summary(f"**error**: {error}\n")
+        notices.ended("error", str(error))
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         print("interrupted", file=sys.stderr)
@@ -112,7 +112,7 @@ COMMANDS: tuple[tuple[str, str, str, tuple[click.Parameter, ...]], ...] = (
             _flag("--force", "Remove the model store too."),
         ),
     ),
-    ("compare", "workflows.pr_comment:compare", "Compare the newest run with another checkout's.",
+    ("compare", "workflows.compare:compare", "Compare the newest run with another checkout's.",
      (_option("--with", "other", required=True, help="The other checkout's folder."),)),
     ("plan", "workflows.plan:plan", "Print what the workflows read from the configuration.", ()),
     ("schedule", "workflows.plan:write_schedule",

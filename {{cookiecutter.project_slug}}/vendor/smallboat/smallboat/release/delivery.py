@@ -67,7 +67,7 @@ def release_run(
     before = _pair(where)
     outcome = release.deploy(problem, where, root, rules, run, allow_schema_change, features_run)
     changed = _pair(where) != before
-    notices.output(outcome=outcome.name, changed=str(changed).lower())
+    notices.output(changed=str(changed).lower())
     return outcome, changed
 
 
@@ -76,7 +76,7 @@ def tell(outcome: release.Outcome) -> None:
     print(f"{outcome.name}: {outcome.message}")
     if outcome.name == "failed":
         print(STILL)
-    notices.summary(f"**{outcome.name}**: {outcome.message}\n")
+    notices.ended(outcome.name, outcome.message)
 
 
 def serve(problem: Problem, settings: config.Settings) -> None:

@@ -37,8 +37,7 @@ def deploy(
     )
     delivery.tell(outcome)
     if changed or outcome.name == "failed":
-        newest = source_environment != environment  # else it is what was served before
-        notices.tell(settings, outcome.name, outcome.message, newest)
+        notices.tell(settings, outcome.name, outcome.message)
     delivery.serve(problem, settings)
     return outcome.exit_code
 

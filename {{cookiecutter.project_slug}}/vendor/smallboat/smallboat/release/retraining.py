@@ -32,4 +32,4 @@ def release(problem: Problem, settings: config.Settings, run: str) -> None:
     if outcome.name == "failed":
         raise ReleaseError(f"{outcome.message}; {delivery.STILL}")
     delivery.tell(outcome)
-    notices.tell(settings, outcome.name, outcome.message, newest=True)
+    notices.tell(settings, outcome.name, outcome.message)
