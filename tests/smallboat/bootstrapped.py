@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import copies
 import templates
 from clouds import ROOT
 from smallboat.aws import image
@@ -68,7 +69,7 @@ class Bootstrapped:
         self, *words: str, environment: str = "staging", role: str = "testing"
     ) -> subprocess.CompletedProcess[str]:
         """Run a command of the project as its Makefile does, by a person or by a role."""
-        found = os.pathsep.join([self.cloud.environ["PYTHONPATH"], str(ROOT)])
+        found = os.pathsep.join([self.cloud.environ["PYTHONPATH"], *copies.paths(ROOT)])
         return subprocess.run(
             [sys.executable, "-m", "smallboat", *words, "--env", environment],
             cwd=self.folder,

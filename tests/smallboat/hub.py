@@ -10,6 +10,7 @@ from contextlib import chdir, suppress
 from pathlib import Path
 from typing import Any
 
+import copies
 from clouds import ROOT, Cloud
 from fake_github import NAME, GitHub
 from runner import Job, Runner
@@ -80,7 +81,7 @@ class Hub:
 
     def do(self, *words: str, environment: str, folder: Path | None = None) -> str:
         """Run a command as an administrator; it must end well."""
-        found = os.pathsep.join([self.cloud.environ["PYTHONPATH"], str(ROOT)])
+        found = os.pathsep.join([self.cloud.environ["PYTHONPATH"], *copies.paths(ROOT)])
         done = subprocess.run(
             [sys.executable, "-m", "smallboat", *words, "--env", environment],
             cwd=folder or self.origin,

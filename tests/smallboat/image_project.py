@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import copies
 import debian_base
 import pytest
 from clouds import ROOT
@@ -93,7 +94,7 @@ def with_buildah(
     for tool in ("buildah", "skopeo"):
         (folder / "bin" / tool).symlink_to(str(shutil.which(tool)))
     variables = {
-        "PYTHONPATH": f"{environ['PYTHONPATH']}{os.pathsep}{ROOT}",
+        "PYTHONPATH": os.pathsep.join([environ["PYTHONPATH"], *copies.paths(ROOT)]),
         "PATH": f"{folder / 'bin'}:/usr/sbin:/sbin",
         "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),
         "STORAGE_DRIVER": "vfs",  # it mounts nothing that a killed test leaves

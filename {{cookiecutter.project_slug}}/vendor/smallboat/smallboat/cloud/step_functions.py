@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..aws import aws, remote
-from ..config import batch, config
+from ..config import batch, config, files
 from ..errors import CloudError, UserError
 from ..problem import Problem
 from ..store import s3_cache
@@ -152,7 +152,7 @@ def _create(settings: config.Settings, branch: str | None, there: dict[str, Any]
     name = settings.aws.environment
     tokens = {"METAFLOW_TOKEN_HOME": str(Path(s3_cache.CACHE, "tokens").resolve())}
     under = ["--branch", branch] if branch else ["--production", "--branch", name]
-    file = str(config.file(name))
+    file = str(files.path(name))
     command = [sys.executable, "flows/train.py", "--no-pylint", "--config", "config", file, *under]
     command += ["step-functions", "create", "--max-workers", str(settings.training.workers)]
     command += ["--authorize", _token(there)] if there else []

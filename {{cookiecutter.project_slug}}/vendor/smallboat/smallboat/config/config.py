@@ -3,14 +3,13 @@
 import re
 import tomllib
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, Field, ValidationError, create_model, model_validator
 
 from ..errors import UserError, nearest
 from ..problem import Problem
-from . import batch
+from . import batch, files
 from .sections import (
     Api,
     Aws,
@@ -27,9 +26,6 @@ from .sections import (
     Training,
 )
 
-FOLDER = Path("config")
-BASE = FOLDER / "base.toml"
-"""What all environments share; a project need not have it."""
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -104,13 +100,13 @@ def parse(problem: Problem, text: str) -> dict[str, Any]:
     Metaflow reads the flow's configuration with it, in the project's folder. UserError names a
     wrong key.
     """
-    return _read(problem, text, "").model_dump(mode="json")
+    return _settings(problem, files.parse(text)).model_dump(mode="json")
 
 
 def load(problem: Problem, environment: str) -> Settings:
     """The settings of an environment; UserError names a wrong key and the file that has it."""
-    path = file(environment)
-    settings = _read(problem, path.read_text(), str(path))
+    path = files.path(environment)
+    settings = _settings(problem, files.read(path))
     if settings.aws is not None and settings.aws.environment != environment:
         name = settings.aws.environment
         raise UserError(f"{path}: aws.environment is {name!r}, it must be {environment!r}")
@@ -143,69 +139,22 @@ def override(problem: Problem, settings: Settings, **chosen: Any) -> Any:
     return _checked(problem.data.Config, values)
 
 
-def file(environment: str) -> Path:
-    """The file of an environment; UserError lists the environments."""
-    files = {path.stem: path for path in FOLDER.glob("*.toml") if path != BASE}
-    if environment not in files:
-        known = ", ".join(sorted(files))
-        raise UserError(f"there is no environment {environment!r}: choose one of {known}")
-    return files[environment]
-
-
-def merged(folder: Path, environment: str) -> dict[str, Any]:
-    """The unchecked values of an environment, from its file and base.toml in a folder."""
-    base, own = folder / BASE.name, folder / f"{environment}.toml"
-    return _merge(_base(base), _tables(own.read_text(), str(own)))
-
-
-def _read(problem: Problem, text: str, name: str) -> Settings:
-    base, own = _base(BASE), _tables(text, name)
-
-    def file_of(key: tuple[Any, ...]) -> str:
-        return str(BASE) if _depth(base, key) > _depth(own, key) else name
-
+def _settings(problem: Problem, source: files.Files) -> Settings:
+    """The settings in files, with the names on AWS filled in."""
     model = create_model("Settings", __base__=Settings, data=(problem.data.Config, ...))
-    settings = _checked(model, _merge(base, own), file_of)
+    settings = _checked(model, source.tables, source.holding)
     if settings.aws is None:
         return settings
     root = settings.store.root.replace("{bucket}", settings.bucket)
     steps = {
-        name: _with_secrets(step, settings.name_prefix) for name, step in settings.steps.items()
+        name: step.model_copy(update={"secrets": _named(step.secrets, settings.name_prefix)})
+        for name, step in settings.steps.items()
     }
     return settings.model_copy(update={"store": Store(root=root), "steps": steps})
 
 
-def _base(path: Path) -> dict[str, Any]:
-    return _tables(path.read_text(), str(path)) if path.is_file() else {}
-
-
-def _tables(text: str, name: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{name or 'the configuration'} is not valid TOML: {error}") from None
-
-
-def _merge(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """Both, table by table and key by key; `own` wins."""
-    both = {
-        key: _merge(base[key], value)
-        for key, value in own.items()
-        if isinstance(value, dict) and isinstance(base.get(key), dict)
-    }
-    return base | own | both
-
-
-def _depth(values: Any, key: tuple[Any, ...]) -> int:
-    """How many parts of a key's path the values have."""
-    if key and isinstance(values, dict) and key[0] in values:
-        return 1 + _depth(values[key[0]], key[1:])
-    return 0
-
-
-def _with_secrets(step: StepPolicy, name_prefix: str) -> StepPolicy:
-    names = [secret.replace("{name_prefix}", name_prefix) for secret in step.secrets]
-    return step.model_copy(update={"secrets": names})
+def _named(secrets: list[str], name_prefix: str) -> list[str]:
+    return [secret.replace("{name_prefix}", name_prefix) for secret in secrets]
 
 
 def _checked(
@@ -213,12 +162,13 @@ def _checked(
     values: dict[str, Any],
     file_of: Callable[[tuple[Any, ...]], str] = lambda _: "",
 ) -> Model:
+    """The values as a model; UserError with a sentence for each wrong key, after its file."""
     try:
         return model.model_validate(values)
     except ValidationError as error:
         sentences = [(_sentence(model, item), item["loc"]) for item in error.errors()]
     located = [(file_of(key or _first_key(sentence)), sentence) for sentence, key in sentences]
-    raise UserError("; ".join(f"{name}: {each}" if name else each for name, each in located))
+    raise UserError("; ".join(f"{file}: {each}" if file else each for file, each in located))
 
 
 def _first_key(sentence: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from ..config import config
+from ..config import config, files
 from ..errors import NoCandidateError, UserError, ended
 from ..problem import Problem
 from ..store import runs, store
@@ -36,7 +36,7 @@ def reproduce(problem: Problem, environment: str, run: str | None) -> int:
     with _worktree(commit) as tree:
         print(f"training again in a worktree of commit {commit}, removed afterwards", flush=True)
         _lend(tree, snapshots, wanted["snapshot"])
-        _localise(tree / config.FOLDER, environment, commit)
+        _localise(tree / files.FOLDER, environment, commit)
         made = _train(problem, tree, environment, flow.environment(settings))
         if made is None:
             message = (
@@ -114,7 +114,7 @@ def _localise(folder: Path, environment: str, commit: str) -> None:
     file = folder / f"{environment}.toml"
     if not file.is_file():
         raise UserError(f"commit {commit} has no config/{file.name}: choose another environment")
-    values = config.merged(folder, environment)
+    values = files.read(file).tables
     values["store"]["root"] = _store(folder.parent)
     for table in ("aws", "schedule"):
         values.pop(table, None)  # every step runs on this machine
@@ -124,7 +124,7 @@ def _localise(folder: Path, environment: str, commit: str) -> None:
     if "tracking" in values:
         values["tracking"]["comet"] = False  # Comet already has the original run
     file.write_text(_toml(values))
-    (folder / config.BASE.name).unlink(missing_ok=True)
+    (folder / files.BASE).unlink(missing_ok=True)
 
 
 def _toml(values: dict[str, Any], *path: str) -> str:

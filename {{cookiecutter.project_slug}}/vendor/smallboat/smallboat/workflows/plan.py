@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from ..aws import aws
-from ..config import config, sections
+from ..config import config, files, sections
 from ..errors import UserError
 from ..problem import Problem
 from . import notices
@@ -22,7 +22,7 @@ def plan(problem: Problem, environment: str) -> int:
     GitHub's jobs get the same as outputs. An environment that is not set up has no role; UserError
     if it is the given one.
     """
-    config.file(environment)
+    files.path(environment)
     settings = {name: _settings(problem, name) for name in ENVIRONMENTS}
     roles = {name: "" for name in ENVIRONMENTS}
     for name, each in settings.items():
@@ -66,7 +66,7 @@ def write_schedule(problem: Problem, environment: str, check: bool) -> int:
 
 def _settings(problem: Problem, environment: str) -> config.Settings | None:
     """An environment's settings, or None if the project has no such environment."""
-    if not (config.FOLDER / f"{environment}.toml").is_file():
+    if not (files.FOLDER / f"{environment}.toml").is_file():
         return None
     return config.load(problem, environment)
 
