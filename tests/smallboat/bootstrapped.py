@@ -29,7 +29,7 @@ class Bootstrapped:
         """Lay the project's own configuration there, with another name, region and repository."""
         self.folder, self.cloud = folder, cloud
         (folder / "config").mkdir()
-        (folder / "infra").symlink_to(ROOT / "infra")
+        self.link("infra", "pyproject.toml")
         self.bring("base")
         self.change("base", name="project", aws_region=REGION)
         for environment in ("staging", "prod"):
