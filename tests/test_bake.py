@@ -43,7 +43,7 @@ def test_a_bake_is_clean(answers: dict[str, str], tmp_path: Path) -> None:
     meta = tomllib.loads(found["pyproject.toml"])["project"]
     assert meta["name"] == slug
     assert meta["authors"][0]["name"] == answers.get("author", "Your Name")
-    settings = tomllib.loads(found["config/local.toml"])
+    settings = tomllib.loads(found["config/base.toml"])
     region = answers.get("aws_region", "eu-west-1")
     assert settings["project"] == {"name": slug, "aws_region": region}
     for name, text in found.items():

@@ -8,12 +8,14 @@ import pytest
 from conftest import Project
 
 SETTINGS = {
-    "workers": "1",
-    "memory": "3000",
-    "retries": "0",
-    "latency_ms": "15",
-    "slice_rows": "50",
-    "monthly_budget_usd": "70",
+    "base.toml": {
+        "workers": "1",
+        "memory": "3000",
+        "retries": "0",
+        "latency_ms": "15",
+        "slice_rows": "50",
+    },
+    "staging.toml": {"monthly_budget_usd": "70"},
 }
 CANDIDATES = {
     "f1": """
@@ -82,10 +84,9 @@ def edited(project: Project, tmp_path: Path) -> Project:
     """A copy of the project with all of the edits."""
     kept = shutil.ignore_patterns("store", "endpoint", ".cache", "__pycache__")
     copied = shutil.copytree(project.path, tmp_path / "edited", symlinks=True, ignore=kept)
-    for key, value in SETTINGS.items():
-        edit(copied / "config" / "staging.toml", rf"^{key} = \S+", f"{key} = {value}")
-        if key != "monthly_budget_usd":
-            edit(copied / "config" / "local.toml", rf"^{key} = \S+", f"{key} = {value}")
+    for name, values in SETTINGS.items():
+        for key, value in values.items():
+            edit(copied / "config" / name, rf"^{key} = \S+", f"{key} = {value}")
     with (copied / project.path.name / "candidates.py").open("a") as file:
         file.write(CANDIDATES[project.use_case])
     edit(copied / "infra" / "foundation.yaml", r"^\n(?=  Latency:)", f"{ALARM}\n")

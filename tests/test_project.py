@@ -78,7 +78,7 @@ def tables(f1: Project, tmp_path: Path) -> Path:
 @pytest.fixture
 def settings(f1: Project) -> Iterator[Path]:
     """The configuration file, to be damaged; as it was afterwards."""
-    file = f1.path / "config" / "local.toml"
+    file = f1.path / "config" / "base.toml"
     text = file.read_text()
     yield file
     file.write_text(text)

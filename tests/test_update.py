@@ -93,12 +93,10 @@ EDITS = {
         ("purchase_intent/candidates.py", "max_depth=[3, 5]", "max_depth=[3, 4]"),
     ],
 }
-SETTINGS = [
+BESIDE = [
     ("config/local.toml", "workers = 2", "workers = 4"),
     ("config/staging.toml", "latency_ms = 250", "latency_ms = 100"),
     ("config/prod.toml", "keep = 5", "keep = 3"),
-]
-BESIDE = [
     ("Makefile", ".PHONY: lint", ".PHONY: mine\nmine: ## mine\n\t@true\n\n.PHONY: lint"),
     ("pyproject.toml", '    "pandas>=3.0,<4",', '    "holidays>=0.80,<1",\n    "pandas>=3.0,<4",'),
     ("{slug}/__main__.py", "import sys", "import os\nimport sys"),
@@ -141,10 +139,10 @@ def conflicts(project: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("use_case", SLUGS)
-def test_edits_of_features_candidates_and_settings_move_to_the_library_without_a_conflict(
+def test_edits_of_features_and_candidates_move_to_the_library_without_a_conflict(
     template: Path, tmp_path: Path, use_case: str
 ) -> None:
-    edits = [*EDITS[use_case], *SETTINGS]
+    edits = EDITS[use_case]
     project = updated(template, tmp_path, use_case, edits)
     assert conflicts(project) == set()
     for name, _, new in edits:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -29,6 +30,8 @@ class Bootstrapped:
         self.folder, self.cloud = folder, cloud
         (folder / "config").mkdir()
         self.link("infra", "pyproject.toml")
+        self.bring("base")
+        self.change("base", name="project", aws_region=REGION)
         for environment in ("staging", "prod"):
             self.bring(environment)
             self.change(
@@ -40,27 +43,27 @@ class Bootstrapped:
             )
 
     def bring(self, environment: str) -> None:
-        """Write a configuration of the project, with another name and region."""
-        text = (ROOT / "config" / f"{environment}.toml").read_text()
-        self.configure(text, environment, name="project", aws_region=REGION)
+        """Lay a file of the project's configuration there."""
+        shutil.copy(ROOT / "config" / f"{environment}.toml", self.folder / "config")
 
     def link(self, *names: str) -> None:
         """Link parts of the project into the folder."""
         for name in names:
             (self.folder / name).symlink_to(ROOT / name)
 
-    def configure(self, text: str, environment: str, **values: str) -> None:
-        """Write a configuration with other values."""
-        lines = text.splitlines()
+    def change(self, environment: str, **values: str) -> None:
+        """Change values that the file of an environment, or base.toml, has."""
+        file = self.folder / "config" / f"{environment}.toml"
+        lines = file.read_text().splitlines(keepends=True)
         for key, value in values.items():
             found = [number for number, line in enumerate(lines) if line.startswith(f"{key} = ")]
-            lines[found[0]] = f'{key} = "{value}"'
-        (self.folder / "config" / f"{environment}.toml").write_text("\n".join(lines))
+            lines[found[0]] = f'{key} = "{value}"\n'
+        file.write_text("".join(lines))
 
-    def change(self, environment: str, **values: str) -> None:
-        """Change values of a configuration."""
-        file = self.folder / "config" / f"{environment}.toml"
-        self.configure(file.read_text(), environment, **values)
+    def configure(self, environment: str, text: str) -> None:
+        """Add tables to the file of an environment."""
+        with (self.folder / "config" / f"{environment}.toml").open("a") as file:
+            file.write(f"\n{text}")
 
     def run(
         self, *words: str, environment: str = "staging", role: str = "testing"

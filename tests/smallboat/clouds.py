@@ -87,13 +87,14 @@ class Cloud:
 def emulated(folder: Path) -> Iterator[Cloud]:
     """The emulator on a free port, under the guard, with containers that obey `faulty_server`."""
     guard = {"PYTHONPATH": str(GUARD), "NODE_OPTIONS": f"--require {GUARD / 'loopback.cjs'}"}
+    library = {"PYTHONPATH": f"{GUARD}{os.pathsep}{ROOT / 'vendor' / 'smallboat'}"}
     place = {"PLACE": "endpoint"}
     words = ["--problem", PROBLEM.package, "--server", str(FAULTY)]
     words += ["--port", "0", "--folder", str(folder)]
     process = subprocess.Popen(
         [sys.executable, "-m", TETHER, sys.executable, "-m", "smallboat.emulator", *words],
         cwd=ROOT,
-        env=os.environ | guard | place,
+        env=os.environ | guard | place | library,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         process_group=0,  # whoever is ended with us could not end it in order

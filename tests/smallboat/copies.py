@@ -68,7 +68,7 @@ def compete(project: Path, line: str, timeout_seconds: int = 60) -> None:
             "waiting = replace(good, name='waiting', make=_wait)\n"
             f"CANDIDATES = ({line},)\n"
         )
-    file = project / "config" / "local.toml"
+    file = project / "config" / "base.toml"
     limit = f"timeout_seconds = {timeout_seconds}"
     text, found = re.subn(r"(?m)^timeout_seconds = \d+", limit, file.read_text())
     assert found == 1, f"{file} has another number of limits than one"

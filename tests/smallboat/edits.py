@@ -42,10 +42,10 @@ def newest(project: Path) -> None:
 
 
 def _end_sample(project: Path, line: str) -> None:
-    for file in (project / "config").glob("*.toml"):
-        text = re.sub(r"(?m)^newest = .*\n", "", file.read_text())
-        assert "[data]\n" in text, f"{file} has no table [data]"
-        file.write_text(text.replace("[data]\n", f"[data]\n{line}"))
+    file = project / "config" / "base.toml"
+    text = re.sub(r"(?m)^newest = .*\n", "", file.read_text())
+    assert "[data]\n" in text, f"{file} has no table [data]"
+    file.write_text(text.replace("[data]\n", f"[data]\n{line}"))
 
 
 def broken(project: Path) -> None:

@@ -1,121 +1,146 @@
-"""GitHub's API in a thread: issues, comments, and tokens that say themselves what they may do."""
+"""A repository on GitHub as a file, and `gh` for it, as far as the workflows use both.
 
+A token names its permissions, as `issues=write;contents=read`.
+"""
+
+import argparse
 import json
-import re
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 Json = dict[str, Any]
 NAME = "org/repo"
-ISSUES = re.compile(r"/repos/org/repo/issues(/(?P<number>\d+))?(?P<comments>/comments)?")
-COMMENT = re.compile(r"/repos/org/repo/issues/comments/(?P<id>\d+)")
+REFUSED = "GraphQL: Resource not accessible by integration"
 
 
 class GitHub:
-    """A repository; a token is a list as `issues=write;contents=read`.
+    """Issues, pull requests and comments of a repository."""
 
-    Attributes:
-        issues: issues and pull requests, the oldest first.
-        comments: of all of them.
-        page: how many a page of a list holds, whatever is asked for.
-        broken: the status that every request is answered with, if any.
-    """
+    def __init__(self, folder: Path) -> None:
+        """Make an empty repository in a folder, and `gh` in its `bin`."""
+        self.file = folder / "github.json"
+        self.file.write_text(json.dumps({"issues": [], "comments": [], "enabled": True}))
+        gh = folder / "bin" / "gh"
+        gh.parent.mkdir(exist_ok=True)
+        gh.write_text(f'#!/bin/sh\nexec "{sys.executable}" -IS "{__file__}" "{self.file}" "$@"\n')
+        gh.chmod(0o755)
+        self.bin = gh.parent
 
-    def __init__(self) -> None:
-        self.issues: list[Json] = []
-        self.comments: list[Json] = []
-        self.page, self.broken, self.url = 2, 0, ""
+    @property
+    def issues(self) -> list[Json]:
+        """Issues and pull requests, the oldest first."""
+        return list(_read(self.file)["issues"])
+
+    @property
+    def comments(self) -> list[Json]:
+        """The comments on all of them, the oldest first."""
+        return list(_read(self.file)["comments"])
 
     def add(self, title: str, pull: bool = False) -> int:
-        """Make an issue, or a pull request; returns its number."""
-        number = len(self.issues) + 1
-        made = {"number": number, "title": title, "body": "", "state": "open"}
-        self.issues.append(made | ({"pull_request": {}} if pull else {}))
+        """Open an issue or a pull request; returns its number."""
+        state = _read(self.file)
+        number = _open(state, title, "", pull)
+        self.file.write_text(json.dumps(state))
         return number
+
+    def disable_issues(self) -> None:
+        """Switch issues off in the repository's settings."""
+        self.file.write_text(json.dumps(_read(self.file) | {"enabled": False}))
 
     def said(self, number: int) -> list[str]:
         """The comments on an issue or pull request."""
         return [each["body"] for each in self.comments if each["number"] == number]
 
-    def answer(self, method: str, path: str, query: Json, token: str, body: Json) -> Any:
-        """Status and value for a request."""
-        if self.broken:
-            return self.broken, {"message": "no"}
-        if "=" not in token:
-            return 401, {"message": "Bad credentials"}
-        if found := COMMENT.fullmatch(path):
-            comment = self.comments[int(found["id"])]
-            return self._change(method, comment["number"], token, comment, body)
-        found = ISSUES.fullmatch(path)
-        if not found:
-            return 404, {"message": "Not Found"}
-        number = int(found["number"] or 0)
-        if method == "GET":
-            rows = self.comments if found["comments"] else self.issues
-            wanted = {"number": number} if found["comments"] else {"state": query["state"][0]}
-            return 200, [row for row in rows if wanted.items() <= row.items()]
-        if not self._may(number, token):
-            return 403, {"message": "Resource not accessible by integration"}
-        if found["comments"]:
-            self.comments.append({"id": len(self.comments), "number": number, **body})
-            return 201, {}
-        if number:
-            return self._change(method, number, token, self.issues[number - 1], body)
-        self.issues[self.add(body["title"]) - 1] |= body
-        return 201, {}
 
-    def _change(self, method: str, number: int, token: str, row: Json, body: Json) -> Any:
-        if method != "PATCH" or not self._may(number, token):
-            return 403, {"message": "Resource not accessible by integration"}
-        row |= body
-        return 200, {}
-
-    def _may(self, number: int, token: str) -> bool:
-        pull = number and "pull_request" in self.issues[number - 1]
-        rights = ["issues=write", "pull-requests=write"] if pull else ["issues=write"]
-        return any(right in token.split(";") for right in rights)
+def _read(file: Path) -> Any:
+    return json.loads(file.read_text())
 
 
-@contextmanager
-def answering() -> Iterator[GitHub]:
-    """The server, while the block lasts."""
-    github = GitHub()
+def _open(state: Json, title: str, body: str, pull: bool = False) -> int:
+    number = len(state["issues"]) + 1
+    issue = {"number": number, "title": title, "body": body, "state": "OPEN", "pull": pull}
+    state["issues"].append(issue)
+    return number
 
-    class Handler(BaseHTTPRequestHandler):
-        def handle_one(self) -> None:
-            split = urlsplit(self.path)
-            sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            token = self.headers.get("Authorization", "").removeprefix("Bearer ")
-            query = parse_qs(split.query)
-            body = json.loads(sent or "{}") or {}
-            status, value = github.answer(self.command, split.path, query, token, body)
-            self.send_response(status)
-            if isinstance(value, list):
-                page = int(query.get("page", ["1"])[0])
-                if len(value) > page * github.page:
-                    asked = split.query.partition("&page=")[0]
-                    there = f"{github.url}{split.path}?{asked}&page={page + 1}"
-                    self.send_header("Link", f'<{there}>; rel="next"')
-                value = value[(page - 1) * github.page : page * github.page]
-            content = json.dumps(value).encode()
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
 
-        do_GET = do_POST = do_PATCH = handle_one  # noqa: N815
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    kinds = parser.add_subparsers(dest="kind", required=True)
+    issue = kinds.add_parser("issue").add_subparsers(dest="action", required=True)
+    listing = issue.add_parser("list", allow_abbrev=False)
+    listing.add_argument("--limit", type=int, default=30)
+    listing.add_argument("--json", required=True)
+    listing.add_argument("--jq", required=True)
+    create = issue.add_parser("create", allow_abbrev=False)
+    create.add_argument("--title", required=True)
+    create.add_argument("--body", required=True)
+    comment = issue.add_parser("comment", allow_abbrev=False)
+    comment.add_argument("number", type=int)
+    comment.add_argument("--body", required=True)
+    close = issue.add_parser("close", allow_abbrev=False)
+    close.add_argument("number", type=int)
+    close.add_argument("--comment", required=True)
+    pull = kinds.add_parser("pr").add_subparsers(dest="action", required=True)
+    on_pull = pull.add_parser("comment", allow_abbrev=False)
+    on_pull.add_argument("number", type=int)
+    on_pull.add_argument("--edit-last", action="store_true", required=True)
+    on_pull.add_argument("--create-if-none", action="store_true")
+    on_pull.add_argument("--body-file", type=Path, required=True)
+    return parser
 
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    github.url = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield github
-    finally:
-        server.shutdown()
-        server.server_close()
+def _list(state: Json, given: argparse.Namespace) -> None:
+    """Print the newest open issues as a filter of jq shows them."""
+    rows = [each for each in state["issues"] if each["state"] == "OPEN" and not each["pull"]]
+    shown = [{key: row[key] for key in given.json.split(",")} for row in rows[::-1][: given.limit]]
+    subprocess.run(["jq", "-r", given.jq], input=json.dumps(shown), text=True, check=True)
+
+
+def _comment(state: Json, number: int, body: str) -> None:
+    state["comments"].append({"number": number, "body": body})
+
+
+def _edit_last(state: Json, given: argparse.Namespace) -> None:
+    """Replace the last comment on a pull request: here, all are by the workflows' bot."""
+    body = given.body_file.read_text()
+    earlier = [each for each in state["comments"] if each["number"] == given.number]
+    if earlier:
+        earlier[-1]["body"] = body
+    elif given.create_if_none:
+        _comment(state, given.number, body)
+    else:
+        sys.exit("no comments found for current user")
+
+
+def main(file: Path, words: list[str]) -> None:
+    """Do what `gh` does."""
+    token = os.environ.get("GH_TOKEN")
+    if not token:
+        print("gh: set the GH_TOKEN environment variable", file=sys.stderr)
+        sys.exit(4)
+    assert os.environ["GH_REPO"] == NAME
+    given, state = _parser().parse_args(words), _read(file)
+    if given.kind == "issue" and not state["enabled"]:
+        sys.exit(f"the '{NAME}' repository has disabled issues")
+    if given.action == "list":
+        return _list(state, given)
+    right = "issues=write" if given.kind == "issue" else "pull-requests=write"
+    if right not in token.split(";"):
+        sys.exit(REFUSED)
+    if given.kind == "pr":
+        _edit_last(state, given)
+    elif given.action == "create":
+        _open(state, given.title, given.body)
+    elif given.action == "comment":
+        _comment(state, given.number, given.body)
+    else:
+        _comment(state, given.number, given.comment)
+        state["issues"][given.number - 1]["state"] = "CLOSED"
+    file.write_text(json.dumps(state))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])

@@ -50,8 +50,8 @@ class Hub:
         self.commit("first")
         hidden = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
         environ = {k: v for k, v in cloud.environ.items() if k not in hidden}
-        environ |= {"GITHUB_API_URL": github.url}
-        self.runner = Runner(self.origin, folder / "machine", environ, cloud.client("iam"))
+        tools = [github.bin / "gh"]
+        self.runner = Runner(self.origin, folder / "machine", environ, cloud.client("iam"), tools)
 
     def git(self, *words: str) -> str:
         """Run git in the repository."""

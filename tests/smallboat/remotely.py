@@ -21,7 +21,7 @@ from smallboat.aws import image
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 MACHINE = "project.prod.staging.TrainFlow"
 MARKER = "marker-7d1c52e9-of-a-secret"
-SCHEDULE = '\n[schedule]\nby = "stepfunctions"\ncron = "17 4 * * 1"\n'
+SCHEDULE = '[schedule]\nby = "stepfunctions"\ncron = "17 4 * * 1"\n'
 QUICK = """
 
 from dataclasses import replace
@@ -51,7 +51,7 @@ class Remote(Bootstrapped):
         self.append("vendor/smallboat/smallboat/validation/validation.py", TRUSTING)
         file = folder / "config" / "staging.toml"
         file.write_text(re.sub(r"\n\[schedule\]\n(?:.*\S.*\n)*", "\n", file.read_text()))
-        self.append("config/staging.toml", SCHEDULE)
+        self.configure("staging", SCHEDULE)
 
     def append(self, name: str, text: str) -> None:
         """Add to a file."""

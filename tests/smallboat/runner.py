@@ -71,19 +71,23 @@ class Runner:
         instead: commands that stand for those of the workflows.
     """
 
-    def __init__(self, origin: Path, folder: Path, environ: Json, iam: Any) -> None:
+    def __init__(
+        self, origin: Path, folder: Path, environ: Json, iam: Any, tools: list[Path]
+    ) -> None:
         """Prepare a machine.
 
         Args:
             origin: the repository's folder.
             folder: for the machine's disk.
-            environ: how AWS's clients find the emulator, and GitHub's API; no credentials.
+            environ: how AWS's clients find the emulator; no credentials.
             iam: a client of the emulator, by which roles are looked up.
+            tools: programs that GitHub's machines have, and this one need not.
         """
         self.origin, self.instead = origin, dict[str, str]()
         self._folder, self._iam = folder, iam
         (folder / "bin").mkdir(parents=True)
-        (folder / "bin" / "uv").symlink_to(find_uv_bin())
+        for tool in (Path(find_uv_bin()), *tools):
+            (folder / "bin" / tool.name).symlink_to(tool)
         node = folder / "bin" / "node"
         node.write_text(
             f'#!/bin/sh\nexec {shutil.which("node")} --require {GUARD / "loopback.cjs"} "$@"\n'
@@ -110,7 +114,8 @@ class Runner:
         workflow = yaml.safe_load((self.origin / f".github/workflows/{name}.yml").read_text())
         payload = payload or {}
         told = {"event_name": event, "event": payload, "repository": "org/repo",
-                "ref": "refs/heads/main", "run_id": "7"} | github  # fmt: skip
+                "server_url": "https://github.com", "ref": "refs/heads/main",
+                "run_id": "7"} | github  # fmt: skip
         _triggered(workflow[True], told)  # YAML's name for `on`
         inputs = payload.get("inputs", {})
         done: dict[str, Job] = {}
@@ -194,7 +199,7 @@ class _Playing:
         _empty(self._work)
         for name in ("summary", "env"):
             (self._folder / name).write_text("")
-        steps = self._steps(job["steps"], self._work, {})
+        steps = self._steps(job["steps"])
         self._end.result = "failure" if self._failed else "success"
         self._end.summary = (self._folder / "summary").read_text()
         contexts = self._contexts | {"steps": steps}
@@ -204,12 +209,13 @@ class _Playing:
         }
         return self._end
 
-    def _steps(self, steps: list[Json], where: Path, inputs: Json) -> Json:
+    def _steps(self, steps: list[Json]) -> Json:
         """Carry out steps; what later ones know of them."""
         known: Json = {}
         self._contexts["steps"] = known
         for step in steps:
-            name = step.get("run") or step["uses"].partition("@")[0]
+            name = step.get("name") or step.get("run") or step["uses"].partition("@")[0]
+            known[step.get("id", name)] = {"outcome": "skipped", "outputs": {}}
             if not expressions.condition(step.get("if"), self._contexts, self._functions):
                 self._end.steps.append(Step(name, "skipped"))
                 continue
@@ -218,7 +224,8 @@ class _Playing:
             if printed is not None:
                 self._end.steps.append(Step(name, "failure" if fails else "success", printed))
             self._failed |= fails and not step.get("continue-on-error", False)
-            known[step.get("id", name)] = {"outputs": outputs}
+            outcome = "failure" if fails else "success"
+            known[step.get("id", name)] = {"outcome": outcome, "outputs": outputs}
         return known
 
     def _one(self, step: Json) -> tuple[dict[str, str], str | None, bool]:
@@ -229,9 +236,12 @@ class _Playing:
         given = {name: self._fill(value) for name, value in step.get("with", {}).items()}
         if action.startswith("./"):
             inner = yaml.safe_load((self._work / action / "action.yml").read_text())
-            before, self._failed = self._failed, False
-            self._steps(inner["runs"]["steps"], self._work, given)
-            fails, self._failed = self._failed, before
+            before = self._failed, self._contexts["inputs"]
+            defaults = {name: it.get("default", "") for name, it in inner.get("inputs", {}).items()}
+            self._failed, self._contexts["inputs"] = False, defaults | given
+            self._steps(inner["runs"]["steps"])
+            fails = self._failed
+            self._failed, self._contexts["inputs"] = before
             return {}, None, fails
         try:
             return {}, PLAYED[action](self, given) or "", False
@@ -248,10 +258,11 @@ class _Playing:
             "GITHUB_REF": github["ref"],
             "GITHUB_REPOSITORY": github["repository"],
             "GITHUB_RUN_ID": github["run_id"],
-            "GITHUB_SERVER_URL": "https://github.com",
+            "GITHUB_SERVER_URL": github["server_url"],
             "GITHUB_OUTPUT": str(output),
             "GITHUB_ENV": str(self._folder / "env"),
             "GITHUB_STEP_SUMMARY": str(self._folder / "summary"),
+            "RUNNER_TEMP": str(self._folder),
         }
         own = {name: self._fill(value) for name, value in step.get("env", {}).items()}
         self._kept |= _pairs(self._folder / "env")

@@ -42,11 +42,11 @@ class Copy:
         shutil.copy(ROOT / "pyproject.toml", folder)
         with (folder / PROBLEM.package / "candidates.py").open("a") as file:
             file.write(candidates)
-        file = folder / "config" / "local.toml"
-        text = file.read_text()
-        for key, value in SETTINGS.items():
-            text = re.sub(rf"(?m)^{key} = .*", f"{key} = {value}", text)
-        file.write_text(text)
+        for file in (folder / "config").glob("*.toml"):
+            text = file.read_text()
+            for key, value in SETTINGS.items():
+                text = re.sub(rf"(?m)^{key} = .*", f"{key} = {value}", text)
+            file.write_text(text)
 
     def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
         """Run Python in the copy, with its own package."""

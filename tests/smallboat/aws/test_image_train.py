@@ -65,8 +65,8 @@ def project(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pr
         (started.folder / "flows").symlink_to(ROOT / "flows")
         for environment in ("staging", "prod"):
             file = started.folder / "config" / f"{environment}.toml"
-            table = "[steps.train_candidate]\n"
-            file.write_text(file.read_text().replace(table, f"{table}remote = true\n"))
+            remote = "\n[steps.train_candidate]\nremote = true\n"
+            file.write_text(f"{file.read_text()}{remote}")
             command(started, "bootstrap", environment=environment)
             cloud.client("ecr").put_image(
                 repositoryName=env(environment).image_repository,

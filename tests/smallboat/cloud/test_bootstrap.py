@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 from smallboat.cloud import base_stacks, costs
-from smallboat.config import config, sections
+from smallboat.config import files, sections
 
 
 def aws(**changed: Any) -> sections.Aws:
-    values = tomllib.loads(config.file("staging").read_text())["aws"]
+    values = tomllib.loads(files.path("staging").read_text())["aws"]
     return sections.Aws.model_validate(values | changed)
 
 

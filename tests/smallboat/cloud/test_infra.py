@@ -47,8 +47,7 @@ def shared(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[B
 
 
 def add_batch(environment: Bootstrapped) -> None:
-    file = environment.folder / "config" / "staging.toml"
-    file.write_text(file.read_text() + '\n[aws.batch]\ngpu_instance = "g4dn.xlarge"\n')
+    environment.configure("staging", '[aws.batch]\ngpu_instance = "g4dn.xlarge"\n')
 
 
 @pytest.mark.parametrize("template", templates.NAMES)

@@ -35,8 +35,7 @@ class Production(Remote):
 
     def make(self) -> None:
         """Deploy it, and run it as its schedule does; its last step sends to Comet."""
-        file = self.folder / "config" / "staging.toml"
-        file.write_text(file.read_text().replace("comet = false", "comet = true"))
+        self.configure("staging", "[tracking]\ncomet = true\n")
         self.bootstrap()
         self.printed = self.do("flow-deploy")
         self.cloud.forget()

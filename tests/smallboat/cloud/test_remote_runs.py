@@ -10,7 +10,7 @@ from remotely import Remote
 
 pytestmark = pytest.mark.nightly
 BREAKING = "\n\ndef files(*_): raise RuntimeError('boom')\n"
-REMOTE = "\n[steps.validate_data]\nremote = true\n"
+REMOTE = "[steps.validate_data]\nremote = true\n"
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def laptop(
     """A project, trained by hand, whose configuration has one step on Batch."""
     cloud.reset()
     made = Remote(tmp_path_factory.mktemp("laptop"), cloud)
-    made.append("config/staging.toml", REMOTE)
+    made.configure("staging", REMOTE)
     with made.changed("config/staging.toml", 'by = "stepfunctions"', 'by = "actions"'):
         made.bootstrap()
         yield made

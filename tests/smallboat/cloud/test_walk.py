@@ -104,8 +104,7 @@ class Walk(Bootstrapped):
 
     def keep_few(self, environment: str) -> None:
         """Keep few releases."""
-        file = self.folder / "config" / f"{environment}.toml"
-        file.write_text(file.read_text().replace("keep = 5", "keep = 2"))
+        self.configure(environment, "[release]\nkeep = 2\n")
 
     def do(self, name: str, *words: str, code: int = 0, **who: str) -> str:
         """Run a command with that exit code, and record its output and its processor time."""

@@ -1,19 +1,120 @@
-"""A configuration is checked whole before anything runs."""
+"""A configuration is base.toml and an environment's file; it is checked before anything runs."""
 
+import shutil
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from smallboat.config import config
 from smallboat.errors import UserError
 from toy.problem import PROBLEM
+from toy_project import SHARED
 
-SHIPPED = Path("config/local.toml").read_text()
-ON_AWS = Path("config/staging.toml").read_text()
+BASE, LOCAL, ON_AWS = (
+    Path("config", f"{name}.toml").read_text() for name in ("base", "local", "staging")
+)
+ENVIRONMENTS = ("local", "staging", "prod")
 
 
-def test_every_shipped_environment_loads() -> None:
-    for path in Path("config").glob("*.toml"):
-        assert config.load(PROBLEM, path.stem).project.name
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The configuration of a project, in the current folder."""
+    shutil.copytree("config", tmp_path / "config")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "config"
+
+
+def change(file: Path, right: str, wrong: str) -> None:
+    """Replace a part of a file."""
+    assert right in file.read_text()
+    file.write_text(file.read_text().replace(right, wrong))
+
+
+def parse(base: str = BASE, own: str = LOCAL) -> Any:
+    """The values of both texts."""
+    Path("config", "base.toml").write_text(base)
+    return config.parse(PROBLEM, own)
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_every_environment_loads(environment: str) -> None:
+    assert config.load(PROBLEM, environment).project.name
+
+
+def keys(values: object, *path: str) -> dict[tuple[str, ...], object]:
+    """Each value by the path of its key."""
+    if not isinstance(values, dict):
+        return {path: values}
+    return {k: v for key, each in values.items() for k, v in keys(each, *path, key).items()}
+
+
+@pytest.mark.parametrize("use_case", ["f1", "intent"])
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_the_file_of_an_environment_repeats_nothing_of_base(
+    use_case: str, environment: str
+) -> None:
+    shipped = SHARED / "overlays" / "use_case" / use_case / "config"
+    base, own = (
+        keys(tomllib.loads((shipped / f"{name}.toml").read_text()))
+        for name in ("base", environment)
+    )
+    assert own and not own.keys() & base.keys()
+
+
+def test_an_environment_changes_single_keys_of_base(folder: Path) -> None:
+    (folder / "local.toml").write_text(
+        f"{LOCAL}\n[training]\nworkers = 8\n[steps.end]\nretries = 1\n"
+    )
+    settings = config.load(PROBLEM, "local")
+    shared = tomllib.loads(BASE)
+    assert settings.training.model_dump() == shared["training"] | {"workers": 8, "gap_days": 0}
+    assert settings.release.model_dump() == shared["release"] | {"latency_ms": 2000.0}
+    assert list(settings.steps) == ["train_candidate", "end"]
+    candidate = settings.steps["train_candidate"]
+    assert (candidate.memory, candidate.timeout_seconds) == (1024, 60)
+
+
+def test_one_file_may_hold_all_of_an_environment(folder: Path) -> None:
+    api = '[api]\ncapture = "off"\nmodel_timeout_seconds = 5.0'
+    whole = f'{BASE.replace("[api]", api)}\n[store]\nroot = "alone"\n'
+    (folder / "local.toml").write_text(whole)
+    (folder / "base.toml").unlink()
+    assert config.load(PROBLEM, "local").store.root == "alone"
+
+
+def test_metaflow_gets_the_same_values(folder: Path) -> None:
+    assert config.parse(PROBLEM, LOCAL) == config.load(PROBLEM, "local").model_dump(mode="json")
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong", "message"),
+    [
+        ("base", "seed =", "sede =", "config/base.toml: unknown key training.sede"),
+        ("base", "workers = 2", "workers = 0", "config/base.toml: training.workers = 0 is wrong"),
+        ("base", "seed = 1\n", "", "config/base.toml: the key training.seed is missing"),
+        ("base", "cpu = 1", "cpu = 3", "config/base.toml: steps.train_candidate.cpu = 3: Fargate"),
+        ("base", "[training]", "[training", "config/base.toml is not valid TOML"),
+        ("staging", "burst = 40", "", "config/staging.toml: the key aws.limits.burst is missing"),
+        ("staging", "[store]", "[stroe]", "config/staging.toml: unknown key stroe"),
+        ("staging", "[store]", "[release]\nkeep = 1\n[store]", "config/staging.toml: release.keep"),
+        ("staging", "[store]", "[store", "config/staging.toml is not valid TOML"),
+    ],
+)
+def test_the_file_with_the_wrong_key_is_named(
+    folder: Path, name: str, right: str, wrong: str, message: str
+) -> None:
+    change(folder / f"{name}.toml", right, wrong)
+    if name == "base" and "cpu" in right:
+        (folder / "staging.toml").write_text(ON_AWS.replace('"actions"', '"stepfunctions"'))
+    with pytest.raises(UserError) as caught:
+        config.load(PROBLEM, "staging")
+    assert message in str(caught.value)
+
+
+def test_base_is_no_environment() -> None:
+    with pytest.raises(UserError, match="'base': choose one of local, prod, staging"):
+        config.load(PROBLEM, "base")
 
 
 @pytest.mark.parametrize(
@@ -32,33 +133,24 @@ def test_every_shipped_environment_loads() -> None:
 def test_a_wrong_key_or_value_is_named_with_what_is_right(
     right: str, wrong: str, sentence: str
 ) -> None:
-    assert right in SHIPPED
+    assert right in BASE + LOCAL
     with pytest.raises(UserError) as caught:
-        config.parse(PROBLEM, SHIPPED.replace(right, wrong))
+        parse(BASE.replace(right, wrong), LOCAL.replace(right, wrong))
     assert sentence in str(caught.value)
 
 
 def test_a_missing_key_is_named() -> None:
     with pytest.raises(UserError, match=r"the key training\.seed is missing"):
-        config.parse(
-            PROBLEM, "\n".join(line for line in SHIPPED.splitlines() if "seed" not in line)
-        )
+        parse("\n".join(line for line in BASE.splitlines() if "seed" not in line))
 
 
 DECISION = "[decision]\ncontact_cost = 1\nmissed_cost = 3.5\n"
 
 
-def with_decision(table: str) -> str:
-    """The shipped configuration with this table in place of its own, if it has one."""
-    before, found, after = SHIPPED.partition("[decision]")
-    rest = after[after.index("\n[") :] if found else ""
-    return f"{before}{rest}\n{table}"
-
-
 def test_what_a_decision_costs_can_be_left_out() -> None:
-    assert config.parse(PROBLEM, with_decision(""))["decision"] is None
+    assert parse()["decision"] is None
     costs = {"contact_cost": 1.0, "missed_cost": 3.5}
-    assert config.parse(PROBLEM, with_decision(DECISION))["decision"] == costs
+    assert parse(f"{BASE}\n{DECISION}")["decision"] == costs
 
 
 @pytest.mark.parametrize(
@@ -71,16 +163,14 @@ def test_what_a_decision_costs_can_be_left_out() -> None:
 )
 def test_costs_are_checked(right: str, wrong: str, sentence: str) -> None:
     with pytest.raises(UserError) as caught:
-        config.parse(PROBLEM, with_decision(DECISION.replace(right, wrong)))
+        parse(f"{BASE}\n{DECISION.replace(right, wrong)}")
     assert sentence in str(caught.value)
 
 
 def test_a_gap_is_of_whole_days_and_none_unless_it_is_said() -> None:
-    lines = [line for line in SHIPPED.splitlines() if not line.startswith("gap_days")]
-    assert config.parse(PROBLEM, "\n".join(lines))["training"]["gap_days"] == 0
-    wrong = "\n".join(lines).replace("[training]", "[training]\ngap_days = -1")
+    assert parse()["training"]["gap_days"] == 0
     with pytest.raises(UserError, match=r"training\.gap_days = -1 is wrong"):
-        config.parse(PROBLEM, wrong)
+        parse(BASE.replace("[training]", "[training]\ngap_days = -1"))
 
 
 def test_an_unknown_environment_lists_those_there_are() -> None:
@@ -107,7 +197,7 @@ def test_an_unknown_environment_lists_those_there_are() -> None:
 def test_so_are_those_of_an_environment_on_aws(right: str, wrong: str, sentence: str) -> None:
     assert right in ON_AWS
     with pytest.raises(UserError) as caught:
-        config.parse(PROBLEM, ON_AWS.replace(right, wrong))
+        parse(own=ON_AWS.replace(right, wrong))
     assert sentence in str(caught.value)
 
 
@@ -115,15 +205,11 @@ def test_an_endpoint_is_of_one_kind() -> None:
     text = ON_AWS.replace("[aws.serverless]", "[nothing]").partition("[nothing]")
     limits = text[2][text[2].index("[aws.limits]") :]
     with pytest.raises(UserError, match=r"^aws: choose one of \[aws.serverless\] and"):
-        config.parse(PROBLEM, text[0] + limits)
+        parse(own=text[0] + limits)
 
 
-def test_an_environment_is_called_as_its_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "config").mkdir()
-    (tmp_path / "config" / "test.toml").write_text(ON_AWS)
-    monkeypatch.chdir(tmp_path)
+def test_an_environment_is_called_as_its_file(folder: Path) -> None:
+    (folder / "test.toml").write_text(ON_AWS)
     with pytest.raises(UserError, match=r"aws\.environment is 'staging', it must be 'test'"):
         config.load(PROBLEM, "test")
 
@@ -139,7 +225,7 @@ def test_the_store_of_an_environment_is_in_its_own_bucket() -> None:
     [
         (
             "remote = true\ngpu = 1",
-            "gpu: Fargate has no GPUs: name a machine that has as gpu_insta",
+            "gpu: Fargate has no GPUs: set gpu_instance in [aws.batch]",
         ),
         ("gpu = 1", "gpu: only a step with remote = true can have one"),
         ("remote = true\ncpu = 3", "cpu = 3: Fargate has 1, 2, 4, 8, 16"),
@@ -154,7 +240,7 @@ def test_the_store_of_an_environment_is_in_its_own_bucket() -> None:
 )
 def test_what_batch_can_not_run_is_refused(wanted: str, sentence: str) -> None:
     with pytest.raises(UserError) as caught:
-        config.parse(PROBLEM, f"{ON_AWS}\n[steps.compete]\n{wanted}\n")
+        parse(own=f"{ON_AWS}\n[steps.compete]\n{wanted}\n")
     assert str(caught.value).startswith("steps.compete.") and sentence in str(caught.value)
 
 
@@ -162,24 +248,24 @@ def test_what_batch_can_not_run_is_refused(wanted: str, sentence: str) -> None:
     "wanted", ["cpu = 1\nmemory = 8192", "cpu = 8\nmemory = 16384", "cpu = 16\nmemory = 122880", ""]
 )
 def test_what_batch_can_run_is_not(wanted: str) -> None:
-    config.parse(PROBLEM, f"{ON_AWS}\n[steps.compete]\nremote = true\n{wanted}\n")
+    parse(own=f"{ON_AWS}\n[steps.compete]\nremote = true\n{wanted}\n")
 
 
 def test_a_gpu_is_had_where_a_machine_with_one_is_named() -> None:
     text = f'{ON_AWS}\n[aws.batch]\ngpu_instance = "g4dn.xlarge"\n[steps.compete]\n'
-    config.parse(PROBLEM, text + "remote = true\ngpu = 1\ncpu = 3\n")
+    parse(own=text + "remote = true\ngpu = 1\ncpu = 3\n")
 
 
 def test_on_step_functions_every_step_needs_a_size_that_fargate_has() -> None:
     text = ON_AWS.replace('by = "actions"', 'by = "stepfunctions"') + "\n[steps.compete]\ncpu = 3"
     with pytest.raises(UserError, match=r"^steps\.compete\.cpu = 3: Fargate has"):
-        config.parse(PROBLEM, text)
+        parse(own=text)
 
 
 def test_without_aws_a_step_is_neither_remote_nor_has_it_secrets() -> None:
     for wanted, key in (("remote = true", "remote"), ('secrets = ["a"]', "secrets")):
         with pytest.raises(UserError, match=rf"^steps\.compete\.{key}: this environment is not on"):
-            config.parse(PROBLEM, f"{SHIPPED}\n[steps.compete]\n{wanted}\n")
+            parse(own=f"{LOCAL}\n[steps.compete]\n{wanted}\n")
 
 
 def test_secrets_are_the_environments_own() -> None:
@@ -191,11 +277,13 @@ def test_what_waits_for_an_approval_has_no_schedule() -> None:
     released = ON_AWS.replace(
         "network_overhead_ms", 'released_by = "workflow"\nnetwork_overhead_ms'
     )
-    with pytest.raises(UserError, match=r"^schedule: what is released by its workflow only has"):
-        config.parse(PROBLEM, released)
+    with pytest.raises(UserError, match=r'^schedule: an environment with released_by = "workflow"'):
+        parse(own=released)
 
 
 def test_other_partitions_of_aws_are_refused() -> None:
     region = config.load(PROBLEM, "staging").project.aws_region
-    with pytest.raises(UserError, match="another partition of AWS"):
-        config.parse(PROBLEM, ON_AWS.replace(f'"{region}"', '"cn-north-1"'))
+    with pytest.raises(
+        UserError, match=r"^config/base.toml: project.aws_region = 'cn-north-1': AWS"
+    ):
+        parse(BASE.replace(f'"{region}"', '"cn-north-1"'), ON_AWS)

@@ -86,8 +86,8 @@ class Project:
         return serving.running(self.folder / "endpoint")
 
     def configure(self, old: str, new: str) -> None:
-        file = self.folder / "config" / "local.toml"
-        file.write_text(file.read_text().replace(old, new))
+        for file in (self.folder / "config").glob("*.toml"):
+            file.write_text(file.read_text().replace(old, new))
 
 
 @pytest.fixture(scope="module")

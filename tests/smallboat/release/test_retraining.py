@@ -19,8 +19,8 @@ BROKEN = {
 def tell(told: list[str]) -> Any:
     """What stands for the notices."""
 
-    def tells(_: Any, name: str, message: str, newest: bool = False) -> None:
-        told.append(f"{name}: {message}{', the newest' if newest else ''}")
+    def tells(_: Any, name: str, message: str) -> None:
+        told.append(f"{name}: {message}")
 
     return tells
 
@@ -61,7 +61,7 @@ def test_an_outcome_is_told_and_the_api_follows(
 ) -> None:
     ends(monkeypatch, name)
     assert commands.retrain(PROBLEM, *OPTIONS) == 0
-    assert told == [f"{name}: run 1 is as it is, the newest", "the API follows"]
+    assert told == [f"{name}: run 1 is as it is", "the API follows"]
     assert capsys.readouterr().out == f"{name}: run 1 is as it is\n"
 
 

@@ -48,7 +48,7 @@ def mortal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy(project)
     trust(project)
     compete(project, "waiting")
-    settings = project / "config" / "local.toml"
+    settings = project / "config" / "base.toml"
     settings.write_text(settings.read_text().replace("workers = 2", "workers = 1"))
     flow = project / "flows" / "train.py"
     text, found = re.subn(
@@ -85,7 +85,7 @@ def test_a_killed_run_ends_with_its_own_data_settings_and_model(
     mortal: Path, kills: list[str]
 ) -> None:
     (model,) = set(models(mortal).values())
-    settings = mortal / "config" / "local.toml"
+    settings = mortal / "config" / "base.toml"
     told = settings.read_text()
     root = str(mortal / "store")
     snapshot = store.newest_snapshot(root)

@@ -186,7 +186,7 @@ def flow(project: Path, *words: str) -> str:
 
 
 def test_a_step_that_the_flow_does_not_have_is_named(project: Path) -> None:
-    file = project / "config" / "local.toml"
+    file = project / "config" / "base.toml"
     file.write_text(file.read_text().replace("[steps.train_candidate]", "[steps.train_candidat]"))
     told = flow(project, "run", "--snapshot", "x")
     assert "unknown step 'train_candidat' in [steps]: did you mean 'train_candidate'?" in told
@@ -194,7 +194,7 @@ def test_a_step_that_the_flow_does_not_have_is_named(project: Path) -> None:
 
 
 def test_a_remote_step_is_refused_where_there_is_no_aws(project: Path) -> None:
-    file = project / "config" / "local.toml"
+    file = project / "config" / "base.toml"
     file.write_text(file.read_text().replace("retries = 0", "retries = 0\nremote = true"))
     done = command(project, "train")
     assert done.returncode == 2
@@ -222,7 +222,7 @@ def contents(file: Path) -> list[bytes]:
 
 def test_no_secret_of_the_environment_is_kept_or_printed(project: Path) -> None:
     compete(project, "good")
-    settings = project / "config" / "local.toml"
+    settings = project / "config" / "base.toml"
     settings.write_text(settings.read_text().replace("comet = false", "comet = true"))
     address = "http://127.0.0.1:9/"  # nobody listens: the run falls back and keeps its archives
     done = command(

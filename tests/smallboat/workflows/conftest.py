@@ -2,17 +2,16 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
-import fake_github
 import pytest
 from fake_github import GitHub
 
 
 @pytest.fixture
-def github() -> Iterator[GitHub]:
-    """GitHub's API, with an empty repository."""
-    with fake_github.answering() as answering:
-        yield answering
+def github(tmp_path: Path) -> GitHub:
+    """An empty repository on GitHub."""
+    return GitHub(tmp_path)
 
 
 @pytest.fixture(scope="session", autouse=True)

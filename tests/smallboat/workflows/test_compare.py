@@ -1,17 +1,14 @@
-"""A pull request's model beside that of main: the table, and the comment."""
+"""The table that compares a pull request's model with that of main."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_github import NAME, GitHub
 from smallboat.config import config
 from smallboat.errors import UserError
 from smallboat.store import store
-from smallboat.workflows import pr_comment
+from smallboat.workflows import compare
 from toy.problem import PROBLEM
-
-PULL = "refs/pull/1/merge"
 
 
 @pytest.fixture
@@ -40,22 +37,14 @@ def keep(checkout: Path, run: str, model: str, error: float, **changed: Any) -> 
     store.write_run(str(checkout / config.load(PROBLEM, "local").store.root), run, evaluation, {})
 
 
-def compare(environment: str = "local", other: str = "main") -> int:
+def run(environment: str = "local", other: str = "main") -> int:
     """`make compare`."""
-    return pr_comment.compare(PROBLEM, environment, other)
-
-
-def on_github(monkeypatch: pytest.MonkeyPatch, github: GitHub, token: str) -> None:
-    """Be the workflow of a pull request."""
-    github.add("a change", pull=True)
-    known = {"REF": PULL, "REPOSITORY": NAME, "API_URL": github.url, "TOKEN": token}
-    for name, value in known.items():
-        monkeypatch.setenv(f"GITHUB_{name}", value)
+    return compare.compare(PROBLEM, environment, other)
 
 
 def test_both_winners_stand_side_by_side(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     keep(Path("main"), "1", "bb", 2.75, gates=[{"gate": "no leakage", "passed": False}])
-    assert compare() == 0
+    assert run() == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[:3] == ["### Challenger and main", "", "| | this change | main |"]
     assert "| error | 2.500 (1.500 to 3.500) | 2.750 (1.750 to 3.750) |" in lines
@@ -66,60 +55,36 @@ def test_both_winners_stand_side_by_side(folder: Path, capsys: pytest.CaptureFix
 def test_the_newest_run_of_each_is_meant(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     keep(Path("main"), "1", "bb", 2.75)
     keep(Path("main"), "3", "aa", 2.5)
-    compare()
-    assert "Both are the very same model." in capsys.readouterr().out
+    run()
+    assert "Both are the same model." in capsys.readouterr().out
 
 
 def test_main_may_have_no_run_or_know_less(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    compare()
+    run()
     told = capsys.readouterr().out
     assert "| winner | ridge | - |" in told
-    assert "main's code made no run here, so there is nothing to compare with." in told
+    assert "Training failed on main, so there is nothing to compare with." in told
     keep(Path("main"), "1", "bb", 2.75, intervals={}, gates=None)
-    compare()
+    run()
     told = capsys.readouterr().out
     assert "| error | 2.500 (1.500 to 3.500) | - |" in told and "| gates | passed | - |" in told
 
 
-def test_a_pull_request_has_one_comment_and_its_job_a_summary(
-    folder: Path, github: GitHub, monkeypatch: pytest.MonkeyPatch
+def test_the_table_is_in_the_summary_of_githubs_job(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    on_github(monkeypatch, github, "pull-requests=write")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(folder / "summary"))
-    compare()
-    keep(Path("main"), "1", "bb", 2.75)
-    compare()
-    (said,) = github.said(1)
-    assert "| model | `aa` | `bb` |" in said
-    assert said.partition("\n")[2] in (folder / "summary").read_text()
-
-
-@pytest.mark.parametrize(
-    ("token", "message"),
-    [("pull-requests=read", "may not POST"), ("", "the job sets no GITHUB_TOKEN")],
-)
-def test_who_may_not_comment_is_told_and_does_not_fail(
-    folder: Path,
-    github: GitHub,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    token: str,
-    message: str,
-) -> None:
-    on_github(monkeypatch, github, token)
-    assert compare() == 0
-    told = capsys.readouterr().out
-    assert "not commented, so it stands in the job's summary only: " in told
-    assert message in told and not github.comments
+    run()
+    assert (folder / "summary").read_text() == capsys.readouterr().out
 
 
 def test_wrong_folders_are_refused(folder: Path) -> None:
-    with pytest.raises(UserError, match="there is no folder nowhere: check main out there"):
-        compare(other="nowhere")
-    with pytest.raises(UserError, match="staging has one store for all"):
-        compare("staging")
+    with pytest.raises(UserError, match="there is no folder nowhere: check out main there"):
+        run(other="nowhere")
+    with pytest.raises(UserError, match="staging has one store"):
+        run("staging")
     (folder / "store").rename(folder / "away")
     with pytest.raises(UserError, match="no runs yet"):
-        compare()
+        run()

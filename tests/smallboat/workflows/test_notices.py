@@ -1,7 +1,6 @@
-"""Who is told of an outcome, and that nothing breaks where nobody can be."""
+"""Where an outcome is published, and that nothing breaks if it can't be."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from smallboat.aws import aws
@@ -17,89 +16,62 @@ LINK = {
 }
 
 
-class Fake:
-    """GitHub's repository, and AWS's topic, as lists of what they were told."""
+class Topic:
+    """AWS's topic, as a list of what was published."""
 
     def __init__(self, away: bool = False) -> None:
-        self.told: list[Any] = []
+        self.published: list[tuple[str, str, str]] = []
         self._away = away
 
-    def open_issue(self, title: str, body: str) -> None:
-        self._note("open", title, body)
-
-    def close_issue(self, title: str, body: str) -> None:
-        self._note("close", title, body)
-
     def publish(self, **message: str) -> None:
-        self._note(message["TopicArn"], message["Subject"], message["Message"])
-
-    def _note(self, *words: str) -> None:
         if self._away:
             raise CloudError("it is away")
-        self.told.append(words)
+        self.published.append((message["TopicArn"], message["Subject"], message["Message"]))
 
 
 @pytest.fixture
-def github(monkeypatch: pytest.MonkeyPatch) -> Fake:
-    fake = Fake()
-    monkeypatch.setattr(notices.Repository, "here", lambda: fake)
+def topic(monkeypatch: pytest.MonkeyPatch) -> Topic:
+    """The topic of every environment."""
+    topic = Topic()
+    monkeypatch.setattr(aws.Environment, "client", lambda *_: topic)
+    return topic
+
+
+@pytest.mark.parametrize("outcome", ["failed", "released", "kept", "rolled back"])
+def test_the_topic_gets_the_outcome_and_a_link_to_the_job(
+    topic: Topic, monkeypatch: pytest.MonkeyPatch, outcome: str
+) -> None:
     for name, value in LINK.items():
         monkeypatch.setenv(name, value)
-    return fake
-
-
-@pytest.fixture
-def topic(monkeypatch: pytest.MonkeyPatch) -> Fake:
-    fake = Fake()
-    monkeypatch.setattr(aws.Environment, "client", lambda *_: fake)
-    return fake
-
-
-@pytest.mark.parametrize(
-    ("name", "newest", "then"),
-    [
-        ("failed", False, "open"),
-        ("failed", True, "open"),
-        ("released", True, "close"),
-        ("kept", True, "close"),
-    ],
-)
-def test_a_failure_opens_an_issue_and_the_newest_model_closes_it(
-    github: Fake, topic: Fake, name: str, newest: bool, then: str
-) -> None:
     settings = config.load(PROBLEM, "staging")
-    notices.tell(settings, name, "run 1 is better", newest)
-    ((how, title, body),) = github.told
-    assert (how, title) == (then, f"{settings.name_prefix}: the newest model is not released")
-    assert body.startswith(f"{settings.name_prefix}: {name}: run 1 is better\n")
-    assert body.endswith("\nhttps://github.example/org/repo/actions/runs/7")
-    ((arn, subject, message),) = topic.told
-    assert (
-        arn
-        == f"arn:aws:sns:{settings.project.aws_region}:123456789012:{settings.name_prefix}-alarms"
-    )
-    assert subject == f"{settings.name_prefix}: {name}"
-    assert message.splitlines()[0] == f"{settings.name_prefix}: {name}: run 1 is better"
+    notices.tell(settings, outcome, "run 1 is better")
+    ((arn, subject, message),) = topic.published
+    region, name = settings.project.aws_region, settings.name_prefix
+    assert arn == f"arn:aws:sns:{region}:123456789012:{name}-alarms"
+    assert subject == f"{name}: {outcome}"
+    assert message.splitlines() == [
+        f"{subject}: run 1 is better",
+        "https://github.example/org/repo/actions/runs/7",
+    ]
 
 
-def test_who_serves_an_older_model_closes_nothing(github: Fake, topic: Fake) -> None:
-    notices.tell(config.load(PROBLEM, "staging"), "rolled back", "run 1")
-    assert (len(github.told), len(topic.told)) == (0, 1)
+def test_without_a_job_there_is_no_link(topic: Topic) -> None:
+    notices.tell(config.load(PROBLEM, "staging"), "failed", "run 1 is late")
+    assert topic.published[0][2] == f"{topic.published[0][1]}: run 1 is late\n"
 
 
-def test_on_this_machine_nobody_is_told(github: Fake, topic: Fake) -> None:
+def test_on_this_machine_nothing_is_published(topic: Topic) -> None:
     notices.tell(config.load(PROBLEM, "local"), "released", "run 1")
-    assert topic.told == []
+    assert topic.published == []
 
 
-def test_what_can_not_be_told_changes_nothing(
+def test_a_topic_that_is_away_changes_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    away = Fake(away=True)
-    monkeypatch.setattr(notices.Repository, "here", lambda: away)
-    monkeypatch.setattr(aws.Environment, "client", lambda *_: away)
-    notices.tell(config.load(PROBLEM, "staging"), "released", "run 1", newest=True)
-    assert capsys.readouterr().out == "not told: it is away\n" * 2
+    monkeypatch.setattr(aws.Environment, "client", lambda *_: Topic(away=True))
+    notices.tell(config.load(PROBLEM, "staging"), "released", "run 1")
+    printed = capsys.readouterr().out
+    assert printed.startswith("warning: nothing published on arn:") and "it is away" in printed
 
 
 def test_githubs_job_gets_summary_and_outputs(
@@ -116,3 +88,13 @@ def test_githubs_job_gets_summary_and_outputs(
     notices.output(outcome="released", changed="true")
     assert (tmp_path / "summary").read_text() == "one\ntwo\n"
     assert (tmp_path / "output").read_text() == "outcome=released\nchanged=true\n"
+
+
+def test_how_a_command_ended_is_one_line_for_later_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
+    notices.ended("failed", "two\nlines")
+    assert (tmp_path / "summary").read_text() == "**failed**: two\nlines\n\n"
+    assert (tmp_path / "output").read_text() == "message=failed: two lines\n"

@@ -58,7 +58,7 @@ def test_the_roles_follow_from_the_configuration(
         known["prod"] == f"arn:aws:iam::{settings.aws.account}:role/{settings.name_prefix}-deploy"
     )
     assert known["region"] == settings.project.aws_region
-    assert (known["schedule"], known["flow"]) == ("actions", "false")
+    assert known["flow"] == "false"
     written = (project / "output").read_text().splitlines()
     assert written == [f"{name}={value}" for name, value in known.items()]
 
@@ -98,19 +98,20 @@ def test_an_unknown_environment_is_refused(project: Path) -> None:
 
 
 def test_environments_of_two_regions_are_refused(project: Path) -> None:
-    change("prod", r'aws_region = ".*?"', 'aws_region = "eu-west-1"')
-    change("staging", r'aws_region = ".*?"', 'aws_region = "eu-west-2"')
-    with pytest.raises(UserError, match=r"lie in eu-west-1 and eu-west-2: .* give both the same"):
+    change("prod", "^", '[project]\naws_region = "eu-west-1"\n')
+    change("staging", "^", '[project]\naws_region = "eu-west-2"\n')
+    with pytest.raises(UserError, match=r"are in eu-west-1 and eu-west-2: .* give both the same"):
         plan.plan(PROBLEM, "local")
 
 
 @pytest.mark.parametrize(
-    ("pattern", "text"), [(r'by = ".*?"', 'by = "stepfunctions"'), (r"memory = 4096", "remote = 1")]
+    ("pattern", "text"),
+    [(r'by = ".*?"', 'by = "stepfunctions"'), ("^", "[steps.train_candidate]\nremote = true\n")],
 )
 def test_there_is_a_flow_if_step_functions_or_a_remote_step_asks_for_it(
     project: Path, capsys: pytest.CaptureFixture[str], pattern: str, text: str
 ) -> None:
-    change("staging", pattern, text.replace("= 1", "= true"))
+    change("staging", pattern, text)
     assert planned(capsys)["flow"] == "true"
 
 
@@ -143,5 +144,7 @@ def test_a_workflow_that_is_not_there_or_has_no_triggers_is_brought_back(
         plan.RETRAIN.unlink()
     else:
         plan.RETRAIN.write_text(text)
-    with pytest.raises(UserError, match=r"`git checkout .github/workflows/retrain.yml` brings it"):
+    with pytest.raises(
+        UserError, match=r"is missing or .*: `git checkout .github/workflows/retrain.yml`"
+    ):
         schedule()

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import edits
-import fake_github
 import pytest
 from clouds import emulated
+from fake_github import GitHub
 from hub import PACKAGE, Hub
 from runner import Job
 
@@ -40,8 +40,8 @@ def pull(hub: Hub, workflow: str, action: str, sha: str, fork: bool = False) -> 
 def hub(locked: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     """A repository that has a test, and whose model is soon trained."""
     folder = tmp_path_factory.mktemp("pulls")
-    with emulated(folder / "cloud") as cloud, fake_github.answering() as github:
-        hub = Hub(folder, cloud, github)
+    with emulated(folder / "cloud") as cloud:
+        hub = Hub(folder, cloud, GitHub(folder))
         (hub.origin / "tests").mkdir()
         hub.append("tests/test_toy.py", TEST)
         hub.append(f"{PACKAGE}/candidates.py", edits.GOOD)
@@ -134,7 +134,8 @@ def test_without_bootstrap_there_is_no_role_and_nothing_is_tried(jobs: Jobs) -> 
 
 def test_a_change_is_linted_tested_and_compared(jobs: Jobs) -> None:
     assert results(jobs["change"]) == dict.fromkeys(("lint", "test", "compare"), "success")
-    assert jobs["change"]["compare"].ran[-3:] == ["make train"] * 2 + ["make compare WITH=main"]
+    compare = 'make compare WITH=main > "$RUNNER_TEMP/comparison.md"'
+    assert jobs["change"]["compare"].ran[-4:] == ["make train"] * 2 + [compare, "Comment"]
     comments = jobs["change: comments"][""]
     assert comments.result == "1"
     (line,) = [line for line in comments.summary.splitlines() if line.startswith("| model ")]
@@ -144,9 +145,7 @@ def test_a_change_is_linted_tested_and_compared(jobs: Jobs) -> None:
 @pytest.mark.nightly
 def test_a_fork_gets_the_summary_and_no_comment(later: Jobs) -> None:
     assert results(later["fork"]) == dict.fromkeys(("lint", "test", "compare"), "success")
-    assert (
-        "not commented, so it stands in the job's summary only" in later["fork"]["compare"].printed
-    )
+    assert "::warning::Not commented: a fork's token" in later["fork"]["compare"].printed
     assert "### Challenger and main" in later["fork"]["compare"].summary
     assert later["fork: comments"][""].result == "1"
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import edits
-import fake_github
 import pytest
 from clouds import emulated, processor
+from fake_github import GitHub
 from hub import PACKAGE, Hub
 from runner import Job
 
@@ -41,7 +41,7 @@ class Story:
         self.issues[what] = [
             (
                 each["title"].partition(": ")[2],
-                each["state"],
+                each["state"].lower(),
                 len(self.hub.github.said(each["number"])),
             )
             for each in self.hub.github.issues
@@ -56,8 +56,8 @@ class Story:
 def begun(tools: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """A project that is set up, and retrained for the first time."""
     folder = tmp_path_factory.mktemp("retrain")
-    with emulated(folder / "cloud") as cloud, fake_github.answering() as github:
-        hub = Hub(folder, cloud, github)
+    with emulated(folder / "cloud") as cloud:
+        hub = Hub(folder, cloud, GitHub(folder))
         hub.bootstrap()
         story = Story(hub)
         edits.older(hub.origin)

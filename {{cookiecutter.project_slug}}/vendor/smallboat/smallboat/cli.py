@@ -15,7 +15,7 @@ from .problem import Problem
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns its exit code, which the README lists."""
+    """Run one command; returns its exit code."""
     try:
         with disk.full_disk_errors(Path(".metaflow")):
             return int(_group().main(arguments, prog_name="smallboat", standalone_mode=False) or 0)
@@ -26,29 +26,45 @@ def main(arguments: list[str] | None = None) -> int:
         from .workflows import notices
 
         print(f"error: {error}", file=sys.stderr)
-        notices.summary(f"**error**: {error}\n")
+        notices.ended("error", str(error))
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         print("interrupted", file=sys.stderr)
         return 130
 
 
+class _Commands(click.Group):
+    """The commands in the order of their table."""
+
+    def list_commands(self, _: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+def _not_empty(_: click.Context, __: click.Parameter, value: Any) -> Any:
+    """Refuse "": else `make deploy RUN=$id` without an id would deploy another run."""
+    if value == "":
+        raise click.BadParameter("it is empty: leave it out, or give it a value")
+    return value
+
+
 def _option(*names: str, **settings: Any) -> click.Parameter:
-    return click.Option(list(names), **settings)
+    return click.Option(list(names), callback=_not_empty, **settings)
 
 
-def _flag(name: str, describes: str) -> click.Parameter:
-    """An option that is on or off; make says NAME=1."""
-    return _option(name, is_flag=False, flag_value="1", type=click.Choice(["1"]), help=describes)
+def _flag(name: str, text: str) -> click.Parameter:
+    """An option that is on or off; make passes NAME=1."""
+    choice = click.Choice(["1"])
+    return _option(name, is_flag=False, flag_value="1", type=choice, metavar="", help=text)
 
 
 _environment = _option(
-    "--env", "environment", default="local", show_default=True, help="Use config/ENV.toml."
-)
-_run = _option("--run", help="A run's id, as `runs` lists it.")
-_source = _option("--source", help="Read from this source instead of the configured one.")
-_directory = _option("--dir", "directory", help="Read the tables from this folder.")
-_branch = _option("--branch", help="A preview of this name, without a schedule.")
+    "--env", "environment", metavar="ENV", default="local", show_default=True,
+    help="The environment: base.toml and ENV.toml in config/.",
+)  # fmt: skip
+_run = _option("--run", metavar="ID", help="A run, as `runs` lists it.")
+_source = _option("--source", metavar="NAME", help="Where the tables come from.")
+_directory = _option("--dir", "directory", metavar="FOLDER", help="Read the tables from here.")
+_branch = _option("--branch", metavar="NAME", help="A preview of this name, without a schedule.")
 
 COMMANDS: tuple[tuple[str, str, str, tuple[click.Parameter, ...]], ...] = (
     (
@@ -59,87 +75,91 @@ COMMANDS: tuple[tuple[str, str, str, tuple[click.Parameter, ...]], ...] = (
             _source,
             _directory,
             _option("--set", "assignments", multiple=True, metavar="KEY=VALUE",
-                    help="Change a value of the table [data]."),
+                    help="Change a value of [data]."),
         ),
     ),
     ("train", "training.commands:train", "Train on the newest snapshot, or on --dir.",
      (_directory,)),
-    ("retrain", "release.commands:retrain", "Collect data, train, release and report.",
+    ("retrain", "release.commands:retrain", "Collect data, train, release, report.",
      (_source, _directory)),
     ("resume", "training.commands:resume", "Resume the newest run that failed, or --run.", (_run,)),
     ("runs", "release.queries:list_runs", "List all runs with their metrics.", ()),
     ("card", "release.queries:card", "Open the report of the newest run, or of --run.", (_run,)),
     ("reproduce", "training.reproduction:reproduce",
-     "Train a run again from its commit and snapshot, and compare the models.", (_run,)),
+     "Train the newest run again, and compare the models.", (_run,)),
     (
         "deploy",
         "release.commands:deploy",
-        "Release the newest run that passed its gates, or --run.",
+        "Release the newest run that passed, or --run.",
         (
             _run,
             _flag("--allow-schema-change", "Release it even if it can't be compared."),
             _option("--from", "source_environment", metavar="ENV",
-                    help="Promote what this environment serves, or its run --run."),
+                    help="Promote this environment's release, or its run --run."),
         ),
     ),
     ("refresh", "release.commands:refresh",
-     "Release what is served again, with today's image, settings and API.", ()),
-    ("rollback", "release.commands:roll_back", "Go back to the release before.", ()),
-    ("status", "release.queries:status", "Print what is served, as JSON.", ()),
+     "Release the current model with new image and settings.", ()),
+    ("rollback", "release.commands:roll_back", "Go back to the previous release.", ()),
+    ("status", "release.queries:status", "Print the current release as JSON.", ()),
     (
         "serve",
         "release.commands:serve",
         "Serve API, page and model on this machine.",
         (
-            _option("--port", type=click.IntRange(1, 65535), help="Listen on this port."),
-            _flag("--background", "Leave it running."),
+            _option("--port", metavar="PORT", type=click.IntRange(1, 65535),
+                    help="Listen on this port."),
+            _flag("--background", "Return, and leave it running."),
         ),
     ),
-    ("stop", "release.commands:stop", "Stop what serves in the background.", ()),
-    ("predict", "release.queries:predict", "Ask for the prediction of an example.", ()),
+    ("stop", "release.commands:stop", "Stop the server in the background.", ()),
+    ("predict", "release.queries:predict", "Predict an example, and print the answer.", ()),
     ("bootstrap", "cloud.base_stacks:bootstrap",
-     "Create or update an environment's base stacks on AWS, and print their cost.", ()),
+     "Create the base stacks on AWS, and print their cost.", ()),
     ("image", "aws.image:make", "Build the images that run on AWS, and push them.", ()),
     ("flow-deploy", "cloud.step_functions:deploy",
-     "Make the training flow a state machine of Step Functions.", (_branch,)),
-    ("flow-remove", "cloud.step_functions:remove", "Remove that state machine.", (_branch,)),
+     "Deploy the training flow to Step Functions.", (_branch,)),
+    ("flow-remove", "cloud.step_functions:remove",
+     "Remove the training flow from Step Functions.", (_branch,)),
     (
         "destroy",
         "cloud.destruction:destroy",
-        "Remove everything that an environment has on AWS.",
+        "Remove everything an environment has on AWS.",
         (
-            _option("--confirm", help="The environment's name, instead of typing it."),
+            _option("--confirm", metavar="ENV", help="Do not ask for the environment's name."),
             _flag("--force", "Remove the model store too."),
         ),
     ),
-    ("compare", "workflows.pr_comment:compare", "Compare the newest run with another checkout's.",
-     (_option("--with", "other", required=True, help="The other checkout's folder."),)),
-    ("plan", "workflows.plan:plan", "Print what the workflows read from the configuration.", ()),
+    ("compare", "workflows.compare:compare",
+     "Compare the newest run with that of another checkout.",
+     (_option("--with", "other", metavar="FOLDER", required=True, help="The other checkout."),)),
+    ("plan", "workflows.plan:plan", "Print the roles and the region for GitHub's workflows.", ()),
     ("schedule", "workflows.plan:write_schedule",
-     "Write the configured cron into the retraining workflow.",
-     (_option("--check", is_flag=True, help="Only say whether the workflow has another cron."),)),
+     "Write the configured cron into retrain.yml.",
+     (_option("--check", is_flag=True, help="Write nothing; fail if the cron differs."),)),
     ("tracking-upload", "training.commands:tracking_upload",
-     "Send experiments to Comet that could not be sent before.", ()),
+     "Send to Comet what could not be sent before.", ()),
 )  # fmt: skip
 """Name, function, help and options of each command; a function is imported when it is called."""
 
 
 def _group() -> click.Group:
-    group = click.Group(help="Train, release and serve the model of the project in this folder.")
+    group = _Commands(
+        help="Train, release and serve the model of the project in this folder.",
+        epilog="Exit codes: 0 done; 1 unexpected error; 2 wrong data, configuration or option; "
+        "3 no candidate passed; 4 release failed, or AWS refused; 130 interrupted.",
+    )
     click.version_option(__version__, prog_name="smallboat")(group)
-    for name, path, describes, options in COMMANDS:
-        params = [_environment, *options]
-        group.add_command(click.Command(name, callback=_calls(path), params=params, help=describes))
+    for name, path, text, options in COMMANDS:
+        params = [*options, _environment]
+        group.add_command(click.Command(name, callback=_callback(path), params=params, help=text))
     return group
 
 
-def _calls(path: str) -> Callable[..., int]:
-    """The function of a command, in a process with the cleaned variables."""
+def _callback(path: str) -> Callable[..., int]:
+    """Import the function of a command and call it, after cleaning the environment variables."""
 
     def call(**options: Any) -> int:
-        for name, value in options.items():
-            if value == "":  # else `make deploy RUN=$id` would deploy another run
-                raise UserError(f"{name} is empty: leave it out, or give it a value")
         reached = {options["environment"], options.get("source_environment")} - {None}
         process_environment.clean(on_aws=reached != {process_environment.LOCAL})
         module, _, function = path.partition(":")
@@ -155,8 +175,8 @@ def _project() -> Problem:
     tables = tomllib.loads(file.read_text()).get("tool", {}) if file.is_file() else {}
     if "smallboat" not in tables:
         raise UserError(
-            "there is no project here: run smallboat in the folder whose pyproject.toml has the "
-            "table [tool.smallboat]"
+            "this folder is not a project: change to the one whose pyproject.toml has a table "
+            "[tool.smallboat]"
         )
     sys.path.insert(0, str(Path.cwd()))
     return problem.of(tables["smallboat"]["package"])

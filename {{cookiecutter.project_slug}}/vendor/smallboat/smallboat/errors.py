@@ -1,26 +1,26 @@
-"""Errors that end a command with one sentence instead of a traceback."""
+"""Errors that end a command with a sentence instead of a traceback."""
 
 from difflib import get_close_matches
 
 
 class CommandError(Exception):
-    """Ends a command; its message is all that is told."""
+    """Ends a command; only its message is printed."""
 
     exit_code = 1
 
 
 class UserError(CommandError):
-    """Wrong data or configuration; the message says what is wrong and what is right."""
+    """Wrong data or configuration; the message says what is wrong, then what to do."""
 
     exit_code = 2
 
 
 class IntegrityError(UserError):
-    """A file is not the one that was written; the message names it and says what to do."""
+    """A file was changed after it was written; the message names it and says what to do."""
 
 
 class FullDiskError(UserError):
-    """No more can be written; the message names the file, and how much room there is."""
+    """The disk is full; the message names the file and the free space."""
 
 
 class NoCandidateError(UserError):
@@ -30,26 +30,26 @@ class NoCandidateError(UserError):
 
 
 class ReleaseError(UserError):
-    """A gate or check of a release broke; what was served before is served still."""
+    """A gate or check of a release failed; the previous release still serves."""
 
     exit_code = 4
 
 
 class CloudError(CommandError):
-    """AWS refused or did not answer: nobody's data is wrong; what was served is served still."""
+    """AWS refused or did not answer; the previous release still serves."""
 
     exit_code = 4
 
 
 def ended(message: str, exit_code: int) -> UserError:
-    """An error with an exit code of its own."""
+    """A UserError with another exit code."""
     error = UserError(message)
     error.exit_code = exit_code
     return error
 
 
 def nearest(name: str, known: list[str]) -> str:
-    """The end of a sentence about a wrong name: the nearest right one, or all of them."""
+    """The end of a message about a wrong name: the nearest known one, or all of them."""
     close = get_close_matches(name, known, n=1)
     return f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(sorted(known))}"
 

@@ -392,7 +392,7 @@ def test_both_rates_are_kept(
     for span, most in ((1, 4), (3600, 200)):
         assert all(b - a >= span for a, b in zip(times, times[most:], strict=False))
     assert times[199] - times[0] < 51
-    assert "The limit of an hour is reached: going on in 59 min" in capsys.readouterr().out
+    assert "Hourly limit reached: waiting 59 min" in capsys.readouterr().out
 
 
 def test_requests_of_an_earlier_run_count_for_the_hour(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from ..aws import aws, remote
-from ..config import batch, config
+from ..config import batch, config, files
 from ..errors import CloudError, UserError
 from ..problem import Problem
 from ..store import s3_cache
@@ -133,7 +133,7 @@ def _create(settings: config.Settings, branch: str | None) -> None:
     done = subprocess.run(
         [
             *(sys.executable, "flows/train.py", "--no-pylint"),
-            *("--config", "config", str(config.file(environment)), *project),
+            *("--config", "config", str(files.path(environment)), *project),
             *("step-functions", "create", "--max-workers", str(settings.training.workers)),
         ],
         env=variables,

@@ -1,16 +1,15 @@
-"""One file per environment: everything that differs between them, checked before anything runs."""
+"""The settings of an environment: `config/base.toml`, and what its own file changes."""
 
+import re
 import tomllib
-from collections.abc import Iterable
-from functools import cache
-from pathlib import Path
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, Field, ValidationError, create_model, model_validator
 
 from ..errors import UserError, nearest
 from ..problem import Problem
-from . import batch
+from . import batch, files
 from .sections import (
     Api,
     Aws,
@@ -31,7 +30,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class Settings(Section):
-    """A whole configuration file; what `data` holds is the problem's own."""
+    """All tables of a configuration; `data` is defined by the problem."""
 
     project: Project
     data: Any
@@ -47,30 +46,34 @@ class Settings(Section):
     schedule: Schedule | None = None
     steps: dict[str, StepPolicy] = Field(default_factory=dict)
 
+    # The message of each check begins with the key that is wrong.
     @model_validator(mode="after")
-    def _known_partition(self) -> "Settings":
-        if self.aws is not None and self.project.aws_region.startswith(("cn-", "us-gov-")):
-            raise ValueError("project.aws_region is of another partition of AWS than this is for")
+    def _check_partition(self) -> "Settings":
+        region = self.project.aws_region
+        if self.aws is not None and region.startswith(("cn-", "us-gov-")):
+            raise ValueError(
+                f"project.aws_region = {region!r}: AWS China and GovCloud are not supported"
+            )
         return self
 
     @model_validator(mode="after")
-    def _steps_can_run(self) -> "Settings":
+    def _check_steps(self) -> "Settings":
         for name, step in self.steps.items():
-            if why := batch.refusal(step, self.aws, self.on_step_functions):
-                raise ValueError(f"steps.{name}.{why}")
+            if reason := batch.refusal(step, self.aws, self.on_step_functions):
+                raise ValueError(f"steps.{name}.{reason}")
         return self
 
     @model_validator(mode="after")
-    def _approved(self) -> "Settings":
+    def _check_schedule(self) -> "Settings":
         if self.schedule and self.aws and self.aws.released_by == "workflow":
             raise ValueError(
-                "schedule: what is released by its workflow only has none: retrain staging"
+                'schedule: an environment with released_by = "workflow" has none: schedule staging'
             )
         return self
 
     @property
     def name_prefix(self) -> str:
-        """What every name on AWS begins with; UserError if the environment is not there."""
+        """`<project>-<environment>`: all names on AWS begin with it. UserError without `[aws]`."""
         if self.aws is None:
             raise UserError("this environment is not on AWS: choose another, as ENV=staging")
         return f"{self.project.name.replace('_', '-')}-{self.aws.environment}"
@@ -82,99 +85,95 @@ class Settings(Section):
 
     @property
     def remote(self) -> bool:
-        """Whether steps run in the training image: some by `[steps]`, all on Step Functions."""
+        """Whether any step runs on AWS Batch; with Step Functions all do."""
         return self.on_step_functions or any(step.remote for step in self.steps.values())
 
     @property
     def on_step_functions(self) -> bool:
-        """Whether Step Functions retrains on schedule, and releases."""
+        """Whether Step Functions, not GitHub, retrains on schedule."""
         return self.schedule is not None and self.schedule.by == "stepfunctions"
 
 
 def parse(problem: Problem, text: str) -> dict[str, Any]:
-    """The configuration as plain values, defaults filled in; UserError names a wrong key."""
-    return read(problem, text).model_dump(mode="json")
+    """The text of an environment's file as plain values: base.toml and defaults filled in.
 
-
-def read(problem: Problem, text: str) -> Settings:
-    """The settings in a configuration's text; UserError names a wrong key."""
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"the configuration is not valid TOML: {error}") from None
-    settings = _checked(_model(problem), values)
-    if settings.aws is None:
-        return settings
-    root = settings.store.root.replace("{bucket}", settings.bucket)
-    steps = {
-        name: _with_secrets(step, settings.name_prefix) for name, step in settings.steps.items()
-    }
-    return settings.model_copy(update={"store": Store(root=root), "steps": steps})
+    Metaflow reads the flow's configuration with it, in the project's folder. UserError names a
+    wrong key.
+    """
+    return _settings(problem, files.parse(text)).model_dump(mode="json")
 
 
 def load(problem: Problem, environment: str) -> Settings:
-    """The settings of an environment, from `config/<environment>.toml`."""
-    path = file(environment)
-    try:
-        settings = read(problem, path.read_text())
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+    """The settings of an environment; UserError names a wrong key and the file that has it."""
+    path = files.path(environment)
+    settings = _settings(problem, files.read(path))
     if settings.aws is not None and settings.aws.environment != environment:
-        named = settings.aws.environment
-        raise UserError(f"{path}: aws.environment is {named!r}, it must be {environment!r}")
+        name = settings.aws.environment
+        raise UserError(f"{path}: aws.environment is {name!r}, it must be {environment!r}")
     return settings
 
 
 def check(values: dict[str, Any]) -> Settings:
-    """The settings in values that `parse` made, by this version of the project or an older one.
+    """The settings in values that `parse` returned, in this version of the project or an older one.
 
-    The problem's table `data` is taken as it is.
+    The table `data` is not checked.
     """
     return _checked(Settings, values)
 
 
 def assignments(lines: Iterable[str]) -> dict[str, Any]:
     """The values of lines `key=value`; a value is TOML, or else text."""
-    found = {}
+    values = {}
     for line in lines:
         key, _, value = line.partition("=")
         try:
-            found[key] = tomllib.loads(f"value = {value}")["value"]
+            values[key] = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
-            found[key] = value
-    return found
+            values[key] = value
+    return values
 
 
 def override(problem: Problem, settings: Settings, **chosen: Any) -> Any:
-    """The data section with what the command line chose instead."""
+    """The table `data` with values from the command line; None changes nothing."""
     values = settings.data.model_dump() | {k: v for k, v in chosen.items() if v is not None}
     return _checked(problem.data.Config, values)
 
 
-def file(environment: str) -> Path:
-    """The configuration file of an environment; UserError lists those there are."""
-    path = Path("config", f"{environment}.toml")
-    if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.toml")))
-        raise UserError(f"there is no environment {environment!r}: choose one of {known}")
-    return path
+def _settings(problem: Problem, source: files.Files) -> Settings:
+    """The settings in files, with the names on AWS filled in."""
+    model = create_model("Settings", __base__=Settings, data=(problem.data.Config, ...))
+    settings = _checked(model, source.tables, source.holding)
+    if settings.aws is None:
+        return settings
+    root = settings.store.root.replace("{bucket}", settings.bucket)
+    steps = {
+        name: step.model_copy(update={"secrets": _named(step.secrets, settings.name_prefix)})
+        for name, step in settings.steps.items()
+    }
+    return settings.model_copy(update={"store": Store(root=root), "steps": steps})
 
 
-@cache
-def _model(problem: Problem) -> type[Settings]:
-    return create_model("Settings", __base__=Settings, data=(problem.data.Config, ...))
+def _named(secrets: list[str], name_prefix: str) -> list[str]:
+    return [secret.replace("{name_prefix}", name_prefix) for secret in secrets]
 
 
-def _with_secrets(step: StepPolicy, name_prefix: str) -> StepPolicy:
-    names = [secret.replace("{name_prefix}", name_prefix) for secret in step.secrets]
-    return step.model_copy(update={"secrets": names})
-
-
-def _checked(model: type[Model], values: dict[str, Any]) -> Model:
+def _checked(
+    model: type[Model],
+    values: dict[str, Any],
+    file_of: Callable[[tuple[Any, ...]], str] = lambda _: "",
+) -> Model:
+    """The values as a model; UserError with a sentence for each wrong key, after its file."""
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise UserError("; ".join(_sentence(model, item) for item in error.errors())) from None
+        sentences = [(_sentence(model, item), item["loc"]) for item in error.errors()]
+    located = [(file_of(key or _first_key(sentence)), sentence) for sentence, key in sentences]
+    raise UserError("; ".join(f"{file}: {each}" if file else each for file, each in located))
+
+
+def _first_key(sentence: str) -> tuple[str, ...]:
+    """The key with which a sentence begins."""
+    return tuple(re.split(r"[ :]", sentence)[0].split("."))
 
 
 def _sentence(model: type[BaseModel], error: Any) -> str:
@@ -184,9 +183,12 @@ def _sentence(model: type[BaseModel], error: Any) -> str:
         return f"unknown key {path}: {nearest(str(key), _keys(model, tables))}"
     if error["type"] == "missing":
         return f"the key {path} is missing"
-    if error["type"] == "value_error":
-        return f"{path}: {error['ctx']['error']}".removeprefix(": ")
-    return f"{path} = {error['input']!r} is wrong: {error['msg'].lower()}"
+    if error["type"] != "value_error":
+        return f"{path} = {error['input']!r} is wrong: {error['msg'].lower()}"
+    reason = str(error["ctx"]["error"])
+    if isinstance(error["input"], str):
+        return f"{path} = {error['input']!r} is wrong: {reason}"
+    return f"{path}: {reason}" if path else reason
 
 
 def _keys(model: type[BaseModel], tables: list[Any]) -> list[str]:

@@ -1,91 +1,98 @@
-"""The cron of a retraining: five fields, UTC, as GitHub takes it; and the same for EventBridge."""
+"""Checks a cron expression as GitHub takes it, and converts it for EventBridge.
+
+Cron libraries accept more than GitHub (`L`, `#`, 7 for Sunday, seconds), and EventBridge numbers
+the days of the week from 1. So the fields are parsed here. A wrong cron raises a ValueError.
+"""
 
 import re
 from itertools import pairwise
+from typing import NamedTuple
 
-from ..errors import UserError
+MINUTES_APART = 5
+"""GitHub starts a workflow no more often."""
+PART = re.compile(r"(\*|(?P<first>\w+)(-(?P<last>\w+))?)(/(?P<step>\d+))?")
+
+
+class Field(NamedTuple):
+    """A field of a cron expression; `names` stand for its values in order."""
+
+    title: str
+    values: range
+    names: tuple[str, ...] = ()
+
 
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 FIELDS = (
-    ("minute", range(60), ()),
-    ("hour", range(24), ()),
-    ("day of the month", range(1, 32), ()),
-    ("month", range(1, 13), MONTHS),
-    ("day of the week", range(7), DAYS),
+    Field("minute", range(60)),
+    Field("hour", range(24)),
+    Field("day of the month", range(1, 32)),
+    Field("month", range(1, 13), MONTHS),
+    Field("day of the week", range(7), DAYS),
 )
-PART = re.compile(r"(?P<from>\*|\w+)(-(?P<to>\w+))?(/(?P<step>\d+))?")
-APART = 5
-"""Minutes between two starts, at least: GitHub starts nothing more often."""
 
 
 def check(cron: str) -> None:
-    """Refuse, with a UserError that says what is right, a cron that GitHub refuses."""
-    minutes, hours, *_ = _fields(cron)
+    """Refuse a cron that GitHub refuses, or that starts more often than GitHub does."""
+    minutes, hours, *_ = _parse(cron)
     starts = [60 * hour + minute for hour in hours for minute in minutes]
-    between = [later - start for start, later in pairwise(starts)]
-    if min([*between, starts[0] + 24 * 60 - starts[-1]]) < APART:
-        raise _wrong(cron, f"it starts twice within {APART} minutes, which GitHub does not")
+    gaps = [later - start for start, later in pairwise([*starts, starts[0] + 24 * 60])]
+    if min(gaps) < MINUTES_APART:
+        raise ValueError(f"it starts twice within {MINUTES_APART} minutes, which GitHub does not")
 
 
 def for_aws(cron: str) -> str:
-    """The same as EventBridge takes it: with a year, `?` for one day field, Sunday as 1.
-
-    Raises:
-        UserError: the cron is wrong, or both day fields say something, which EventBridge can't.
-    """
-    *rest, day, month, weekday = (
-        "*" if values == list(known) else ",".join(str(value) for value in values)
-        for values, (_, known, _) in zip(_fields(cron), FIELDS, strict=True)
+    """The same times for EventBridge: with a year, `?` for one day field, and Sunday as 1."""
+    parsed = _parse(cron)
+    minute, hour, day, month, weekday = (
+        "*" if values == list(field.values) else ",".join(map(str, values))
+        for values, field in zip(parsed, FIELDS, strict=True)
     )
     if "*" not in (day, weekday):
-        raise _wrong(cron, "Step Functions takes a day of the month or of the week, not both")
+        raise ValueError("Step Functions takes a day of the month or of the week, not both")
     if weekday == "*":
-        return " ".join([*rest, day, month, "?", "*"])
-    numbers = ",".join(str(int(number) + 1) for number in weekday.split(","))
-    return " ".join([*rest, "?", month, numbers, "*"])
+        return f"{minute} {hour} {day} {month} ? *"
+    weekday = ",".join(str(value + 1) for value in parsed[-1])
+    return f"{minute} {hour} ? {month} {weekday} *"
 
 
-def _fields(cron: str) -> list[list[int]]:
-    """What each field names, sorted."""
-    found = cron.split()
-    if len(found) != len(FIELDS):
-        names = ", ".join(name for name, _, _ in FIELDS)
-        raise _wrong(cron, f"it must have five fields: {names}")
+def _parse(cron: str) -> list[list[int]]:
+    """The values of each field, sorted."""
+    texts = cron.split()
+    if len(texts) != len(FIELDS):
+        titles = ", ".join(field.title for field in FIELDS)
+        raise ValueError(f"it must have five fields, as '17 4 * * 1': {titles}")
     return [
-        sorted({value for part in text.split(",") for value in _part(cron, part, *field)})
-        for text, field in zip(found, FIELDS, strict=True)
+        sorted({value for part in text.split(",") for value in _values(part, field)})
+        for text, field in zip(texts, FIELDS, strict=True)
     ]
 
 
-def _part(cron: str, text: str, name: str, known: range, names: tuple[str, ...]) -> range:
-    """What a part of a field names: `*`, a value or a range, each with a step or without."""
-    found = PART.fullmatch(text)
-    if not found or (found["from"] == "*" and found["to"]):
-        raise _wrong(cron, f"{text!r} is no {name}: it takes *, a number, 1-3, 1,3 or */2")
-    step = int(found["step"] or 1)
+def _values(part: str, field: Field) -> range:
+    """The values of `*`, a value or a range, each with or without a step."""
+    match = PART.fullmatch(part)
+    if not match:
+        raise ValueError(f"{part!r} is no {field.title}: it takes *, a number, 1-3, 1,3 or */2")
+    step = int(match["step"] or 1)
     if step == 0:
-        raise _wrong(cron, f"{text!r} has a step of 0")
-    if found["from"] == "*":
-        return known[::step]
-    first = _value(cron, found["from"], name, known, names)
-    if found["to"]:
-        last = _value(cron, found["to"], name, known, names)
-    else:
-        last = known[-1] if found["step"] else first
+        raise ValueError(f"{part!r} has a step of 0")
+    if match["first"] is None:
+        return field.values[::step]
+    first = last = _value(match["first"], field)
+    if match["last"]:
+        last = _value(match["last"], field)
+    elif match["step"]:
+        last = field.values[-1]
     if last < first:
-        raise _wrong(cron, f"{text!r} ends before it begins")
+        raise ValueError(f"{part!r} ends before it begins")
     return range(first, last + 1, step)
 
 
-def _value(cron: str, text: str, name: str, known: range, names: tuple[str, ...]) -> int:
-    if text.upper() in names:
-        return known[names.index(text.upper())]
-    if text.isdecimal() and int(text) in known:
+def _value(text: str, field: Field) -> int:
+    if text.upper() in field.names:
+        return field.values[field.names.index(text.upper())]
+    if text.isdecimal() and int(text) in field.values:
         return int(text)
-    or_name = f", or a name as {names[0]}" if names else ""
-    raise _wrong(cron, f"the {name} is {known[0]} to {known[-1]}{or_name}, found {text!r}")
-
-
-def _wrong(cron: str, why: str) -> UserError:
-    return UserError(f"schedule.cron = {cron!r} is wrong: {why}; for example '17 4 * * 1'")
+    limits = f"{field.values[0]} to {field.values[-1]}"
+    or_name = f", or a name as {field.names[0]}" if field.names else ""
+    raise ValueError(f"the {field.title} is {limits}{or_name}, found {text!r}")

@@ -1,4 +1,4 @@
-"""The tables of a configuration file, but for `[data]`, which is the problem's own."""
+"""The tables of a configuration, except `[data]`, which the problem defines."""
 
 from typing import Annotated, Literal
 
@@ -10,6 +10,8 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
@@ -17,88 +19,85 @@ from . import schedule
 
 
 class Section(BaseModel):
-    """A table of the configuration file; a key it does not know is an error."""
+    """A table of a configuration; an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Project(Section):
-    """Names the project wherever its runs are kept, and the AWS region of remote steps."""
+    """The name under which runs are stored, and the AWS region."""
 
     name: str
     aws_region: str = Field(pattern=r"^[a-z]+(-[a-z0-9]+)+$")
 
 
 class Store(Section):
-    """Where snapshots and trained models lie."""
+    """Where snapshots and runs are stored: a folder, or `s3://{bucket}/PREFIX`."""
 
     root: str
 
 
 class Training(Section):
-    """How candidates are split, searched and seeded; periods are the problem's unit of time.
-
-    `gap_days` before validation and before test are left out.
-    """
+    """How a run splits its rows by time; a period is the problem's: a season, a week."""
 
     seed: int
-    workers: PositiveInt
-    periods: PositiveInt
-    validation_periods: PositiveInt
-    test_periods: PositiveInt
-    smallest_period: PositiveInt
-    gap_days: NonNegativeInt = 0
+    workers: PositiveInt  # steps that run at the same time
+    periods: PositiveInt  # the newest ones are used; validation and test are the last of them
+    validation_periods: PositiveInt  # choose a candidate and its settings
+    test_periods: PositiveInt  # evaluate the winner
+    smallest_period: PositiveInt  # races or days that a period needs to stand alone
+    gap_days: NonNegativeInt = 0  # left out before validation and before test
 
 
 class Decision(Section):
-    """What it costs to act on an answer for nothing, and not to act where it was called for."""
+    """What a false alarm and a missed case cost, in the same unit."""
 
     contact_cost: PositiveFloat
     missed_cost: PositiveFloat
 
 
 class Tracking(Section):
-    """Whether a run is told to Comet; Comet finds its key and workspace by itself."""
+    """Whether runs are logged to Comet, which reads COMET_API_KEY itself."""
 
     comet: bool
 
 
 class Gates(Section):
-    """What a winner must show; the margin of a slice is in the unit of metrics.loss."""
+    """The limits that a winner must keep."""
 
-    slice_rows: PositiveInt
-    slice_margin: NonNegativeFloat
-    leakage: float = Field(ge=0, lt=1)
+    slice_rows: PositiveInt  # hold-out rows that a slice needs to be checked
+    slice_margin: NonNegativeFloat  # worse than the baseline, in the unit of metrics.loss
+    leakage: float = Field(ge=0, lt=1)  # the smallest credible share of the baseline's error
     bundle_mib: PositiveFloat
 
 
 class Release(Section):
-    """What a release must show, and how many stay on the endpoint; margin in units of PRIMARY."""
+    """What a challenger must show, and how many releases the endpoint keeps."""
 
-    margin: NonNegativeFloat
-    latency_ms: PositiveFloat
-    keep: int = Field(ge=2)  # the one that is served, and the one to go back to
+    margin: NonNegativeFloat  # worse than the champion, in the unit of metrics.PRIMARY
+    latency_ms: PositiveFloat  # for an answer; one of 20 may be slower
+    keep: int = Field(ge=2)  # the current release, and those to go back to
 
 
 class Serve(Section):
-    """Where `make serve` listens on this machine, and the names it answers to beside localhost."""
+    """The port of `make serve`, and the host names that it accepts besides localhost."""
 
     port: int = Field(ge=1, le=65535)
     allowed_hosts: list[Annotated[str, Field(pattern=r"^([a-z0-9.-]+|\[[0-9a-f:]+\])$")]] = []
 
 
 class Api(Section):
-    """How the API behaves: who may call from other pages, and what is kept of each answer."""
+    """Which pages may call the API, what it captures, and how long it waits for the model."""
 
     cors_origins: list[str]
-    capture: str
+    capture: str  # where answered requests are kept: off, stdout or a file
     capture_share: float = Field(ge=0, le=1)
-    capture_redact: list[str]
-    model_timeout_seconds: float = Field(gt=0, le=12)
+    capture_redact: list[str]  # names of values that are left out
+    model_timeout_seconds: float = Field(gt=0, le=12)  # for each of two attempts
 
     @property
     def variables(self) -> dict[str, str]:
-        """The same as the environment variables that the API reads."""
+        """The same, as the environment variables that the API reads."""
         return {
             "CORS_ORIGINS": ",".join(self.cors_origins),
             "CAPTURE": self.capture,
@@ -109,26 +108,26 @@ class Api(Section):
 
 
 class Serverless(Section):
-    """An endpoint that is paid by the request."""
+    """An endpoint that is paid per request."""
 
     memory_mb: Literal[1024, 2048, 3072, 4096, 5120, 6144]
-    max_concurrency: int = Field(ge=1, le=200)
+    max_concurrency: int = Field(ge=1, le=200)  # requests at the same time
 
 
 class Instances(Section):
-    """An endpoint of machines that run always; the canary is the share that a new model gets."""
+    """An endpoint on instances that always run."""
 
-    type: str = Field(pattern=r"^ml\.")
+    type: str = Field(pattern=r"^ml\.")  # as ml.m5.large
     least: PositiveInt
     most: PositiveInt
-    requests_a_minute: PositiveInt  # of an instance; with more, another one starts
+    requests_a_minute: PositiveInt  # for each instance; with more, another one starts
     capture_share: float = Field(ge=0, le=1)
-    canary_percent: int = Field(ge=1, le=50)
-    canary_seconds: int = Field(ge=60, le=1800)
+    canary_percent: int = Field(ge=1, le=50)  # the share of traffic that a new model gets first
+    canary_seconds: int = Field(ge=60, le=1800)  # for how long
 
 
 class Limits(Section):
-    """What API Gateway lets through for the environment's key."""
+    """What API Gateway accepts from the environment's API key."""
 
     requests_per_second: PositiveInt
     burst: PositiveInt
@@ -136,63 +135,61 @@ class Limits(Section):
 
 
 class Batch(Section):
-    """Where remote steps run; left out: in the default VPC, in all its subnets, without GPUs."""
+    """Where remote steps run: by default in all subnets of the default VPC, without GPUs."""
 
     vpc: str = Field(default="", pattern=r"^(vpc-[0-9a-f]+)?$")
     subnets: list[str] = []
-    most_cpus: PositiveInt = 16
+    most_cpus: PositiveInt = 16  # in use at the same time
     gpu_instance: str = ""  # as g4dn.xlarge
 
 
 class Aws(Section):
-    """The environment on AWS: whose it is, what serves, what it may cost and who is told."""
+    """An environment on AWS: its account, its endpoint, its limits and who gets alarms."""
 
-    environment: str = Field(pattern=r"^[a-z][a-z0-9]{0,7}$")
+    environment: str = Field(pattern=r"^[a-z][a-z0-9]{0,7}$")  # the name of the file
     account: str = Field(pattern=r"^\d{12}$")
-    owner: str = Field(pattern=r"^[\p{L}\p{N} _.:/=+@-]+$", max_length=256)  # what a tag may hold
-    github: str = Field(pattern=r"^([\w.-]+/[\w.-]+)?$")
-    github_ids: str = Field(pattern=r"^(\d+/\d+)?$")
+    owner: str = Field(pattern=r"^[\p{L}\p{N} _.:/=+@-]+$", max_length=256)  # a tag's characters
+    github: str = Field(pattern=r"^([\w.-]+/[\w.-]+)?$")  # ORG/REPO that may deploy
+    github_ids: str = Field(pattern=r"^(\d+/\d+)?$")  # its ids, which a rename keeps
     alert_email: str = Field(pattern=r"^([^@\s]+@[^@\s]+)?$")
     monthly_budget_usd: PositiveInt
     released_by: Literal["anyone", "workflow"] = "anyone"
-    network_overhead_ms: NonNegativeFloat
-    model_age_days: PositiveInt
+    network_overhead_ms: NonNegativeFloat  # the round trip, added to release.latency_ms
+    model_age_days: PositiveInt  # an alarm fires when the model is older
     limits: Limits
     serverless: Serverless | None = None
     instances: Instances | None = None
     batch: Batch = Batch()
 
     @model_validator(mode="after")
-    def _one_kind(self) -> "Aws":
+    def _check_endpoint(self) -> "Aws":
         if (self.serverless is None) == (self.instances is None):
             raise ValueError("choose one of [aws.serverless] and [aws.instances]")
         return self
 
 
 class StepPolicy(Section):
-    """What a step of the flow may take: attempts, seconds, cores, MiB, secrets, and where it runs.
-
-    `{name_prefix}` in the name of a secret is the environment's own.
-    """
+    """How a step of the flow runs, and on which machine."""
 
     retries: NonNegativeInt = 0
-    timeout_seconds: PositiveInt | None = None
-    cpu: PositiveInt | None = None
-    memory: PositiveInt | None = None
-    gpu: PositiveInt | None = None
-    remote: bool = False
-    secrets: list[str] = []
+    timeout_seconds: PositiveInt | None = None  # for each attempt
+    cpu: PositiveInt | None = None  # cores
+    memory: PositiveInt | None = None  # MiB
+    gpu: PositiveInt | None = None  # GPUs
+    remote: bool = False  # on AWS Batch
+    secrets: list[str] = []  # in AWS Secrets Manager; may contain {name_prefix}
 
 
 class Schedule(Section):
-    """When the environment is retrained, and who sees to it; five fields, UTC, as GitHub's."""
+    """When the environment is retrained (a cron in UTC, as GitHub takes it), and what starts it."""
 
     by: Literal["actions", "stepfunctions"]
     cron: str
 
-    @model_validator(mode="after")
-    def _kept_by_both(self) -> "Schedule":
-        schedule.check(self.cron)
-        if self.by == "stepfunctions":
-            schedule.for_aws(self.cron)
-        return self
+    @field_validator("cron")
+    @classmethod
+    def _check_cron(cls, cron: str, info: ValidationInfo) -> str:
+        schedule.check(cron)
+        if info.data.get("by") == "stepfunctions":
+            schedule.for_aws(cron)
+        return cron

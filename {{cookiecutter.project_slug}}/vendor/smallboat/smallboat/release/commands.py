@@ -36,8 +36,7 @@ def deploy(
     outcome = _deploy(problem, settings, run, features_run, allow_schema_change)
     _print(outcome)
     if outcome.changed or outcome.name == "failed":
-        newest = source_environment != environment  # a refresh serves the same models again
-        notices.tell(settings, outcome.name, outcome.message, newest)
+        notices.tell(settings, outcome.name, outcome.message)
     deploy_api(problem, settings)
     return outcome.exit_code
 
@@ -120,7 +119,7 @@ def release_run(problem: Problem, settings: config.Settings, run: str) -> None:
     if outcome.name == "failed":
         raise ReleaseError(f"{outcome.message}; {UNCHANGED}")
     _print(outcome)
-    notices.tell(settings, outcome.name, outcome.message, newest=True)
+    notices.tell(settings, outcome.name, outcome.message)
 
 
 def deploy_api(problem: Problem, settings: config.Settings) -> None:
@@ -182,7 +181,7 @@ def _deploy(
     _interrupt_on_sigterm()
     releaser = Releaser(problem, targets.of(problem, settings, releasing=True), settings.release)
     outcome = releaser.deploy(settings.store.root, run, allow_schema_change, features_run)
-    notices.output(outcome=outcome.name, changed=str(outcome.changed).lower())
+    notices.output(changed=str(outcome.changed).lower())
     return outcome
 
 
@@ -195,4 +194,4 @@ def _print(outcome: Outcome) -> None:
     print(f"{outcome.name}: {outcome.message}")
     if outcome.name == "failed":
         print(UNCHANGED)
-    notices.summary(f"**{outcome.name}**: {outcome.message}\n")
+    notices.ended(outcome.name, outcome.message)

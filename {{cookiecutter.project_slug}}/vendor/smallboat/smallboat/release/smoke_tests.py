@@ -46,7 +46,9 @@ def check(problem: Problem, name: str, ask: Invoke, release: Bundle, latency_ms:
         raise ReleaseError(f"{name} failed: {'; '.join(failed)}")
 
 
-def _gates(problem: Problem, ask: Invoke, release: Bundle, latency_ms: float) -> list[dict[str, Any]]:
+def _gates(
+    problem: Problem, ask: Invoke, release: Bundle, latency_ms: float
+) -> list[dict[str, Any]]:
     questions = problem.service.questions(release.online)
 
     def answers(requests: list[Any]) -> list[Any]:

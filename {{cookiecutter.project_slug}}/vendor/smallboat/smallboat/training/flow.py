@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import disk, process_environment
 from ..aws import aws, remote
-from ..config import config
+from ..config import config, files
 from ..errors import FullDiskError, UserError, ended, nearest
 from ..store import s3_cache
 from . import resumable_runs
@@ -26,7 +26,7 @@ def start(name: str, settings: config.Settings, snapshot: str) -> str:
     """Run the flow on a snapshot with the configuration of that name; returns the run's id."""
     with _lock() as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
-        command = ["--config", "config", str(config.file(name)), "run", "--snapshot", snapshot]
+        command = ["--config", "config", str(files.path(name)), "run", "--snapshot", snapshot]
         return _execute(command, settings, lock)
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from ..config import config
+from ..config import config, files
 from ..errors import NoCandidateError, UserError, ended
 from ..problem import Problem
 from ..store import runs, store
@@ -36,7 +36,7 @@ def reproduce(problem: Problem, environment: str, run: str | None) -> int:
     with _worktree(commit) as tree:
         print(f"training again in a worktree of commit {commit}, removed afterwards", flush=True)
         _lend(tree, snapshots, wanted["snapshot"])
-        _localise(tree / "config" / f"{environment}.toml", commit)
+        _localise(tree / files.FOLDER, environment, commit)
         made = _train(problem, tree, environment, flow.environment(settings))
         if made is None:
             message = (
@@ -109,20 +109,22 @@ def _lend(tree: Path, snapshots: Path, newest: str) -> None:
     store.make_newest(_store(tree), newest)
 
 
-def _localise(file: Path, commit: str) -> None:
-    """Let the worktree's configuration name the worktree's store, wherever the real one lies."""
+def _localise(folder: Path, environment: str, commit: str) -> None:
+    """Let the worktree's configuration name the worktree's store; one file then holds all of it."""
+    file = folder / f"{environment}.toml"
     if not file.is_file():
         raise UserError(f"commit {commit} has no config/{file.name}: choose another environment")
-    values = tomllib.loads(file.read_text())
-    values["store"]["root"] = _store(file.parent.parent)
+    values = files.read(file).tables
+    values["store"]["root"] = _store(folder.parent)
     for table in ("aws", "schedule"):
-        values.pop(table, None)  # it runs here, all of it
+        values.pop(table, None)  # every step runs on this machine
     for step in values.get("steps", {}).values():
         for key in ("gpu", "remote", "secrets"):
             step.pop(key, None)
     if "tracking" in values:
-        values["tracking"]["comet"] = False  # the first run was told already
+        values["tracking"]["comet"] = False  # Comet already has the original run
     file.write_text(_toml(values))
+    (folder / files.BASE).unlink(missing_ok=True)
 
 
 def _toml(values: dict[str, Any], *path: str) -> str:

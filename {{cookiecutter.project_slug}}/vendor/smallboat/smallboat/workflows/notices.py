@@ -1,32 +1,39 @@
-"""Who is told how a command ended that nobody watched: GitHub's job, a topic on AWS, an issue."""
+"""Says how a command ended that nobody watched: in GitHub's job, and on a topic of AWS."""
 
 import os
 
 from ..aws import aws
 from ..config import config
 from ..errors import CommandError
-from .github import Repository
 
 
-def tell(settings: config.Settings, name: str, message: str, newest: bool = False) -> None:
-    """Tell those who wait for a release how it ended.
+def tell(settings: config.Settings, outcome: str, message: str) -> None:
+    """Publish how a release ended on the environment's topic, if it is on AWS.
 
-    The environment's topic gets a sentence; a failure opens an issue on GitHub, and the next good
-    end of the newest model closes it. What can't be told is printed and never raised.
+    A failure is printed and never raised.
 
     Args:
         settings: the environment's.
-        name: released, kept, rolled back or failed.
+        outcome: released, kept, rolled back or failed.
         message: which run, and why.
-        newest: whether it is of the newest model.
     """
-    environment = settings.name_prefix if settings.aws else settings.project.name
-    sentence = f"{environment}: {name}: {message}"
-    for way in (_publish, *([_issue] if newest or name == "failed" else [])):
-        try:
-            way(settings, environment, name, sentence)
-        except CommandError as error:
-            print(f"not told: {error}", flush=True)
+    if settings.aws is None:
+        return
+    env = aws.Environment(settings)
+    subject = f"{settings.name_prefix}: {outcome}"
+    try:
+        with aws.aws_errors():
+            env.client("sns").publish(
+                TopicArn=env.topic, Subject=subject, Message=f"{subject}: {message}\n{_job()}"
+            )
+    except CommandError as error:
+        print(f"warning: nothing published on {env.topic}: {error}", flush=True)
+
+
+def ended(outcome: str, message: str) -> None:
+    """Add how a command ended to the summary of GitHub's job, and to the outputs of its step."""
+    summary(f"**{outcome}**: {message}\n")
+    output(message=" ".join(f"{outcome}: {message}".split()))
 
 
 def summary(markdown: str) -> None:
@@ -35,7 +42,7 @@ def summary(markdown: str) -> None:
 
 
 def output(**values: str) -> None:
-    """Hand values on to later steps and jobs of GitHub's workflow, if this is one."""
+    """Set outputs of the step, each of one line, if this is a job of GitHub."""
     _append("GITHUB_OUTPUT", "".join(f"{key}={value}\n" for key, value in values.items()))
 
 
@@ -45,34 +52,8 @@ def _append(variable: str, text: str) -> None:
             file.write(text)
 
 
-def _publish(settings: config.Settings, environment: str, name: str, sentence: str) -> None:
-    if settings.aws is None:
-        return
-    env = aws.Environment(settings)
-    with aws.aws_errors():
-        env.client("sns").publish(
-            TopicArn=env.topic,
-            Subject=f"{environment}: {name}",
-            Message="\n".join([sentence, *_links()]),
-        )
-
-
-def _issue(settings: config.Settings, environment: str, name: str, sentence: str) -> None:
-    repository = Repository.here()
-    if repository is None:
-        return
-    title = f"{environment}: the newest model is not released"
-    body = "\n\n".join([sentence, *_links()])
-    if name == "failed":
-        repository.open_issue(title, body)
-    else:
-        repository.close_issue(title, body)
-
-
-def _links() -> list[str]:
-    """Where more stands: the page of GitHub's job."""
-    parts = [os.environ.get(f"GITHUB_{name}") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")]
-    if not all(parts):
-        return []
-    server, repository, run = parts
-    return [f"{server}/{repository}/actions/runs/{run}"]
+def _job() -> str:
+    """The page of GitHub's job; empty elsewhere."""
+    names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
+    server, repository, run = (os.environ.get(name, "") for name in names)
+    return f"{server}/{repository}/actions/runs/{run}" if run else ""

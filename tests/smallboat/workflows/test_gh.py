@@ -1,0 +1,125 @@
+"""The steps that call `gh`: issues about releases, and the comment on a pull request."""
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import expressions
+import pytest
+import yaml
+from fake_github import NAME, REFUSED, GitHub
+
+TITLE = "staging: the newest model is not released"
+PAGE = "https://github.com/org/repo/actions/runs/7"
+ISSUES = "contents=read;issues=write"
+(ISSUE,) = yaml.safe_load(Path(".github/actions/release-issue/action.yml").read_text())["runs"][
+    "steps"
+]
+(COMMENT,) = (
+    step
+    for step in yaml.safe_load(Path(".github/workflows/ci.yml").read_text())["jobs"]["compare"][
+        "steps"
+    ]
+    if step.get("name") == "Comment"
+)
+
+
+def run(
+    step: Any, github: GitHub, token: str, inputs: Any = None
+) -> "subprocess.CompletedProcess[str]":
+    """Run a step of a workflow, with `gh` for a repository."""
+    contexts = {
+        "inputs": inputs,
+        "github": {
+            "token": token,
+            "repository": NAME,
+            "server_url": "https://github.com",
+            "run_id": "7",
+            "event": {"number": 1},
+        },
+    }
+    env = {name: expressions.fill(value, contexts, {}) for name, value in step["env"].items()}
+    path = f"{github.bin}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
+        env={"PATH": path, "RUNNER_TEMP": str(github.file.parent), **env},
+        capture_output=True,
+        text=True,
+    )
+
+
+def release(
+    github: GitHub, result: str, message: str = "", token: str = ISSUES
+) -> "subprocess.CompletedProcess[str]":
+    """Run the action after a release."""
+    inputs = {"environment": "staging", "result": result, "message": message}
+    return run(ISSUE, github, token, inputs)
+
+
+def test_an_issue_is_opened_once_updated_closed_and_opened_anew(github: GitHub) -> None:
+    github.add("prod: the newest model is not released")
+    github.add(TITLE, pull=True)
+    ends = [("success", "a"), ("failure", "b"), ("failure", "c"), ("success", "d"), ("failure", "")]
+    for result, message in ends:
+        done = release(github, result, message)
+        assert done.returncode == 0, done.stderr
+    other, pull, closed, opened = github.issues
+    states = [each["state"] for each in (other, pull, closed, opened)]
+    assert states == ["OPEN", "OPEN", "CLOSED", "OPEN"]
+    assert closed["title"] == opened["title"] == TITLE
+    assert closed["body"].split() == ["b", PAGE]
+    assert [said.split() for said in github.said(3)] == [["c", PAGE], ["d", PAGE]]
+    assert opened["body"].splitlines() == ["The log of the job says why.", "", PAGE]
+    assert github.said(4) == github.said(1) == github.said(2) == []
+
+
+def test_an_issue_is_found_among_many(github: GitHub) -> None:
+    first = github.add(TITLE)
+    for number in range(40):  # `gh` lists 30 unless told otherwise
+        github.add(f"other {number}")
+    release(github, "success")
+    assert github.issues[first - 1]["state"] == "CLOSED"
+
+
+def test_a_message_is_text_and_never_run(github: GitHub, tmp_path: Path) -> None:
+    message = f"\"; touch {tmp_path}/ran; $(touch {tmp_path}/ran) `touch {tmp_path}/ran` '"
+    assert release(github, "failure", message).returncode == 0
+    assert github.issues[0]["body"].startswith(message)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("token", "message"),
+    [("issues=read", REFUSED), ("", "set the GH_TOKEN"), (ISSUES, "repository has disabled issue")],
+)
+def test_an_issue_that_can_not_be_written_says_what_is_missing(
+    github: GitHub, token: str, message: str
+) -> None:
+    if token == ISSUES:
+        github.disable_issues()
+    done = release(github, "failure", "why", token)
+    assert done.returncode != 0 and not github.issues
+    assert message in done.stdout + done.stderr
+    assert "::warning::Issue not updated: the job needs issues: write" in done.stdout
+
+
+def comment(github: GitHub, text: str, token: str) -> "subprocess.CompletedProcess[str]":
+    """Comment on pull request 1."""
+    (github.file.parent / "comparison.md").write_text(text)
+    return run(COMMENT, github, token)
+
+
+def test_a_comment_takes_the_place_of_the_one_before(github: GitHub) -> None:
+    github.add("a change", pull=True)
+    for text in ("first", "second"):
+        assert comment(github, text, "pull-requests=write").returncode == 0
+    assert github.said(1) == ["second"]
+
+
+@pytest.mark.parametrize("token", ["pull-requests=read", ""])
+def test_a_token_that_may_not_comment_is_no_failure(github: GitHub, token: str) -> None:
+    github.add("a change", pull=True)
+    done = comment(github, "a table", token)
+    assert done.returncode == 0 and not github.comments
+    assert "::warning::Not commented: a fork's token may only read" in done.stdout
