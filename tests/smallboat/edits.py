@@ -16,7 +16,7 @@ WORSE = """
 from dataclasses import replace
 
 _POOR = {"max_depth": 1, "learning_rate": 0.05}
-CANDIDATES = (replace(by_name("boosting"), grid=(_POOR,)),)
+CANDIDATES = (replace(CANDIDATES[0], grid=(_POOR,)),)
 """
 FAULTY = """
 

@@ -98,7 +98,7 @@ def test_a_season_under_way_is_judged_with_the_one_before_it() -> None:
 def test_the_search_keeps_the_setting_that_validates_best(parts: training.Split) -> None:
     result = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
     scores = [trial["score"] for trial in result["trials"]]
-    assert len(scores) == len(candidates.by_name(SIMPLEST).grid)
+    assert len(scores) == len(PROBLEM.candidate(SIMPLEST).grid)
     assert result["score"] == min(scores)
     assert result["settings"] == result["trials"][int(np.argmin(scores))]["settings"]
     assert result["disqualified"] is None
@@ -123,11 +123,11 @@ def test_a_family_without_rounds_has_no_curve(parts: training.Split) -> None:
 def test_every_candidate_answers_the_same_as_onnx_and_in_the_same_bytes(
     name: str, parts: training.Split
 ) -> None:
-    candidate = candidates.by_name(name)
+    settings = PROBLEM.candidate(name).grid[0]
     train = parts.train.tail(600)
     graphs = []
     for _ in range(2):
-        fitted = candidates.fit(candidate, candidate.grid[0], train, training.columns(PROBLEM), 1)
+        fitted = training.fit(PROBLEM, name, settings, train, 1)
         graphs.append(training.export(PROBLEM, fitted, parts.test))
     assert graphs[0]["parity"] <= 1e-4
     assert graphs[0]["onnx"] == graphs[1]["onnx"]
@@ -225,6 +225,6 @@ def test_a_judged_model_says_how_far_it_has_seen(parts: training.Split) -> None:
 def test_predictions_that_are_not_finite_fail_the_candidate(
     parts: training.Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(candidates, "predict", lambda *_: np.full(len(parts.validation), np.nan))
+    monkeypatch.setattr(bundle, "answers", lambda *_: np.full(len(parts.validation), np.nan))
     with pytest.raises(ValueError, match="not finite"):
         training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)

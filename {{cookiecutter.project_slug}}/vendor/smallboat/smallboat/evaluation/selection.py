@@ -8,7 +8,8 @@ import numpy as np
 from ..errors import NoCandidateError
 
 TOLERANCE = 1e-4
-"""How far an ONNX graph's answers may lie from its estimator's."""
+"""How far a graph's answers may differ from its estimator's, in standard deviations of those."""
+DEVIATIONS = " standard deviations of its answers"
 
 Result = dict[str, Any]
 
@@ -65,8 +66,8 @@ def gates(
         _gate("better than the baseline", evaluated["score"], "<", evaluated["baseline_score"]),
         _gate("no leakage", evaluated["score"], ">=", floor),
         _slices(evaluated["slices"], limits["slice_margin"]),
-        _gate("parity of the evaluation model", evaluated["parity"], "<=", TOLERANCE),
-        _gate("parity of the served model", served["parity"], "<=", TOLERANCE),
+        _gate("parity of the evaluation model", evaluated["parity"], "<=", TOLERANCE, DEVIATIONS),
+        _gate("parity of the served model", served["parity"], "<=", TOLERANCE, DEVIATIONS),
         _gate("bundle size in MiB", size / 2**20, "<=", limits["bundle_mib"]),
     ]
 
@@ -101,7 +102,9 @@ def disqualified(parity: float) -> str | None:
     """Why a candidate can't be served, or None: its graph must answer as its estimator does."""
     if parity <= TOLERANCE:
         return None
-    return f"its ONNX graph differs from the estimator by {parity:.1e} on validation rows"
+    return (
+        f"its ONNX graph differs from the estimator by {parity:.1e}{DEVIATIONS} on validation rows"
+    )
 
 
 def competition(results: list[Result], failures: dict[str, str]) -> Result:

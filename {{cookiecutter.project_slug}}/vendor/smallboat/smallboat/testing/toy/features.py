@@ -8,7 +8,9 @@ import pandas as pd
 from .data import Tables
 from .inputs import FEATURES, NAMES
 
-__all__ = ["FEATURES", "build", "online_features"]
+__all__ = ["FEATURES", "OTHER_COLUMNS", "build", "online_features"]
+
+OTHER_COLUMNS = ("entity",)
 
 
 def build(tables: Tables) -> pd.DataFrame:

@@ -1,0 +1,1 @@
+"""Does the problem keep its contract? `smallboat check` runs it on the data."""
