@@ -112,7 +112,7 @@ def test_the_unit_of_the_target_decides_no_gate(
     limits = LIMITS | {"slice_margin": 1e6 * LIMITS["slice_margin"]}
     assert failed(dollars, limits) == {}
     crooked(dollars.test.tail(1), 2 * selection.TOLERANCE * dollars.test["target"].std())
-    assert set(failed(large, limits)) == {
+    assert set(failed(dollars, limits)) == {
         "parity of the evaluation model",
         "parity of the served model",
     }
