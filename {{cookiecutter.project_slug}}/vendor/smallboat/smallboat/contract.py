@@ -8,7 +8,7 @@ A feature table has one row per prediction, the oldest first, and these columns:
 
 * `date`: datetime64, when the outcome was decided; no feature may know anything later.
 * `period`: int, the unit by which rows are split: a season, a week. Later periods are larger.
-* `group`: rows whose outcomes depend on each other: a race, a day. The bootstrap draws whole groups.
+* `group`: a race, a day: rows whose outcomes depend on each other. The bootstrap draws groups.
 * `target`: a finite number, what happened.
 * each of `features.FEATURES`: finite numbers that fit into float32.
 * each of `metrics.SLICES`, and each of `features.OTHER_COLUMNS`.
@@ -16,7 +16,7 @@ A feature table has one row per prediction, the oldest first, and these columns:
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from .problem import Candidate, Feature, Output
 
@@ -46,8 +46,8 @@ class Data(Protocol):
             folder: the empty folder.
 
         Returns:
-            `source` and `licence` (text), `newest` (ISO date of the newest event) and `rows` (number
-            of rows by table).
+            `source` and `licence` (text), `newest` (ISO date of the newest event), `rows` (how
+            many each table has).
 
         Raises:
             UserError: the source can't be read.
@@ -254,3 +254,14 @@ class Service(Protocol):
             ask: answers, each with `predictions` and `warnings`, to requests.
             online: the online features.
         """
+
+
+class Parts(NamedTuple):
+    """The modules of a problem; mypy compares those in a project's problem.py with it."""
+
+    data: Data
+    expectations: Expectations
+    features: Features
+    candidates: Candidates
+    metrics: Metrics
+    service: Service

@@ -1,1 +1,1 @@
-"""Does the problem keep its contract? `smallboat check` runs it on the data."""
+"""Does the problem keep the contract? `smallboat check` calls its parts on real rows."""
