@@ -23,7 +23,7 @@ def check(problem: Problem, environment: str) -> int:
     into a temporary folder. Nothing is kept.
     """
     found = list(interface.problems(problem))
-    broken = {where.partition(".")[0] for where, _ in found}
+    broken = {part for part, _ in found}
     skipped = bool(broken)
     if "data" not in broken:
         settings = config.load(problem, environment)

@@ -9,7 +9,7 @@ from ..problem import Problem
 
 
 def problems(problem: Problem) -> Iterator[tuple[str, str]]:
-    """Each name that is missing or wrong, as `part` or `part.name`, and what is wrong with it."""
+    """Each part that lacks a name or has a wrong one, and what is wrong with it."""
     for part, protocol in Parts.__annotations__.items():
         try:
             module = getattr(problem, part)
@@ -18,20 +18,20 @@ def problems(problem: Problem) -> Iterator[tuple[str, str]]:
             continue
         for name, member in vars(protocol).items():
             if not name.startswith("_"):
-                yield from ((f"{part}.{name}", what) for what in _wrong(module, name, member))
+                yield from ((part, what) for what in _wrong(module, name, member))
 
 
 def _wrong(module: Any, name: str, member: Any) -> Iterator[str]:
     found = getattr(module, name, None)
     if found is None:
-        yield "is missing"
+        yield f"{name} is missing"
     elif not isinstance(member, property):
         wanted = list(inspect.signature(member).parameters)[1:]
         if not callable(found):
-            yield "is not a function"
+            yield f"{name} is not a function"
         elif not _takes(found, wanted):
             has = ", ".join(inspect.signature(found).parameters)
-            yield f"takes ({has}), but is called with ({', '.join(wanted)})"
+            yield f"{name} takes ({has}), but is called with ({', '.join(wanted)})"
 
 
 def _takes(function: Any, wanted: list[str]) -> bool:

@@ -153,8 +153,10 @@ def _decide(sample: Sample) -> Iterator[str]:
         return
     costs = sample.settings.decision.model_dump()
     decision = decide(sample.parts.validation, sample.predicted, costs)
-    yield from plain(decision, "what it returns")
-    sample.evaluation = sample.evaluation | {"decision": decision}
+    wrong = list(plain(decision, "what it returns"))
+    yield from wrong
+    if not wrong:
+        sample.evaluation = sample.evaluation | {"decision": decision}
 
 
 RULES: tuple[tuple[str, Rule], ...] = (

@@ -109,4 +109,5 @@ def described(problem: Problem, error: Exception) -> str:
     lines = traceback.extract_tb(error.__traceback__)
     own = [line for line in lines if problem.folder in Path(line.filename).parents]
     place = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
-    return f"raises {type(error).__name__}: {error}{place}"
+    message = (str(error).splitlines() or [""])[0]
+    return f"raises {type(error).__name__}: {message}{place}"
