@@ -18,8 +18,8 @@ from toy.problem import PROBLEM
 from toy_project import lay
 
 COPIES = itertools.count()
-MADE = '"parcel"],\n'
-"""In features.py: where a column of the table may be replaced."""
+END = "columns=list(NAMES)))"
+"""In features.py: where the feature table is whole."""
 Change = tuple[str, str, str]
 """A file of the toy, text in it, and what stands there instead."""
 
@@ -67,8 +67,14 @@ def files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if "__pycache__" not in path.parts)
 
 
+def table(change: str) -> Change:
+    """A change of the whole feature table."""
+    return "features.py", END, f"{END}.{change}"
+
+
 def column(name: str, value: str) -> Change:
-    return "features.py", MADE, f"{MADE}        {name}={value},\n"
+    """Another column of it."""
+    return table(f"assign({name}={value})")
 
 
 OFF = """
@@ -137,16 +143,16 @@ BROKEN: list[tuple[Any, ...]] = [
     # the features
     (
         "features.build: column depot_minutes has ... NaN; a feature may have none",
-        ("features.py", ".fillna(FEATURES[2].default)", ""),
+        ("inputs.py", "np.where(np.isnan(depot_minutes), DEFAULT, depot_minutes)", "depot_minutes"),
     ),
     (
         "features.build: height is computed but not among FEATURES; add it to them, or to "
         "OTHER_COLUMNS if the model does not use it",
-        ("features.py", "*NAMES]]", "*NAMES]].assign(height=1.0)"),
+        column("height", "1.0"),
     ),
     (
         "features.build: column depot_minutes is among FEATURES but is not made",
-        ("features.py", "*NAMES]]", "*NAMES[:2]]]"),
+        table('drop(columns="depot_minutes")'),
     ),
     (
         "features.build: column floor is str; a feature must be a number",
@@ -158,20 +164,20 @@ BROKEN: list[tuple[Any, ...]] = [
     ),
     (
         "features.build: column floor is there more than once",
-        ("features.py", "*NAMES]]", '*NAMES, "floor"]]'),
+        table('pipe(lambda table: table[[*table, "floor"]])'),
     ),
-    ("features.build: column target is missing", ("features.py", '"target", *NAMES', "*NAMES")),
+    ("features.build: column target is missing", table('drop(columns="target")')),
     (
         "features.build: column date is str; datetime64 is needed",
         column("date", 'frame["date"].dt.strftime("%Y")'),
     ),
     (
         "features.build: the rows are not sorted by date; the oldest must come first",
-        ("features.py", "*NAMES]]", "*NAMES]].iloc[::-1]"),
+        table("iloc[::-1]"),
     ),
     (
         "features.build: column period is float64; whole numbers are needed",
-        ("features.py", 'period=frame["date"].dt.year', 'period=frame["date"].dt.year * 1.0'),
+        column("period", "2024.0"),
     ),
     (
         "features.build: column group has 1 missing values",
@@ -181,10 +187,10 @@ BROKEN: list[tuple[Any, ...]] = [
         "features.build: column target has 1 NaN; the target may have none",
         ("features.py", 'frame["minutes"],', 'frame["minutes"].where(frame.index > 0),'),
     ),
-    ("features.build: returns no rows", ("features.py", "*NAMES]]", "*NAMES]].head(0)")),
+    ("features.build: returns no rows", table("head(0)")),
     (
         "features.build: returns list",
-        ("features.py", "    return frame", "    return [1] or frame"),
+        table("pipe(list)"),
     ),
     (
         "features.build: raises KeyError: 'depots' (features.py, line ...)",
@@ -386,7 +392,7 @@ BROKEN: list[tuple[Any, ...]] = [
     ),
     (
         "service.features: returns inputs of type float64; float32 is needed",
-        ("inputs.py", "rows, dtype=np.float32", "rows, dtype=np.float64"),
+        ("inputs.py", ".astype(np.float32)", ""),
     ),
     (
         "service.features: returns inputs that are not finite numbers",
@@ -476,7 +482,7 @@ def test_all_breaches_are_said_at_once(
     monkeypatch.syspath_prepend(str(project))
     copy = damaged(
         project,
-        ("features.py", "*NAMES]]", "*NAMES]].assign(height=1.0)"),
+        column("height", "1.0"),
         ("features.py", '"as_of"', '"date"'),
         ("metrics.py", "return errors", "return errors[:1]"),
         ("candidates.py", "return Ridge(", "return [].pop() or Ridge("),

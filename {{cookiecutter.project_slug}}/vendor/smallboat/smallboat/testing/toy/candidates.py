@@ -1,4 +1,4 @@
-"""The two models that compete for the toy problem."""
+"""The models that compete for the toy problem."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
