@@ -1,4 +1,4 @@
-"""Which candidate wins, and what the winner must show."""
+"""Which candidate wins, and the gates that the winner must pass."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,15 +15,15 @@ Result = dict[str, Any]
 
 
 def choose(results: list[Result], failures: dict[str, str]) -> Result:
-    """The simplest candidate that validation can't tell from the best one.
+    """The simplest candidate that is as good as the best one on validation, within noise.
 
-    Raises NoCandidateError, with each reason, when all failed or were disqualified.
+    Raises NoCandidateError, which names each reason, if all failed or were disqualified.
     """
     winner = _simplest(results)
     if winner is None:
         reasons = failures | {r["candidate"]: r["disqualified"] for r in results}
-        told = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
-        raise NoCandidateError(f"no candidate can be served: {told}")
+        listed = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+        raise NoCandidateError(f"no candidate can be served: {listed}")
     return winner
 
 
@@ -32,11 +32,11 @@ def _simplest(results: list[Result]) -> Result | None:
 
 
 def tied(results: list[Result]) -> list[Result]:
-    """The best of the candidates that can be served, and those that can't be told from it.
+    """The best of the candidates that can be served, and those that are as good within noise.
 
-    Two can't be told apart if their scores differ by at most one standard error of the difference
-    on the same resamples: the one-standard-error rule of Breiman et al., Classification and
-    Regression Trees, 1984, with a paired error.
+    A candidate is as good if its score is higher by at most one standard error of the difference on
+    the same resamples: the one-standard-error rule of Breiman et al., Classification and Regression
+    Trees, 1984, with a paired error.
     """
     qualified = [result for result in results if result["disqualified"] is None]
     best = min(qualified, key=lambda result: result["score"], default=None)
@@ -51,12 +51,12 @@ def _worse(result: Result, best: Any) -> bool:
 def gates(
     evaluated: Result, served: Result, expectations: Result, size: int, limits: Result
 ) -> list[Result]:
-    """Each gate with what it expects and what was found; all must pass for a release.
+    """Each gate with its limit and the actual value; all must pass for a release.
 
     Args:
-        evaluated: what `training.evaluate_winner` measured.
-        served: what `training.refit` made.
-        expectations: how many were `checked` and how many `errors` there were.
+        evaluated: what `training.evaluate_winner` returned.
+        served: what `training.refit` returned.
+        expectations: how many were `checked`, and how many `errors` there were.
         size: bytes of the bundle.
         limits: the `[gates]` of the configuration.
     """
@@ -79,23 +79,23 @@ SIGNS: dict[str, Callable[[float, float], bool]] = {
 }
 
 
-def _gate(name: str, actual: float, sign: str, limit: float, of: str = "") -> Result:
+def _gate(name: str, actual: float, sign: str, limit: float, suffix: str = "") -> Result:
     return {
         "gate": name,
         "expected": f"{sign} {limit:.4g}",
-        "actual": f"{actual:.4g}{of}",
+        "actual": f"{actual:.4g}{suffix}",
         "passed": SIGNS[sign](actual, limit),
     }
 
 
 def _slices(slices: list[Result], margin: float) -> Result:
-    """No slice may be worse than the baseline by more than the margin; the worst one is named."""
+    """The gate that no slice is worse than the baseline by more than the margin."""
     name = "worst slice against the baseline"
     if not slices:
         return _gate(name, float("nan"), "<=", margin, " (no slice has enough rows)")
     worst = max(slices, key=lambda part: part["error"] - part["baseline"])
-    of = f" ({worst['by']} {worst['value']}, {worst['rows']} rows)"
-    return _gate(name, worst["error"] - worst["baseline"], "<=", margin, of)
+    suffix = f" ({worst['by']} {worst['value']}, {worst['rows']} rows)"
+    return _gate(name, worst["error"] - worst["baseline"], "<=", margin, suffix)
 
 
 def disqualified(parity: float) -> str | None:
@@ -108,7 +108,7 @@ def disqualified(parity: float) -> str | None:
 
 
 def competition(results: list[Result], failures: dict[str, str]) -> Result:
-    """How all candidates did, as plain values for people; without a winner `winner` is None."""
+    """The results of all candidates as plain values; `winner` is None if there is none."""
     winner = _simplest(results) or {"candidate": None, "settings": {}}
     return {
         "candidates": [{k: v for k, v in one.items() if k != "held_out"} for one in results],
@@ -120,12 +120,12 @@ def competition(results: list[Result], failures: dict[str, str]) -> Result:
 
 
 def evaluate(facts: Result, winner: Result, evaluated: Result, shown: list[Result]) -> Result:
-    """All that is known of a run, as plain values for the bundle.
+    """A run's evaluation.json, as plain values.
 
     Args:
-        facts: what is known of the run itself, and its `competition`.
-        winner: what `training.search` found for the winner.
-        evaluated: what `training.evaluate_winner` measured.
+        facts: the run's id, snapshot and the like, and its `competition`.
+        winner: what `training.search` returned for the winner.
+        evaluated: what `training.evaluate_winner` returned.
         shown: the gates.
     """
     return {
