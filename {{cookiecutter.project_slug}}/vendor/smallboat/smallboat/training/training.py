@@ -100,7 +100,13 @@ def columns(problem: Problem) -> list[str]:
 
 
 def candidate_names(problem: Problem) -> list[str]:
-    """The candidates that compete, in the order in which they start."""
+    """The candidates that compete, in the order in which they start.
+
+    Raises:
+        UserError: what they answer can't be served.
+    """
+    if reason := bundle.unservable(problem.candidates.OUTPUT):
+        raise UserError(f"candidates.OUTPUT: {reason}")
     return [candidate.name for candidate in problem.candidates.CANDIDATES]
 
 
