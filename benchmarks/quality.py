@@ -12,7 +12,7 @@ from io import StringIO
 from pathlib import Path
 
 import pandas as pd
-from f1_predictor import candidates, data, features, metrics
+from f1_predictor import data, features, metrics
 from f1_predictor.problem import PROBLEM
 from smallboat.config import config
 from smallboat.evaluation import selection
@@ -40,10 +40,10 @@ def _season(frame: pd.DataFrame, season: int, options: dict[str, int]) -> pd.Dat
             for name in training.candidate_names(PROBLEM)
         ]
     winner = selection.choose(results, {})
-    candidate = candidates.by_name(winner["candidate"])
-    columns = training.columns(PROBLEM)
-    fitted = candidates.fit(candidate, winner["settings"], split.past, columns, options["seed"])
-    predicted = candidates.predict(fitted, split.test, columns)
+    fitted = training.fit(
+        PROBLEM, winner["candidate"], winner["settings"], split.past, options["seed"]
+    )
+    predicted = training.predict(PROBLEM, fitted, split.test)
     told = _told(metrics.score(split.test, predicted))
     print(f"{season:<12}", told, winner["candidate"], winner["settings"], flush=True)
     baseline = metrics.baseline(split.test)

@@ -142,7 +142,7 @@ def make(release: Path) -> bytes:
         ]
     )
     usual = make_pipeline(encoded, clone(trees)).fit(frame, frame["target"])
-    graph = bundle.to_onnx(model, len(columns))
+    graph = bundle.to_onnx(model, len(columns), problem.candidates.OUTPUT)
     signature = json.loads((trained / "signature.json").read_text())
     facts = {
         "run": trained.name,

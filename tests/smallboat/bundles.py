@@ -11,7 +11,7 @@ from sklearn.linear_model import LinearRegression
 from smallboat.config import config
 from smallboat.store import bundle, store
 from smallboat.training import training
-from toy import data, features, metrics
+from toy import candidates, data, features, metrics
 from toy.problem import PROBLEM
 
 PLAIN = {"depot_minutes": 1.0}
@@ -100,4 +100,4 @@ def linear(weights: tuple[tuple[str, float], ...]) -> bytes:
     model = LinearRegression()
     model.coef_ = np.array([dict(weights).get(name, 0.0) for name in training.columns(PROBLEM)])
     model.intercept_, model.n_features_in_ = 0.0, len(training.columns(PROBLEM))
-    return bundle.to_onnx(model, len(training.columns(PROBLEM)))
+    return bundle.to_onnx(model, len(training.columns(PROBLEM)), candidates.OUTPUT)

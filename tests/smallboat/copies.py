@@ -60,7 +60,7 @@ def compete(project: Path, line: str, timeout_seconds: int = 60) -> None:
             "def _wait(seed, **settings):\n"
             "    if 'WAITING' in os.environ: print('waiting', flush=True) or sleep(600)\n"
             "    return good.make(seed, **settings)\n"
-            f"simplest = by_name({SIMPLEST.name!r})\n"
+            f"simplest = next(c for c in CANDIDATES if c.name == {SIMPLEST.name!r})\n"
             "good = replace(simplest, grid=simplest.grid[:1])\n"
             "crashing = replace(good, name='crashing', make=_crash)\n"
             "dying = replace(good, name='dying', make=_die)\n"

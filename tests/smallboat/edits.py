@@ -16,11 +16,11 @@ WORSE = """
 from dataclasses import replace
 
 _POOR = {"max_depth": 1, "learning_rate": 0.05}
-CANDIDATES = (replace(by_name("boosting"), grid=(_POOR,)),)
+CANDIDATES = (replace(CANDIDATES[0], grid=(_POOR,)),)
 """
 FAULTY = """
 
-_online = online
+_online = online_features
 
 
 def online_features(tables):

@@ -226,11 +226,19 @@ def test_only_rows_that_neither_has_seen_count(frame: pd.DataFrame) -> None:
         assert told["groups"] == frame.loc[~early, "group"].nunique()
 
 
+def test_a_champion_whose_signature_states_no_kind_is_compared(frame: pd.DataFrame) -> None:
+    """It was trained by a library before 0.3."""
+    challenger = model("challenger", output=OUTPUT | {"kind": "rank"})
+    compared = comparison.compare(PROBLEM, frame, challenger, model("champion"), MARGIN)
+    assert compared["outcome"] == "not inferior"
+
+
 @pytest.mark.parametrize(
     ("champion", "message"),
     [
         (model("gone"), "needs gone, which no longer exist"),
         (model("champion", output={"name": "points", "unit": "1"}), "the champion answers"),
+        (model("champion", output=OUTPUT | {"kind": "value"}), "the champion answers"),
         (model("champion", until="2024-12-31"), "0 groups that neither has seen"),
     ],
 )

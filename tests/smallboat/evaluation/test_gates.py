@@ -8,6 +8,7 @@ import pytest
 from bundles import PLAIN
 from smallboat.config import config
 from smallboat.evaluation import selection
+from smallboat.problem import Output
 from smallboat.store import bundle
 from smallboat.training import training
 from toy import candidates, metrics
@@ -70,17 +71,16 @@ def test_a_slice_that_is_much_worse_than_the_baseline(
 def crooked(parts: training.Split, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Makes the candidate answer some rows otherwise than its graph does."""
 
-    def spoil(rows: pd.DataFrame) -> None:
+    def spoil(rows: pd.DataFrame, difference: float = 0.5) -> None:
         known = {row.tobytes() for row in rows[training.columns(PROBLEM)].to_numpy(np.float32)}
-        straight = candidates.predict
+        straight = bundle.answers
 
-        def predict(fitted: Any, frame: pd.DataFrame, columns: list[str]) -> Any:
-            answers = straight(fitted, frame, columns)
-            spoilt = [row.tobytes() in known for row in frame[columns].to_numpy(np.float32)]
-            moved = np.where(answers < 0.5, answers + 0.5, answers - 0.5)
-            return np.where(spoilt, moved, answers)
+        def crooked(fitted: Any, inputs: bundle.FloatArray, output: Output) -> Any:
+            answers = straight(fitted, inputs, output)
+            spoilt = [row.tobytes() in known for row in inputs]
+            return np.where(spoilt, answers + difference, answers)
 
-        monkeypatch.setattr(candidates, "predict", predict)
+        monkeypatch.setattr(bundle, "answers", crooked)
 
     return spoil
 
@@ -89,8 +89,33 @@ def test_an_export_that_differs_on_validation_rows_is_no_winner(
     parts: training.Split, crooked: Any
 ) -> None:
     crooked(parts.validation.tail(1))
-    told = training.search(PROBLEM, CANDIDATE, parts.train, parts.validation, 1)["disqualified"]
-    assert told == "its ONNX graph differs from the estimator by 5.0e-01 on validation rows"
+    result = training.search(PROBLEM, CANDIDATE, parts.train, parts.validation, 1)
+    parity = 0.5 / result["held_out"]["predicted"].std()
+    assert result["disqualified"] == (
+        f"its ONNX graph differs from the estimator by {parity:.1e} standard deviations of its "
+        "answers on validation rows"
+    )
+
+
+def test_the_unit_of_the_target_decides_no_gate(
+    parts: training.Split, monkeypatch: pytest.MonkeyPatch, crooked: Any
+) -> None:
+    """In dollars, a million times larger, a sound float32 graph is off by more than 1e-4."""
+    dollars = training.Split(
+        *(
+            part.assign(target=1e6 * part["target"])
+            for part in (parts.train, parts.validation, parts.test)
+        )
+    )
+    honest = metrics.baseline
+    monkeypatch.setattr(metrics, "baseline", lambda frame: 1e6 * honest(frame))
+    limits = LIMITS | {"slice_margin": 1e6 * LIMITS["slice_margin"]}
+    assert failed(dollars, limits) == {}
+    crooked(dollars.test.tail(1), 2 * selection.TOLERANCE * dollars.test["target"].std())
+    assert set(failed(dollars, limits)) == {
+        "parity of the evaluation model",
+        "parity of the served model",
+    }
 
 
 def test_an_export_that_differs_on_test_rows(parts: training.Split, crooked: Any) -> None:

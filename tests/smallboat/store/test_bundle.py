@@ -10,6 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from smallboat.errors import UserError
+from smallboat.problem import Output
 from smallboat.store import bundle, store
 from smallboat.training import training
 from toy.problem import PROBLEM
@@ -65,11 +71,96 @@ def test_the_order_of_a_set_is_not_in_the_bytes(made: dict[str, Any]) -> None:
     assert operators == sorted(operators)
 
 
-def test_the_difference_is_that_of_the_worst_row(made: dict[str, Any]) -> None:
-    rows = np.zeros((3, len(training.columns(PROBLEM))), dtype=np.float32)
-    answers = bundle.predict(made["served"]["onnx"], rows)
-    answers[1] += 0.5
-    assert bundle.difference(made["served"]["onnx"], rows, answers) == pytest.approx(0.5)
+CHANCE = Output("bought", "probability", "", kind="probability")
+SPREAD = np.array([10.0, 14.0, 10.0, 14.0])  # its standard deviation is 2
+OFF = np.array([0.01, 0.0, -0.5, 0.0])
+
+
+def test_parity_is_that_of_the_worst_row_in_standard_deviations() -> None:
+    assert bundle.parity(SPREAD + OFF, SPREAD) == 0.25
+
+
+@given(
+    arrays(np.float64, 9, elements=st.integers(-1000, 1000)),
+    arrays(np.float64, 9, elements=st.floats(-10, 10)),
+    st.floats(1e-6, 1e9),
+    st.integers(-1000, 1000),
+)
+def test_parity_does_not_depend_on_the_unit_of_the_target(
+    expected: bundle.FloatArray, off: bundle.FloatArray, scale: float, shift: int
+) -> None:
+    """Scaled and shifted, as from degrees Fahrenheit to Celsius, answers have the same parity."""
+    assume(expected.std() > 0)
+    parity = bundle.parity(expected + off, expected)
+    moved = scale * (np.array([expected + off, expected]) + shift)
+    assert bundle.parity(*moved) == pytest.approx(parity, rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected", "parity"),
+    [
+        ([3.0, 3.0], [3.0, 3.0], 0),
+        ([3.3, 3.0], [3.0, 3.0], 0.1),  # constant: relative to its size
+        ([0.0, 0.0], [0.0, 0.0], 0),
+        ([1e-9, 0.0], [0.0, 0.0], np.inf),
+        ([25.12345695, 25.12345695], [25.123456789, 25.123456790], 6.4e-9),  # so for float32
+        ([np.nan, 1.0], [0.0, 1.0], np.nan),
+        ([np.inf, 1.0], [0.0, 1.0], np.inf),
+    ],
+)
+def test_the_parity_of_special_answers(
+    answers: list[float], expected: list[float], parity: float
+) -> None:
+    found = bundle.parity(np.array(answers), np.array(expected))
+    assert found == pytest.approx(parity, rel=0.05, nan_ok=True)
+
+
+def estimator(classes: int, kind: str) -> tuple[Any, Output]:
+    """A fitted classifier of so many classes (a regressor if 0), and an output of a kind."""
+    rows = np.random.default_rng(1).normal(size=(60, 4)).astype(np.float32)
+    if classes == 0:
+        return LinearRegression().fit(rows, rows[:, 0]), Output("y", "1", "", kind)  # type: ignore[arg-type]
+    label = np.arange(60) % classes if classes > 1 else np.array(["no", "yes"] * 30)
+    return LogisticRegression().fit(rows, label), Output("y", "1", "", kind, ("a", "b"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("classes", "kind", "message"),
+    [
+        (2, "probability", None),
+        (0, "probability", None),
+        (0, "value", None),
+        (0, "rank", None),
+        (3, "probability", r"has the classes 0, 1, 2, but .* probability needs 0 and 1"),
+        (1, "probability", r"has the classes no, yes, but .* probability needs 0 and 1"),
+        (2, "value", r"is a classifier, but candidates\.OUTPUT is of kind value"),
+        (2, "rank", r"is a classifier, but candidates\.OUTPUT is of kind rank"),
+        (3, "probabilities", r"kind probabilities \(classes: a, b\) can't be served"),
+        (0, "chance", r"kind 'chance' is unknown: choose one of value, rank, probability"),
+    ],
+)
+def test_only_an_estimator_that_fits_the_outputs_kind_is_exported(
+    classes: int, kind: str, message: str | None
+) -> None:
+    fitted, output = estimator(classes, kind)
+    rows = np.zeros((5, 4), dtype=np.float32)
+    if message is None:
+        graph = bundle.to_onnx(fitted, 4, output)
+        assert bundle.parity(bundle.predict(graph, rows), bundle.answers(fitted, rows, output)) == (
+            pytest.approx(0, abs=1e-6)
+        )
+        return
+    with pytest.raises(UserError, match=message):
+        bundle.to_onnx(fitted, 4, output)
+    with pytest.raises(UserError, match=message):
+        bundle.answers(fitted, rows, output)
+
+
+def test_an_estimator_of_two_numbers_a_row_is_refused() -> None:
+    rows = np.ones((5, 4), dtype=np.float32)
+    fitted = LinearRegression().fit(rows, rows[:, :2])
+    with pytest.raises(UserError, match=r"answers 5 rows in shape \[5, 2\]: one number a row"):
+        bundle.answers(fitted, rows, Output("y", "1", "", kind="value"))
 
 
 def classifiers() -> dict[str, Any]:
@@ -104,12 +195,13 @@ def test_a_classifiers_graph_answers_with_the_chance_of_class_one(name: str) -> 
     graphs = []
     for _ in range(2):
         fitted = classifiers()[name].fit(rows, label)
-        graphs.append(bundle.to_onnx(fitted, 4))
+        graphs.append(bundle.to_onnx(fitted, 4, CHANCE))
     (output,) = bundle.session(graphs[0]).get_outputs()
     assert output.type == "tensor(float)"
     chance = fitted.predict_proba(rows)[:, 1]
     assert bundle.predict(graphs[0], rows).shape == (500,)
-    assert bundle.difference(graphs[0], rows, chance) <= 1e-5
+    np.testing.assert_array_equal(bundle.answers(fitted, rows, CHANCE), chance)
+    assert bundle.parity(bundle.predict(graphs[0], rows), chance) <= 1e-5
     assert len(set(chance)) > 20
     assert graphs[0] == graphs[1]
 

@@ -1,10 +1,13 @@
 """Splits respect time; the search keeps the best; what is exported answers as what was fitted."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
 from smallboat.errors import UserError
 from smallboat.store import bundle
 from smallboat.training import training
@@ -98,7 +101,7 @@ def test_a_season_under_way_is_judged_with_the_one_before_it() -> None:
 def test_the_search_keeps_the_setting_that_validates_best(parts: training.Split) -> None:
     result = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
     scores = [trial["score"] for trial in result["trials"]]
-    assert len(scores) == len(candidates.by_name(SIMPLEST).grid)
+    assert len(scores) == len(PROBLEM.candidate(SIMPLEST).grid)
     assert result["score"] == min(scores)
     assert result["settings"] == result["trials"][int(np.argmin(scores))]["settings"]
     assert result["disqualified"] is None
@@ -123,14 +126,50 @@ def test_a_family_without_rounds_has_no_curve(parts: training.Split) -> None:
 def test_every_candidate_answers_the_same_as_onnx_and_in_the_same_bytes(
     name: str, parts: training.Split
 ) -> None:
-    candidate = candidates.by_name(name)
+    settings = PROBLEM.candidate(name).grid[0]
     train = parts.train.tail(600)
     graphs = []
     for _ in range(2):
-        fitted = candidates.fit(candidate, candidate.grid[0], train, training.columns(PROBLEM), 1)
+        fitted = training.fit(PROBLEM, name, settings, train, 1)
         graphs.append(training.export(PROBLEM, fitted, parts.test))
     assert graphs[0]["parity"] <= 1e-4
     assert graphs[0]["onnx"] == graphs[1]["onnx"]
+
+
+def test_a_classifier_of_three_classes_is_refused(
+    parts: training.Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before kinds, the probability of its second class was served as the answer."""
+
+    def fit(candidate: object, settings: object, frame: pd.DataFrame, *_: object) -> object:
+        rows = training.inputs(PROBLEM, frame)
+        return LogisticRegression().fit(rows, np.digitize(frame["target"], [20, 30]))
+
+    output = replace(candidates.OUTPUT, kind="probability")
+    monkeypatch.setattr(candidates, "OUTPUT", output)
+    monkeypatch.setattr(candidates, "fit", fit)
+    with pytest.raises(UserError, match="it has the classes 0, 1, 2, but an output of kind prob"):
+        training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
+
+
+def test_what_can_not_be_served_is_not_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    output = replace(candidates.OUTPUT, kind="probabilities", classes=("fast", "slow"))
+    monkeypatch.setattr(candidates, "OUTPUT", output)
+    with pytest.raises(
+        UserError, match=r"OUTPUT: kind probabilities \(classes: fast, slow\) can't"
+    ):
+        training.candidate_names(PROBLEM)
+
+
+def test_the_signature_states_what_is_predicted(frame: pd.DataFrame) -> None:
+    winner = {"candidate": SIMPLEST, "settings": {}}
+    assert training.signature(PROBLEM, winner, frame)["output"] == {
+        "type": "float32",
+        "name": "minutes",
+        "unit": "min",
+        "description": "from the depot to the door",
+        "kind": "value",
+    }
 
 
 def test_the_judged_model_is_fitted_on_all_of_the_past(
@@ -225,6 +264,6 @@ def test_a_judged_model_says_how_far_it_has_seen(parts: training.Split) -> None:
 def test_predictions_that_are_not_finite_fail_the_candidate(
     parts: training.Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(candidates, "predict", lambda *_: np.full(len(parts.validation), np.nan))
+    monkeypatch.setattr(bundle, "answers", lambda *_: np.full(len(parts.validation), np.nan))
     with pytest.raises(ValueError, match="not finite"):
         training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)

@@ -1,6 +1,6 @@
-"""What a project supplies: the parts of its problem, and what they are made of.
+"""The problem of a project: its parts, and what they are made of.
 
-A part is imported when it is first needed.
+`contract.py` says what each part supplies; `docs/contract.md` explains it with an example.
 """
 
 from collections.abc import Callable, Sequence
@@ -8,10 +8,15 @@ from dataclasses import dataclass
 from importlib import import_module
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
+
+if TYPE_CHECKING:
+    from . import contract
+
+T = TypeVar("T")
 
 
-class _Part:
+class _Part(Generic[T]):
     """A field that is given as a module's path, and read as the module."""
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -19,6 +24,12 @@ class _Part:
 
     def __set__(self, problem: "Problem", path: str) -> None:
         problem.__dict__[self._name] = path
+
+    @overload
+    def __get__(self, problem: None, owner: type) -> str: ...
+
+    @overload
+    def __get__(self, problem: "Problem", owner: type) -> T: ...
 
     def __get__(self, problem: "Problem | None", owner: type) -> Any:
         if problem is None:
@@ -28,33 +39,34 @@ class _Part:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Problem:
-    """The problem of a project.
-
-    The model server imports `service` alone, and the light commands nothing: a part is imported
-    when it is read.
+    """The problem of a project; a part is imported when it is read.
 
     Attributes:
         package: the import name of the project's package, whose `problem.py` has this as PROBLEM.
-        data: raw tables: `Config`, `collect`, `read`.
+        data: where the raw tables come from.
         expectations: what must hold of tables and features.
-        features: the feature table and the online features: `FEATURES`, `build`, `online`.
-        candidates: the models that compete: `CANDIDATES`, `OUTPUT`, `fit`, `predict`.
-        metrics: how answers are scored: `PRIMARY`, `score`, `baseline`, `loss`, `SLICES`.
-        service: requests and answers: `SCHEMA`, `features`, `predictions`; numpy is all it imports.
+        features: the feature table and the online features.
+        candidates: the models that compete.
+        metrics: how good answers are.
+        service: requests and answers, the only part that the model server imports.
     """
 
     package: str
-    data: Any = _Part()
-    expectations: Any = _Part()
-    features: Any = _Part()
-    candidates: Any = _Part()
-    metrics: Any = _Part()
-    service: Any = _Part()
+    data: "_Part[contract.Data]" = _Part()
+    expectations: "_Part[contract.Expectations]" = _Part()
+    features: "_Part[contract.Features]" = _Part()
+    candidates: "_Part[contract.Candidates]" = _Part()
+    metrics: "_Part[contract.Metrics]" = _Part()
+    service: "_Part[contract.Service]" = _Part()
 
     @property
     def folder(self) -> Path:
-        """Where the package's modules lie."""
+        """The folder of the package's modules."""
         return Path(str(import_module(self.package).__file__)).parent
+
+    def candidate(self, name: str) -> "Candidate":
+        """The candidate of that name."""
+        return next(each for each in self.candidates.CANDIDATES if each.name == name)
 
 
 def of(package: str) -> Problem:
@@ -69,9 +81,9 @@ class Feature:
 
     Attributes:
         name: its column.
-        unit: what one stands for.
+        unit: what 1 stands for: km, places, 0 or 1.
         description: for people.
-        default: the value where nothing is known.
+        default: the value if nothing is known.
     """
 
     name: str
@@ -80,13 +92,28 @@ class Feature:
     default: float
 
 
+Kind = Literal["value", "rank", "probability", "probabilities"]
+
+
 @dataclass(frozen=True)
 class Output:
-    """What a model answers for each row."""
+    """What a model answers for each row.
+
+    Attributes:
+        name: for people.
+        unit: what 1 stands for.
+        description: for people.
+        kind: "value" (a number in `unit`), "rank" (a score whose order within a group counts),
+            "probability" (of class 1 of the classes 0 and 1), or "probabilities" (one for each
+            class), which can't be served yet.
+        classes: the names of the classes, for the kind "probabilities".
+    """
 
     name: str
     unit: str
     description: str
+    kind: Kind
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,9 +122,9 @@ class Candidate:
 
     Attributes:
         name: its name in configuration and reports.
-        complexity: 1 = simplest; of two that are equally good the simpler wins.
+        complexity: 1 is the simplest; of two that are equally good the simpler one wins.
         grid: the settings that the search tries.
-        make: an unfitted estimator from `seed` and settings.
+        make: makes an unfitted estimator from `seed` and settings.
     """
 
     name: str

@@ -17,7 +17,7 @@ EACH = pytest.mark.parametrize("candidate", candidates.CANDIDATES, ids=lambda ea
 
 def _predicted(candidate: candidates.Candidate, past: pd.DataFrame = PAST) -> candidates.Array:
     fitted = candidates.fit(candidate, candidate.grid[0], past, NAMES, 7)
-    return candidates.predict(fitted, NEXT, NAMES)
+    return training.predict(PROBLEM, fitted, NEXT)
 
 
 @EACH
@@ -48,7 +48,7 @@ def test_the_last_round_answers_as_the_whole_model(candidate: candidates.Candida
         assert rounds == {}
         return
     assert list(rounds) == list(range(5, candidate.grid[0]["n_estimators"] + 1, 5))
-    whole = metrics.score(NEXT, candidates.predict(fitted, NEXT, NAMES))
+    whole = metrics.score(NEXT, training.predict(PROBLEM, fitted, NEXT))
     assert metrics.score(NEXT, rounds[max(rounds)]) == pytest.approx(whole)
 
 
@@ -57,7 +57,7 @@ def test_every_setting_fits(candidate: candidates.Candidate) -> None:
     for settings in candidate.grid:
         small = {**settings} | ({"n_estimators": 2} if "n_estimators" in settings else {})
         fitted = candidates.fit(candidate, small, PAST, NAMES, 7)
-        assert np.isfinite(candidates.predict(fitted, NEXT, NAMES)).all()
+        assert np.isfinite(training.predict(PROBLEM, fitted, NEXT)).all()
 
 
 @EACH

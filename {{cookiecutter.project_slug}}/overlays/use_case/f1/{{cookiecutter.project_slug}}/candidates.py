@@ -27,7 +27,9 @@ class Candidate(problem.Candidate):
     ranks: bool = False
 
 
-OUTPUT = Output("finish", "place", "expected finishing place, or a score like it; lower is better")
+OUTPUT = Output(
+    "finish", "place", "expected finishing place, or a score like it; lower is better", kind="rank"
+)
 
 
 def _ridge(seed: int, **chosen: Any) -> Any:
@@ -126,11 +128,6 @@ CANDIDATES: tuple[Candidate, ...] = (
 )  # fmt: skip
 
 
-def by_name(name: str) -> Candidate:
-    """The candidate of that name."""
-    return next(each for each in CANDIDATES if each.name == name)
-
-
 def fit(
     candidate: Candidate,
     settings: Mapping[str, Any],
@@ -151,11 +148,6 @@ def fit(
     if candidate.ranks:
         return model.fit(_matrix(frame, columns), _label(frame), qid=_race(frame))
     return model.fit(_matrix(frame, columns), _label(frame))
-
-
-def predict(fitted: Any, frame: pd.DataFrame, columns: Sequence[str]) -> Array:
-    """Predictions of shape [len(frame)]; lower = better finish."""
-    return np.asarray(fitted.predict(_matrix(frame, columns)), dtype=np.float64)
 
 
 def rounds(

@@ -10,7 +10,9 @@ from .inputs import FEATURES, NAMES, Feature, complete
 from .race_entries import grids, race_entries
 from .rolling_features import Array, History, Look
 
-__all__ = ["FEATURES", "Feature", "Tables", "build", "online_features"]
+__all__ = ["FEATURES", "OTHER_COLUMNS", "Feature", "Tables", "build", "online_features"]
+
+OTHER_COLUMNS = ("entity", "label")
 
 LOOKS: dict[str, dict[str, Look]] = {
     "driver": {

@@ -6,9 +6,11 @@ import pytest
 from coveo_tables import config
 from sklearn.metrics import average_precision_score
 from smallboat.samples import made_up
+from smallboat.training import training
 
 from {{ cookiecutter.project_slug }} import candidates, data, features
 from {{ cookiecutter.project_slug }}.inputs import NAMES
+from {{ cookiecutter.project_slug }}.problem import PROBLEM
 
 SESSIONS, SEED = 50_000, 7
 SIMPLEST = min(candidates.CANDIDATES, key=lambda each: each.complexity)
@@ -30,7 +32,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, pd.Da
 def reached(past: pd.DataFrame, later: pd.DataFrame) -> float:
     """Average precision on later sessions of a model that learns from past ones."""
     fitted = candidates.fit(SIMPLEST, SIMPLEST.grid[-1], past, NAMES, 1)
-    return float(average_precision_score(later["target"], candidates.predict(fitted, later, NAMES)))
+    return float(average_precision_score(later["target"], training.predict(PROBLEM, fitted, later)))
 
 
 def test_the_simplest_model_reaches_nine_tenths_of_the_best_possible(

@@ -31,7 +31,12 @@ class Candidate(problem.Candidate):
     sequence: bool = False
 
 
-OUTPUT = Output("purchase", "probability", "chance that the session purchases what is in the cart")
+OUTPUT = Output(
+    "purchase",
+    "probability",
+    "chance that the session purchases what is in the cart",
+    kind="probability",
+)
 
 
 def _logistic_regression(seed: int, **chosen: Any) -> Any:
@@ -104,11 +109,6 @@ CANDIDATES: tuple[Candidate, ...] = (
 )  # fmt: skip
 
 
-def by_name(name: str) -> Candidate:
-    """The candidate of that name."""
-    return next(each for each in CANDIDATES if each.name == name)
-
-
 def fit(
     candidate: Candidate,
     settings: Mapping[str, Any],
@@ -135,11 +135,6 @@ def fit(
     )
     label, session = frame["label"].to_numpy(dtype=np.int64), frame["entity"].factorize()[0]
     return Calibrated(classifier).fit(_matrix(frame, columns), label, session)
-
-
-def predict(fitted: Any, frame: pd.DataFrame, columns: Sequence[str]) -> Array:
-    """The chance of a purchase, shape [len(frame)]."""
-    return np.asarray(fitted.predict(_matrix(frame, columns)), dtype=np.float64)
 
 
 def rounds(

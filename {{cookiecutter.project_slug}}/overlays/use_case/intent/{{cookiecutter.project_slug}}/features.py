@@ -8,7 +8,9 @@ import pandas as pd
 from .inputs import COUNTED, FEATURES, NAMES, Array, Feature, complete
 from .warehouse import Warehouse as Tables
 
-__all__ = ["FEATURES", "Feature", "Tables", "build", "online_features"]
+__all__ = ["FEATURES", "OTHER_COLUMNS", "Feature", "Tables", "build", "online_features"]
+
+OTHER_COLUMNS = ("entity", "label")
 
 TYPICAL = 20_000
 """Sessions by which `online` tells what is usual."""

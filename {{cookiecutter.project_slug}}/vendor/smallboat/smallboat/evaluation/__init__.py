@@ -1,1 +1,1 @@
-"""How good a model is, which one wins, and whether it beats the champion."""
+"""How good a model is, which candidate wins, and whether it is worse than the champion."""

@@ -1,7 +1,7 @@
-"""How far another draw of the same kind of groups (races, days) could have moved a metric.
+"""Intervals of a metric, by the bootstrap over groups (races, days).
 
-The bootstrap over groups: Efron & Tibshirani, An Introduction to the Bootstrap, 1993, chapters 8
-and 13. Groups are drawn whole, because the rows of a group depend on each other.
+Efron & Tibshirani, An Introduction to the Bootstrap, 1993, chapters 8 and 13. Groups are drawn
+whole, because the rows of a group depend on each other.
 """
 
 from functools import lru_cache
@@ -19,8 +19,8 @@ SEED = 0
 def counts(groups: int) -> Array:
     """How often each group is drawn, shape [RESAMPLES, groups].
 
-    The same for the same number of groups: models measured on the same rows meet the same draws, so
-    the differences of their metrics are paired.
+    The draws depend only on the number of groups, so differences between models that are measured
+    on the same rows are paired.
     """
     drawn = np.random.default_rng(SEED).multinomial(groups, [1 / groups] * groups, RESAMPLES)
     drawn = drawn.astype(np.float64)

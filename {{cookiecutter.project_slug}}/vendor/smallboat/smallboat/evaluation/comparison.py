@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LEAST_GROUPS = 10
-"""With fewer groups of rows that neither model has seen, a comparison would be a guess."""
+"""A comparison needs so many groups of rows that neither model has seen."""
 
 Result = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class EvaluationModel:
-    """A evaluation model, ready to be compared.
+    """An evaluation model, ready to be compared.
 
     Attributes:
         inputs: the columns that it reads, in order.
-        output: what it answers, as its signature says.
+        output: the output in its signature.
         until: date of the newest row that it has seen, as yyyy-mm-dd.
         predict: answers of shape [n] to features of shape [n, inputs].
     """
@@ -36,13 +36,13 @@ class EvaluationModel:
     predict: Callable[[Any], Any]
 
     @classmethod
-    def of(cls, made: release_bundle.Bundle) -> "EvaluationModel":
-        """That of a bundle."""
-        onnx = (made.folder / "evaluation_model.onnx").read_bytes()
+    def of(cls, run: release_bundle.Bundle) -> "EvaluationModel":
+        """The evaluation model of a run's bundle."""
+        onnx = (run.folder / "evaluation_model.onnx").read_bytes()
         return cls(
-            inputs=[each["name"] for each in made.signature["inputs"]],
-            output=made.signature["output"],
-            until=made.evaluation["evaluation_trained_until"],
+            inputs=[each["name"] for each in run.signature["inputs"]],
+            output=run.signature["output"],
+            until=run.evaluation["evaluation_trained_until"],
             predict=lambda rows: bundle.predict(onnx, rows),
         )
 
@@ -64,10 +64,10 @@ def against(
         margin: how much worse the challenger may be, in units of PRIMARY.
 
     Returns:
-        What `compare` returns; or the `outcome` "the same", if that very model is served.
+        What `compare` returns, or the `outcome` "the same" if this model is already served.
 
     Raises:
-        ReleaseError: the snapshot no longer gives the features that the run was evaluated on.
+        ReleaseError: features.py no longer makes the run's features from the snapshot.
     """
     from ..validation import preparation
 
@@ -79,10 +79,10 @@ def against(
         frame, _, report = preparation.engineer(problem, root, snapshot)
     except UserError as error:
         return not_comparable(str(error))
-    ours = EvaluationModel.of(challenger)
-    if not report.passed or set(ours.inputs) - set(frame.columns):
+    model = EvaluationModel.of(challenger)
+    if not report.passed or set(model.inputs) - set(frame.columns):
         raise ReleaseError(f"features.py no longer makes its features of snapshot {snapshot}")
-    return compare(problem, frame, ours, EvaluationModel.of(champion), margin)
+    return compare(problem, frame, model, EvaluationModel.of(champion), margin)
 
 
 def compare(
@@ -94,9 +94,9 @@ def compare(
 ) -> Result:
     """Whether a challenger is worse than the champion on rows that neither has seen.
 
-    Inferior means: worse beyond noise (the paired difference of PRIMARY has its lower 95 % bound
-    above 0), and by more than the margin for all that these rows can tell (its upper 95 % bound
-    lies past it).
+    It is inferior if it is worse beyond noise (the lower 95 % bound of the paired difference of
+    PRIMARY is above 0), and may be worse by more than the margin (the upper 95 % bound is above
+    it).
 
     Args:
         problem: the project's.
@@ -106,39 +106,37 @@ def compare(
         margin: how much worse the challenger may be, in units of PRIMARY.
 
     Returns:
-        `outcome`: "inferior", "not inferior" or "not comparable"; `says`: why, as a sentence; and
-        if both had answers, `difference` (value and both bounds, low and high) and the number
-        of `groups`.
+        `outcome`: "inferior", "not inferior" or "not comparable"; `message`: why, as a sentence;
+        if both models answer, also `difference` (value, low and high) and the number of `groups`.
     """
     from . import evaluation
 
     missing = [name for name in champion.inputs if name not in frame]
     if missing:
         return not_comparable(f"the champion needs {', '.join(missing)}, which no longer exist")
-    if champion.output != challenger.output:
+    # A champion of an older library does not state the kind of its output.
+    if not champion.output.items() <= challenger.output.items():
         return not_comparable(f"the champion answers {champion.output}, not {challenger.output}")
     unseen = frame[frame["date"] > max(challenger.until, champion.until)]
     groups = unseen["group"].nunique()
     if groups < LEAST_GROUPS:
         return not_comparable(f"{groups} groups that neither has seen, {LEAST_GROUPS} are needed")
-    ours, theirs = (
+    answers, champion_answers = (
         np.asarray(model.predict(unseen[model.inputs].to_numpy(dtype=np.float32)))
         for model in (challenger, champion)
     )
-    if not np.isfinite(theirs).all():
+    if not np.isfinite(champion_answers).all():
         return not_comparable("the champion's answers are not finite numbers")
-    if not np.isfinite(ours).all():
+    if not np.isfinite(answers).all():
         return {"outcome": "inferior", "message": "its answers are not finite numbers"}
-    found = evaluation.difference(problem, unseen, ours, theirs, coverage=0.9)[
-        problem.metrics.PRIMARY
-    ]
-    inferior = found["low"] > 0 and found["high"] > margin
-    interval = f"{found['value']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]"
+    primary = problem.metrics.PRIMARY
+    differences = evaluation.difference(problem, unseen, answers, champion_answers, coverage=0.9)
+    value, low, high = (differences[primary][end] for end in ("value", "low", "high"))
     return {
-        "outcome": "inferior" if inferior else "not inferior",
-        "message": f"{problem.metrics.PRIMARY} {interval} against the champion on {groups} groups, "
-        f"margin {margin:g}",
-        "difference": found,
+        "outcome": "inferior" if low > 0 and high > margin else "not inferior",
+        "message": f"{primary} {value:+.3f} [{low:+.3f}, {high:+.3f}] against the champion on "
+        f"{groups} groups, margin {margin:g}",
+        "difference": differences[primary],
         "groups": groups,
     }
 

@@ -1,4 +1,4 @@
-"""What a model's answers on held-out rows show: metrics, intervals, slices, importance."""
+"""Metrics, intervals, slices and importance of a model's answers on held-out rows."""
 
 from typing import Any
 
@@ -13,21 +13,20 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 SHUFFLES = 3
 MOST_ROWS = 20_000
-"""More rows would say the same of a column, and take longer."""
-DIGITS = 9  # what lies behind is the noise of adding up
+"""Permutation importance uses at most so many rows."""
+DIGITS = 9  # further ones are rounding noise of sums
 
 
 def score(problem: Problem, frame: pd.DataFrame, predicted: Array) -> dict[str, Any]:
-    """All metrics, and the one that decides as `score` (lower is better)."""
+    """All metrics, and PRIMARY as `score` (lower is better)."""
     scores = problem.metrics.score(frame, predicted)
     return {"metrics": scores, "score": scores[problem.metrics.PRIMARY]}
 
 
 def resample(problem: Problem, frame: pd.DataFrame, predicted: Array) -> dict[str, Array]:
-    """Each metric of a prediction in every resample of the groups, shape [RESAMPLES]."""
+    """Each metric in every resample of the groups, shape [RESAMPLES]."""
     counts = bootstrap.counts(frame["group"].nunique())
-    resampled: dict[str, Array] = problem.metrics.resampled(frame, predicted, counts)
-    return resampled
+    return problem.metrics.resampled(frame, predicted, counts)
 
 
 def intervals(resampled: dict[str, Array]) -> dict[str, list[float]]:
@@ -42,62 +41,63 @@ def difference(
     other: Array,
     coverage: float = 0.95,
 ) -> dict[str, dict[str, float]]:
-    """Each metric of a prediction minus that of another on the same rows, with its interval."""
-    here, there = problem.metrics.score(frame, predicted), problem.metrics.score(frame, other)
-    ours, theirs = resample(problem, frame, predicted), resample(problem, frame, other)
-    shown = {}
-    for name in here:
-        low, high = bootstrap.interval(ours[name] - theirs[name], coverage)
-        ends = {"value": here[name] - there[name], "low": low, "high": high}
-        shown[name] = {end: round(value, DIGITS) for end, value in ends.items()}
-    return shown
+    """Each metric of `predicted` minus that of `other`, with its interval: value, low and high."""
+    scores, other_scores = (problem.metrics.score(frame, each) for each in (predicted, other))
+    resampled, other_resampled = (resample(problem, frame, each) for each in (predicted, other))
+    differences = {}
+    for name in scores:
+        low, high = bootstrap.interval(resampled[name] - other_resampled[name], coverage)
+        values = {"value": scores[name] - other_scores[name], "low": low, "high": high}
+        differences[name] = {end: round(value, DIGITS) for end, value in values.items()}
+    return differences
 
 
 def slices(
     problem: Problem, frame: pd.DataFrame, predicted: Array, least: int
 ) -> list[dict[str, Any]]:
-    """The mean error of each slice of at least that many rows, beside the baseline's."""
+    """The mean error of each slice of at least `least` rows, and that of the baseline."""
     rows = frame[list(problem.metrics.SLICES)].assign(
         rows=1,
         error=problem.metrics.loss(frame, predicted),
         baseline=problem.metrics.loss(frame, problem.metrics.baseline(frame)),
     )
-    shown = []
+    found = []
     for by in problem.metrics.SLICES:
         means = rows.groupby(by, observed=True).agg(
             rows=("rows", "size"), error=("error", "mean"), baseline=("baseline", "mean")
         )
-        enough = means[means["rows"] >= least]
-        shown += [
+        large = means[means["rows"] >= least]
+        found += [
             {"by": by, "value": str(value), "rows": int(rows), "error": error, "baseline": baseline}
-            for value, rows, error, baseline in enough.itertuples()
+            for value, rows, error, baseline in large.itertuples()
         ]
-    return shown
+    return found
 
 
 def importance(
     problem: Problem, onnx: bytes, frame: pd.DataFrame, columns: list[str], seed: int
 ) -> list[dict[str, Any]]:
-    """How much worse PRIMARY gets when a column's values change rows; the greatest rise first.
+    """How much PRIMARY rises if a feature's values are shuffled; the largest rise comes first.
 
-    Of more than MOST_ROWS rows, so many are drawn. Permutation importance: Breiman, Random Forests,
-    Machine Learning 45, 2001.
+    Permutation importance: Breiman, Random Forests, Machine Learning 45, 2001.
     """
+
+    def primary(answers: Array) -> float:
+        return problem.metrics.score(frame, answers)[problem.metrics.PRIMARY]
+
     rng = np.random.default_rng(seed)
     if len(frame) > MOST_ROWS:
         frame = frame.iloc[np.sort(rng.choice(len(frame), MOST_ROWS, replace=False))]
     rows = frame[columns].to_numpy(dtype=np.float32)
-    whole = problem.metrics.score(frame, bundle.predict(onnx, rows))[problem.metrics.PRIMARY]
+    unshuffled = primary(bundle.predict(onnx, rows))
     rises = {}
     for column, name in enumerate(columns):
         shuffled = np.tile(rows, (SHUFFLES, 1, 1))
         for values in shuffled:
             values[:, column] = rng.permutation(values[:, column])
-        answers = bundle.predict(onnx, shuffled.reshape(-1, len(columns)))
-        scores = [
-            problem.metrics.score(frame, a)[problem.metrics.PRIMARY]
-            for a in answers.reshape(SHUFFLES, -1)
-        ]
-        rises[name] = round(float(np.mean(scores)) - whole, DIGITS)
+        answers = bundle.predict(onnx, shuffled.reshape(-1, len(columns))).reshape(SHUFFLES, -1)
+        rises[name] = round(
+            float(np.mean([primary(each) for each in answers])) - unshuffled, DIGITS
+        )
     ranked = sorted(rises.items(), key=lambda pair: -pair[1])
     return [{"feature": name, "rise": rise} for name, rise in ranked]

@@ -1,4 +1,4 @@
-"""Which candidate wins, and what the winner must show."""
+"""Which candidate wins, and the gates that the winner must pass."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,21 +8,22 @@ import numpy as np
 from ..errors import NoCandidateError
 
 TOLERANCE = 1e-4
-"""How far an ONNX graph's answers may lie from its estimator's."""
+"""How far a graph's answers may differ from its estimator's, in standard deviations of those."""
+DEVIATIONS = " standard deviations of its answers"
 
 Result = dict[str, Any]
 
 
 def choose(results: list[Result], failures: dict[str, str]) -> Result:
-    """The simplest candidate that validation can't tell from the best one.
+    """The simplest candidate that is as good as the best one on validation, within noise.
 
-    Raises NoCandidateError, with each reason, when all failed or were disqualified.
+    Raises NoCandidateError, which names each reason, if all failed or were disqualified.
     """
     winner = _simplest(results)
     if winner is None:
         reasons = failures | {r["candidate"]: r["disqualified"] for r in results}
-        told = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
-        raise NoCandidateError(f"no candidate can be served: {told}")
+        listed = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+        raise NoCandidateError(f"no candidate can be served: {listed}")
     return winner
 
 
@@ -31,11 +32,11 @@ def _simplest(results: list[Result]) -> Result | None:
 
 
 def tied(results: list[Result]) -> list[Result]:
-    """The best of the candidates that can be served, and those that can't be told from it.
+    """The best of the candidates that can be served, and those that are as good within noise.
 
-    Two can't be told apart if their scores differ by at most one standard error of the difference
-    on the same resamples: the one-standard-error rule of Breiman et al., Classification and
-    Regression Trees, 1984, with a paired error.
+    A candidate is as good if its score is higher by at most one standard error of the difference on
+    the same resamples: the one-standard-error rule of Breiman et al., Classification and Regression
+    Trees, 1984, with a paired error.
     """
     qualified = [result for result in results if result["disqualified"] is None]
     best = min(qualified, key=lambda result: result["score"], default=None)
@@ -50,12 +51,12 @@ def _worse(result: Result, best: Any) -> bool:
 def gates(
     evaluated: Result, served: Result, expectations: Result, size: int, limits: Result
 ) -> list[Result]:
-    """Each gate with what it expects and what was found; all must pass for a release.
+    """Each gate with its limit and the actual value; all must pass for a release.
 
     Args:
-        evaluated: what `training.evaluate_winner` measured.
-        served: what `training.refit` made.
-        expectations: how many were `checked` and how many `errors` there were.
+        evaluated: what `training.evaluate_winner` returned.
+        served: what `training.refit` returned.
+        expectations: how many were `checked`, and how many `errors` there were.
         size: bytes of the bundle.
         limits: the `[gates]` of the configuration.
     """
@@ -65,8 +66,8 @@ def gates(
         _gate("better than the baseline", evaluated["score"], "<", evaluated["baseline_score"]),
         _gate("no leakage", evaluated["score"], ">=", floor),
         _slices(evaluated["slices"], limits["slice_margin"]),
-        _gate("parity of the evaluation model", evaluated["parity"], "<=", TOLERANCE),
-        _gate("parity of the served model", served["parity"], "<=", TOLERANCE),
+        _gate("parity of the evaluation model", evaluated["parity"], "<=", TOLERANCE, DEVIATIONS),
+        _gate("parity of the served model", served["parity"], "<=", TOLERANCE, DEVIATIONS),
         _gate("bundle size in MiB", size / 2**20, "<=", limits["bundle_mib"]),
     ]
 
@@ -78,34 +79,36 @@ SIGNS: dict[str, Callable[[float, float], bool]] = {
 }
 
 
-def _gate(name: str, actual: float, sign: str, limit: float, of: str = "") -> Result:
+def _gate(name: str, actual: float, sign: str, limit: float, suffix: str = "") -> Result:
     return {
         "gate": name,
         "expected": f"{sign} {limit:.4g}",
-        "actual": f"{actual:.4g}{of}",
+        "actual": f"{actual:.4g}{suffix}",
         "passed": SIGNS[sign](actual, limit),
     }
 
 
 def _slices(slices: list[Result], margin: float) -> Result:
-    """No slice may be worse than the baseline by more than the margin; the worst one is named."""
+    """The gate that no slice is worse than the baseline by more than the margin."""
     name = "worst slice against the baseline"
     if not slices:
         return _gate(name, float("nan"), "<=", margin, " (no slice has enough rows)")
     worst = max(slices, key=lambda part: part["error"] - part["baseline"])
-    of = f" ({worst['by']} {worst['value']}, {worst['rows']} rows)"
-    return _gate(name, worst["error"] - worst["baseline"], "<=", margin, of)
+    suffix = f" ({worst['by']} {worst['value']}, {worst['rows']} rows)"
+    return _gate(name, worst["error"] - worst["baseline"], "<=", margin, suffix)
 
 
 def disqualified(parity: float) -> str | None:
     """Why a candidate can't be served, or None: its graph must answer as its estimator does."""
     if parity <= TOLERANCE:
         return None
-    return f"its ONNX graph differs from the estimator by {parity:.1e} on validation rows"
+    return (
+        f"its ONNX graph differs from the estimator by {parity:.1e}{DEVIATIONS} on validation rows"
+    )
 
 
 def competition(results: list[Result], failures: dict[str, str]) -> Result:
-    """How all candidates did, as plain values for people; without a winner `winner` is None."""
+    """The results of all candidates as plain values; `winner` is None if there is none."""
     winner = _simplest(results) or {"candidate": None, "settings": {}}
     return {
         "candidates": [{k: v for k, v in one.items() if k != "held_out"} for one in results],
@@ -117,12 +120,12 @@ def competition(results: list[Result], failures: dict[str, str]) -> Result:
 
 
 def evaluate(facts: Result, winner: Result, evaluated: Result, shown: list[Result]) -> Result:
-    """All that is known of a run, as plain values for the bundle.
+    """A run's evaluation.json, as plain values.
 
     Args:
-        facts: what is known of the run itself, and its `competition`.
-        winner: what `training.search` found for the winner.
-        evaluated: what `training.evaluate_winner` measured.
+        facts: the run's id, snapshot and the like, and its `competition`.
+        winner: what `training.search` returned for the winner.
+        evaluated: what `training.evaluate_winner` returned.
         shown: the gates.
     """
     return {

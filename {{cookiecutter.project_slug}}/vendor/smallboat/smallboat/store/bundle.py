@@ -7,11 +7,13 @@ import hashlib
 import json
 import os
 import subprocess
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import UserError
+from ..problem import Kind, Output
 from . import store
 
 FloatArray = npt.NDArray[np.floating[Any]]
@@ -19,18 +21,17 @@ FloatArray = npt.NDArray[np.floating[Any]]
 OPSET = {"": 18, "ai.onnx.ml": 3}
 
 
-def to_onnx(estimator: Any, inputs: int) -> bytes:
-    """An estimator on `inputs` raw float32 columns as an ONNX graph, the same bytes each time.
+def to_onnx(estimator: Any, inputs: int, output: Output) -> bytes:
+    """An estimator on `inputs` float32 columns as an ONNX graph, the same bytes each time.
 
-    A graph has one output, of shape [n] or [n, 1]; that of a classifier of the classes 0 and 1 is
-    the probability of 1.
+    The graph has one output, of shape [n] or [n, 1]; that of a classifier is the probability of
+    class 1. UserError if the estimator doesn't fit the output's kind.
     """
     from skl2onnx import convert_sklearn
     from skl2onnx.common.data_types import FloatTensorType
-    from sklearn.base import is_classifier
 
+    classifies = _is_classifier(estimator, output)
     _register_xgboost()
-    classifies = is_classifier(estimator)
     graph = convert_sklearn(
         estimator,
         name="model",
@@ -40,13 +41,63 @@ def to_onnx(estimator: Any, inputs: int) -> bytes:
     )
     if classifies:
         graph = _of_class_one(graph)
-    # They come in the order of a set, and a domain may be there with two versions.
+    # skl2onnx collects the domains in a set, and may list one with two versions.
     graph.opset_import.sort(key=lambda each: (each.domain, each.version))
     return bytes(graph.SerializeToString())
 
 
+def answers(estimator: Any, rows: FloatArray, output: Output) -> FloatArray:
+    """An estimator's own answers, float64 of shape [n], to features of shape [n, inputs].
+
+    Those of a classifier are the probabilities of class 1. UserError if the estimator doesn't fit
+    the output's kind.
+    """
+    if _is_classifier(estimator, output):
+        answer = estimator.predict_proba(rows)[:, 1]
+    else:
+        answer = estimator.predict(rows)
+    answer = np.asarray(answer, dtype=np.float64)
+    if answer.size != len(rows):
+        raise UserError(
+            f"it answers {len(rows)} rows in shape {list(answer.shape)}: one number a row is needed"
+        )
+    return answer.ravel()
+
+
+def unservable(output: Output) -> str | None:
+    """Why no model with this output can be served; None if it can."""
+    if output.kind not in get_args(Kind):
+        return f"kind {output.kind!r} is unknown: choose one of {', '.join(get_args(Kind))}"
+    if output.kind == "probabilities":
+        classes = ", ".join(output.classes) or "not named"
+        return (
+            f"kind probabilities (classes: {classes}) can't be served: an answer is one number a "
+            "row; choose kind probability and the classes 0 and 1"
+        )
+    return None
+
+
+def _is_classifier(estimator: Any, output: Output) -> bool:
+    """Whether its probabilities are the answer; UserError if it doesn't fit the output's kind."""
+    from sklearn.base import is_classifier
+
+    if reason := unservable(output):
+        raise UserError(f"candidates.OUTPUT: {reason}")
+    if not is_classifier(estimator):
+        return False
+    if output.kind != "probability":
+        raise UserError(f"it is a classifier, but candidates.OUTPUT is of kind {output.kind}")
+    classes = np.asarray(estimator.classes_).tolist()
+    if classes != [0, 1]:
+        raise UserError(
+            f"it has the classes {', '.join(map(str, classes))}, "
+            "but an output of kind probability needs 0 and 1"
+        )
+    return True
+
+
 def _register_xgboost() -> None:
-    """Tell skl2onnx how estimators of XGBoost are converted."""
+    """Let skl2onnx convert estimators of XGBoost."""
     from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
     from skl2onnx import update_registered_converter
     from skl2onnx.common import shape_calculator
@@ -69,7 +120,7 @@ def _register_xgboost() -> None:
 
 
 def _of_class_one(graph: Any) -> Any:
-    """A classifier's graph without its label: of the probabilities, shape [n, 2], the second."""
+    """A classifier's graph whose only output is the probability of class 1, shape [n, 1]."""
     from onnx import TensorProto, helper
     from skl2onnx.helpers.onnx_helper import select_model_inputs_outputs
 
@@ -92,7 +143,7 @@ def predict(onnx: bytes, features: FloatArray) -> FloatArray:
 
 
 def session(onnx: bytes) -> Any:
-    """The graph, ready to be asked; an error of onnxruntime's own if it is none."""
+    """The graph, ready to answer; onnxruntime raises an error of its own if it is none."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -101,9 +152,25 @@ def session(onnx: bytes) -> Any:
     return onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
 
 
-def difference(onnx: bytes, features: FloatArray, expected: FloatArray) -> float:
-    """The largest absolute difference between the graph's answers and the estimator's own."""
-    return float(np.abs(predict(onnx, features) - expected).max())
+def parity(answers: FloatArray, expected: FloatArray) -> float:
+    """How far a graph's answers differ from its estimator's, relative to their spread.
+
+    The largest absolute difference in standard deviations of the estimator's answers, as Moriasi et
+    al. scale errors (Model evaluation guidelines, Transactions of the ASABE 50(3), 2007): it stays
+    the same if the target is measured in another unit. Answers that float32 can't tell apart have
+    no spread: the difference is then relative to their size.
+
+    Args:
+        answers: of the graph, shape [n].
+        expected: of the estimator, shape [n].
+
+    Returns:
+        0 if they agree; infinity or NaN, which pass no gate, if an answer is not finite.
+    """
+    worst, size = np.abs(answers - expected).max(), np.abs(expected).max()
+    spread = expected.std()
+    scale = size if spread <= np.finfo(np.float32).eps * size else spread
+    return float(worst / scale) if scale != 0 else float(0 if worst == 0 else np.inf)
 
 
 def model_hash(onnx: bytes, signature: dict[str, Any]) -> str:
@@ -115,7 +182,7 @@ def model_hash(onnx: bytes, signature: dict[str, Any]) -> str:
 def files(
     served: dict[str, Any], evaluated: dict[str, Any], online: dict[str, Any]
 ) -> dict[str, bytes]:
-    """A bundle's files but for what is known of them: models, signature, online features."""
+    """A bundle's files without evaluation and report: models, signature, online features."""
     return {
         "model.onnx": served["onnx"],
         "evaluation_model.onnx": evaluated["onnx"],
@@ -125,14 +192,14 @@ def files(
 
 
 def commit() -> str | None:
-    """The commit that the code stands at, `+` behind it if files differ; None outside of git.
+    """The commit of the code, with a `+` if files differ from it; None outside of git.
 
-    On AWS there is no git: Metaflow says there where it stood when it was deployed.
+    On AWS there is no git: Metaflow knows the commit that was deployed.
     """
     if _git("rev-parse", "--show-prefix") != "":
-        told = json.loads(os.environ.get("METAFLOW_VERSION", "{}"))
-        sha: str | None = told.get("commit_sha")
-        return f"{sha}+" if sha and told.get("has_uncommitted_changes") else sha
+        version = json.loads(os.environ.get("METAFLOW_VERSION", "{}"))
+        sha: str | None = version.get("commit_sha")
+        return f"{sha}+" if sha and version.get("has_uncommitted_changes") else sha
     head = _git("rev-parse", "HEAD")
     changes = (_git("status", "--porcelain") or "").splitlines()
     # `make setup` writes the lock file after the first commit.
@@ -140,7 +207,7 @@ def commit() -> str | None:
 
 
 def _git(*words: str) -> str | None:
-    """What git says, stripped; None where it fails or isn't installed."""
+    """Git's output, stripped; None if it fails or isn't installed."""
     try:
         done = subprocess.run(["git", *words], capture_output=True, text=True)
     except FileNotFoundError:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..errors import UserError
 from ..evaluation import evaluation, selection
-from ..problem import Problem
+from ..problem import Feature, Output, Problem
 from ..store import bundle
 
 CURVE_EVERY = 5
@@ -26,7 +26,7 @@ class Split:
 
     @property
     def past(self) -> pd.DataFrame:
-        """All that a evaluation model may have seen."""
+        """The rows that the evaluation model may learn from."""
         return pd.concat([self.train, self.validation])
 
     @property
@@ -45,16 +45,23 @@ class Split:
 
 
 def recent(frame: pd.DataFrame, periods: int) -> pd.DataFrame:
-    """The rows of the newest periods; older ones have fed the features' history and end there."""
+    """The rows of the newest periods; older ones only feed the features' history."""
     first = frame["period"].drop_duplicates().nlargest(periods).min()
     newest: pd.DataFrame = frame[frame["period"] >= first]
     return newest
 
 
 def split(frame: pd.DataFrame, options: dict[str, Any]) -> Split:
-    """Cut by period; a newest period with few groups is evaluated with the one before it.
+    """Cut a feature table by period.
 
-    Rows of the last `gap_days` before validation and before test are left out.
+    Args:
+        frame: a feature table.
+        options: the table [training]. A newest period with fewer groups than `smallest_period`
+            joins the one before it; rows of the last `gap_days` before validation and before test
+            are left out.
+
+    Raises:
+        UserError: there are too few periods, or the gap leaves a part empty.
     """
     groups = frame.groupby("period")["group"].nunique()
     whole = list(groups.index)
@@ -93,8 +100,36 @@ def columns(problem: Problem) -> list[str]:
 
 
 def candidate_names(problem: Problem) -> list[str]:
-    """The candidates that compete, in the order in which they start."""
+    """The candidates that compete, in the order in which they start.
+
+    Raises:
+        UserError: what they answer can't be served.
+    """
+    if reason := bundle.unservable(problem.candidates.OUTPUT):
+        raise UserError(f"candidates.OUTPUT: {reason}")
     return [candidate.name for candidate in problem.candidates.CANDIDATES]
+
+
+def fit(
+    problem: Problem, name: str, settings: Mapping[str, Any], frame: pd.DataFrame, seed: int
+) -> Any:
+    """Fit one setting of a candidate on a feature table; returns the estimator."""
+    candidate = problem.candidate(name)
+    return problem.candidates.fit(candidate, settings, frame, columns(problem), seed)
+
+
+def predict(problem: Problem, fitted: Any, frame: pd.DataFrame) -> bundle.FloatArray:
+    """An estimator's answers to a feature table, float64 of shape [len(frame)].
+
+    Raises:
+        UserError: the estimator doesn't fit `candidates.OUTPUT`.
+    """
+    return bundle.answers(fitted, inputs(problem, frame), problem.candidates.OUTPUT)
+
+
+def inputs(problem: Problem, frame: pd.DataFrame) -> bundle.FloatArray:
+    """What a model sees of a feature table, float32 of shape [len(frame), inputs]."""
+    return frame[columns(problem)].to_numpy(dtype=np.float32)
 
 
 def search(
@@ -105,37 +140,41 @@ def search(
     A candidate whose ONNX graph does not answer as the estimator does is disqualified.
 
     Returns:
-        Plain values for people, and under `held_out` what the choice of a winner and its judgement
+        Plain values for people, and under `held_out` what the choice of a winner and its evaluation
         need: the best setting's `predicted`, shape [len(validation)], and the resamples of PRIMARY.
+
+    Raises:
+        UserError: the estimator doesn't fit `candidates.OUTPUT`.
     """
-    candidate = problem.candidates.by_name(name)
-    trials, best, fitted = [], None, None
+    candidate, primary = problem.candidate(name), problem.metrics.PRIMARY
+    trials = []
+    best: tuple[Any, Any, Any] | None = None
     for settings in candidate.grid:
         started = time.perf_counter()
-        model = problem.candidates.fit(candidate, settings, train, columns(problem), seed)
-        scores = evaluation.score(
-            problem, validation, problem.candidates.predict(model, validation, columns(problem))
-        )
+        model = fit(problem, name, settings, train, seed)
+        answers = predict(problem, model, validation)
+        scores = evaluation.score(problem, validation, answers)
         seconds = round(time.perf_counter() - started, 3)
-        trial = {"settings": settings, **scores, "seconds": seconds}
-        trials.append(trial)
-        if best is None or trial["score"] < best["score"]:
-            best, fitted = trial, model
+        trials.append({"settings": settings, **scores, "seconds": seconds})
+        if best is None or scores["score"] < best[0]["score"]:
+            best = trials[-1], model, answers
     assert best is not None, f"{name} has an empty grid"
-    predicted = problem.candidates.predict(fitted, validation, columns(problem))
+    trial, fitted, predicted = best
     resampled = evaluation.resample(problem, validation, predicted)
-    told = f"{name}: {len(trials)} fits, best {problem.metrics.PRIMARY} {best['score']:.3f}"
-    print(f"{told} on validation with {best['settings']}")
+    print(
+        f"{name}: {len(trials)} fits, best {primary} {trial['score']:.3f} on validation with "
+        f"{trial['settings']}"
+    )
     return {
         "candidate": name,
         "complexity": candidate.complexity,
         "trials": trials,
-        **best,
+        **trial,
         "intervals": evaluation.intervals(resampled),
         "curve": _curve(problem, fitted, validation),
         "baseline": problem.metrics.score(validation, problem.metrics.baseline(validation)),
         "disqualified": selection.disqualified(export(problem, fitted, validation)["parity"]),
-        "held_out": {"predicted": predicted, "resampled": resampled[problem.metrics.PRIMARY]},
+        "held_out": {"predicted": predicted, "resampled": resampled[primary]},
     }
 
 
@@ -149,13 +188,11 @@ def _curve(problem: Problem, fitted: Any, frame: pd.DataFrame) -> list[tuple[int
 
 
 def export(problem: Problem, fitted: Any, frame: pd.DataFrame) -> dict[str, Any]:
-    """A fitted estimator as an ONNX graph, and how far its answers on a table differ."""
-    graph = bundle.to_onnx(fitted, len(columns(problem)))
-    expected = problem.candidates.predict(fitted, frame, columns(problem))
-    return {
-        "onnx": graph,
-        "parity": bundle.difference(graph, frame[columns(problem)].to_numpy(), expected),
-    }
+    """A fitted estimator as an ONNX graph, and the parity of the two on a table."""
+    rows = inputs(problem, frame)
+    graph = bundle.to_onnx(fitted, len(columns(problem)), problem.candidates.OUTPUT)
+    expected = predict(problem, fitted, frame)
+    return {"onnx": graph, "parity": bundle.parity(bundle.predict(graph, rows), expected)}
 
 
 def evaluate_winner(
@@ -166,25 +203,25 @@ def evaluate_winner(
     slice_rows: int,
     costs: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
-    """Fit the winner's settings on the past and measure it on the test rows, beside the baseline.
+    """Fit the winner's settings on the past, and compare it with the baseline on the test rows.
 
-    Slices and the spread need more rows than one period has: they are of all held-out rows, each
+    Slices and the spread need more rows than one period has: they use all held-out rows, each
     predicted by a model that had not seen it. With `costs` (the table [decision]) there is a
-    `decision`, which validation has to make: test rows choose nothing.
+    `decision`, made on validation rows: test rows choose nothing.
     """
-    fitted = _fit(problem, winner, parts.past, seed)
+    fitted = fit(problem, winner["candidate"], winner["settings"], parts.past, seed)
     exported = export(problem, fitted, parts.test)
-    predicted = problem.candidates.predict(fitted, parts.test, columns(problem))
+    predicted = predict(problem, fitted, parts.test)
     baseline = problem.metrics.baseline(parts.test)
-    beaten = evaluation.score(problem, parts.test, baseline)
+    trivial = evaluation.score(problem, parts.test, baseline)
     held_out = np.concatenate([winner["held_out"]["predicted"], predicted])
     return {
         **exported,
         **evaluation.score(problem, parts.test, predicted),
         "until": str(parts.past["date"].max().date()),
         "intervals": evaluation.intervals(evaluation.resample(problem, parts.test, predicted)),
-        "baseline": beaten["metrics"],
-        "baseline_score": beaten["score"],
+        "baseline": trivial["metrics"],
+        "baseline_score": trivial["score"],
         "difference": evaluation.difference(problem, parts.test, predicted, baseline),
         "spread": problem.metrics.spread(parts.held_out, held_out),
         "slices": evaluation.slices(problem, parts.held_out, held_out, slice_rows),
@@ -192,17 +229,17 @@ def evaluate_winner(
             problem, exported["onnx"], parts.test, columns(problem), seed
         ),
         "predicted": problem.metrics.as_target(parts.test, predicted),
-        **(_decided(problem, winner, parts.validation, costs) if costs else {}),
+        **(_decision(problem, winner, parts.validation, costs) if costs else {}),
     }
 
 
-def _decided(
+def _decision(
     problem: Problem,
     winner: dict[str, Any],
     validation: pd.DataFrame,
     costs: Mapping[str, float],
 ) -> dict[str, Any]:
-    """What metrics.py decides by the costs; UserError if nothing is decided in this problem."""
+    """What `metrics.decide` decides at these costs; UserError if there is no such function."""
     decide = getattr(problem.metrics, "decide", None)
     if decide is None:
         raise UserError("there is a table [decision], but metrics.py has no function `decide`")
@@ -213,24 +250,24 @@ def refit(
     problem: Problem, winner: dict[str, Any], frame: pd.DataFrame, seed: int
 ) -> dict[str, Any]:
     """Fit the winner's settings on all rows: the model that is served, and its signature."""
-    return {
-        **export(problem, _fit(problem, winner, frame, seed), frame),
-        "signature": signature(problem, winner, frame),
-    }
+    fitted = fit(problem, winner["candidate"], winner["settings"], frame, seed)
+    return {**export(problem, fitted, frame), "signature": signature(problem, winner, frame)}
 
 
 def signature(problem: Problem, winner: dict[str, Any], frame: pd.DataFrame) -> dict[str, Any]:
-    """What the served model takes and gives, and how far its training data reached."""
+    """What the served model takes and answers, and how far its training data reached."""
     return {
         "candidate": winner["candidate"],
         "settings": winner["settings"],
-        "inputs": [{"type": "float32", **asdict(feature)} for feature in problem.features.FEATURES],
-        "output": {"type": "float32", **asdict(problem.candidates.OUTPUT)},
+        "inputs": [_field(feature) for feature in problem.features.FEATURES],
+        "output": _field(problem.candidates.OUTPUT),
         "trained_rows": len(frame),
         "trained_until": str(frame["date"].max().date()),
     }
 
 
-def _fit(problem: Problem, winner: dict[str, Any], frame: pd.DataFrame, seed: int) -> Any:
-    candidate = problem.candidates.by_name(winner["candidate"])
-    return problem.candidates.fit(candidate, winner["settings"], frame, columns(problem), seed)
+def _field(described: Feature | Output) -> dict[str, Any]:
+    """An input or the output of a model as the signature lists it."""
+    known = asdict(described)
+    known.pop("classes", None)  # only what can't be served has them
+    return {"type": "float32", **known}

@@ -1,4 +1,4 @@
-"""The two models that compete for the toy problem."""
+"""The models that compete for the toy problem."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -8,7 +8,7 @@ import pandas as pd
 from smallboat.problem import Candidate, Output
 
 Array = np.ndarray[Any, np.dtype[Any]]
-OUTPUT = Output("minutes", "min", "from the depot to the door")
+OUTPUT = Output("minutes", "min", "from the depot to the door", kind="value")
 
 
 def _ridge(seed: int, **chosen: Any) -> Any:
@@ -29,11 +29,6 @@ CANDIDATES: tuple[Candidate, ...] = (
 )
 
 
-def by_name(name: str) -> Candidate:
-    """The candidate of that name."""
-    return next(each for each in CANDIDATES if each.name == name)
-
-
 def fit(
     candidate: Candidate,
     settings: Mapping[str, Any],
@@ -44,11 +39,6 @@ def fit(
     """Fit one setting on a feature table."""
     model = candidate.make(seed, **settings)
     return model.fit(_matrix(frame, columns), frame["target"].to_numpy())
-
-
-def predict(fitted: Any, frame: pd.DataFrame, columns: Sequence[str]) -> Array:
-    """Minutes, shape [len(frame)]."""
-    return np.asarray(fitted.predict(_matrix(frame, columns)), dtype=np.float64)
 
 
 def rounds(

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from .data import Tables
-from .inputs import FEATURES, NAMES
+from .inputs import FEATURES, NAMES, complete
 
-__all__ = ["FEATURES", "build", "online_features"]
+__all__ = ["FEATURES", "OTHER_COLUMNS", "build", "online_features"]
+
+OTHER_COLUMNS = ("entity",)
 
 
 def build(tables: Tables) -> pd.DataFrame:
@@ -18,14 +19,16 @@ def build(tables: Tables) -> pd.DataFrame:
     before = days.groupby("depot").cumsum() - days
     means = (before["sum"] / before["size"].where(before["size"] > 0)).rename("depot_minutes")
     frame = parcels.join(means, on=["depot", "date"])
-    frame["depot_minutes"] = frame["depot_minutes"].fillna(FEATURES[2].default)
-    frame = frame.astype(dict.fromkeys(NAMES, np.float32))
-    return frame.assign(
-        period=frame["date"].dt.year,
-        group=frame["date"].dt.strftime("%Y-%m-%d"),
-        entity=frame["parcel"],
-        target=frame["minutes"],
-    )[["period", "group", "date", "entity", "depot", "target", *NAMES]]
+    inputs = (frame[name].to_numpy() for name in ("distance", "floor", "depot_minutes"))
+    columns = {
+        "period": frame["date"].dt.year,
+        "group": frame["date"].dt.strftime("%Y-%m-%d"),
+        "date": frame["date"],
+        "entity": frame["parcel"],
+        "depot": frame["depot"],
+        "target": frame["minutes"],
+    }
+    return pd.DataFrame(columns).join(pd.DataFrame(complete(*inputs), columns=list(NAMES)))
 
 
 def online_features(tables: Tables) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What the toy problem predicts, part by part."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smallboat.problem import Problem
 
@@ -13,6 +13,13 @@ PROBLEM = Problem(
     metrics=".metrics",
     service=".service",
 )
+
+if TYPE_CHECKING:  # mypy compares the modules with the contract
+    from smallboat.contract import Parts
+
+    from . import candidates, data, expectations, features, metrics, service
+
+    Parts(data, expectations, features, candidates, metrics, service)
 
 
 def parse(text: str) -> dict[str, Any]:

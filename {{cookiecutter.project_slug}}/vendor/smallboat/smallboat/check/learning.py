@@ -1,0 +1,174 @@
+"""Rules about metrics and candidates, on a few rows."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..evaluation import selection
+from ..problem import Candidate, Output
+from ..store import bundle
+from ..training import training
+from .sample import Rule, Sample, array, described, plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FEW = 2000
+"""Rows that a candidate is fitted on."""
+
+
+def _split(sample: Sample) -> Iterator[str]:
+    options = sample.settings.training.model_dump()
+    sample.parts = training.split(training.recent(sample.frame, options["periods"]), options)
+    yield from ()
+
+
+def _baseline(sample: Sample) -> Iterator[str]:
+    rows = sample.parts.validation
+    baseline = sample.problem.metrics.baseline(rows)
+    wrong = list(array(baseline, len(rows)))
+    yield from wrong
+    if not wrong:
+        sample.baseline = baseline
+
+
+def _as_target(sample: Sample) -> Iterator[str]:
+    rows = sample.parts.validation
+    yield from array(sample.problem.metrics.as_target(rows, sample.baseline), len(rows))
+
+
+def _loss(sample: Sample) -> Iterator[str]:
+    rows = sample.parts.validation
+    yield from array(sample.problem.metrics.loss(rows, sample.baseline), len(rows))
+
+
+def _score(sample: Sample) -> Iterator[str]:
+    metrics, rows = sample.problem.metrics, sample.parts.validation
+    scores = metrics.score(rows, sample.baseline)
+    if not isinstance(scores, dict):
+        yield f"returns {type(scores).__name__}; a dict of numbers is needed"
+        return
+    for name, value in scores.items():
+        if not isinstance(value, int | float) or not np.isfinite(value):
+            yield f"{name} is {value!r}; a finite number is needed"
+    if metrics.PRIMARY not in scores:
+        yield f"{metrics.PRIMARY} is missing, which is PRIMARY"
+        return
+    target = rows["target"].to_numpy(dtype=np.float64)
+    if np.array_equal(metrics.as_target(rows, target), target):  # else answers have another unit
+        perfect, trivial = metrics.score(rows, target)[metrics.PRIMARY], scores[metrics.PRIMARY]
+        if perfect > trivial:
+            yield (
+                f"{metrics.PRIMARY} is {perfect:.4g} for perfect answers and {trivial:.4g} for the "
+                "baseline; PRIMARY must be lower for better answers"
+            )
+
+
+def _resampled(sample: Sample) -> Iterator[str]:
+    metrics, rows = sample.problem.metrics, sample.parts.validation
+    counts = np.ones((3, rows["group"].nunique()))
+    resampled = metrics.resampled(rows, sample.baseline, counts)
+    if resampled.keys() != (scored := metrics.score(rows, sample.baseline)).keys():
+        yield f"returns {', '.join(resampled)}; score returns {', '.join(scored)}"
+    for name, values in resampled.items():
+        yield from (f"{name}: {what}" for what in array(values, len(counts)))
+
+
+def _output(sample: Sample) -> Iterator[str]:
+    output = sample.problem.candidates.OUTPUT
+    if not isinstance(output, Output):
+        yield f"is {output!r}, which is no Output"
+    elif reason := bundle.unservable(output):
+        yield reason
+    else:
+        sample.output = output
+
+
+def _candidates(sample: Sample) -> Iterator[str]:
+    candidates = list(sample.problem.candidates.CANDIDATES)
+    if not candidates:
+        yield "is empty"
+    for candidate in candidates:
+        if not isinstance(candidate, Candidate):
+            yield f"holds {candidate!r}, which is no Candidate"
+        elif not candidate.grid:
+            yield f"{candidate.name} has an empty grid"
+    names = [candidate.name for candidate in candidates]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        yield f"names {', '.join(twice)} more than once"
+
+
+def _fit(sample: Sample) -> Iterator[str]:
+    """Each candidate, with the first of its settings; the simplest one comes last and is kept."""
+    train, output = _thinned(sample.parts.train), sample.output
+    candidates = sorted(sample.problem.candidates.CANDIDATES, key=lambda one: -one.complexity)
+    for candidate in candidates:
+        try:
+            wrong = list(_fitted(sample, candidate, train, output))
+        except Exception as error:
+            wrong = [described(sample.problem, error)]
+        yield from (f"{candidate.name}: {what}" for what in wrong)
+
+
+def _fitted(
+    sample: Sample, candidate: Candidate, train: "pd.DataFrame", output: Output
+) -> Iterator[str]:
+    problem, rows = sample.problem, sample.parts.validation
+    fitted = training.fit(problem, candidate.name, candidate.grid[0], train, seed=0)
+    predicted = training.predict(problem, fitted, rows)
+    wrong = [what.replace("returns", "answers") for what in array(predicted, len(rows))]
+    if output.kind == "probability" and ((predicted < 0) | (predicted > 1)).any():
+        wrong.append("answers numbers that are no probabilities, but OUTPUT is of kind probability")
+    exported = training.export(problem, fitted, rows)
+    wrong += filter(None, [selection.disqualified(exported["parity"])])
+    print(f"  {candidate.name}: parity {exported['parity']:.1e}")
+    for done, answers in problem.candidates.rounds(fitted, rows, sample.columns, 1):
+        wrong += (f"rounds: after {done}: {what}" for what in array(answers, len(rows)))
+        break
+    yield from wrong
+    if not wrong:
+        sample.onnx, sample.predicted = exported["onnx"], predicted
+
+
+def _thinned(frame: "pd.DataFrame") -> "pd.DataFrame":
+    rows: pd.DataFrame = frame.iloc[:: max(1, len(frame) // FEW)]
+    return rows
+
+
+def _spread(sample: Sample) -> Iterator[str]:
+    spread = sample.problem.metrics.spread(sample.parts.validation, sample.predicted)
+    wrong = list(plain(spread, "what it returns"))
+    yield from wrong
+    if not wrong:
+        sample.evaluation = {"spread": spread}
+
+
+def _decide(sample: Sample) -> Iterator[str]:
+    if sample.settings.decision is None:
+        return
+    decide: Any = getattr(sample.problem.metrics, "decide", None)
+    if decide is None:
+        yield "is missing, but the configuration has the table [decision]"
+        return
+    costs = sample.settings.decision.model_dump()
+    decision = decide(sample.parts.validation, sample.predicted, costs)
+    wrong = list(plain(decision, "what it returns"))
+    yield from wrong
+    if not wrong:
+        sample.evaluation = sample.evaluation | {"decision": decision}
+
+
+RULES: tuple[tuple[str, Rule], ...] = (
+    ("config [training]", _split),
+    ("metrics.baseline", _baseline),
+    ("metrics.as_target", _as_target),
+    ("metrics.loss", _loss),
+    ("metrics.score", _score),
+    ("metrics.resampled", _resampled),
+    ("candidates.OUTPUT", _output),
+    ("candidates.CANDIDATES", _candidates),
+    ("candidates.fit", _fit),
+    ("metrics.spread", _spread),
+    ("metrics.decide", _decide),
+)

@@ -1,0 +1,113 @@
+"""What the rules of the contract share: a sample of the project's data, and what was made of it."""
+
+import json
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..config.config import Settings
+from ..contract import Json
+from ..errors import UserError
+from ..problem import Output, Problem
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from ..training.training import Split
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class Unavailable(Exception):  # noqa: N818, it is no error: an earlier rule said why
+    """An earlier rule failed to make what this one needs."""
+
+
+class Sample:
+    """What the rules made so far; reading what is not there raises `Unavailable`.
+
+    Attributes:
+        folder: an empty temporary folder.
+        tables: what `data.read` returned.
+        columns: the names of the features.
+        slices: `metrics.SLICES`.
+        online: the online features, as a release reads them.
+        frame: the feature table.
+        parts: the feature table, cut by time.
+        baseline: answers of the trivial rule on validation rows, shape [n].
+        output: `candidates.OUTPUT`.
+        onnx: the graph of the simplest candidate, fitted on a few rows.
+        predicted: its answers on validation rows, shape [n].
+        evaluation: its `spread`, and its `decision` if the problem makes one.
+        matches: raises an exception for a request that breaks `service.SCHEMA`.
+        request: what `service.example` returned.
+        inputs: its features, float32 of shape [k, inputs].
+        answers: the graph's answers to them, shape [k].
+        predictions: what `service.predictions` returned.
+    """
+
+    folder: Path
+    root: str
+    snapshot: str
+    tables: Any
+    columns: list[str]
+    slices: list[str]
+    online: Json
+    frame: "pd.DataFrame"
+    parts: "Split"
+    baseline: "Array"
+    output: Output
+    onnx: bytes
+    predicted: "Array"
+    evaluation: Json
+    matches: Callable[[Json], Any]
+    request: Json
+    inputs: "Array"
+    answers: "Array"
+    predictions: list[Json]
+
+    def __init__(self, problem: Problem, settings: Settings, folder: Path) -> None:
+        self.problem, self.settings, self.folder = problem, settings, folder
+
+    def __getattr__(self, name: str) -> Any:
+        raise Unavailable(name)
+
+
+Rule = Callable[[Sample], Iterator[str]]
+"""Yields what is wrong, in sentences without a subject."""
+
+
+def array(values: Any, rows: int) -> Iterator[str]:
+    """What keeps values from being an array of finite numbers, shape [rows]."""
+    import numpy as np
+
+    if not isinstance(values, np.ndarray) or values.shape != (rows,):
+        shape = list(values.shape) if isinstance(values, np.ndarray) else type(values).__name__
+        yield f"returns {shape}; an array of shape [{rows}] is needed, one number a row"
+    elif not np.issubdtype(values.dtype, np.number) and values.dtype != bool:
+        yield f"returns {values.dtype}; numbers are needed"
+    elif not np.isfinite(values).all():
+        yield f"returns {int((~np.isfinite(values)).sum())} numbers that are not finite"
+
+
+def plain(value: Any, name: str) -> Iterator[str]:
+    """What keeps a value from being read back from JSON as it was written."""
+    try:
+        same = json.loads(json.dumps(value, allow_nan=False)) == value
+    except (TypeError, ValueError) as error:
+        yield f"{name} is not plain JSON: {error}"
+        return
+    if not same:
+        yield f"{name} changes in JSON: it needs text as keys, lists, and no other objects"
+
+
+def described(problem: Problem, error: Exception) -> str:
+    """An exception in a sentence, with the line of the project that raised it."""
+    if isinstance(error, UserError):
+        return str(error)
+    lines = traceback.extract_tb(error.__traceback__)
+    own = [line for line in lines if problem.folder in Path(line.filename).parents]
+    place = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
+    message = (str(error).splitlines() or [""])[0]
+    return f"raises {type(error).__name__}: {message}{place}"

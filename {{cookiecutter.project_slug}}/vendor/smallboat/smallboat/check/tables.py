@@ -1,0 +1,188 @@
+"""Rules about data, expectations and features."""
+
+import json
+from collections.abc import Iterator
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..problem import Feature
+from ..store import store
+from .sample import Rule, Sample, plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+OWN_COLUMNS = ("date", "period", "group", "target")
+
+
+def _collect(sample: Sample) -> Iterator[str]:
+    root = sample.settings.store.root
+    snapshot = store.newest_snapshot(root)
+    if snapshot is None:
+        root, data = str(sample.folder), sample.settings.data.model_dump()
+        snapshot = store.make_snapshot(sample.problem, root, data)
+    about = store.about(root, snapshot)
+    for name, kind in (("source", str), ("licence", str), ("newest", str), ("rows", dict)):
+        if not isinstance(about.get(name), kind):
+            yield f"returns no {name}, or not as {'text' if kind is str else 'numbers by table'}"
+            return
+    if not _is_date(about["newest"]):
+        yield f"newest is {about['newest']!r}; a date as 2024-12-31 is needed"
+    sample.root, sample.snapshot = root, snapshot
+    print(f"  snapshot {snapshot}, {about['source']}, up to {about['newest']}")
+
+
+def _read(sample: Sample) -> Iterator[str]:
+    sample.tables = sample.problem.data.read(store.snapshot_folder(sample.root, sample.snapshot))
+    yield from ()
+
+
+def _raw(sample: Sample) -> Iterator[str]:
+    from ..validation import validation
+
+    tables, expectations = sample.tables, sample.problem.expectations
+    checks = expectations.raw(store.previous_rows(sample.root, sample.snapshot))
+    validation.accept(validation.run(checks, expectations.views(tables)))
+    yield from ()
+
+
+def _features(sample: Sample) -> Iterator[str]:
+    features = list(sample.problem.features.FEATURES)
+    for feature in features:
+        if not isinstance(feature, Feature):
+            yield f"holds {feature!r}, which is no Feature"
+            return
+        if not np.isfinite(feature.default):
+            yield f"{feature.name} has the default {feature.default}; a finite number is needed"
+    names = [feature.name for feature in features]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        yield f"names {', '.join(twice)} more than once"
+    else:
+        sample.columns = names
+
+
+def _slices(sample: Sample) -> Iterator[str]:
+    slices = sample.problem.metrics.SLICES
+    if isinstance(slices, str):
+        yield "is text; a tuple of column names is needed"
+    else:
+        sample.slices = list(slices)
+
+
+def _build(sample: Sample) -> Iterator[str]:
+    import pandas as pd
+
+    frame, columns = sample.problem.features.build(sample.tables), sample.columns
+    if not isinstance(frame, pd.DataFrame) or frame.empty:
+        yield f"returns {'no rows' if isinstance(frame, pd.DataFrame) else type(frame).__name__}"
+        return
+    wrong = [*_missing(frame, columns), *_own_columns(frame)]
+    wrong += [what for name in columns if name in frame for what in _numbers(frame, name)]
+    yield from wrong
+    if not wrong:
+        sample.frame = frame
+        print(f"  {len(frame):,} rows, {len(columns)} features")
+
+
+def _missing(frame: "pd.DataFrame", columns: list[str]) -> Iterator[str]:
+    for name in OWN_COLUMNS:
+        if name not in frame:
+            yield f"column {name} is missing"
+    for name in columns:
+        if name not in frame:
+            yield f"column {name} is among FEATURES but is not made"
+
+
+def _own_columns(frame: "pd.DataFrame") -> Iterator[str]:
+    if "date" in frame:
+        if frame["date"].dtype.kind != "M":
+            yield f"column date is {frame['date'].dtype}; datetime64 is needed"
+        elif not frame["date"].is_monotonic_increasing:
+            yield "the rows are not sorted by date; the oldest must come first"
+    if "period" in frame and frame["period"].dtype.kind not in "iu":
+        yield f"column period is {frame['period'].dtype}; whole numbers are needed"
+    if "group" in frame and (missing := int(frame["group"].isna().sum())):
+        yield f"column group has {missing} missing values"
+    if "target" in frame:
+        yield from _numbers(frame, "target", "the target")
+
+
+def _numbers(frame: "pd.DataFrame", name: str, what: str = "a feature") -> Iterator[str]:
+    values = frame[name]
+    if getattr(values, "ndim", 1) != 1:
+        yield f"column {name} is there more than once"
+    elif values.dtype.kind not in "biuf":
+        yield f"column {name} is {values.dtype}; {what} must be a number"
+    elif missing := int(values.isna().sum()):
+        yield f"column {name} has {missing:,} NaN; {what} may have none"
+    else:
+        with np.errstate(over="ignore"):
+            infinite = int((~np.isfinite(values.to_numpy(dtype=np.float32))).sum())
+        if infinite:
+            yield f"column {name} has {infinite:,} values that float32 can't hold"
+
+
+def _other_columns(sample: Sample) -> Iterator[str]:
+    others = list(sample.problem.features.OTHER_COLUMNS)
+    for name in others:
+        if name not in sample.frame:
+            yield f"column {name} is among OTHER_COLUMNS but is not made"
+    named = {*OWN_COLUMNS, *sample.columns, *sample.slices, *others}
+    for name in sample.frame.columns:
+        if name not in named:
+            yield (
+                f"{name} is computed but not among FEATURES; add it to them, or to OTHER_COLUMNS "
+                "if the model does not use it"
+            )
+
+
+def _slice_columns(sample: Sample) -> Iterator[str]:
+    for name in sample.slices:
+        if name not in sample.frame:
+            yield f"names {name}, which is no column of the feature table"
+
+
+def _feature(sample: Sample) -> Iterator[str]:
+    from ..validation import validation
+
+    expectations = sample.problem.expectations
+    views = expectations.feature_views(sample.frame)
+    validation.accept(validation.run(expectations.feature(), views))
+    yield from ()
+
+
+def _online_features(sample: Sample) -> Iterator[str]:
+    online = sample.problem.features.online_features(sample.tables)
+    if not isinstance(online, dict):
+        yield f"returns {type(online).__name__}; a dict is needed"
+        return
+    wrong = [what for name, value in online.items() for what in plain({name: value}, repr(name))]
+    yield from wrong
+    if not _is_date(online.get("as_of")):
+        yield f"as_of is {online.get('as_of')!r}; the date of the newest event is needed"
+    elif not wrong:
+        sample.online = json.loads(json.dumps(online))
+
+
+def _is_date(text: Any) -> bool:
+    try:
+        date.fromisoformat(text)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+RULES: tuple[tuple[str, Rule], ...] = (
+    ("data.collect", _collect),
+    ("data.read", _read),
+    ("expectations.raw", _raw),
+    ("features.FEATURES", _features),
+    ("metrics.SLICES", _slices),
+    ("features.build", _build),
+    ("features.build", _other_columns),
+    ("metrics.SLICES", _slice_columns),
+    ("features.online_features", _online_features),
+    ("expectations.feature", _feature),
+)
