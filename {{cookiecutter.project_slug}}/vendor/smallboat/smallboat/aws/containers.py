@@ -49,11 +49,14 @@ def builder() -> str:
     raise UserError("images need a running Docker, or buildah (Debian and Ubuntu: apt-get install)")
 
 
-def build(dockerfile: Path, name: str, platform: str, arguments: Sequence[str]) -> None:
-    """Build an image of this folder, as Docker's own format, which is what SageMaker takes.
+def build(
+    context: Path, dockerfile: Path, name: str, platform: str, arguments: Sequence[str]
+) -> None:
+    """Build an image, as Docker's own format, which is what SageMaker takes.
 
     Args:
-        dockerfile: how; beside it an ignore file says of what.
+        context: the folder that the image is made of.
+        dockerfile: its path in that folder.
         name: `<repository>:<tag>`.
         platform: for which machines, as `linux/amd64`.
         arguments: the Dockerfile's own, as `NAME=value`.
@@ -69,7 +72,7 @@ def build(dockerfile: Path, name: str, platform: str, arguments: Sequence[str]) 
         words = ["buildah", "bud", "--format=docker"]
     words += [f"--build-arg={each}" for each in arguments]
     words += [f"--platform={platform}", f"--file={dockerfile}", f"--tag={name}", "."]
-    if subprocess.run(words).returncode:
+    if subprocess.run(words, cwd=context).returncode:
         raise UserError(f"{tool} could not build {dockerfile}: its messages stand above")
 
 

@@ -98,7 +98,7 @@ def _packages() -> Contents:
     """What the lock file names for the group, without what Lambda has; installed once."""
     options = ["--frozen", "--only-group", "api", "--prune", BUILT_IN, "--no-header"]
     # The library is no package here: `_library` takes what the API needs of it.
-    wanted = _uv("export", *options, "--no-annotate", "--no-emit-local")
+    wanted = _uv("export", *options, "--no-annotate", "--no-emit-package", "smallboat")
     CACHE.mkdir(parents=True, exist_ok=True)
     known = hashlib.sha256(f"{PYTHON} {PLATFORM}\n{wanted}".encode()).hexdigest()[:16]
     if not (CACHE / known).is_dir():
