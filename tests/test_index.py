@@ -1,11 +1,9 @@
 """A project takes the library from a package index: three lines, and no `vendor`."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
 import threading
 import tomllib
 from collections.abc import Iterator
@@ -15,11 +13,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from conftest import LIBRARY, bake
+from conftest import BIN, LIBRARY, Standalone
 from lambda_events import rest
 
 PAGE = LIBRARY / "docs" / "upgrading.md"
-BIN = Path(sys.executable).parent
 QUICK = """
 
 from dataclasses import replace as _replace
@@ -69,26 +66,6 @@ class Index(SimpleHTTPRequestHandler):
         self.asked.add(self.path)
 
 
-class Project:
-    """A project with an environment of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def run(self, *words: str | Path) -> str:
-        """The output of a command that must succeed."""
-        environ = os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
-        done = subprocess.run(words, cwd=self.folder, env=environ, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def make(self, *words: str) -> str:
-        return self.run("make", "--no-print-directory", *words)
-
-    def python(self, *words: str | Path) -> str:
-        return self.run(".venv/bin/python", *words)
-
-
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an index that has the library's wheel and nothing else."""
@@ -105,15 +82,13 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def vendored(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def vendored(tmp_path_factory: pytest.TempPathFactory) -> Standalone:
     """A project as it is made, with the library in `vendor`."""
-    project = Project(bake(tmp_path_factory.mktemp("index") / "baked").path)
-    project.make("setup")
-    return project
+    return Standalone(tmp_path_factory.mktemp("vendored"))
 
 
 @pytest.fixture(scope="module")
-def before(vendored: Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str, Path]:
+def before(vendored: Standalone, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str, Path]:
     """With `vendor`: the tag of the model server's image, the zip's digest, the image's files."""
     folder = tmp_path_factory.mktemp("before")
     tag = vendored.python("-c", IMAGES, folder / "context")
@@ -121,7 +96,7 @@ def before(vendored: Project, tmp_path_factory: pytest.TempPathFactory) -> tuple
 
 
 @pytest.fixture(scope="module")
-def project(vendored: Project, before: object, index: str) -> Project:
+def project(vendored: Standalone, before: object, index: str) -> Standalone:
     """The same project after what the page says."""
     lines = [
         line
@@ -136,11 +111,11 @@ def project(vendored: Project, before: object, index: str) -> Project:
     text = text.replace("[tool.uv]\n", f"[tool.uv]\n{own_index}\n{date}\n")
     file.write_text(text.replace(path, source))
     shutil.rmtree(vendored.folder / "vendor")
-    vendored.make("setup")
+    vendored.do("make", "setup")
     return vendored
 
 
-def test_the_library_and_nothing_else_comes_from_the_index(project: Project, index: str) -> None:
+def test_the_library_and_nothing_else_comes_from_the_index(project: Standalone, index: str) -> None:
     lock = tomllib.loads((project.folder / "uv.lock").read_text())
     from_index = [
         each["name"] for each in lock["package"] if each["source"].get("registry") == index
@@ -151,22 +126,22 @@ def test_the_library_and_nothing_else_comes_from_the_index(project: Project, ind
     assert Path(place.strip()).is_relative_to(project.folder / ".venv")
 
 
-def test_it_trains_releases_and_predicts(project: Project) -> None:
+def test_it_trains_releases_and_predicts(project: Standalone) -> None:
     with (project.folder / project.folder.name / "candidates.py").open("a") as file:
         file.write(QUICK)
     config = project.folder / "config" / "local.toml"
     config.write_text(re.sub(r"(?m)^latency_ms = .*", "latency_ms = 60_000", config.read_text()))
-    assert "passed: model " in project.make("train")
-    assert "\nreleased: model " in project.make("deploy")
-    assert "model of run " in project.make("predict")
+    assert "passed: model " in project.do("make", "train")
+    assert "\nreleased: model " in project.do("make", "deploy")
+    assert "model of run " in project.do("make", "predict")
     (run,) = (project.folder / "store" / "runs").iterdir()
-    version = project.run(".venv/bin/smallboat", "--version").split()[-1]
+    version = project.do(".venv/bin/smallboat", "--version").split()[-1]
     assert json.loads((run / "evaluation.json").read_text())["library"] == f"smallboat {version}"
 
 
-def test_the_flows_code_takes_the_library_along(project: Project) -> None:
+def test_the_flows_code_takes_the_library_along(project: Standalone) -> None:
     command = "METAFLOW_USER=test .venv/bin/python flows/train.py --no-pylint package list 2>&1"
-    listed = project.run("sh", "-c", command).splitlines()
+    listed = project.do("sh", "-c", command).splitlines()
     library = next((project.folder / ".venv").glob("lib/python*/site-packages/smallboat"))
     files = [file for file in library.rglob("*") if file.is_file() and file.suffix != ".pyc"]
     assert len(files) > 100
@@ -174,7 +149,7 @@ def test_the_flows_code_takes_the_library_along(project: Project) -> None:
 
 
 def test_the_image_of_the_model_server_has_the_same_files(
-    project: Project, before: tuple[str, str, Path], tmp_path: Path
+    project: Standalone, before: tuple[str, str, Path], tmp_path: Path
 ) -> None:
     tag, _, earlier = before
     assert project.python("-c", IMAGES, tmp_path / "context") == tag
@@ -192,22 +167,24 @@ def test_the_image_of_the_model_server_has_the_same_files(
     assert path
     code = "import smallboat.serving.model.server as server; print(server.__file__)"
     there = path[1].replace("/srv", str(tmp_path / "context"))
-    found = project.run("env", f"PYTHONPATH={there}", ".venv/bin/python", "-c", code)
+    found = project.do("env", f"PYTHONPATH={there}", ".venv/bin/python", "-c", code)
     assert found.startswith(str(tmp_path / "context" / "vendor"))
 
 
-def test_the_training_image_installs_all_but_the_library(project: Project, tmp_path: Path) -> None:
+def test_the_training_image_installs_all_but_the_library(
+    project: Standalone, tmp_path: Path
+) -> None:
     recipe = (project.folder / "infra" / "train" / "Dockerfile").read_text().replace("\\\n", " ")
     words = re.search(r"uv (sync --frozen .*?) &&", recipe)
     assert words
     options = words[1].replace("${PYTHON}", project.python("-V").split()[1].rpartition(".")[0])
     command = f"UV_PROJECT_ENVIRONMENT={tmp_path / 'venv'} uv {options} --dry-run 2>&1"
-    listed = re.findall(r"\+ ([\w-]+)==", project.run("sh", "-c", command))
+    listed = re.findall(r"\+ ([\w-]+)==", project.do("sh", "-c", command))
     assert "metaflow" in listed and "smallboat" not in listed
 
 
 def test_the_lambda_function_answers(
-    project: Project, before: tuple[str, str, Path], tmp_path: Path
+    project: Standalone, before: tuple[str, str, Path], tmp_path: Path
 ) -> None:
     assert project.python("-c", ZIP, tmp_path / "api.zip") == before[1]
     shutil.unpack_archive(tmp_path / "api.zip", tmp_path / "code")

@@ -100,7 +100,7 @@ def content(image: Image = MODEL) -> dict[Path, Path]:
             f"there is no {LOCK}, which says what {image.dockerfile} installs: "
             "`make setup` writes it, commit it"
         )
-    found = {}
+    found: dict[Path, Path] = {}
     for pattern in patterns:
         inside = pattern.removeprefix(f"{VENDOR}/")
         if inside == pattern or VENDOR.is_dir():
