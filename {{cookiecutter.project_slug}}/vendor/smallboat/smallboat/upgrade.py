@@ -19,7 +19,6 @@ PROJECT, LOCK = Path("pyproject.toml"), Path("uv.lock")
 SUMS = "SHA256SUMS"
 """The hashes of the library's files as they came, in the format of `sha256sum`."""
 BOUND = re.compile(r"(?<=smallboat)(\[[^]]*])?>=([\d.]+),<([\d.]+)")
-CHECK = ("-m", "smallboat", "check")
 TESTS = ("-m", "pytest", "-n", "logical", "--maxprocesses", "4", "--dist", "loadfile")
 
 
@@ -34,8 +33,8 @@ def upgrade(
     """Replace the library, install what it needs, say what changed, and run check and tests.
 
     Args:
-        problem: the project's; it is not read.
-        environment: any; the library is the same in all.
+        problem: not read.
+        environment: not read.
         source: the template, a git URL or a folder; without it, the one in `.cruft.json`.
         version: a tag, branch or commit of the template; without it, its newest commit, or the
             folder as it is.
@@ -185,8 +184,14 @@ def _failure() -> str | None:
     """What of the project fails on the library that is in place; None if all is well."""
     if not _install():
         return "`uv sync`"
-    known = subprocess.run([sys.executable, *CHECK, "--help"], capture_output=True)
-    if known.returncode == 0 and subprocess.run([sys.executable, *CHECK]).returncode:
+    commands = [sys.executable, "-m", "smallboat"]
+    listed = subprocess.run([*commands, "--help"], stdout=subprocess.PIPE, text=True)
+    if listed.returncode:
+        return "`smallboat`"
+    if (
+        re.search(r"(?m)^  check ", listed.stdout)
+        and subprocess.run([*commands, "check"]).returncode
+    ):
         return "`smallboat check`"
     return "the project's tests" if subprocess.run([sys.executable, *TESTS]).returncode else None
 
@@ -215,10 +220,7 @@ def _bounded(text: str, version: str) -> str:
 
 def _version(library: Path) -> str:
     text = Path(library, "smallboat", "__init__.py").read_text()
-    found = re.search(r'(?m)^__version__ = "(\d+\.\d+\.\d+[^"]*)"', text)
-    if not found:
-        raise UserError(f"{library} does not say its version")
-    return found[1]
+    return str(re.findall(r'(?m)^__version__ = "(.+)"', text)[0])
 
 
 def _numbers(version: str) -> tuple[int, ...]:
