@@ -2,10 +2,22 @@
 
 import json
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 ANSWERS = r"""{{ cookiecutter | tojson }}"""
 OVERLAYS = Path("overlays")
+
+
+def seal(library: Path) -> None:
+    """List the library's files with their hashes, by which `make upgrade` finds edits."""
+    sums = library / "SHA256SUMS"
+    sums.unlink(missing_ok=True)  # of a project that is made anew
+    lines = []
+    for file in sorted(path for path in library.rglob("*") if path.is_file()):
+        digest = sha256(file.read_bytes()).hexdigest()
+        lines.append(f"{digest}  {file.relative_to(library).as_posix()}\n")
+    sums.write_text("".join(lines))
 
 
 def lay(answers: dict[str, str]) -> None:
@@ -13,11 +25,13 @@ def lay(answers: dict[str, str]) -> None:
     for question in sorted(folder.name for folder in OVERLAYS.iterdir()):
         shutil.copytree(OVERLAYS / question / answers[question], ".", dirs_exist_ok=True)
     shutil.rmtree(OVERLAYS)
-    for compiled in Path("vendor").rglob("__pycache__"):  # of the template's own tests
-        shutil.rmtree(compiled)
+    for pattern in ("__pycache__", ".*_cache"):  # of the template's own tests
+        for cache in list(Path("vendor").rglob(pattern)):
+            shutil.rmtree(cache)
 
 
 if __name__ == "__main__":
     answers = json.loads(ANSWERS)
     lay(answers)
+    seal(Path("vendor", "smallboat"))
     print(f"made {answers['project_slug']}; next: cd {answers['project_slug']} && make train")

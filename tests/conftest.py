@@ -6,6 +6,7 @@ import resource
 import runpy
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +21,7 @@ LIBRARY = ROOT / "{{cookiecutter.project_slug}}" / "vendor" / "smallboat"
 process_environment = runpy.run_path(str(LIBRARY / "smallboat" / "process_environment.py"))
 process_environment["clean"](startup=True)
 USE_CASES = ("f1", "intent")
+BIN = Path(sys.executable).parent
 
 # How long an example takes depends on what else runs.
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -103,6 +105,31 @@ def ready(folder: Path, use_case: str) -> Project:
     done = project.make("setup")
     assert done.returncode == 0, done.stderr
     return project
+
+
+class Standalone:
+    """The default project with an environment of its own, for tests that change both."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = bake(folder).path
+        self.do("make", "setup")
+
+    def run(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run a command in the project."""
+        environment = os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+        return subprocess.run(
+            words, cwd=self.folder, env=environment, capture_output=True, text=True
+        )
+
+    def do(self, *words: str | Path) -> str:
+        """The output of a command that must succeed."""
+        done = self.run(*words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def python(self, *words: str | Path) -> str:
+        """The output of the project's Python."""
+        return self.do(".venv/bin/python", *words)
 
 
 @pytest.fixture(scope="session")

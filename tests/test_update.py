@@ -57,6 +57,28 @@ def test_an_update_reaches_a_project_and_keeps_its_edits(tmp_path: Path) -> None
     run("cruft", "check", at=project)
 
 
+def test_an_update_leaves_the_library_to_make_upgrade(template: Path, tmp_path: Path) -> None:
+    origin = tmp_path / "origin"
+    run("git", "clone", "--quiet", template, origin, at=tmp_path)
+    run("cruft", "create", origin, "--no-input", at=tmp_path)
+    project, library = tmp_path / "f1_predictor", Path("vendor", "smallboat", "smallboat")
+    page = ROOT / PLACE / "vendor" / "smallboat" / "docs" / "upgrading.md"
+    (skipping,) = re.findall(r"(?ms)^\[tool\.cruft\]\n.*?$", page.read_text())
+    with (project / "pyproject.toml").open("a") as file:
+        file.write(f"\n{skipping}\n")
+    upgraded = project / library / "disk.py"
+    upgraded.write_text("# of a newer version\n")
+    run("git", "init", "--quiet", "--initial-branch=main", at=project)
+    commit(project, "upgraded")
+    for file in (origin / PLACE / "Makefile", origin / PLACE / library / "disk.py"):
+        file.write_text("# the template's new line\n" + file.read_text())
+    commit(origin, "newer")
+    run("cruft", "update", "--skip-apply-ask", at=project)
+    assert (project / "Makefile").read_text().startswith("# the template's new line\n")
+    assert upgraded.read_text() == "# of a newer version\n"
+    assert not list(project.rglob("*.rej"))
+
+
 def test_cruft_makes_what_cookiecutter_makes(tmp_path: Path) -> None:
     made = {}
     for tool in (["cookiecutter"], ["cruft", "create"]):

@@ -1,6 +1,7 @@
 """The library lies in a project whole: git has every file of it, and so has its wheel."""
 
 import ast
+import hashlib
 import re
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import zipfile
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
-from conftest import ROOT, bake
+from conftest import ROOT, bake, hook
 
 INSIDE = Path("vendor", "smallboat")
 COME_WITH = {"botocore", "werkzeug", "pytest"}
@@ -35,7 +36,25 @@ def test_git_has_every_file_of_the_library_in_the_template_and_in_a_project(tmp_
     project = bake(tmp_path).path
     run("git", "init", "--quiet", at=project)
     run("git", "add", "--all", at=project)
-    assert set(run("git", "ls-files", INSIDE, at=project).splitlines()) == known
+    made = {f"{INSIDE}/SHA256SUMS"}
+    assert set(run("git", "ls-files", INSIDE, at=project).splitlines()) == known | made
+
+
+def test_a_project_knows_the_hash_of_each_file_of_the_library(tmp_path: Path) -> None:
+    library = bake(tmp_path).path / INSIDE
+    lines = (library / "SHA256SUMS").read_text().splitlines()
+    listed = {str(INSIDE / name): digest for digest, name in (line.split("  ") for line in lines)}
+    assert sources(library.parents[1]) == {*listed, f"{INSIDE}/SHA256SUMS"}
+    for name, digest in listed.items():
+        assert hashlib.sha256((library.parents[1] / name).read_bytes()).hexdigest() == digest
+
+
+def test_the_list_of_hashes_does_not_list_itself(tmp_path: Path) -> None:
+    (tmp_path / "code.py").write_text("")
+    for _ in range(2):  # a project may be made again in its place
+        hook("post_gen_project").seal(tmp_path)
+    expected = f"{hashlib.sha256(b'').hexdigest()}  code.py\n"
+    assert (tmp_path / "SHA256SUMS").read_text() == expected
 
 
 def test_the_wheel_has_every_file_of_the_package(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import requests
+import smallboat
 from copies import Copy
 
 from {{ cookiecutter.project_slug }}.problem import PROBLEM
@@ -57,6 +58,7 @@ def test_every_candidate_competed_and_the_winner_is_what_is_served(project: Copy
     served = get(f"{url}/model")
     assert served["run"] == run.name
     assert served["model_hash"] == evaluation["model_hash"]
+    assert served["library"] == evaluation["library"] == f"smallboat {smallboat.__version__}"
     assert json.loads(project.do("status"))["release"]["run"] == run.name
 
 

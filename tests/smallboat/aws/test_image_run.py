@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,8 @@ def project(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pr
     for environment in ("staging", "prod"):
         cloud.client("ecr").create_repository(repositoryName=repository(environment))
     with with_buildah(tmp_path_factory.mktemp("image"), cloud.environ) as started:
+        package = PROBLEM.package
+        shutil.copytree(package, started.folder / package, dirs_exist_ok=True)
         yield started
     cloud.reset()
 
@@ -92,14 +95,19 @@ def test_a_registry_that_refuses_is_a_sentence(
         containers.push(f"{repository('staging')}:{image.content_hash()}", registry, target)
 
 
-@pytest.fixture(scope="module")
-def container(project: Project, made: str, cloud: Any) -> Container:
-    """What lies in the registry by that digest."""
+def pulled(project: Project, cloud: Any, made: str) -> str:
+    """The name of a container of what lies in the registry by that digest."""
     digest = made.rpartition("@")[2]
     host = cloud.url.removeprefix("http://")
     login = [f"--creds=AWS:{ACCOUNT}-auth-token", "--tls-verify=false"]
     source = f"docker://{host}/{repository('staging')}@{digest}"
-    name = project.buildah("from", "--quiet", *login, source)
+    return project.buildah("from", "--quiet", *login, source)
+
+
+@pytest.fixture(scope="module")
+def container(project: Project, made: str, cloud: Any) -> Container:
+    """What lies in the registry by that digest."""
+    name = pulled(project, cloud, made)
     settings = json.loads(project.buildah("inspect", name))["Docker"]["config"]
     assert settings["User"] == f"{USER}:{USER}"
     assert list(settings["ExposedPorts"]) == ["8080/tcp"]
@@ -145,6 +153,32 @@ def test_without_a_release_it_is_not_ready(container: Container, tmp_path: Path)
         assert running.end() == 0, running.log.read_text()
 
 
+def test_without_vendor_an_image_of_the_same_files_is_built(
+    project: Project, container: Container, cloud: Any, tmp_path: Path
+) -> None:
+    """The library is then the one that runs the command, as where it is of a package index."""
+    changed = project.folder / PROBLEM.package / "inputs.py"
+    text = changed.read_text()
+    shutil.move(project.folder / "vendor", tmp_path)
+    changed.write_text(f"{text}\n")  # else there is nothing to do
+    try:
+        code, output = project.make("staging")
+    finally:
+        changed.write_text(text)
+        shutil.move(tmp_path / "vendor", project.folder)
+    assert code == 0, output
+    beside = Path(project.buildah("mount", pulled(project, cloud, named(output))), "srv")
+    assert _own(beside) == _own(container.root / "srv")
+    assert (beside / PROBLEM.package / "inputs.py").read_text() == f"{text}\n"
+
+
+def _own(folder: Path) -> set[Path]:
+    """The files in an image that are no packages, by their paths in a folder of it."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    inside = {path.relative_to(folder) for path in files}
+    return {path for path in inside if path.parts[0] != "packages"}
+
+
 def test_it_holds_what_the_lock_names_and_no_tools(container: Container) -> None:
     packages = container.root / "srv" / "packages"
     infos = (
@@ -160,12 +194,7 @@ def test_it_holds_what_the_lock_names_and_no_tools(container: Container) -> None
 
 def test_it_holds_the_files_of_the_list_and_is_small(container: Container) -> None:
     beside = container.root / "srv"
-    own = {
-        path.relative_to(beside)
-        for path in beside.rglob("*")
-        if path.is_file() and path.parts[len(beside.parts)] != "packages" and path.suffix != ".pyc"
-    }
-    assert own == set(image.content())
+    assert _own(beside) == set(image.content())
     size = sum(path.lstat().st_size for path in beside.rglob("*"))
     print(f"{size / MIB:.0f} MiB beside the base")
     assert size < 250e6

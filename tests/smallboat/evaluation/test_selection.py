@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import smallboat
 from smallboat.errors import NoCandidateError
 from smallboat.evaluation import selection
 
@@ -149,6 +150,7 @@ def test_all_gates_must_pass(passed: bool) -> None:
     shown = gates(size=1 if passed else 2**30)
     told = selection.evaluate({"run": "7"}, known, evaluated, shown)
     assert told["run"] == "7" and told["evaluation_trained_until"] == "2020-01-01"
+    assert told["library"] == f"smallboat {smallboat.__version__}"
     assert told["passed"] is passed
 
 

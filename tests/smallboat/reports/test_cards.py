@@ -68,6 +68,7 @@ def evaluation() -> dict[str, Any]:
         "created": "2026-11-21T01:00:00+00:00",
         "snapshot": "0123456789abcdef",
         "commit": None,
+        "library": "smallboat 1.2.3",
         "model_hash": "fedcba9876543210",
         "periods": {"test": [9, 9], "train": [1, 6], "validation": [7, 8]},
         "evaluation_trained_until": "2023-11-26",
@@ -221,6 +222,11 @@ def test_the_verdict_comes_first_and_says_why(evaluation: dict[str, Any]) -> Non
     assert message.startswith("Not passed: forest stays out")
     assert "Failed: small (expected <= 9, found 4)." in message
     assert "interval of the difference includes zero" in message
+
+
+def test_the_report_names_the_library_that_made_the_run(evaluation: dict[str, Any]) -> None:
+    html = cards.winner(evaluation, "loss", ACTUAL, ACTUAL).html
+    assert "<dt>library</dt><dd>smallboat 1.2.3</dd>" in html
 
 
 def test_each_gate_is_marked_by_a_word(evaluation: dict[str, Any]) -> None:

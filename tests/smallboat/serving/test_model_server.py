@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import smallboat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_servers import JSON, TOY, Files, Server, place, point, running, write
@@ -36,7 +37,17 @@ def test_describe_has_what_the_api_and_the_page_need(server: Server) -> None:
         "release", "signature", "request", "known", "example", "evaluation", "page",
     }  # fmt: skip
     assert answer["request"] == service.SCHEMA
+    assert answer["evaluation"]["library"] == f"smallboat {smallboat.__version__}"
     assert server.ask({"requests": [answer["example"]]})[0] == 200
+
+
+def test_a_run_that_does_not_know_its_library_is_served(files: Files, tmp_path: Path) -> None:
+    older = json.loads(files["evaluation.json"])
+    del older["library"]
+    write(tmp_path / "release", {**files, "evaluation.json": json.dumps(older).encode()})
+    with running(tmp_path / "release") as server:
+        status, described = server.ask({"describe": True})
+        assert (status, described["evaluation"]["library"]) == (200, None)
 
 
 def test_answers_come_in_the_order_of_the_requests(server: Server, files: Files) -> None:

@@ -140,6 +140,12 @@ COMMANDS: tuple[tuple[str, str, str, tuple[click.Parameter, ...]], ...] = (
     ("schedule", "workflows.plan:write_schedule",
      "Write the configured cron into retrain.yml.",
      (_option("--check", is_flag=True, help="Write nothing; fail if the cron differs."),)),
+    ("upgrade", "upgrade:upgrade", "Replace vendor/smallboat with a newer template's.",
+     (_option("--from", "source", metavar="TEMPLATE",
+              help="Its git URL or folder, instead of the one in .cruft.json."),
+      _option("--version", help="A tag, branch or commit of it, instead of the newest."),
+      _flag("--force", "Drop local edits of the library."),
+      _flag("--keep", "Keep the new library even if check or tests fail."))),
     ("tracking-upload", "training.commands:tracking_upload",
      "Send to Comet what could not be sent before.", ()),
 )  # fmt: skip

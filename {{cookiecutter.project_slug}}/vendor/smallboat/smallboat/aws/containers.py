@@ -49,11 +49,14 @@ def builder() -> str:
     raise UserError("images need a running Docker, or buildah (Debian and Ubuntu: apt-get install)")
 
 
-def build(dockerfile: Path, name: str, platform: str, arguments: Sequence[str]) -> None:
-    """Build an image of the working directory in Docker's format, the one SageMaker accepts.
+def build(
+    context: Path, dockerfile: Path, name: str, platform: str, arguments: Sequence[str]
+) -> None:
+    """Build an image in Docker's format, the one SageMaker accepts.
 
     Args:
-        dockerfile: its ignore file, next to it, lists what goes into the image.
+        context: the folder with the files that go into the image.
+        dockerfile: its path in that folder.
         name: `<repository>:<tag>`.
         platform: as `linux/amd64`.
         arguments: the Dockerfile's build arguments, as `NAME=value`.
@@ -69,7 +72,7 @@ def build(dockerfile: Path, name: str, platform: str, arguments: Sequence[str]) 
         command = ["buildah", "bud", "--format=docker"]
     command += [f"--build-arg={argument}" for argument in arguments]
     command += [f"--platform={platform}", f"--file={dockerfile}", f"--tag={name}", "."]
-    if subprocess.run(command).returncode:
+    if subprocess.run(command, cwd=context).returncode:
         raise UserError(f"{tool} could not build {dockerfile}: see its messages above")
 
 

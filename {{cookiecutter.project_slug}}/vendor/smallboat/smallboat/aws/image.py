@@ -5,8 +5,11 @@ An image's tag is the hash of everything that goes into it: an image that is in 
 
 import base64
 import hashlib
+import shutil
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +52,10 @@ TRAIN = Image(
     (f"PYTHON={sys.version_info.major}.{sys.version_info.minor}",),
 )
 """Runs remote steps: the project's packages, for the Python version that runs this."""
+CACHE = Path(".cache")
+VENDOR = Path("vendor/smallboat")
+LIBRARY = Path(__file__).parents[2]
+"""The folder that the library is imported from: VENDOR, or the environment's site-packages."""
 
 
 def make(problem: Problem, environment: str) -> int:
@@ -73,8 +80,12 @@ def current(env: aws.Environment, image: Image = MODEL) -> str:
     return f"{env.aws.account}.dkr.ecr.{env.region}.amazonaws.com/{repository}@{digest}"
 
 
-def content(image: Image = MODEL) -> list[Path]:
-    """The files that go into an image, sorted.
+def content(image: Image = MODEL) -> dict[Path, Path]:
+    """The files that go into an image: those that its ignore file allows.
+
+    Returns:
+        By its sorted path in the build context where each file is. The library's are those of the
+        environment if it is not in `vendor`; their paths in the image are the same.
 
     Raises:
         UserError: there is no uv.lock, and the image needs it.
@@ -86,14 +97,21 @@ def content(image: Image = MODEL) -> list[Path]:
             f"there is no {LOCK}, which pins what {image.dockerfile} installs: "
             "`make setup` writes it, commit it"
         )
-    return sorted({file for pattern in patterns for file in Path().glob(pattern)})
+    found: dict[Path, Path] = {}
+    for pattern in patterns:
+        inside = pattern.removeprefix(f"{VENDOR}/")
+        if inside == pattern or VENDOR.is_dir():
+            found |= {file: file for file in Path().glob(pattern)}
+        else:
+            found |= {VENDOR / file.relative_to(LIBRARY): file for file in LIBRARY.glob(inside)}
+    return dict(sorted(found.items()))
 
 
 def content_hash(image: Image = MODEL) -> str:
     """The first 16 hex digits of a SHA-256 over platform, arguments, Dockerfile and content."""
     digest = hashlib.sha256("\0".join((PLATFORM, *image.arguments)).encode())
-    for path in (image.dockerfile, *content(image)):
-        digest.update(path.as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    for name, file in {image.dockerfile: image.dockerfile, **content(image)}.items():
+        digest.update(name.as_posix().encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()[:16]
 
 
@@ -109,12 +127,25 @@ def _make(problem: Problem, env: aws.Environment, image: Image) -> None:
         print(f"copying the image of {source}, as it is", flush=True)
         containers.copy(_registry(staging), f"{source}@{digest}", _registry(env), name)
     else:
-        containers.build(image.dockerfile, name, PLATFORM, image.arguments)
+        with _context(image) as folder:
+            containers.build(folder, image.dockerfile, name, PLATFORM, image.arguments)
         try:
             containers.push(name, _registry(env), name)
         except CloudError:
             if not _digest(env, image, tag):  # else another machine pushed it first
                 raise
+
+
+@contextmanager
+def _context(image: Image) -> Iterator[Path]:
+    """A folder that holds what goes into an image, and what builds it."""
+    own = {file: file for file in (image.dockerfile, image.ignore_file)}
+    CACHE.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE) as folder:
+        for name, file in {**own, **content(image)}.items():
+            Path(folder, name.parent).mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, Path(folder, name))
+        yield Path(folder)
 
 
 def _digest(env: aws.Environment, image: Image, tag: str) -> str | None:

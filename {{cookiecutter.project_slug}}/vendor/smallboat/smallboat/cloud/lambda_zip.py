@@ -97,7 +97,7 @@ def _packages() -> Contents:
     """The packages of the lock file, without what Lambda provides; installed once."""
     options = ["--frozen", "--only-group", "api", "--prune", PROVIDED, "--no-header"]
     # `contents` includes the library's part itself.
-    requirements = _uv("export", *options, "--no-annotate", "--no-emit-local")
+    requirements = _uv("export", *options, "--no-annotate", "--no-emit-package", "smallboat")
     key = hashlib.sha256(f"{PYTHON} {PLATFORM}\n{requirements}".encode()).hexdigest()[:16]
     installed = CACHE / key
     if not installed.is_dir():

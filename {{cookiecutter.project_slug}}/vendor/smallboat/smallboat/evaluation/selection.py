@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import __version__
 from ..errors import NoCandidateError
 
 TOLERANCE = 1e-4
@@ -130,6 +131,7 @@ def evaluate(facts: Result, winner: Result, evaluated: Result, shown: list[Resul
     """
     return {
         **facts,
+        "library": f"smallboat {__version__}",
         "metrics": {"validation": winner["metrics"], "test": evaluated["metrics"]},
         "intervals": {"validation": winner["intervals"], "test": evaluated["intervals"]},
         "baseline": {"validation": winner["baseline"], "test": evaluated["baseline"]},

@@ -49,8 +49,6 @@ def check(problem: Problem, name: str, ask: Invoke, release: Bundle, latency_ms:
 def _gates(
     problem: Problem, ask: Invoke, release: Bundle, latency_ms: float
 ) -> list[dict[str, Any]]:
-    problem: Problem, ask: Invoke, release: Bundle, latency_ms: float
-) -> list[dict[str, Any]]:
     questions = problem.service.questions(release.online)
 
     def answers(requests: list[Any]) -> list[Any]:

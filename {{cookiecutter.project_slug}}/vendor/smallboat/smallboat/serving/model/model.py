@@ -63,7 +63,11 @@ class Release:
             "request": self._service.SCHEMA,
             "known": self._service.KNOWN,
             "example": self._service.example(self._online),
-            "evaluation": {name: self._evaluation[name] for name in EVALUATION},
+            "evaluation": {
+                # A run of before version 0.3 does not know its library.
+                "library": self._evaluation.get("library"),
+                **{name: self._evaluation[name] for name in EVALUATION},
+            },
             "page": self._service.page(self._online),
         }
 
