@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from .data import Tables
-from .release_log import Array, History, Look
+from .rolling_features import Array, History, Look
 from .inputs import FEATURES, NAMES, Feature, complete
 from .race_entries import grids, race_entries
 
