@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from .data import Tables
-from .rolling_features import Array, History, Look
 from .inputs import FEATURES, NAMES, Feature, complete
 from .race_entries import grids, race_entries
+from .rolling_features import Array, History, Look
 
 __all__ = ["FEATURES", "Feature", "Tables", "build", "online_features"]
 
