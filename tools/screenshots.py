@@ -42,10 +42,10 @@ def _shoot(address: str, image: Path, size: tuple[int, int]) -> None:
             address,
         ]
         subprocess.run(command, check=True, capture_output=True, timeout=120)
-    size = image.stat().st_size
-    if size > MOST_BYTES:
-        sys.exit(f"error: {image.name} has {size:,} bytes: more than {MOST_BYTES:,}")
-    print(f"wrote {image} ({size:,} bytes)")
+    weight = image.stat().st_size
+    if weight > MOST_BYTES:
+        sys.exit(f"error: {image.name} has {weight:,} bytes: more than {MOST_BYTES:,}")
+    print(f"wrote {image} ({weight:,} bytes)")
 
 
 if __name__ == "__main__":

@@ -151,10 +151,7 @@ def _network(env: aws.Environment, batch: sections.Batch) -> tuple[str, list[str
         found = ec2.describe_subnets(Filters=within)["Subnets"]
     subnets = batch.subnets or sorted(subnet["SubnetId"] for subnet in found)
     if not subnets:
-        raise UserError(
-            f"the VPC {vpcs[0]} has no subnet: create a public one with an internet gateway, or "
-            f"name another `vpc` under [aws.batch] in config/{env.aws.environment}.toml"
-        )
+        raise UserError(f"the VPC {vpcs[0]} has no subnet: docs/aws.md says what it needs")
     return vpcs[0], subnets
 
 
@@ -164,7 +161,7 @@ def _next(env: aws.Environment) -> str:
     if settings.alert_email:
         said.append(f"- confirm the subscription that AWS mails to {settings.alert_email}")
     if settings.github:
-        said.append(f"- create the environment {environment} in GitHub: Settings, Environments")
+        said.append(f"- make the environment {environment} in GitHub: docs/automation.md")
     said += [
         "- activate the tags project and environment for cost allocation, or the budget is blind",
         f"- give Comet's key, if you use it: aws secretsmanager put-secret-value --secret-id "
