@@ -50,7 +50,8 @@ class Model:
         facts["features_as_of"] = "2026-03-01"
         if "describe" in question:
             return {
-                "release": facts | {"features_run": "17", "online_features_hash": "1111", "snapshot": "55"},
+                "release": facts
+                | {"features_run": "17", "online_features_hash": "1111", "snapshot": "55"},
                 "signature": {"candidate": "stub", "inputs": []},
                 "request": PROBLEM.service.SCHEMA,
                 "example": {},

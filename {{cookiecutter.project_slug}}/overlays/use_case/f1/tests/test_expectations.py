@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from smallboat.validation import gx, validation
 
-from {{ cookiecutter.project_slug }} import data, expectations, features
+from {{ cookiecutter.project_slug }} import data, expectations, features, validation_views
 
 SAMPLE = Path(__file__).parents[1] / "data" / "sample"
 
@@ -338,7 +338,8 @@ def test_any_order_of_ranks_is_a_ranking(races: list[list[int]]) -> None:
         ignore_index=True,
     )
     assert (
-        validation_views.feature_views(frame, {"target": (0, 99)})["feature_races"]["misplaced"] == 0
+        validation_views.feature_views(frame, {"target": (0, 99)})["feature_races"]["misplaced"]
+        == 0
     ).all()
 
 

@@ -32,8 +32,8 @@ EVALUATION = {
 def by_grid(request: Json) -> list[Json]:
     """The cars by grid place, the pit lane last."""
     entries = sorted(request["grid"], key=lambda entry: int(entry["grid"]) or 99)
-    message = {"feature": "grid", "description": "start place", "value": 1.0, "places": -1.5}
-    sure = {"low": 1, "high": 2, "podium": 0.9, "win": 0.4, "score": 1.0, "reasons": [message]}
+    reason = {"feature": "grid", "description": "start place", "value": 1.0, "places": -1.5}
+    sure = {"low": 1, "high": 2, "podium": 0.9, "win": 0.4, "score": 1.0, "reasons": [reason]}
     return [
         {**entry, **sure, "position": position} for position, entry in enumerate(entries, start=1)
     ]

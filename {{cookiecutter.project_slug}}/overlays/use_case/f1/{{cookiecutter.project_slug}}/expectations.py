@@ -10,8 +10,8 @@ from smallboat.validation import checks
 from smallboat.validation.checks import Check, Severity
 
 from . import validation_views
-from .validation_views import COLUMNS, views
 from .features import FEATURES
+from .validation_views import COLUMNS, views
 
 __all__ = ["Check", "feature", "feature_views", "raw", "views"]
 
@@ -137,7 +137,7 @@ def _plausible(item: Feature) -> tuple[float, float]:
 def _relations() -> list[Check]:
     """What must hold between tables, or between the rows of a race."""
     points = "the points of a season's races and sprints add up to its final standing"
-    race_entries = "a race up to the newest has results of 5 to 60 starters"
+    starters = "a race up to the newest has results of 5 to 60 starters"
     results = "at most 3 who qualified for a race have no result of it"
     qualifying = "at most 30% of a race's starters lack qualifying"
     return [
@@ -147,7 +147,7 @@ def _relations() -> list[Check]:
         checks.equal(
             "race_summary", "year", "year_of_date", "the date of a race lies in its season"
         ),
-        checks.between("race_summary", "starters", 5, 60, "error", race_entries),
+        checks.between("race_summary", "starters", 5, 60, "error", starters),
         checks.equal(
             "race_summary",
             "starters",

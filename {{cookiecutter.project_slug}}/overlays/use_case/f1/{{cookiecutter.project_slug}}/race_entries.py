@@ -61,7 +61,7 @@ def grids(tables: Tables, entries: pd.DataFrame) -> list[dict[str, Any]]:
 
     Args:
         tables: what `data.read` returned.
-        starts: what `starters` returned of them.
+        entries: what `race_entries` returned of them.
 
     Returns:
         For each race `name`, `date` and `request`: season, round, circuit and grid.
@@ -102,7 +102,7 @@ def _entry(
 
 
 def _qualifying(tables: Tables) -> pd.DataFrame:
-    """Environment, and the best lap behind the fastest of all, in seconds and in %."""
+    """Place, and the best lap behind the fastest of all, in seconds and in %."""
     rounds = tables["qualifying"].drop_duplicates(["race_id", "driver_id"])
     best = rounds[["q1", "q2", "q3"]].min(axis=1)
     pole = best.groupby(rounds["race_id"]).transform("min")

@@ -33,7 +33,7 @@ def visit(rng: np.random.Generator, size: int) -> list[dict[str, Any]]:
 
 
 def online_features(seed: int = 7) -> dict[str, Any]:
-    """What `features.online_features` returns: twelve visits, and a catalogue without its last products."""
+    """Online features: twelve visits, and a catalogue without its last products."""
     rng = np.random.default_rng(seed)
     catalog = {
         sku: [int(rng.integers(1, 11)) if number % 7 else None, f"category-{number % 4}"]

@@ -11,8 +11,8 @@ from smallboat.validation import checks
 from smallboat.validation.checks import Check, Severity
 
 from . import validation_views
-from .validation_views import views
 from .features import FEATURES
+from .validation_views import views
 
 __all__ = ["Check", "feature", "feature_views", "raw", "views"]
 
@@ -90,5 +90,5 @@ def feature_views(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 def _grown(table: str, previous: int) -> Check:
     limits = float(previous), checks.MOST_GROWTH * previous or 1e12
-    description = f"{table} has at least the {previous:,} rows of the last snapshot and at most half more"
+    description = f"{table} has the {previous:,} rows of the last snapshot and at most half more"
     return checks.between("totals", table, *limits, "warning", description)

@@ -132,7 +132,9 @@ def assemble(request: Mapping[str, Any], online: Mapping[str, Any]) -> tuple[Arr
     bought = any(each["action"] == "purchase" for each in request["events"])
     if not any(event.action == "add" for event in events):
         before = " before the first purchase" if bought else ""
-        raise RequestError("events", f"has no add to cart{before}: only such a session is evaluated")
+        raise RequestError(
+            "events", f"has no add to cart{before}: only sessions with one are rated"
+        )
     counted = raw(events, catalog)
     warnings = []
     if bought:
