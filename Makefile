@@ -77,7 +77,7 @@ docs: .venv/.ready ## write docs/options.md from cookiecutter.json
 
 .PHONY: screenshots
 screenshots: demo ## take docs/images/*.png of the demo's page and report, with chromium: [USE_CASE=f1|intent] [PORT=8000]
-	@$(CLEANLY) python tools/screenshots.py "$$USE_CASE" $(MADE) "http://127.0.0.1:$(SERVED)"
+	@$(CLEANLY) $(MADE)/.venv/bin/python tools/screenshots.py "$$USE_CASE" $(MADE) "http://127.0.0.1:$(SERVED)"
 	@$(DEMO) stop
 
 .PHONY: bench
