@@ -12,7 +12,7 @@ SHIPPED = sorted(LIBRARY.glob("docs/*.md"))
 LINES = {"template": 200, "project": 150}
 CODE = re.compile(r"^```.*?^```|^ {4}\S.*?$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?:<([^>]+)>|([^)]+))\)|\bsrc=\"([^\"]+)\"")
-COMMAND = re.compile(r"\bmake ([a-z-]+)")
+COMMAND = re.compile(r"(?:^\s*|`)make ([a-z-]+)", re.MULTILINE)
 
 
 def links(page: Path) -> list[str]:
