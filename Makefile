@@ -6,22 +6,22 @@ LIBRARY = {{cookiecutter.project_slug}}/vendor/smallboat
 export RUFF_CACHE_DIR = $(CURDIR)/.ruff_cache
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-# What is typed behind a target reaches the shell as a variable: no text of it is ever run.
+# Values typed behind a target reach the shell as variables: their text is never run.
 TYPED := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 $(foreach name,$(TYPED),$(eval override $(name) := $$(value $(name))))
 export $(TYPED) PYTHON USE_CASE
 
-# Each command runs without the caller's variables that other tools would read.
+# Each command runs without the caller's variables that would change other tools.
 CLEANLY = "$$PYTHON" -I '$(LIBRARY)/smallboat/process_environment.py'
 
 .DEFAULT_GOAL := help
 
 .PHONY: help
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .PHONY: setup
-setup: .venv/.ready ## install what the template's maintainers need into .venv
+setup: .venv/.ready ## install into .venv what you need to work on the template
 
 .venv/.ready: pyproject.toml
 	@command -v uv >/dev/null || { $(CLEANLY) "$$PYTHON" -m venv .venv && \
@@ -29,7 +29,7 @@ setup: .venv/.ready ## install what the template's maintainers need into .venv
 	@$(CLEANLY) uv sync --quiet --python "$$PYTHON"
 	@touch $@
 
-.venv/.library: .venv/.ready $(LIBRARY)/pyproject.toml # what checks the library, which `make demo` does without
+.venv/.library: .venv/.ready $(LIBRARY)/pyproject.toml # for the library's checks; `make demo` does not need it
 	@$(CLEANLY) uv sync --quiet --python "$$PYTHON" --group library
 	@touch $@
 
@@ -37,9 +37,10 @@ MADE_f1 = demo/f1_predictor
 MADE_intent = demo/purchase_intent
 MADE = $(MADE_$(USE_CASE))
 DEMO = $(MAKE) --no-print-directory -C $(MADE)
+SERVED = $(if $(filter PORT,$(TYPED)),$$PORT,8000)
 
 .PHONY: demo
-demo: .venv/.ready ## generate a project in demo/, train it on the sample and serve it: [USE_CASE=f1|intent] [PORT=8000]
+demo: .venv/.ready ## generate a project in demo/, train it on the sample, release and serve it: [USE_CASE=f1|intent] [PORT=8000]
 	@$(CLEANLY) cookiecutter . --no-input --overwrite-if-exists --output-dir demo use_case="$$USE_CASE"
 	@$(DEMO) stop
 	@$(DEMO) train
@@ -47,21 +48,21 @@ demo: .venv/.ready ## generate a project in demo/, train it on the sample and se
 	@$(DEMO) serve BACKGROUND=1
 	@$(DEMO) predict
 	@for report in $(MADE)/store/runs/*/report.html; do :; done; echo "report  $$report"
-	@echo "page    http://127.0.0.1:$(if $(filter PORT,$(TYPED)),$$PORT,8000)"
+	@echo "page    http://127.0.0.1:$(SERVED)"
 	@echo "stop    make -C $(MADE) stop"
 
-# Tests of the library share a toy project for each process, the template's a generated one for each use case.
+# The library's tests share a toy project in each process, the template's a generated project for each use case.
 .PHONY: test
-test: .venv/.library ## run the tests: the library's on a toy project, the template's on generated ones
+test: .venv/.library ## run the tests: the library's on a toy project, the template's on generated projects
 	@$(CLEANLY) pytest "$(CURDIR)/tests/smallboat" -n logical --dist loadfile $(EVERY)
 	@$(CLEANLY) pytest tests --ignore tests/smallboat -n logical --dist loadgroup $(EVERY)
 
 .PHONY: test-all
 EVERY = $(if $(filter test-all,$(MAKECMDGOALS)),-m '')
-test-all: test ## run every test: each point to be killed at, images, each of the surroundings
+test-all: test ## run the nightly tests, too: every point of interruption, images
 
 .PHONY: lint
-lint: .venv/.library ## check style, types, workflows and generated documents; the library's rooms, too
+lint: .venv/.library ## check style, types, imports between the library's packages, workflows and docs/options.md
 	@$(CLEANLY) ruff check $(CODE) $(LIBRARY)
 	@$(CLEANLY) ruff format --check $(CODE) $(LIBRARY)
 	@$(CLEANLY) mypy
@@ -74,14 +75,19 @@ lint: .venv/.library ## check style, types, workflows and generated documents; t
 docs: .venv/.ready ## write docs/options.md from cookiecutter.json
 	@$(CLEANLY) python tools/options.py
 
+.PHONY: screenshots
+screenshots: demo ## take docs/images/*.png of the demo's page and report, with chromium: [USE_CASE=f1|intent] [PORT=8000]
+	@$(CLEANLY) $(MADE)/.venv/bin/python tools/screenshots.py "$$USE_CASE" $(MADE) "http://127.0.0.1:$(SERVED)"
+	@$(DEMO) stop
+
 .PHONY: bench
-bench: .venv/.ready ## measure the numbers in the README
+bench: .venv/.ready ## measure the numbers in docs/measurements.md
 	@$(CLEANLY) python benchmarks/run.py
 
 .PHONY: open
-open: .venv/.ready ## lay a use case over the shared tree for editing: [USE_CASE=f1|intent]
+open: .venv/.ready ## lay a use case over the shared files in workbench/, to edit it like a project: [USE_CASE=f1|intent]
 	@$(CLEANLY) python tools/workbench.py open "$$USE_CASE"
 
 .PHONY: save
-save: .venv/.ready ## copy the workbench's edits back into the template: [USE_CASE=f1|intent]
+save: .venv/.ready ## copy the edits in workbench/ back into the template: [USE_CASE=f1|intent]
 	@$(CLEANLY) python tools/workbench.py save "$$USE_CASE"

@@ -1,4 +1,4 @@
-"""Every number in the README, measured in one run: `make bench`.
+"""The numbers in docs/measurements.md, measured in one run: `make bench`.
 
 F1_DATA and F1_DATA_1950 name folders with real tables; without them the sample alone is measured.
 """

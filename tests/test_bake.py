@@ -79,6 +79,6 @@ def test_a_bake_has_these_rooms(f1: Project) -> None:
     rooms = {p.name for p in f1.path.iterdir() if not p.name.startswith(".")}
     made_by_use = {"uv.lock", "store", "endpoint"}
     assert rooms - made_by_use == {
-        "LICENSE", "Makefile", "README.md", "config", "data", "docs", "f1_predictor", "flows",
-        "infra", "pyproject.toml", "serving", "tests", "vendor",
+        "LICENSE", "Makefile", "README.md", "config", "data", "f1_predictor", "flows", "infra",
+        "pyproject.toml", "serving", "tests", "vendor",
     }  # fmt: skip

@@ -121,7 +121,6 @@ BESIDE = [
     ("config/prod.toml", "keep = 5", "keep = 3"),
     ("Makefile", ".PHONY: lint", ".PHONY: mine\nmine: ## mine\n\t@true\n\n.PHONY: lint"),
     ("pyproject.toml", '    "pandas>=3.0,<4",', '    "holidays>=0.80,<1",\n    "pandas>=3.0,<4",'),
-    ("{slug}/__main__.py", "import sys", "import os\nimport sys"),
     ("{slug}/expectations.py", "from . import checks", "from . import own, checks"),
 ]
 """Edits beside lines that the template changed, each a conflict."""
@@ -164,10 +163,9 @@ def conflicts(project: Path) -> set[str]:
 def test_edits_of_features_and_candidates_move_to_the_library_without_a_conflict(
     template: Path, tmp_path: Path, use_case: str
 ) -> None:
-    edits = EDITS[use_case]
-    project = updated(template, tmp_path, use_case, edits)
+    project = updated(template, tmp_path, use_case, EDITS[use_case])
     assert conflicts(project) == set()
-    for name, _, new in edits:
+    for name, _, new in EDITS[use_case]:
         assert new in (project / name).read_text()
     assert (project / project.name / "own.py").read_text() == OWN
     assert (project / "vendor" / "smallboat" / "smallboat" / "problem.py").exists()
@@ -187,13 +185,13 @@ def test_the_page_says_where_each_module_is_now(template: Path) -> None:
     old = PLACE / PLACE.name / "mlops"
     files = run("git", "ls-tree", "--name-only", BEFORE, f"{old}/", at=template).splitlines()
     names = {Path(file).name.removesuffix(".py") for file in files} - {"__init__", "card.html"}
-    told: dict[str, str] = {}
-    rows = re.findall(
-        r"^\| (`pkg\.mlops\..*) \| `smallboat\.(\w+)\.`", PAGE.read_text(), re.MULTILINE
-    )
-    for modules, room in rows:
-        told |= dict.fromkeys(re.findall(r"`(?:pkg\.mlops\.)?(\w+)`", modules), room)
-    assert told.keys() == names
-    library = ROOT / PLACE / "vendor" / "smallboat" / "smallboat"
-    for name, room in told.items():
-        assert (library / room / name).exists() or (library / room / f"{name}.py").exists()
+    library = ROOT / PLACE / "vendor" / "smallboat"
+    row = r"^\| (`pkg\.mlops\..*) \| `(smallboat[\w.]*)`(, same names)? \|"
+    moved = re.findall(row, PAGE.read_text(), re.MULTILINE)
+    named = []
+    for modules, new, same_names in moved:
+        for name in re.findall(r"`(?:pkg\.mlops\.)?(\w+)`", modules):
+            path = library / new.replace(".", "/") / (name if same_names else "")
+            assert path.exists() or path.with_suffix(".py").exists(), f"{name} is not at {path}"
+            named.append(name)
+    assert sorted(named) == sorted(names)

@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "options.md"
 HEAD = """# Options
 
-What `cookiecutter` asks, made from `cookiecutter.json` by `make docs`.
+The questions that cookiecutter asks. `make docs` generates this page from `cookiecutter.json`.
 
 | variable | question | default |
 |---|---|---|
@@ -29,7 +29,7 @@ def page(questions: dict[str, Any]) -> str:
 
 def _row(name: str, prompt: str | dict[str, str], default: str | list[str]) -> str:
     if isinstance(prompt, str):
-        shown = "made from the answers before" if "{{" in default else f"`{default}`"
+        shown = "derived from other answers" if "{{" in default else f"`{default}`"
         return f"| `{name}` | {prompt} | {shown} |\n"
     choices = "; ".join(label for key, label in prompt.items() if key != "__prompt__")
     return f"| `{name}` | {prompt['__prompt__']} ({choices}) | `{default[0]}` |\n"

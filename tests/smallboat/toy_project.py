@@ -9,7 +9,7 @@ from smallboat.testing import toy
 HERE = Path(__file__).resolve().parent
 SHARED = HERE.parents[1] / "{{cookiecutter.project_slug}}"
 PLAIN = (".github",)
-RENDERED = (".gitignore", "Makefile", "docs", "flows", "infra", "pyproject.toml", "serving")
+RENDERED = (".gitignore", "Makefile", "flows", "infra", "pyproject.toml", "serving")
 ANSWERS = {
     "use_case": "toy",
     "project_name": "Toy",

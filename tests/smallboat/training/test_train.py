@@ -59,7 +59,8 @@ def test_data_candidates_and_the_whole_report_are_cards_that_ask_no_other_host(r
 
 
 def test_the_documented_look_into_a_run_prints_what_the_run_made(run: Any) -> None:
-    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "runs.md").read_text(), re.S)
+    page = ROOT / "vendor" / "smallboat" / "docs" / "runs.md"
+    (block,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
     done = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     evaluation = run.data.evaluation
