@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 from comet_server import Comet, serving
+from copies import ROOT
 from smallboat.cli import main
 from smallboat.config.config import Settings, Store
 from smallboat.errors import UserError
@@ -275,8 +277,8 @@ def test_a_host_that_hangs_costs_five_seconds_at_most(
     comet.address()  # imports Comet
     if hangs == "name look-up":
         monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    assert comet.PATIENCE <= 5
-    monkeypatch.setattr(comet, "PATIENCE", 0.2)
+    assert comet.TIMEOUT <= 5
+    monkeypatch.setattr(comet, "TIMEOUT", 0.2)
     started = time.monotonic()
     assert "does not answer" in (comet.obstacle() or "")
     assert time.monotonic() - started < 2
@@ -356,7 +358,7 @@ def test_a_server_that_goes_away_ends_the_sending(
         monkeypatch.setenv("COMET_URL_OVERRIDE", "http://127.0.0.1:9/clientlib/")
         return "the connection was reset"
 
-    monkeypatch.setattr(comet, "_refusal", gone)
+    monkeypatch.setattr(comet, "_send", gone)
     with pytest.raises(UserError, match="4 of them stay"):
         tracking.upload(str(tmp_path), "project")
     assert len(asked) == 1 and archives(tmp_path) == EVERY
@@ -384,7 +386,7 @@ def test_a_store_that_cannot_be_written_is_told_and_fails_nothing(
 
 
 @pytest.mark.parametrize("where", ["the environment", "a file"])
-def test_comet_switched_off_by_its_own_settings_is_told_and_fails_nothing(
+def test_comet_disabled_by_its_own_settings_is_told_and_fails_nothing(
     config: dict[str, Any],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -396,7 +398,7 @@ def test_comet_switched_off_by_its_own_settings_is_told_and_fails_nothing(
     else:
         monkeypatch.setenv("COMET_AUTO_LOG_DISABLE", "1")
     tracking.track(config, RUN)
-    said = "tracking: none, Comet is switched off by COMET_AUTO_LOG_DISABLE or its own file\n"
+    said = "tracking: none, Comet is disabled by COMET_AUTO_LOG_DISABLE or .comet.config\n"
     assert capfd.readouterr().out == said
     assert archives(tmp_path) == []
 
@@ -427,7 +429,7 @@ def in_a_process(code: str) -> str:
     return done.stdout
 
 
-def test_switched_off_comet_is_not_even_imported() -> None:
+def test_disabled_comet_is_not_even_imported() -> None:
     printed = in_a_process(
         "import sys;"
         "from smallboat import cli;"
@@ -455,6 +457,7 @@ def test_comet_leaves_the_libraries_and_the_errors_of_the_project_alone(
 def test_the_command_ends_with_2_if_it_could_not_send(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    shutil.copy(ROOT / "pyproject.toml", ".")
     here = settings.model_copy(update={"store": Store(root="store")})
     monkeypatch.setattr("smallboat.config.config.load", lambda *_: here)
     assert main(["tracking-upload"]) == 0
@@ -462,5 +465,5 @@ def test_the_command_ends_with_2_if_it_could_not_send(
     Path("store", "tracking", "1-ridge.zip").touch()
     assert main(["tracking-upload"]) == 2
     out, err = capsys.readouterr()
-    assert out == "tracking: nothing to send, no archive waits in store/tracking\n"
+    assert out == "tracking: nothing to send, there is no archive in store/tracking\n"
     assert err == "error: there is no COMET_API_KEY, so 1 experiments wait in store/tracking\n"

@@ -17,7 +17,7 @@ def show(problem: Problem, environment: str) -> int:
     """Print all runs, the newest first."""
     settings = config.load(problem, environment)
     root = settings.store.root
-    found, notes = runs.kept(root), runs.skipped_lines(runs.skipped(root))
+    found, notes = runs.evaluations(root), runs.skipped_lines(runs.skipped(root))
     try:
         released = targets.of(problem, settings).current() or {}
     except UserError as error:
@@ -30,7 +30,7 @@ def show(problem: Problem, environment: str) -> int:
 def card(problem: Problem, environment: str, run: str | None) -> int:
     """Open a run's report in the browser, or say where it lies."""
     root = config.load(problem, environment).store.root
-    run = runs.pick(run, runs.kept(root), runs.skipped(root))
+    run = runs.pick(run, runs.evaluations(root), runs.skipped(root))
     page = store.run_folder(root, run) / "report.html"
     os.environ.pop("TERM", None)  # a text browser, which would take over the terminal, asks for it
     shown = _display() and webbrowser.open(page.resolve().as_uri())

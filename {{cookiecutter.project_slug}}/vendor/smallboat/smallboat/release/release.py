@@ -135,7 +135,7 @@ def roll_back(problem: Problem, target: Target, rules: sections.Release) -> Outc
 
 def _challengers(root: str, run: str | None, broken: list[str]) -> list[str]:
     """The runs to try, the newest first; if there are none, why is added to what is broken."""
-    known, skipped = runs.kept(root), runs.skipped(root)
+    known, skipped = runs.evaluations(root), runs.skipped(root)
     if skipped and run is None:
         print("\n".join(runs.skipped_lines(skipped)), flush=True)
     chosen = runs.pick(run, known, skipped)
@@ -191,7 +191,7 @@ def _try(
 
 def _newer(root: str, features: release_bundle.Features, served: release_bundle.Features) -> bool:
     """Whether features tell more than those that are served: of a newer event, or corrected."""
-    known = runs.kept(root)
+    known = runs.evaluations(root)
     ours, theirs = (
         (each.as_of, known.get(each.run, {}).get("created", "")) for each in (features, served)
     )

@@ -13,8 +13,8 @@ def retrain(problem: Problem, environment: str, source: str | None, directory: s
     settings = config.load(problem, environment)
     delivery.permitted(settings)
     try:
-        run = commands.trained(problem, settings, environment, source, directory)
-        evaluation = commands.shown(settings, run)
+        run = commands.collect_and_train(problem, settings, environment, source, directory)
+        evaluation = commands.print_results(settings, run)
         if not evaluation["passed"]:
             broken = ", ".join(gate["gate"] for gate in evaluation["gates"] if not gate["passed"])
             raise ended(f"run {run} failed: {broken}", NoCandidateError.exit_code)

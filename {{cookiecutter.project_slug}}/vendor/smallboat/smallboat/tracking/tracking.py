@@ -1,4 +1,4 @@
-"""A finished run in Comet: one experiment per candidate, tied together by the run id."""
+"""A finished run in Comet: one experiment for each candidate, tagged with the run's id."""
 
 import os
 from collections.abc import Mapping
@@ -10,13 +10,13 @@ from ..store import s3_cache, store
 from . import comet
 
 JOB = "AWS_BATCH_JOB_ID"
-"""Set where a step runs as a job, whose files are gone with it."""
+"""Set where a step runs as a job: its files are lost when it ends."""
 
 
 def track(config: Mapping[str, Any], run: str) -> None:
-    """Bring a run of the store to Comet if the configuration says so.
+    """Send a run of the store to Comet if the configuration says so.
 
-    What goes wrong is printed and never raised: the run itself is complete.
+    Errors are printed and not raised: the run itself is complete.
 
     Args:
         config: a whole configuration as plain values.
@@ -24,26 +24,8 @@ def track(config: Mapping[str, Any], run: str) -> None:
     """
     if not config["tracking"]["comet"]:
         return
-    root, project = config["store"]["root"], config["project"]["name"]
     try:
-        folder, bundle = s3_cache.home(root) / "tracking", store.run_folder(root, run)
-        if comet.switched_off():
-            print("tracking: none, Comet is switched off by COMET_AUTO_LOG_DISABLE or its own file")
-            return
-        obstacle = comet.obstacle()
-        if obstacle and JOB in os.environ:
-            print(f"tracking: none ({obstacle}), and a job keeps no archives")
-            return
-        if obstacle:
-            print(f"tracking: offline ({obstacle}), archives in {folder};", end=" ")
-            print("`make tracking-upload` sends them")
-        else:
-            print(f"tracking: Comet, online at {comet.address()}")
-        evaluation = store.read_json(bundle / "evaluation.json")
-        told = experiments(evaluation, config["training"]["seed"])
-        archives = [comet.archive(one, project, folder, bundle) for one in told]
-        if not obstacle:
-            comet.send(archives, project, patient=False)
+        _track(config, run)
     except CommandError as error:
         print(f"tracking: {error}")
     except Exception as error:
@@ -51,12 +33,38 @@ def track(config: Mapping[str, Any], run: str) -> None:
         print(f"tracking: failed, though the run did not: {type(error).__name__}: {message}")
 
 
+def _track(config: Mapping[str, Any], run: str) -> None:
+    root, project = config["store"]["root"], config["project"]["name"]
+    folder, bundle = s3_cache.local_folder(root) / "tracking", store.run_folder(root, run)
+    if comet.disabled():
+        print("tracking: none, Comet is disabled by COMET_AUTO_LOG_DISABLE or .comet.config")
+        return
+    obstacle = comet.obstacle()
+    if obstacle and JOB in os.environ:
+        print(f"tracking: none ({obstacle}), and a job keeps no archives")
+        return
+    if obstacle:
+        print(
+            f"tracking: offline ({obstacle}), archives in {folder}; "
+            "`make tracking-upload` sends them"
+        )
+    else:
+        print(f"tracking: Comet, online at {comet.address()}")
+    evaluation = store.read_json(bundle / "evaluation.json")
+    archives = [
+        comet.archive(experiment, project, folder, bundle)
+        for experiment in experiments(evaluation, config["training"]["seed"])
+    ]
+    if not obstacle:
+        comet.send(archives, project, patient=False)
+
+
 def upload(root: str, project: str) -> None:
-    """Send the archives that were not sent yet; UserError says which could not be, and why."""
-    folder = s3_cache.home(root) / "tracking"
+    """Send the archives that were not sent yet; UserError if some can't be sent."""
+    folder = s3_cache.local_folder(root) / "tracking"
     archives = sorted(folder.glob("*.zip"))
     if not archives:
-        print(f"tracking: nothing to send, no archive waits in {folder}")
+        print(f"tracking: nothing to send, there is no archive in {folder}")
         return
     obstacle = comet.obstacle()
     if obstacle:
@@ -65,38 +73,38 @@ def upload(root: str, project: str) -> None:
 
 
 def experiments(evaluation: dict[str, Any], seed: int) -> list[comet.Experiment]:
-    """An experiment for each candidate of a run, for those that failed too."""
+    """An experiment for each candidate of a run, also for those that failed."""
     run = {name: evaluation[name] for name in ("run", "snapshot", "commit")} | {"seed": seed}
     failures = evaluation["failures"].items()
     return [
-        *(_competitor(one, evaluation, run) for one in evaluation["candidates"]),
+        *(_experiment(candidate, evaluation, run) for candidate in evaluation["candidates"]),
         *(comet.Experiment(name, "failed", run, {"reason": reason}) for name, reason in failures),
     ]
 
 
-def _competitor(
-    one: dict[str, Any], evaluation: dict[str, Any], run: dict[str, Any]
+def _experiment(
+    candidate: dict[str, Any], evaluation: dict[str, Any], run: dict[str, Any]
 ) -> comet.Experiment:
-    reason = one["disqualified"]
+    reason = candidate["disqualified"]
     experiment = comet.Experiment(
-        candidate=one["candidate"],
+        candidate=candidate["candidate"],
         status="candidate" if reason is None else "disqualified",
-        parameters=one["settings"] | run,
+        parameters=candidate["settings"] | run,
         others={} if reason is None else {"reason": reason},
-        metrics=_metrics("validation", one["metrics"], one["intervals"])
-        | _metrics("validation_baseline", one["baseline"]),
+        metrics=_metrics("validation", candidate["metrics"], candidate["intervals"])
+        | _metrics("validation_baseline", candidate["baseline"]),
         series={
-            "validation_score": one["curve"],
-            "trial_score": [(n, trial["score"]) for n, trial in enumerate(one["trials"], 1)],
+            "validation_score": candidate["curve"],
+            "trial_score": [(n, trial["score"]) for n, trial in enumerate(candidate["trials"], 1)],
         },
-        trials=one["trials"],
+        trials=candidate["trials"],
     )
-    if one["candidate"] == evaluation["winner"]:
+    if candidate["candidate"] == evaluation["winner"]:
         metrics, intervals = evaluation["metrics"]["test"], evaluation["intervals"]["test"]
         experiment.status = "winner"
         experiment.metrics |= _metrics("test", metrics, intervals)
         experiment.metrics |= _metrics("test_baseline", evaluation["baseline"]["test"])
-        experiment.others |= {f"gate {it['gate']}": _verdict(it) for it in evaluation["gates"]}
+        experiment.others |= {f"gate {g['gate']}": _outcome(g) for g in evaluation["gates"]}
     return experiment
 
 
@@ -109,5 +117,5 @@ def _metrics(
     return named
 
 
-def _verdict(gate: dict[str, Any]) -> str:
+def _outcome(gate: dict[str, Any]) -> str:
     return f"{'passed' if gate['passed'] else 'failed'}: {gate['actual']} {gate['expected']}"

@@ -53,7 +53,7 @@ def table(ours: Evaluation, theirs: Evaluation | None) -> str:
 
 def _newest(root: Path) -> Evaluation | None:
     """The evaluation of a store's newest run."""
-    return next(iter(runs.kept(str(root)).values()), None)
+    return next(iter(runs.evaluations(str(root)).values()), None)
 
 
 def _metric(name: str) -> Any:

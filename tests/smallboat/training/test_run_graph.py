@@ -1,14 +1,16 @@
 """A step's card and what it knows of its run, in a flow of a few steps."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import smallboat
 
 FLOW = """
 from metaflow import FlowSpec, step
 
-from smallboat.training import running
+from smallboat.training import metaflow_private, run_graph
 
 
 class SmallFlow(FlowSpec):
@@ -41,8 +43,8 @@ class SmallFlow(FlowSpec):
 
     @step
     def join(self, inputs):
-        self.structure = running.steps()
-        running.attach("<p>ümlaut</p>")
+        self.structure = run_graph.steps()
+        metaflow_private.save_card("<p>ümlaut</p>")
         raise ValueError("broken on purpose")
         self.next(self.end)
 
@@ -67,6 +69,7 @@ def join(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("METAFLOW_DATASTORE_SYSROOT_LOCAL", str(folder))
         patch.setenv("METAFLOW_USER", "test")
+        patch.setenv("PYTHONPATH", str(Path(smallboat.__file__).parents[1]))
         patch.chdir(folder)  # cards are kept in the .metaflow of the working directory
         namespace(None)
         with Runner("small.py", show_output=False, pylint=False) as runner:
