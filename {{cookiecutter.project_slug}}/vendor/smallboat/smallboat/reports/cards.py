@@ -124,7 +124,7 @@ def _spans(evaluation: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _slices(slices: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The slices by kind, in the given order; within a kind the worst against the baseline first."""
+    """The slices by kind, in the given order; in each the worst against the baseline comes first."""
     kinds = []
     for by, group in groupby(slices, key=lambda row: row["by"]):
         rows = sorted(group, key=lambda row: row["baseline"] - row["error"])

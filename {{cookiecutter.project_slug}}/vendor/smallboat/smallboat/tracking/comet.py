@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -20,14 +19,6 @@ from ..store import store
 
 TIMEOUT = 5.0
 """Seconds in which Comet's host must answer."""
-
-MODEL = (
-    "model.onnx",
-    "evaluation_model.onnx",
-    "signature.json",
-    "evaluation.json",
-    "online_features.json",
-)
 
 ENVIRONMENT = {
     "COMET_DISABLE_AUTO_LOGGING": "1",  # or its import patches scikit-learn and XGBoost
@@ -46,20 +37,7 @@ NOT_LOGGED = dict.fromkeys(
     ),
     False,
 )
-"""Comet collects nothing by itself: it gets what an `Experiment` holds."""
-
-
-@dataclass
-class Experiment:
-    """What is logged of a candidate; `series` are (step, value) by metric."""
-
-    candidate: str
-    status: str
-    parameters: dict[str, Any]
-    others: dict[str, str] = field(default_factory=dict)
-    metrics: dict[str, float] = field(default_factory=dict)
-    series: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
-    trials: list[dict[str, Any]] = field(default_factory=list)
+"""Comet collects nothing by itself."""
 
 
 def _comet() -> Any:
@@ -110,46 +88,33 @@ def obstacle() -> str | None:
     return None if answered.is_set() else f"{address()} does not answer"
 
 
-def archive(experiment: Experiment, project: str, folder: Path, bundle: Path) -> Path:
-    """Write an experiment to `<folder>/<run>-<candidate>.zip`, ready to be sent."""
-    comet, run = _comet(), experiment.parameters["run"]
+@contextmanager
+def archived(project: str, run: str, candidate: str, status: str, folder: Path) -> Iterator[Any]:
+    """An experiment of Comet to log to, saved as `<folder>/<run>-<candidate>.zip` at the end."""
+    comet = _comet()
     # With the same key, another try completes an experiment that arrived in part.
-    key = hashlib.sha256(f"{project}/{run}/{experiment.candidate}".encode()).hexdigest()[:32]
+    key = hashlib.sha256(f"{project}/{run}/{candidate}".encode()).hexdigest()[:32]
     with store.staged(folder) as stage, _write_errors() as errors:
-        offline = comet.start(
+        experiment = comet.start(
             online=False,
             project_name=project,
             experiment_key=key,
             mode="get_or_create",
             experiment_config=comet.ExperimentConfig(
                 **NOT_LOGGED,
-                name=f"{experiment.candidate}-{run}",
-                tags=[run, experiment.status],
+                name=f"{candidate}-{run}",
+                tags=[run, status],
                 offline_directory=str(stage),
             ),
         )
-        _log(offline, experiment, bundle)
-        offline.streamer.stop()  # or end() waits a second for the writer
-        offline.streamer.join()
-        offline.end()
+        yield experiment
+        experiment.streamer.stop()  # or end() waits a second for the writer
+        experiment.streamer.join()
+        experiment.end()
         if errors:
             raise errors[0]
-        (written,) = stage.glob("*.zip")
-        return written.replace(folder / f"{run}-{experiment.candidate}.zip")
-
-
-def _log(offline: Any, experiment: Experiment, bundle: Path) -> None:
-    offline.log_parameters(experiment.parameters)
-    run, status = experiment.parameters["run"], experiment.status
-    offline.log_others({"run": run, "status": status} | experiment.others)
-    offline.log_metrics(experiment.metrics)
-    if experiment.trials:
-        offline.log_asset_data(experiment.trials, name="trials.json")
-    for name in MODEL if status == "winner" else ():
-        offline.log_model("bundle", str(bundle / name))
-    for name, values in experiment.series.items():
-        for step, value in values:
-            offline.log_metric(name, value, step=step)
+        (archive,) = stage.glob("*.zip")
+        archive.replace(folder / f"{run}-{candidate}.zip")
 
 
 def send(archives: list[Path], project: str, patient: bool) -> None:
