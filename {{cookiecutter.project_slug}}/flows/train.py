@@ -15,7 +15,7 @@ from smallboat.training.policy import policy
 # Imported up here, library and package go with the flow's code to where its steps run.
 from {{ cookiecutter.project_slug }}.problem import PROBLEM
 
-SHARED = ["checks", "data_part", "frame", "online", "snapshot"]
+SHARED = ["checks", "data_fragment", "frame", "online", "snapshot"]
 """Artifacts that no candidate changes."""
 
 
@@ -30,7 +30,7 @@ class TrainFlow(FlowSpec):
         parser="{{ cookiecutter.project_slug }}.problem.parse",
     )
     given = Parameter(
-        "snapshot", help="hash of the snapshot to train on; a new one is made without it", default=""
+        "snapshot", help="hash of the snapshot to train on; if empty, it is made", default=""
     )
 
     @step
@@ -72,7 +72,7 @@ class TrainFlow(FlowSpec):
         """Stop the run if an expectation of severity error fails."""
         from smallboat.reports import cards
         from smallboat.store import store
-        from smallboat.training import metaflow_private
+        from smallboat.training import card
         from smallboat.validation import validation
 
         self.merge_artifacts(inputs, exclude=["report"])
@@ -81,8 +81,8 @@ class TrainFlow(FlowSpec):
         root = self.config.store.root
         manifest = store.manifest(root, self.snapshot)
         rows = store.previous_rows(root, self.snapshot)
-        self.data_part = cards.data(manifest, self.checks, rows, self.drift)
-        metaflow_private.save_card(cards.page(f"Data of run {current.run_id}", self.data_part))
+        self.data_fragment = cards.data(manifest, self.checks, rows, self.drift)
+        card.save(f"Data of run {current.run_id}", self.data_fragment)
         validation.accept(*reports)
         self.next(self.compete)
 
@@ -111,16 +111,16 @@ class TrainFlow(FlowSpec):
         """Choose the best candidate that can be served."""
         from smallboat.evaluation import selection
         from smallboat.reports import cards
-        from smallboat.training import metaflow_private
+        from smallboat.training import card
 
         results = [task.result for task in inputs if not task.failure]
         failures = {task.input: task.failure.exception for task in inputs if task.failure}
         self.competition = selection.competition(results, failures)
         self.merge_artifacts(inputs, include=SHARED)
-        self.parts = inputs[0].parts  # merging would fail: pickled again, its bytes may differ
+        self.parts = inputs[0].parts  # not merged: its bytes differ once a task has read it
         self.competition["periods"] = self.parts.periods
-        self.candidates_part = cards.candidates(self.competition, PROBLEM.metrics.PRIMARY)
-        metaflow_private.save_card(cards.page(f"Candidates of run {current.run_id}", self.candidates_part))
+        self.candidates_fragment = cards.candidates(self.competition, PROBLEM.metrics.PRIMARY)
+        card.save(f"Candidates of run {current.run_id}", self.candidates_fragment)
         self.winner = selection.choose(results, failures)
         self.next(self.make_bundle)
 
@@ -130,7 +130,7 @@ class TrainFlow(FlowSpec):
         from smallboat.evaluation import selection
         from smallboat.reports import cards
         from smallboat.store import bundle, store
-        from smallboat.training import metaflow_private, run_graph, training
+        from smallboat.training import card, training
         from smallboat.validation import validation
 
         seed, limits = self.config.training.seed, self.config.gates
@@ -154,14 +154,13 @@ class TrainFlow(FlowSpec):
         gates = selection.gates(self.evaluated, self.served, expectations, size, limits)
         self.evaluation = selection.evaluate(facts, self.winner, self.evaluated, gates)
         target, predicted = self.parts.test["target"], self.evaluated["predicted"]
-        page = cards.page(
+        page = card.save(
             f"{self.config.project.name}: run {current.run_id}",
             cards.winner(self.evaluation, PROBLEM.metrics.PRIMARY, target, predicted),
-            self.candidates_part,
-            self.data_part,
-            cards.run(run_graph.steps()),
+            self.candidates_fragment,
+            self.data_fragment,
+            cards.run(card.steps()),
         )
-        metaflow_private.save_card(page)
         files["report.html"] = page.encode()
         store.write_run(self.config.store.root, current.run_id, self.evaluation, files)
         self.next(self.end)

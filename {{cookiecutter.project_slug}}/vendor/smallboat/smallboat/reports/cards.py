@@ -106,7 +106,7 @@ def winner(
 
 
 def run(steps: Sequence[Any]) -> Fragment:
-    """The flow as a diagram; `steps` are those of `run_graph.steps`."""
+    """The flow as a diagram; `steps` are those of `training.card.steps`."""
     return Fragment("run", "Run", _render("run", steps))
 
 
@@ -124,7 +124,7 @@ def _spans(evaluation: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _slices(slices: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The slices by kind, in the given order; in each the worst against the baseline comes first."""
+    """The slices by kind, in the given order; in each, the worst against the baseline is first."""
     kinds = []
     for by, group in groupby(slices, key=lambda row: row["by"]):
         rows = sorted(group, key=lambda row: row["baseline"] - row["error"])

@@ -10,7 +10,7 @@ from typing import Any
 
 
 def save_card(page: str) -> None:
-    """Make an HTML page the card of the running task at once; it stays if the step then fails."""
+    """Save an HTML page as the card of the running task."""
     from metaflow import current
     from metaflow.datastore import FlowDataStore
     from metaflow.plugins.cards.card_datastore import CardDatastore

@@ -1,8 +1,22 @@
-"""The steps of the running flow, for its report."""
+"""The card of the running task, and the steps of its run that the report shows."""
 
 from typing import Any
 
+from ..reports import cards
+from . import metaflow_private
+
 Step = dict[str, Any]
+
+
+def save(title: str, *fragments: cards.Fragment) -> str:
+    """Make a page of fragments the task's card at once; it stays if the step then fails.
+
+    Returns:
+        The page's HTML.
+    """
+    page = cards.page(title, *fragments)
+    metaflow_private.save_card(page)
+    return page
 
 
 def steps() -> list[Any]:
