@@ -47,15 +47,15 @@ def test_a_device_that_is_full_is_told_by_the_folder_if_no_file_is_known(tmp_pat
 def test_a_limit_is_a_full_disk_too_and_who_names_a_file_is_believed(
     tmp_path: Path, error: Exception, named: str
 ) -> None:
-    message = disk.sentence(error, tmp_path, "the runs")
+    message = disk.message(error, tmp_path, "the runs")
     assert message is not None and message.startswith("could not use ") and named in message
 
 
 def test_what_came_of_a_full_disk_is_told_and_everything_else_left_alone(tmp_path: Path) -> None:
     outer = ValueError("no model")
     outer.__cause__ = OSError(errno.ENOSPC, FULL)
-    assert FULL in str(disk.sentence(outer, tmp_path))
-    assert disk.sentence(PermissionError(errno.EACCES, "Permission denied"), tmp_path) is None
+    assert FULL in str(disk.message(outer, tmp_path))
+    assert disk.message(PermissionError(errno.EACCES, "Permission denied"), tmp_path) is None
     with (
         pytest.raises(UserError, match=r"^told already") as raised,
         disk.full_disk_errors(tmp_path),

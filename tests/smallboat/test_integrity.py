@@ -121,10 +121,10 @@ def test_the_manifest_of_another_snapshot_is_none_of_this_one(here: str) -> None
     shutil.copytree(folder, other)
     (other / "snapshot.json").unlink()
     (other / "more.csv").write_bytes(b"")
-    integrity.seal(other, "snapshot.json", store.about("store", here))
+    integrity.seal(other, "snapshot.json", store.manifest("store", here))
     shutil.copy(other / "snapshot.json", folder)
     with pytest.raises(IntegrityError, match=f"{folder}/snapshot.json was changed"):
-        store.about("store", here)
+        store.manifest("store", here)
 
 
 def test_what_an_older_version_made_is_said(here: str) -> None:
@@ -136,7 +136,7 @@ def test_what_an_older_version_made_is_said(here: str) -> None:
         with pytest.raises(error, match=f"{manifest} was made by an older version .*: .*`make "):
             read()
     (why,) = runs.skipped("store").values()
-    assert "was made by an older version" in why and not runs.kept("store")
+    assert "was made by an older version" in why and not runs.evaluations("store")
 
 
 def test_hidden_files_and_folders_are_left_alone(here: str) -> None:

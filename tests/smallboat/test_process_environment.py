@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from smallboat import process_environment
 from smallboat.config import config
-from smallboat.process_environment import OURS, STARTUP, TOOLS, cleaned
+from smallboat.process_environment import ALLOWED, IGNORED, IGNORED_AT_START, SET, cleaned
 from smallboat.training import flow
 from toy.problem import PROBLEM
 
-KNOWN = {**TOOLS, **STARTUP}
+KNOWN = IGNORED | IGNORED_AT_START
 NAMES = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ_", min_size=1, max_size=20)
 
 
@@ -45,22 +45,22 @@ def test_is_ignored(name: str) -> None:
     assert name not in cleaned({name: "value"})
 
 
-@given(pattern=st.sampled_from(sorted(TOOLS)), rest=NAMES)
+@given(pattern=st.sampled_from(sorted(IGNORED)), rest=NAMES)
 def test_of_a_tool_only_what_is_listed_passes(pattern: str, rest: str) -> None:
     name = pattern.replace("*", rest)
     found = cleaned({name: "the caller's"}).get(name)
-    assert (found == "the caller's") == (name in TOOLS[pattern])
+    assert (found == "the caller's") == (name in ALLOWED)
 
 
 @given(name=NAMES, value=st.text("abc", min_size=1))
 def test_all_else_passes_unchanged(name: str, value: str) -> None:
     prefixes = tuple(pattern.rstrip("*") for pattern in KNOWN)
-    if not name.startswith(prefixes) and name not in OURS:
+    if not name.startswith(prefixes) and name not in SET:
         assert cleaned({name: value})[name] == value
 
 
 def test_ours_win() -> None:
-    assert cleaned(dict.fromkeys(OURS, "the caller's")).items() >= OURS.items()
+    assert cleaned(dict.fromkeys(SET, "the caller's")).items() >= SET.items()
 
 
 def test_only_an_environment_on_aws_sees_credentials() -> None:

@@ -15,8 +15,8 @@ from smallboat.training.policy import policy
 # Imported up here, library and package go with the flow's code to where its steps run.
 from {{ cookiecutter.project_slug }}.problem import PROBLEM
 
-KEPT = ["checks", "data_part", "frame", "online", "snapshot"]
-"""What no candidate reads, and so is the same for every one of them."""
+SHARED = ["checks", "data_fragment", "frame", "online", "snapshot"]
+"""Artifacts that no candidate changes."""
 
 
 @policy(PROBLEM.package)
@@ -30,12 +30,12 @@ class TrainFlow(FlowSpec):
         parser="{{ cookiecutter.project_slug }}.problem.parse",
     )
     given = Parameter(
-        "snapshot", help="hash of the snapshot to train on; without it, it is made", default=""
+        "snapshot", help="hash of the snapshot to train on; if empty, it is made", default=""
     )
 
     @step
     def start(self):
-        """Check the raw tables and make the features side by side; collect them if need be."""
+        """Take a snapshot; then check its tables and make the features side by side."""
         from smallboat.store import store
 
         config = self.config
@@ -44,7 +44,7 @@ class TrainFlow(FlowSpec):
 
     @step
     def validate_data(self):
-        """Hold the raw tables against their expectations."""
+        """Check the raw tables against their expectations."""
         from smallboat.validation import preparation
 
         self.report = preparation.validate(PROBLEM, self.config.store.root, self.snapshot)
@@ -53,7 +53,7 @@ class TrainFlow(FlowSpec):
 
     @step
     def engineer_features(self):
-        """Make the feature table, cut it by time, and keep what is known after the newest event."""
+        """Make the feature table and the online features, and split the table by time."""
         from smallboat.training import training
         from smallboat.validation import preparation
 
@@ -69,25 +69,26 @@ class TrainFlow(FlowSpec):
 
     @step
     def accept_data(self, inputs):
-        """Stop here if an expectation of severity error is broken."""
+        """Stop the run if an expectation of severity error fails."""
         from smallboat.reports import cards
         from smallboat.store import store
-        from smallboat.training import running
+        from smallboat.training import card
         from smallboat.validation import validation
 
         self.merge_artifacts(inputs, exclude=["report"])
         reports = [task.report for task in inputs]
         self.checks = [result for report in reports for result in report.results]
         root = self.config.store.root
-        about, rows = store.about(root, self.snapshot), store.previous_rows(root, self.snapshot)
-        self.data_part = cards.data(about, self.checks, rows, self.drift)
-        running.attach(cards.page(f"Data of run {current.run_id}", self.data_part))
+        manifest = store.manifest(root, self.snapshot)
+        rows = store.previous_rows(root, self.snapshot)
+        self.data_fragment = cards.data(manifest, self.checks, rows, self.drift)
+        card.save(f"Data of run {current.run_id}", self.data_fragment)
         validation.accept(*reports)
         self.next(self.compete)
 
     @step
     def compete(self):
-        """Train every candidate in a task of its own."""
+        """Start a task for each candidate."""
         self.next(self.train_candidate, foreach="names")
 
     @catch(var="failure", print_exception=False)
@@ -107,29 +108,29 @@ class TrainFlow(FlowSpec):
 
     @step
     def select_winner(self, inputs):
-        """Keep the best candidate that can be served."""
+        """Choose the best candidate that can be served."""
         from smallboat.evaluation import selection
         from smallboat.reports import cards
-        from smallboat.training import running
+        from smallboat.training import card
 
         results = [task.result for task in inputs if not task.failure]
         failures = {task.input: task.failure.exception for task in inputs if task.failure}
         self.competition = selection.competition(results, failures)
-        self.merge_artifacts(inputs, include=KEPT)
-        self.parts = inputs[0].parts  # who reads it keeps it in other bytes than who was killed
+        self.merge_artifacts(inputs, include=SHARED)
+        self.parts = inputs[0].parts  # not merged: its bytes differ once a task has read it
         self.competition["periods"] = self.parts.periods
-        self.candidates_part = cards.candidates(self.competition, PROBLEM.metrics.PRIMARY)
-        running.attach(cards.page(f"Candidates of run {current.run_id}", self.candidates_part))
+        self.candidates_fragment = cards.candidates(self.competition, PROBLEM.metrics.PRIMARY)
+        card.save(f"Candidates of run {current.run_id}", self.candidates_fragment)
         self.winner = selection.choose(results, failures)
         self.next(self.make_bundle)
 
     @step
     def make_bundle(self):
-        """Evaluate the winner on the test periods, once; refit it on all rows; keep both."""
+        """Evaluate the winner on the test periods, refit it on all rows, and save both models."""
         from smallboat.evaluation import selection
         from smallboat.reports import cards
         from smallboat.store import bundle, store
-        from smallboat.training import running, training
+        from smallboat.training import card, training
         from smallboat.validation import validation
 
         seed, limits = self.config.training.seed, self.config.gates
@@ -153,21 +154,20 @@ class TrainFlow(FlowSpec):
         gates = selection.gates(self.evaluated, self.served, expectations, size, limits)
         self.evaluation = selection.evaluate(facts, self.winner, self.evaluated, gates)
         target, predicted = self.parts.test["target"], self.evaluated["predicted"]
-        page = cards.page(
+        page = card.save(
             f"{self.config.project.name}: run {current.run_id}",
             cards.winner(self.evaluation, PROBLEM.metrics.PRIMARY, target, predicted),
-            self.candidates_part,
-            self.data_part,
-            cards.run(running.steps()),
+            self.candidates_fragment,
+            self.data_fragment,
+            cards.run(card.steps()),
         )
-        running.attach(page)
         files["report.html"] = page.encode()
         store.write_run(self.config.store.root, current.run_id, self.evaluation, files)
         self.next(self.end)
 
     @step
     def end(self):
-        """Tell Comet, if the configuration says so, and release, if Step Functions retrains."""
+        """Send the run to Comet if configured; release it if Step Functions retrains."""
         from smallboat.release import after_run
 
         after_run.finish(PROBLEM, self)

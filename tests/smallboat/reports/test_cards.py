@@ -136,7 +136,13 @@ def text(fragment: cards.Fragment) -> str:
 
 def report(evaluation: dict[str, Any]) -> str:
     """A whole page of everything."""
-    moved = {"feature": "age", "psi": 0.4, "level": "large", "before": 1.0, "now": None}
+    moved = {
+        "feature": "age",
+        "psi": 0.4,
+        "level": "large",
+        "reference_mean": 1.0,
+        "current_mean": None,
+    }
     return cards.page(
         "A report",
         cards.winner(evaluation, "loss", ACTUAL, ACTUAL[::-1]),
@@ -195,7 +201,13 @@ def test_text_from_outside_is_escaped_everywhere(evaluation: dict[str, Any]) -> 
     broken = hostile(evaluation) | {"failures": {HOSTILE: HOSTILE}}
     about = hostile(ABOUT) | {"rows": {HOSTILE: 3}}
     results = hostile([result("x"), result("x", passed=False)])
-    drifted = {"feature": HOSTILE, "psi": 0.4, "level": "large", "before": 1.0, "now": 2.0}
+    drifted = {
+        "feature": HOSTILE,
+        "psi": 0.4,
+        "level": "large",
+        "reference_mean": 1.0,
+        "current_mean": 2.0,
+    }
     html = cards.page(
         HOSTILE,
         cards.winner(broken, "loss", ACTUAL, ACTUAL),
@@ -213,14 +225,14 @@ def test_text_from_outside_is_escaped_everywhere(evaluation: dict[str, Any]) -> 
 def test_the_verdict_comes_first_and_says_why(evaluation: dict[str, Any]) -> None:
     message = text(cards.winner(evaluation, "loss", ACTUAL, ACTUAL)).strip()
     assert message.startswith("Passed: forest may be released")
-    assert "loss 0.500 on the test rows, the baseline has 0.900." in message
+    assert "loss is 0.500 on the test rows; the baseline has 0.900." in message
     assert "chance" not in message.split("Gates")[0]
 
     evaluation["gates"][1]["passed"] = evaluation["passed"] = False
     evaluation["difference"]["loss"]["high"] = 0.1
     message = text(cards.winner(evaluation, "loss", ACTUAL, ACTUAL)).strip()
-    assert message.startswith("Not passed: forest stays out")
-    assert "Failed: small (expected <= 9, found 4)." in message
+    assert message.startswith("Failed: forest can't be released")
+    assert "Failed gates: small (expected <= 9, found 4)." in message
     assert "interval of the difference includes zero" in message
 
 
@@ -262,11 +274,11 @@ def test_of_chances_the_reliability_is_shown(evaluation: dict[str, Any]) -> None
     evaluation["spread"] = CURVE
     shown = cards.winner(evaluation, "loss", ACTUAL % 2, ACTUAL / 20)
     assert "Reliability" in text(shown) and "Predicted against actual" not in text(shown)
-    assert "chance, of 599 rows: 0.120 at 0.100, 0.350 at 0.400" in shown.html
+    assert "probability, of 599 rows: 0.120 at 0.100, 0.350 at 0.400" in shown.html
 
 
 def test_a_decision_is_shown_where_there_is_one(evaluation: dict[str, Any]) -> None:
-    assert "When to act" not in text(cards.winner(evaluation, "loss", ACTUAL, ACTUAL))
+    assert "Decision threshold" not in text(cards.winner(evaluation, "loss", ACTUAL, ACTUAL))
     evaluation["decision"] = {
         "threshold": 0.253,
         "contact_cost": 1.0,
@@ -275,8 +287,8 @@ def test_a_decision_is_shown_where_there_is_one(evaluation: dict[str, Any]) -> N
         "without_model": 0.631,
     }
     message = text(cards.winner(evaluation, "loss", ACTUAL, ACTUAL))
-    assert "from0.253 on: the cheapest on validation" in message
-    assert "cost of a row0.512, without the model 0.631" in message
+    assert "thresholdact from 0.253 on, which costs least on validation" in message
+    assert "expected cost0.512 per row, 0.631 without the model" in message
 
 
 def test_every_candidate_and_failure_appears_with_its_reason(evaluation: dict[str, Any]) -> None:
@@ -301,7 +313,7 @@ def test_one_candidate_with_equal_trials_and_no_curve_is_drawn(evaluation: dict[
     message = text(cards.candidates(evaluation, "loss"))
     assert "baseline 0.9" in message
     assert "Learning curves" not in message
-    assert "Out of the race" not in message
+    assert "Disqualified or failed" not in message
 
 
 def test_candidates_that_all_failed_are_listed(evaluation: dict[str, Any]) -> None:
@@ -310,8 +322,8 @@ def test_candidates_that_all_failed_are_listed(evaluation: dict[str, Any]) -> No
 
 
 def test_a_wild_trial_does_not_squeeze_the_others() -> None:
-    row = {"name": "wild", "won": True, "scores": [0.5, 0.6, 1e6], "best": 0.5}
-    plot = plots.candidates([{**row, "low": 0.4, "high": 0.6}], 0.9, "loss")
+    wild = candidate("wild", 0.5, trials=[{"score": score} for score in (0.5, 0.6, 1e6)])
+    plot = plots.candidates([wild], "wild", "loss")
     assert max(map(float, re.findall(r"\d+\.?\d*", Tree(plot).text))) < 2
 
 
@@ -322,7 +334,7 @@ def test_the_data_fragment_shows_broken_expectations_first() -> None:
         result("breaks", passed=False),
     ]
     message = text(cards.data(ABOUT, results, {"orders": 1000}, None))
-    assert message.strip().startswith("1 of 3 expectations hold1 broken of severity error")
+    assert message.strip().startswith("1 of 3 expectations passed1 error: nothing is trained")
     assert message.index("breaks") < message.index("only warns") < message.index("holds")
     assert "row 7: -1" in message
     assert "orders1,2001,000+200" in message
@@ -331,18 +343,33 @@ def test_the_data_fragment_shows_broken_expectations_first() -> None:
 
 def test_data_without_an_earlier_snapshot_says_so() -> None:
     message = text(cards.data(ABOUT, [result("holds")], None, None))
-    assert "1 of 1 expectations hold" in message
-    assert "no earlier snapshot of this source to compare with" in message
-    assert "no drift to show" in message
+    assert "1 of 1 expectations passed" in message
+    assert "no previous snapshot to compare with" in message
+    assert "therefore no drift" in message
 
 
 def test_drift_lists_what_moved_and_folds_the_rest() -> None:
     rows = [
-        {"feature": "age", "psi": 0.4, "level": "large", "before": 30.0, "now": 40.0},
-        {"feature": "size", "psi": 0.01, "level": "stable", "before": 1.0, "now": 1.0},
+        {
+            "feature": "age",
+            "psi": 0.4,
+            "level": "large",
+            "reference_mean": 30.0,
+            "current_mean": 40.0,
+        },
+        {
+            "feature": "size",
+            "psi": 0.01,
+            "level": "stable",
+            "reference_mean": 1.0,
+            "current_mean": 1.0,
+        },
     ]
     message = text(cards.data(ABOUT, [], ABOUT["rows"], {"rows": 240, "features": rows}))
-    assert "The newest 240 rows against all of the last snapshot: 1 of 2 features moved" in message
+    assert (
+        "The newest 240 rows, compared with the previous snapshot: 1 of 2 features drifted"
+        in message
+    )
     assert "age0.400large30.00040.000" in message
     assert message.index("1 stable features") < message.index("size0.010stable")
 
@@ -354,7 +381,7 @@ def test_the_flow_is_drawn_with_its_branches_and_fan_outs() -> None:
     )
     message = text(fragment)
     assert "many6 tasks, 27.3 smany it" in message
-    assert "endnot ended yet" in message
+    assert "endnot finished" in message
     assert fragment.html.count("sides fork") == 1
     assert fragment.html.count("box many") == 1
 

@@ -63,7 +63,7 @@ def test_a_decision_is_told_where_there_is_one() -> None:
     assert "act from" not in report.table(evaluation(), [])
     decision = {"threshold": 0.253, "expected_cost": 0.512, "without_model": 0.631}
     told = report.table(evaluation(decision=decision), [])
-    costs = "costs 0.512 a row on validation, 0.631 without the model"
+    costs = "costs 0.512 per row on validation, 0.631 without the model"
     assert f"\nact from 0.253 on: {costs}\n" in told
 
 

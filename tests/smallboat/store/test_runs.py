@@ -121,7 +121,7 @@ def test_what_is_not_a_run_is_left_alone(folder: Path, capsys: pytest.CaptureFix
         skipped, "abcdf", ["changed", "changed", "an older version", "changed", "another run"],
         strict=True,
     ):  # fmt: skip
-        assert line.startswith(f"left out: store/runs/{name}/evaluation.json ") and message in line
+        assert line.startswith(f"skipped: store/runs/{name}/evaluation.json ") and message in line
     for command in (queries.card, reproduction.reproduce):
         with pytest.raises(UserError, match=r"runs/a/evaluation\.json was changed"):
             command(PROBLEM, "local", "a")
@@ -193,9 +193,9 @@ def test_without_a_display_only_the_place_is_told(
 @pytest.mark.parametrize(
     ("commit", "message"),
     [
-        (None, "run 1 was made outside of a git repository of the project's own"),
+        (None, "run 1 was made outside of a git repository of the project"),
         ("0" * 40 + "+", "with uncommitted edits on 0{40}: only committed code can be reproduced"),
-        ("0" * 40, "the repository has commit 0{40} of run 1 no more"),
+        ("0" * 40, "commit 0{40} of run 1 is no longer in the repository"),
     ],
 )
 def test_why_a_run_cannot_be_reproduced_is_told(
@@ -211,5 +211,7 @@ def test_a_run_whose_snapshot_is_gone_cannot_be_reproduced(
 ) -> None:
     monkeypatch.setattr(reproduction, "_commit", lambda evaluation: evaluation["commit"])
     keep(folder, "1")
-    with pytest.raises(UserError, match="has snapshot 356aa0350cfef22c of run 1 no more"):
+    with pytest.raises(
+        UserError, match="snapshot 356aa0350cfef22c of run 1 is no longer in the store"
+    ):
         reproduction.reproduce(PROBLEM, "local", None)

@@ -67,24 +67,24 @@ def test_another_machine_finds_snapshot_and_runs(
     elsewhere(monkeypatch, tmp_path / "other")
     assert store.newest_snapshot(ROOT) == snapshot
     assert (store.snapshot_folder(ROOT, snapshot) / "orders.csv").read_text() == "id\n1\n"
-    assert list(runs.kept(ROOT)) == ["2", "1"]
+    assert list(runs.evaluations(ROOT)) == ["2", "1"]
     assert (store.run_folder(ROOT, "1") / "model.onnx").read_bytes() == b"graph"
 
 
 def test_the_same_tables_are_one_snapshot_wherever_they_are_collected(
     s3: Any, snapshot: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = store.about(ROOT, snapshot)
+    first = store.manifest(ROOT, snapshot)
     elsewhere(monkeypatch, tmp_path / "other")
     monkeypatch.setattr(store, "now", lambda: "later")
     assert store.make_snapshot(PROBLEM, ROOT, {}) == snapshot
-    assert store.about(ROOT, snapshot) == first
+    assert store.manifest(ROOT, snapshot) == first
 
 
 def test_what_is_removed_there_is_known_here_no_more(s3: Any) -> None:
     keep("1")
     s3.delete_object(Bucket=BUCKET, Key="store/runs/1/evaluation.json")
-    assert runs.kept(ROOT) == {}
+    assert runs.evaluations(ROOT) == {}
 
 
 def test_a_run_is_written_once(s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,11 +108,11 @@ def test_an_upload_that_breaks_off_leaves_no_run(
     monkeypatch.setattr(client, "put_object", cut)
     with pytest.raises(CloudError, match="HeadBucket"):
         keep("1")
-    assert runs.kept(ROOT) == {}
+    assert runs.evaluations(ROOT) == {}
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     keep("1")
-    assert list(runs.kept(ROOT)) == ["1"]
+    assert list(runs.evaluations(ROOT)) == ["1"]
 
 
 def test_an_upload_that_broke_off_is_made_good_by_other_files(
@@ -154,12 +154,12 @@ def test_a_run_moves_on_with_its_snapshot(
     here = str(tmp_path / "here")
     elsewhere(monkeypatch, tmp_path / "other")
     store.copy_run(ROOT, here, "1")
-    assert list(runs.kept(here)) == ["1"]
+    assert list(runs.evaluations(here)) == ["1"]
     assert (store.snapshot_folder(here, snapshot) / "orders.csv").is_file()
     store.copy_run(here, f"s3://{BUCKET}/second", "1")
-    assert list(runs.kept(f"s3://{BUCKET}/second")) == ["1"]
+    assert list(runs.evaluations(f"s3://{BUCKET}/second")) == ["1"]
 
 
 def test_a_bucket_that_is_not_there_is_told(s3: Any) -> None:
     with pytest.raises(CloudError, match="not bootstrapped yet"):
-        runs.kept("s3://nobodys-bucket/store")
+        runs.evaluations("s3://nobodys-bucket/store")

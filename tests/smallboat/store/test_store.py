@@ -77,7 +77,7 @@ def test_a_full_disk_leaves_nothing_and_is_told_in_a_sentence(
     message = (
         r"could not use orders\.csv in .*/snapshots, with [\d,]+ bytes free: No space left on dev"
     )
-    with pytest.raises(UserError, match=f"{message}ice; nothing was kept"):
+    with pytest.raises(UserError, match=f"{message}ice; nothing was saved"):
         store.make_snapshot(PROBLEM, str(tmp_path), {})
     assert sorted(tmp_path.rglob("*")) == held
     assert store.newest_snapshot(str(tmp_path)) == before
@@ -122,7 +122,7 @@ def test_a_previous_snapshot_that_was_deleted_is_not_compared_with(
 
 def test_a_store_that_is_no_folder_is_told_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "store").write_text("")
-    with pytest.raises(UserError, match="Not a directory; nothing was kept"):
+    with pytest.raises(UserError, match="Not a directory; nothing was saved"):
         store.make_snapshot(PROBLEM, str(tmp_path / "store"), {})
 
 

@@ -276,8 +276,8 @@ def test_a_host_that_hangs_costs_five_seconds_at_most(
     comet.address()  # imports Comet
     if hangs == "name look-up":
         monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    assert comet.PATIENCE <= 5
-    monkeypatch.setattr(comet, "PATIENCE", 0.2)
+    assert comet.TIMEOUT <= 5
+    monkeypatch.setattr(comet, "TIMEOUT", 0.2)
     started = time.monotonic()
     assert "does not answer" in (comet.obstacle() or "")
     assert time.monotonic() - started < 2
@@ -357,7 +357,7 @@ def test_a_server_that_goes_away_ends_the_sending(
         monkeypatch.setenv("COMET_URL_OVERRIDE", "http://127.0.0.1:9/clientlib/")
         return "the connection was reset"
 
-    monkeypatch.setattr(comet, "_refusal", gone)
+    monkeypatch.setattr(comet, "_send", gone)
     with pytest.raises(UserError, match="4 of them stay"):
         tracking.upload(str(tmp_path), "project")
     assert len(asked) == 1 and archives(tmp_path) == EVERY
@@ -385,7 +385,7 @@ def test_a_store_that_cannot_be_written_is_told_and_fails_nothing(
 
 
 @pytest.mark.parametrize("where", ["the environment", "a file"])
-def test_comet_switched_off_by_its_own_settings_is_told_and_fails_nothing(
+def test_comet_disabled_by_its_own_settings_is_told_and_fails_nothing(
     config: dict[str, Any],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -397,7 +397,7 @@ def test_comet_switched_off_by_its_own_settings_is_told_and_fails_nothing(
     else:
         monkeypatch.setenv("COMET_AUTO_LOG_DISABLE", "1")
     tracking.track(config, RUN)
-    said = "tracking: none, Comet is switched off by COMET_AUTO_LOG_DISABLE or its own file\n"
+    said = "tracking: none, Comet is disabled by COMET_AUTO_LOG_DISABLE or .comet.config\n"
     assert capfd.readouterr().out == said
     assert archives(tmp_path) == []
 
@@ -428,7 +428,7 @@ def in_a_process(code: str) -> str:
     return done.stdout
 
 
-def test_switched_off_comet_is_not_even_imported() -> None:
+def test_disabled_comet_is_not_even_imported() -> None:
     printed = in_a_process(
         "import sys;"
         "from smallboat import cli;"
@@ -464,5 +464,5 @@ def test_the_command_ends_with_2_if_it_could_not_send(
     Path("store", "tracking", "1-ridge.zip").touch()
     assert main(["tracking-upload"]) == 2
     out, err = capsys.readouterr()
-    assert out == "tracking: nothing to send, no archive waits in store/tracking\n"
+    assert out == "tracking: nothing to send, there is no archive in store/tracking\n"
     assert err == "error: there is no COMET_API_KEY, so 1 experiments wait in store/tracking\n"

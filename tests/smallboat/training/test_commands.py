@@ -27,5 +27,5 @@ def test_only_a_run_that_passed_is_to_be_deployed(
     store.write_run(str(tmp_path), "1", {"passed": passed}, {})
     settings = config.load(PROBLEM, "local").model_copy(update={"store": Store(root=str(tmp_path))})
     monkeypatch.setattr(report, "table", lambda *_: "table")
-    assert commands._tell(settings, "1", environment) == code
+    assert commands._finish(settings, "1", environment) == code
     assert capsys.readouterr().out.splitlines() == ["table", f"next: {then}"][: 1 + passed]

@@ -57,5 +57,5 @@ def test_the_last_attempt_of_a_production_run_tells_why_it_failed(
     flow = SimpleNamespace(
         config=SimpleNamespace(to_dict=lambda: settings), end=SimpleNamespace(decorators=decorated)
     )
-    policy._tell("end", flow, "the release is late")
+    policy._notify("end", flow, "the release is late")
     assert heard == [("failed", "run sfn-1 failed in end: the release is late")] * told

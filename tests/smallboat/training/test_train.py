@@ -153,9 +153,7 @@ def test_a_step_that_crashes_is_named_after_its_traceback(project: Path) -> None
         file.write("\n\ndef files(*_): raise RuntimeError('boom')\n")
     done = train(project)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].endswith(
-        "failed in make_bundle: its traceback stands above"
-    )
+    assert done.stderr.splitlines()[-1].endswith("failed in make_bundle: see its traceback above")
     assert "RuntimeError: boom" in done.stdout + done.stderr
     assert not (project / "store" / "runs").exists()
 

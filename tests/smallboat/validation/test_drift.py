@@ -74,6 +74,9 @@ def test_the_table_starts_with_the_largest_drift() -> None:
     now = before.assign(wild=before["wild"] + 1000)
     wild, *rest = drift.table(before, now, before.columns)
     assert (wild["feature"], wild["level"]) == ("wild", "large")
-    assert (wild["before"], wild["now"]) == (49.5, 1049.5)
-    assert {(row["feature"], row["before"]) for row in rest} == {("calm", 49.5), ("void", None)}
+    assert (wild["reference_mean"], wild["current_mean"]) == (49.5, 1049.5)
+    assert {(row["feature"], row["reference_mean"]) for row in rest} == {
+        ("calm", 49.5),
+        ("void", None),
+    }
     assert all(row["psi"] == 0 and row["level"] == "stable" for row in rest)

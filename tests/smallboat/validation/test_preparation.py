@@ -59,12 +59,14 @@ def test_new_rows_are_compared_with_all_of_the_last_snapshot_of_the_same_source(
     second = snapshot(root)
     frame = features.build(data.read(store.snapshot_folder(root, second)))
     assert preparation.drifted(PROBLEM, root, first, frame) is None
-    assert store.previous(root, second) == first
+    assert store.previous_snapshot(root, second) == first
     told = preparation.drifted(PROBLEM, root, second, frame)
     assert told is not None
     assert told["rows"] == max((last - 2024) * A_YEAR, preparation.ENOUGH)
     moved, *others = told["features"]
     assert (moved["feature"], moved["level"]) == (MOVES, "large")
-    assert moved["before"] == pytest.approx(frame[frame["date"] <= "2024-12-31"][MOVES].mean())
-    assert moved["now"] == pytest.approx(frame.tail(told["rows"])[MOVES].mean())
+    assert moved["reference_mean"] == pytest.approx(
+        frame[frame["date"] <= "2024-12-31"][MOVES].mean()
+    )
+    assert moved["current_mean"] == pytest.approx(frame.tail(told["rows"])[MOVES].mean())
     assert {row["level"] for row in others} == {"stable"}

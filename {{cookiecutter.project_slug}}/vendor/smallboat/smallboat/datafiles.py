@@ -1,4 +1,4 @@
-"""The files of a data folder, which may come from anywhere: what is opened, how much is read."""
+"""Files of a data folder that may come from anywhere: only plain, text-like, bounded ones pass."""
 
 import csv
 import gzip
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .errors import UserError
 
-NO_FILES = {
+NOT_FILES = {
     stat.S_IFLNK: "a symbolic link, and what that points to may change",
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a pipe",
@@ -22,40 +22,39 @@ NO_FILES = {
     stat.S_IFBLK: "a device",
 }
 
-LONGEST_HEADER = 2**16
-"""Bytes; the names of some thousand columns."""
+MAX_HEADER = 2**16
+"""Bytes; enough for the names of some thousand columns."""
 
-MOST_SWELLING = 100
-"""How many times its size may come out of a packed file: of tables it is 3 to 30 times."""
+MAX_COMPRESSION_RATIO = 100
+"""Of unpacked to packed bytes: tables have 3 to 30."""
 
-LOOKED_AT = 2**28
-"""Bytes out of a gzip file by which it is evaluated: to unpack all of it takes too long."""
+MAX_CHECKED = 2**28
+"""Unpacked bytes of a gzip file that are checked: to unpack all of it takes too long."""
 
 PIECE = 2**20
 
 
 def find(folder: Path, *patterns: str) -> list[Path]:
-    """The files of a folder whose names match a pattern, sorted, each fit to be read.
+    """The files of a folder whose names match a pattern, sorted and checked.
 
     Raises:
         UserError: One of them is a link, a pipe or something else that is no file, has a null
-            byte, or is a gzip file out of which far more comes than out of tables.
+            byte, or is a gzip file that unpacks to far more than tables do.
     """
-    names = (path for path in folder.iterdir() if any(fnmatchcase(path.name, p) for p in patterns))
-    found = sorted(names)
-    for path in found:
+    paths = [path for path in folder.iterdir() if any(fnmatchcase(path.name, p) for p in patterns)]
+    for path in sorted(paths):
         mode = path.lstat().st_mode
         if not stat.S_ISREG(mode):
-            kind = NO_FILES.get(stat.S_IFMT(mode), "no file")
+            kind = NOT_FILES.get(stat.S_IFMT(mode), "no file")
             raise UserError(f"{path} is {kind}; put the file itself in its place.")
         if path.suffix != ".parquet":
             _check_bytes(path)
-    return found
+    return sorted(paths)
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[BufferedIOBase]:
-    """The bytes of a file, unpacked if it is called `.gz`; UserError if they can't be read."""
+    """The bytes of a file, unpacked if its name ends in `.gz`; UserError if they can't be read."""
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             yield file
@@ -67,29 +66,30 @@ def opened(path: Path) -> Iterator[BufferedIOBase]:
         raise UserError(f"{path} can't be read ({error.strerror}); make it readable.") from error
 
 
-def content(path: Path, most: int) -> bytes:
-    """All bytes of a file; UserError if they are more than `most`."""
+def content(path: Path, limit: int) -> bytes:
+    """All bytes of a file; UserError if there are more than `limit`."""
     with opened(path) as file:
-        found = file.read(most + 1)
-    if len(found) > most:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        unpacked = " unpacked" if path.suffix == ".gz" else ""
         raise UserError(
-            f"{path} has more than {most // 2**20} MiB{' unpacked' if path.suffix == '.gz' else ''}"
-            ", far more than a table of this kind; look at what it is."
+            f"{path} has more than {limit // 2**20} MiB{unpacked}, far more than a table of this "
+            "kind; check the file."
         )
-    return found
+    return data
 
 
 def header(path: Path) -> list[str]:
-    """The names in the first line of a CSV file, each once.
+    """The column names in the first line of a CSV file.
 
     Raises:
-        UserError: There is no such line.
+        UserError: The first line is no header, or has a name twice.
     """
     with opened(path) as file:
-        line = file.readline(LONGEST_HEADER + 1)
-    if len(line) > LONGEST_HEADER:
+        line = file.readline(MAX_HEADER + 1)
+    if len(line) > MAX_HEADER:
         raise UserError(
-            f"{path}, line 1 has more than {LONGEST_HEADER:,} bytes; it must be the names of the "
+            f"{path}, line 1 has more than {MAX_HEADER:,} bytes; it must be the names of the "
             "columns, separated by commas."
         )
     try:
@@ -103,27 +103,27 @@ def header(path: Path) -> list[str]:
 
 
 def _check_bytes(path: Path) -> None:
-    zipped, read = path.suffix == ".gz", 0
+    zipped, size = path.suffix == ".gz", 0
     with opened(path) as file:
-        while not (zipped and read >= LOOKED_AT) and (piece := file.read(PIECE)):
-            if (place := piece.find(b"\0")) >= 0:
-                line = _line(path, read + place)
+        while not (zipped and size >= MAX_CHECKED) and (piece := file.read(PIECE)):
+            if (offset := piece.find(b"\0")) >= 0:
+                line = _line(path, size + offset)
                 raise UserError(f"{path}, line {line} has a null byte; save it as text in UTF-8.")
-            read += len(piece)
+            size += len(piece)
         if zipped:
-            check_swelling(path, read, file.fileobj.tell())  # type: ignore[attr-defined]
+            check_unpacked_size(path, size, file.fileobj.tell())  # type: ignore[attr-defined]
 
 
-def _line(path: Path, place: int) -> int:
+def _line(path: Path, offset: int) -> int:
     with opened(path) as file:
-        pieces = (file.read(min(PIECE, place - start)) for start in range(0, place, PIECE))
+        pieces = (file.read(min(PIECE, offset - start)) for start in range(0, offset, PIECE))
         return 1 + sum(piece.count(b"\n") for piece in pieces)
 
 
-def check_swelling(path: Path, unpacked: int, packed: int) -> None:
-    """UserError if a packed file's content is too much for its size, both in bytes."""
-    if unpacked > MOST_SWELLING * packed:
+def check_unpacked_size(path: Path, unpacked: int, packed: int) -> None:
+    """UserError if a packed file unpacks to more than a table would; sizes in bytes."""
+    if unpacked > MAX_COMPRESSION_RATIO * packed:
         raise UserError(
-            f"{path} unpacks to more than {MOST_SWELLING} times its size, as no table does; look "
-            "at what it is."
+            f"{path} unpacks to more than {MAX_COMPRESSION_RATIO} times its size, as no table "
+            "does; check the file."
         )

@@ -1,4 +1,4 @@
-"""A full disk: how it is recognised, whoever met it, and the sentence that it gets."""
+"""A full disk: recognised in any error, and reported in one message."""
 
 import errno
 import os
@@ -10,63 +10,67 @@ from pathlib import Path
 
 from .errors import CommandError, FullDiskError
 
-SAYS = [os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)]
-"""The last is a limit on a file's size."""
+REASONS = [os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)]
+"""The last one is a limit on a file's size."""
 
-NOTE = "FULL_DISK_NOTE"
-"""The variable that names a file, in which processes of a flow leave word of a full disk."""
+MESSAGE_FILE = "FULL_DISK_MESSAGE_FILE"
+"""The variable that names a file, to which processes of a flow write the message."""
 
 FILE = re.compile(r'file "([^"]+)"')
-"""As DuckDB names it."""
+"""How DuckDB names a file."""
 
 
 @contextmanager
-def full_disk_errors(folder: Path, place: str = "") -> Iterator[None]:
-    """Raise a FullDiskError for what the block raises because no more can be written.
+def full_disk_errors(folder: Path, name: str = "") -> Iterator[None]:
+    """Raise a FullDiskError for any error that a full disk has caused.
 
     Args:
         folder: where the block writes.
-        place: what that is called, if not by its own name.
+        name: what the message calls the folder, if not by its path.
     """
     try:
         yield
     except CommandError:
-        raise  # it is told already
+        raise
     except Exception as error:
-        if message := sentence(error, folder, place):
-            raise FullDiskError(message) from error
+        if text := message(error, folder, name):
+            raise FullDiskError(text) from error
         raise
 
 
-def sentence(error: BaseException, folder: Path, place: str = "") -> str | None:
-    """What could not be written, why, and how much room there is; None for another error.
+def message(error: BaseException, folder: Path, name: str = "") -> str | None:
+    """Which file could not be written, why, and the free bytes; None for another error.
 
-    Databases and their wrappers hand on the system's words, no more.
+    Databases and their wrappers only pass on the system's text, so it is searched for.
     """
     cause: BaseException | None = error
     while cause is not None:
-        message = str(cause)
-        for why in SAYS:
-            if why in message:
-                where = _where(cause, folder, place or str(folder))
-                return f"could not use {where}, with {_free(folder)} free: {why}; nothing was kept"
+        for reason in REASONS:
+            if reason in str(cause):
+                file = _file(cause, folder, name or str(folder))
+                free = f"{_free(folder):,} bytes free"
+                return f"could not use {file}, with {free}: {reason}; nothing was saved"
         cause = cause.__cause__ or cause.__context__
     return None
 
 
-def _where(error: BaseException, folder: Path, place: str) -> str:
-    found = FILE.search(str(error))
-    # Of a copy the second name is that of the copy.
-    known = [getattr(error, name, None) for name in ("filename2", "filename")]
-    named = Path(str(found[1] if found else known[0] or known[1] or _newest(folder)))
-    if named == folder:
-        return place
-    inside = named.resolve().is_relative_to(folder.resolve())
-    return f"{named.name} in {place}" if inside else str(named)
+def _file(error: BaseException, folder: Path, name: str) -> str:
+    """The file that could not be written; the newest one if the error names none."""
+    match = FILE.search(str(error))
+    names = [
+        match and match[1],
+        getattr(error, "filename2", None),  # the target of a copy
+        getattr(error, "filename", None),
+    ]
+    path = Path(next(filter(None, names), None) or _newest_file(folder))
+    if path == folder:
+        return name
+    inside = path.resolve().is_relative_to(folder.resolve())
+    return f"{path.name} in {name}" if inside else str(path)
 
 
-def _newest(folder: Path) -> Path:
-    """The newest file of a folder, for an error of writing names none; else the folder."""
+def _newest_file(folder: Path) -> Path:
+    """The newest file of a folder; the folder if it has none."""
     times = {}
     for path in folder.rglob("*"):
         with suppress(OSError):  # others write and remove files here
@@ -75,7 +79,7 @@ def _newest(folder: Path) -> Path:
     return max(times, key=lambda path: times[path], default=folder)
 
 
-def _free(folder: Path) -> str:
+def _free(folder: Path) -> int:
     while not folder.exists():
         folder = folder.parent
-    return f"{shutil.disk_usage(folder).free:,} bytes"
+    return shutil.disk_usage(folder).free

@@ -1,13 +1,14 @@
-"""Finds what was changed since it was written: in snapshots, in runs and in releases.
+"""Detects changes of snapshots, runs and releases after they were written.
 
-Each is a folder that is completed by its manifest, a JSON file with facts, the SHA-256 of every
-other file (`files`) and that of its own content (`digest`). It finds bit rot and silent edits; it
-is no signature. The model server reads it, too, so nothing heavy is imported here.
+Each is a folder with a manifest: a JSON file with facts, the SHA-256 of every other file (`files`)
+and the SHA-256 of its own content (`digest`). This finds bit rot and edits; it is no signature. The
+model server uses it, too, so nothing heavy is imported here.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,11 @@ from .errors import IntegrityError
 
 SNAPSHOT, EVALUATION, RELEASE = "snapshot.json", "evaluation.json", "release.json"
 REMEDIES = {
-    SNAPSHOT: "remove {folder}, on S3 too if it lies there, then `make data` makes it again",
-    EVALUATION: "remove {folder}, on S3 too if it lies there, then `make train` makes another run",
-    RELEASE: "`make deploy ALLOW_SCHEMA_CHANGE=1` releases anew",
+    SNAPSHOT: "remove {folder} (also on S3, if it is there), then run `make data`",
+    EVALUATION: "remove {folder} (also on S3, if it is there), then run `make train`",
+    RELEASE: "`make deploy ALLOW_SCHEMA_CHANGE=1` makes a new release",
 }
-"""What to do, by manifest."""
+"""How to repair a folder, by its manifest."""
 CHANGED = "was changed since it was written"
 
 
@@ -30,7 +31,7 @@ def to_json(value: Any) -> bytes:
 
 
 def sha256(path: Path) -> str:
-    """Hex SHA-256 of a file, computed once in a process unless the file changes."""
+    """Hex SHA-256 of a file, computed once in a process until the file changes."""
     stat = path.stat()
     return _sha256(path.resolve(), stat.st_size, stat.st_ctime_ns)
 
@@ -60,9 +61,9 @@ def seal(
     facts: Mapping[str, Any],
     files: Mapping[str, str] | None = None,
 ) -> None:
-    """Complete a folder with its manifest; `files` are its `hashes` if they are known."""
+    """Write a folder's manifest; `files` are the folder's `hashes`, computed if not given."""
     if files is None:
-        files = {name: found for name, found in hashes(folder).items() if name != manifest}
+        files = {name: digest for name, digest in hashes(folder).items() if name != manifest}
     (folder / manifest).write_bytes(_sealed({**facts, "files": files}))
 
 
@@ -70,34 +71,30 @@ def read(folder: Path, manifest: str) -> tuple[dict[str, Any], dict[str, str]]:
     """A manifest's facts and the hashes that it lists; only the manifest itself is checked.
 
     Raises:
-        IntegrityError: it is not the one that was written.
+        IntegrityError: the manifest is missing or was changed.
     """
     path = folder / manifest
+    with _unreadable(path, manifest):
+        text = path.read_bytes()
     try:
-        found = path.read_bytes()
-        content = json.loads(found)
-    except FileNotFoundError:
-        raise damage(path, manifest, "is missing") from None
-    except OSError as error:
-        raise damage(path, manifest, f"can't be read ({error.strerror})") from None
+        content = json.loads(text)
     except ValueError:
         raise damage(path, manifest) from None
     if not isinstance(content, dict):
         raise damage(path, manifest)
     if not {"files", "digest"} & content.keys():
-        message = "was made by an older version and can't be verified"
-        raise damage(path, manifest, message)
+        raise damage(path, manifest, "was made by an older version and can't be verified")
     content.pop("digest", None)
-    if _sealed(content) != found:
+    if _sealed(content) != text:
         raise damage(path, manifest)
     files: dict[str, str] = content.pop("files")
     return content, files
 
 
 def verify(folder: Path, manifest: str) -> dict[str, Any]:
-    """The facts of a folder whose files are those that were written.
+    """The facts of a folder, after a check of all its files.
 
-    Folders in it and hidden files, which no reader looks at, are left alone.
+    Subfolders and hidden files are ignored: nothing reads them.
 
     Raises:
         IntegrityError: names the file that was changed, is missing or does not belong there.
@@ -105,13 +102,9 @@ def verify(folder: Path, manifest: str) -> dict[str, Any]:
     facts, files = read(folder, manifest)
     for name, expected in files.items():
         path = folder / name
-        try:
+        with _unreadable(path, manifest):
             if sha256(path) != expected:
                 raise damage(path, manifest)
-        except FileNotFoundError:
-            raise damage(path, manifest, "is missing") from None
-        except OSError as error:
-            raise damage(path, manifest, f"can't be read ({error.strerror})") from None
     for path in sorted(folder.iterdir()):
         known = path.name in files or path.name == manifest or path.name.startswith(".")
         if not known and not path.is_dir():
@@ -124,7 +117,18 @@ def damage(path: Path, manifest: str, message: str = CHANGED) -> IntegrityError:
     return IntegrityError(f"{path} {message}: {REMEDIES[manifest].format(folder=path.parent)}")
 
 
+@contextmanager
+def _unreadable(path: Path, manifest: str) -> Iterator[None]:
+    """Raise an IntegrityError if the block can't read the file."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise damage(path, manifest, "is missing") from None
+    except OSError as error:
+        raise damage(path, manifest, f"can't be read ({error.strerror})") from None
+
+
 def _sealed(content: Mapping[str, Any]) -> bytes:
-    """A manifest as it is written: any other bytes of it are a change."""
+    """The bytes of a manifest with its digest; any other bytes mean that it was changed."""
     digest = hashlib.sha256(to_json(content)).hexdigest()
     return to_json({**content, "digest": digest})

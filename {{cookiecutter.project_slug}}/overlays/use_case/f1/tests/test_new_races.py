@@ -56,7 +56,7 @@ def test_new_races_are_compared_with_all_of_the_last_snapshot_of_the_same_source
     second = snapshot(root, source)
     frame, _, _ = preparation.engineer(PROBLEM, root, second)
     assert preparation.drifted(PROBLEM, root, first, frame) is None
-    assert store.previous(root, second) == first
+    assert store.previous_snapshot(root, second) == first
     told = preparation.drifted(PROBLEM, root, second, frame)
     assert told is not None
     newer = frame[frame["date"] > "2024-12-31"]

@@ -64,7 +64,7 @@ def train(environment: str, snapshot: str) -> str:
     settings = config.load(PROBLEM, environment)
     run = training.start(environment, settings, snapshot)
     store.make_newest(settings.store.root, snapshot)
-    if not commands.shown(settings, run)["passed"]:
+    if not commands.print_results(settings, run)["passed"]:
         raise ended(f"run {run} failed its gates", NoCandidateError.exit_code)
     return run
 

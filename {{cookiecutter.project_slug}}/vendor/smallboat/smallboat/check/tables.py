@@ -23,7 +23,7 @@ def _collect(sample: Sample) -> Iterator[str]:
     if snapshot is None:
         root, data = str(sample.folder), sample.settings.data.model_dump()
         snapshot = store.make_snapshot(sample.problem, root, data)
-    about = store.about(root, snapshot)
+    about = store.manifest(root, snapshot)
     for name, kind in (("source", str), ("licence", str), ("newest", str), ("rows", dict)):
         if not isinstance(about.get(name), kind):
             yield f"returns no {name}, or not as {'text' if kind is str else 'numbers by table'}"

@@ -71,8 +71,8 @@ def retrain(problem: Problem, environment: str, source: str | None, directory: s
     settings = config.load(problem, environment)
     check_permission(settings)
     try:
-        run = training.trained(problem, settings, environment, source, directory)
-        evaluation = training.shown(settings, run)
+        run = training.collect_and_train(problem, settings, environment, source, directory)
+        evaluation = training.print_results(settings, run)
         if not evaluation["passed"]:
             failed = ", ".join(gate["gate"] for gate in evaluation["gates"] if not gate["passed"])
             raise ended(f"run {run} failed: {failed}", NoCandidateError.exit_code)

@@ -42,7 +42,7 @@ def status(problem: Problem, environment: str) -> int:
 def list_runs(problem: Problem, environment: str) -> int:
     """Print all runs with their metrics, the newest first."""
     settings = config.load(problem, environment)
-    evaluations = runs.kept(settings.store.root)
+    evaluations = runs.evaluations(settings.store.root)
     notes = runs.skipped_lines(runs.skipped(settings.store.root))
     try:
         release = targets.of(problem, settings).current() or {}
@@ -59,7 +59,7 @@ def list_runs(problem: Problem, environment: str) -> int:
 def card(problem: Problem, environment: str, run: str | None) -> int:
     """Open a run's report in the browser, or print where it is."""
     root = config.load(problem, environment).store.root
-    run = runs.pick(run, runs.kept(root), runs.skipped(root))
+    run = runs.pick(run, runs.evaluations(root), runs.skipped(root))
     page = store.run_folder(root, run) / "report.html"
     os.environ.pop("TERM", None)  # else webbrowser starts a text browser in this terminal
     display = sys.platform == "darwin" or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys()

@@ -169,7 +169,7 @@ class Releaser:
 
 def _challengers(root: str, run: str | None) -> tuple[list[str], list[str]]:
     """The runs to try, the newest first, and if there are none, the reason."""
-    evaluations, skipped = runs.kept(root), runs.skipped(root)
+    evaluations, skipped = runs.evaluations(root), runs.skipped(root)
     if skipped and run is None:
         print("\n".join(runs.skipped_lines(skipped)), flush=True)
     chosen = runs.pick(run, evaluations, skipped)
@@ -184,7 +184,7 @@ def _challengers(root: str, run: str | None) -> tuple[list[str], list[str]]:
 
 def _newer(root: str, features: Release, served: Release) -> bool:
     """Whether online features differ from the served ones and know a newer event or data."""
-    evaluations = runs.kept(root)
+    evaluations = runs.evaluations(root)
     age, served_age = (
         (each["features_as_of"], evaluations.get(each["features_run"], {}).get("created", ""))
         for each in (features, served)

@@ -1,1 +1,1 @@
-"""What people look at: tables in the terminal, and the report with its plots."""
+"""Tables for the terminal, and the HTML report with its plots."""

@@ -1,4 +1,4 @@
-"""What people read at the end of a command."""
+"""The text that commands print about snapshots and runs."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,21 +11,21 @@ DIFFERENCE = (
 )
 
 
-def snapshot(name: str, about: dict[str, Any]) -> str:
-    """A few lines on a snapshot: where it came from, its licence, how many rows, how new."""
-    rows = ", ".join(f"{count:,} {table}" for table, count in about["rows"].items())
+def snapshot(name: str, manifest: dict[str, Any]) -> str:
+    """A snapshot's source, licence, rows and newest date, in a few lines."""
+    rows = ", ".join(f"{count:,} {table}" for table, count in manifest["rows"].items())
     return "\n".join(
         [
-            f"snapshot {name} from {about['source']}",
-            f"  licence  {about['licence']}",
+            f"snapshot {name} from {manifest['source']}",
+            f"  licence  {manifest['licence']}",
             f"  rows     {rows}",
-            f"  newest   {about['newest']}",
+            f"  newest   {manifest['newest']}",
         ]
     )
 
 
-def table(evaluation: dict[str, Any], places: list[tuple[str, Path]]) -> str:
-    """Candidates, winner beside the baseline, gates, where to look, and whether it passed."""
+def table(evaluation: dict[str, Any], paths: list[tuple[str, Path]]) -> str:
+    """Candidates, the winner beside the baseline, gates, paths, and whether the winner passed."""
     ranked = sorted(evaluation["candidates"], key=lambda result: result["score"])
     names = list(evaluation["metrics"]["test"])
     lines = [
@@ -34,19 +34,19 @@ def table(evaluation: dict[str, Any], places: list[tuple[str, Path]]) -> str:
         "",
         _row(f"candidates on {_span(evaluation, 'validation')}", names, "fits"),
         *(_candidate(result, evaluation["winner"], names) for result in ranked),
-        *(f"  {name:<34} failed: {why}" for name, why in evaluation["failures"].items()),
+        *(f"  {name:<34} failed: {reason}" for name, reason in evaluation["failures"].items()),
         _row("  baseline", _values(evaluation["baseline"]["validation"], names)),
-        f"* {_why(evaluation['tied'])}",
+        f"* {_choice(evaluation['tied'])}",
         "",
         _row(f"{evaluation['winner']} on {_span(evaluation, 'test')}", names),
         _row("  evaluation model", _values(evaluation["metrics"]["test"], names)),
         _row("  baseline", _values(evaluation["baseline"]["test"], names)),
-        *(_row(title, _ends(evaluation["difference"], names, end)) for title, end in DIFFERENCE),
+        *(_row(title, _bounds(evaluation["difference"], names, key)) for title, key in DIFFERENCE),
         "",
         *map(gate, evaluation["gates"]),
         *_decision(evaluation.get("decision")),
         "",
-        *(f"{name:<7} {place}" for name, place in places),
+        *(f"{name:<7} {path}" for name, path in paths),
         f"{'passed' if evaluation['passed'] else 'not passed'}: model {evaluation['model_hash']}",
     ]
     return "\n".join(lines)
@@ -55,18 +55,18 @@ def table(evaluation: dict[str, Any], places: list[tuple[str, Path]]) -> str:
 def _decision(decision: dict[str, float] | None) -> list[str]:
     if decision is None:
         return []
-    costs = "{expected_cost:.3f} a row on validation, {without_model:.3f} without the model"
-    return ["", f"act from {decision['threshold']:.3f} on: costs {costs.format(**decision)}"]
+    text = "act from {threshold:.3f} on: costs {expected_cost:.3f} per row on validation, "
+    return ["", (text + "{without_model:.3f} without the model").format(**decision)]
 
 
-def _why(tied: list[str]) -> str:
+def _choice(tied: list[str]) -> str:
     if len(tied) == 1:
         return "better than the others by more than one standard error"
     return f"the simplest of the {len(tied)} that are within one standard error of the best"
 
 
 def runs(evaluations: list[dict[str, Any]], primary: str) -> str:
-    """A line for each run; `-` stands for what an older evaluation does not hold."""
+    """A line for each run; `-` where an older evaluation has no value."""
     columns: dict[str, Callable[[dict[str, Any]], str]] = {
         "run": lambda each: each["run"],
         "created (UTC)": lambda each: each["created"][:16].replace("T", " "),
@@ -75,7 +75,7 @@ def runs(evaluations: list[dict[str, Any]], primary: str) -> str:
         f"{primary} on test": lambda each: f"{each['metrics']['test'][primary]:.3f}",
         "95 %": lambda each: "{:.3f} to {:.3f}".format(*each["intervals"]["test"][primary]),
         "baseline": lambda each: f"{each['baseline']['test'][primary]:.3f}",
-        "gates": _verdict,
+        "gates": _gates,
         "commit": lambda each: _short(each["commit"]),
         "model": lambda each: each["model_hash"],
         "release": lambda each: each["release"],
@@ -86,10 +86,10 @@ def runs(evaluations: list[dict[str, Any]], primary: str) -> str:
     return "\n".join(lines)
 
 
-def gate(shown: dict[str, Any]) -> str:
+def gate(result: dict[str, Any]) -> str:
     """A gate in one line."""
-    word = "passed" if shown["passed"] else "FAILED"
-    return f"{word}  {shown['gate']}: expected {shown['expected']}, found {shown['actual']}"
+    outcome = "passed" if result["passed"] else "FAILED"
+    return f"{outcome}  {result['gate']}: expected {result['expected']}, found {result['actual']}"
 
 
 def _cell(show: Callable[[dict[str, Any]], str], evaluation: dict[str, Any]) -> str:
@@ -99,10 +99,10 @@ def _cell(show: Callable[[dict[str, Any]], str], evaluation: dict[str, Any]) -> 
         return "-"
 
 
-def _verdict(evaluation: dict[str, Any]) -> str:
-    broken = [gate["gate"] for gate in evaluation["gates"] if not gate["passed"]]
-    if broken:
-        return f"failed: {', '.join(broken)}"
+def _gates(evaluation: dict[str, Any]) -> str:
+    failed = [gate["gate"] for gate in evaluation["gates"] if not gate["passed"]]
+    if failed:
+        return f"failed: {', '.join(failed)}"
     return "passed" if evaluation["gates"] else ""
 
 
@@ -123,8 +123,8 @@ def _values(scores: dict[str, float], names: list[str]) -> list[str]:
     return [f"{scores[name]:.3f}" for name in names]
 
 
-def _ends(difference: dict[str, dict[str, float]], names: list[str], end: str) -> list[str]:
-    return [f"{difference[name][end]:+.3f}" for name in names]
+def _bounds(difference: dict[str, dict[str, float]], names: list[str], key: str) -> list[str]:
+    return [f"{difference[name][key]:+.3f}" for name in names]
 
 
 def _candidate(result: dict[str, Any], winner: str, names: list[str]) -> str:
@@ -134,5 +134,5 @@ def _candidate(result: dict[str, Any], winner: str, names: list[str]) -> str:
         _values(result["metrics"], names),
         str(len(result["trials"])),
     )
-    why = result["disqualified"]
-    return row if why is None else f"{row}  disqualified: {why}"
+    reason = result["disqualified"]
+    return row if reason is None else f"{row}  disqualified: {reason}"

@@ -1,7 +1,7 @@
-"""A figure of matplotlib as SVG that stands in a page and takes its looks from there.
+"""A figure of matplotlib as inline SVG, with the page's font and colours.
 
-Its words stay words, in the page's font, and its colours become the page's CSS variables, so that
-it is readable on a dark and on a light background.
+Text stays text, and colours become CSS variables of the page: a plot is readable on a dark and on a
+light background.
 """
 
 import io
@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-WIDTH = 5.4  # inches of 72 units: ten-unit words are still readable where a phone shows it
+WIDTH = 5.4  # inches of 72 points: text of 10 points is still readable on a phone
 
-# Stand-ins that matplotlib takes for colours, and what the page calls them.
+# Placeholders that matplotlib accepts as colours, and the CSS variables that replace them.
 INK, MUTED, ACCENT, BASELINE, LINE = "#010101", "#020202", "#030303", "#040404", "#050505"
 VARIABLES = {INK: "ink", MUTED: "muted", ACCENT: "accent", BASELINE: "baseline", LINE: "line"}
 STYLE: Any = {
@@ -43,16 +43,18 @@ STYLE: Any = {
 def inline(
     name: str, message: str, height: float, draw: Callable[..., None], rows: int = 1
 ) -> "Markup":
-    """Let `draw` fill a figure, and return it as one SVG element.
+    """A figure that `draw` fills, as one SVG element.
 
     Args:
-        name: unlike that of any other plot of the page, for the element's ids.
-        message: what the plot shows, for who can't see it.
+        name: unique in the page: the element's ids depend on it.
+        message: what the plot shows, for screen readers.
         height: of the figure, in inches.
         draw: takes one Axes for each row.
-        rows: how many plots lie one below the other.
+        rows: how many plots there are, one below the other.
     """
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it announces its font cache
+    logging.getLogger("matplotlib").setLevel(
+        logging.ERROR
+    )  # it reports that it builds its font cache
     from markupsafe import Markup
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -66,7 +68,7 @@ def inline(
 
 
 def _slim(svg: str, message: str) -> str:
-    """Without what a page has no use for or would clash over: prologue, metadata, styles, ids."""
+    """The SVG without its prologue, metadata, styles and ids, which a page can't use."""
     box = re.search(r'viewBox="[^"]*"', svg)
     assert box is not None
     body = svg[svg.index(">", box.end()) + 1 :]
@@ -80,6 +82,6 @@ def _slim(svg: str, message: str) -> str:
 def _shorter(tag: str) -> str:
     tag = re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", tag)
     tag = re.sub(r"font-family: [^;\"]*; ", "", tag)
-    for stand_in, name in VARIABLES.items():
-        tag = tag.replace(stand_in, f"var(--{name})")
+    for color, name in VARIABLES.items():
+        tag = tag.replace(color, f"var(--{name})")
     return tag

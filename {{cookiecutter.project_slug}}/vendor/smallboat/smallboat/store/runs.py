@@ -1,4 +1,4 @@
-"""The trained models in the store: which there are, and how good they are."""
+"""The runs in the store and their evaluations."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,28 +12,27 @@ from . import store
 NONE = "no runs yet: `make train` makes one"
 
 
-def kept(root: str) -> dict[str, dict[str, Any]]:
-    """The evaluations in the store by run, the newest first, but for those that are left out."""
-    ours = [found for found in _evaluations(root).values() if not isinstance(found, str)]
-    ours.sort(key=lambda each: (str(each.get("created") or ""), each["run"]), reverse=True)
-    return {evaluation["run"]: evaluation for evaluation in ours}
+def evaluations(root: str) -> dict[str, dict[str, Any]]:
+    """The evaluations in the store by run, the newest first, without those that are `skipped`."""
+    valid = [each for each in _read(root).values() if not isinstance(each, str)]
+    valid.sort(key=lambda each: (str(each.get("created") or ""), each["run"]), reverse=True)
+    return {evaluation["run"]: evaluation for evaluation in valid}
 
 
 def skipped(root: str) -> dict[str, str]:
-    """Why a run is left out, by the name of its folder."""
-    found = sorted(_evaluations(root).items())
-    return {run: why for run, why in found if isinstance(why, str)}
+    """Why a run can't be used, by the name of its folder."""
+    return {run: reason for run, reason in sorted(_read(root).items()) if isinstance(reason, str)}
 
 
 def skipped_lines(skipped: Mapping[str, str]) -> list[str]:
-    """A line about each run that is left out."""
-    return [f"left out: {why}" for why in skipped.values()]
+    """A line about each run that is skipped."""
+    return [f"skipped: {reason}" for reason in skipped.values()]
 
 
 def pick(
     run: str | None, newest_first: Iterable[str], skipped: Mapping[str, str] = MappingProxyType({})
 ) -> str:
-    """The run that was asked for, or the newest; UserError if there is no such run."""
+    """The given run, or the newest if none is given; UserError if there is no such run."""
     known = list(newest_first)
     if run is not None and run in skipped:
         raise UserError(skipped[run])
@@ -46,9 +45,9 @@ def pick(
     return run
 
 
-def _evaluations(root: str) -> dict[str, dict[str, Any] | str]:
-    """The evaluation of each run in the store, or why it is of no use."""
-    return {path.parent.name: _evaluation(path) for path in store.evaluations(root)}
+def _read(root: str) -> dict[str, dict[str, Any] | str]:
+    """The evaluation of each run, or why it can't be used."""
+    return {path.parent.name: _evaluation(path) for path in store.evaluation_files(root)}
 
 
 def _evaluation(path: Path) -> dict[str, Any] | str:
@@ -56,5 +55,5 @@ def _evaluation(path: Path) -> dict[str, Any] | str:
         evaluation, _ = integrity.read(path.parent, path.name)
     except IntegrityError as error:
         return str(error)
-    ours = evaluation.get("run") == path.parent.name
-    return evaluation if ours else f"{path} is of another run"
+    matches = evaluation.get("run") == path.parent.name
+    return evaluation if matches else f"{path} belongs to another run"

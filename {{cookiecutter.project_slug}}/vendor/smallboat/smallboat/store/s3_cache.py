@@ -1,7 +1,7 @@
-"""A folder here, or a prefix of an S3 bucket that is mirrored in a folder here.
+"""The files of a store: a folder, or a prefix of an S3 bucket with a local copy.
 
-What lies in a store never changes once it is complete, so a file that is here already is the
-right one. Only the pointer to the newest snapshot does, and it is always asked for.
+A complete file of a store never changes, so the local copy of it is valid. The exception is the
+pointer to the newest snapshot, which is read from S3 each time.
 """
 
 import os
@@ -16,72 +16,74 @@ from ..aws import aws
 CACHE = Path(".cache")
 
 
-def home(root: str) -> Path:
-    """The folder on this machine; for S3 it holds what was asked for so far."""
-    if not _remote(root):
+def local_folder(root: str) -> Path:
+    """The store's folder on this machine; for S3 it holds what was downloaded so far."""
+    if not _on_s3(root):
         return Path(root)
     bucket, prefix = _address(root)
     return CACHE / bucket / prefix
 
 
-def bring(root: str, beneath: str, suffix: str = "") -> list[Path]:
-    """The files beneath a path of the store whose names end so, brought here if they lie on S3."""
-    if not _remote(root):
-        return sorted((home(root) / beneath).glob(f"**/*{suffix}"))
-    found = []
-    for key in _keys(root, f"{beneath}/"):
-        if key.endswith(suffix):
-            found.append(home(root) / key)
-            if not found[-1].is_file():
-                _download(root, key)
-    return found
+def fetch(root: str, path: str, suffix: str = "") -> list[Path]:
+    """The files below a path of the store whose names end so; downloads those that are missing."""
+    folder = local_folder(root)
+    if not _on_s3(root):
+        return sorted((folder / path).glob(f"**/*{suffix}"))
+    keys = [key for key in _keys(root, f"{path}/") if key.endswith(suffix)]
+    for key in keys:
+        if not (folder / key).is_file():
+            _download(root, key)
+    return [folder / key for key in keys]
 
 
-def keep(root: str, folder: Path, beneath: str, last: str) -> None:
-    """Copy a folder's files to S3, once; with `last` it is complete.
+def upload(root: str, folder: Path, path: str, last: str) -> None:
+    """Copy a folder's files to S3, unless they are complete there.
 
-    What an upload that broke off has left is replaced: the files of one folder fit each other.
-    Without a `last` each file is complete by itself.
+    Args:
+        root: the store; nothing is done for one that is a folder.
+        folder: the files.
+        path: where they go in the store.
+        last: the file that is written last and completes the others. What an interrupted upload
+            left without it is replaced. If empty, each file is complete by itself.
     """
-    if not _remote(root) or (last and any(_keys(root, f"{beneath}/{last}"))):
+    if not _on_s3(root) or (last and any(_keys(root, f"{path}/{last}"))):
         return
-    bucket, prefix = _address(root)
-    files = [path for path in folder.iterdir() if path.is_file()]
-    for path in sorted(files, key=lambda path: (path.name == last, path.name)):
-        condition = {} if last and path.name != last else {"IfNoneMatch": "*"}
-        with aws.aws_errors(unless="PreconditionFailed"), path.open("rb") as file:
-            _client().put_object(
-                Bucket=bucket, Key=f"{prefix}/{beneath}/{path.name}", Body=file, **condition
-            )
+    files = [file for file in folder.iterdir() if file.is_file()]
+    for file in sorted(files, key=lambda file: (file.name == last, file.name)):
+        condition = {} if last and file.name != last else {"IfNoneMatch": "*"}
+        with aws.aws_errors(unless="PreconditionFailed"), file.open("rb") as body:
+            _client().put_object(**_object(root, f"{path}/{file.name}"), Body=body, **condition)
 
 
-def read(root: str, name: str) -> str | None:
-    """A small file that may change, or None."""
-    if not _remote(root):
-        path = home(root) / name
+def read_pointer(root: str, name: str) -> str | None:
+    """The text of a small file that may change; None if there is none."""
+    if not _on_s3(root):
+        path = local_folder(root) / name
         return path.read_text() if path.is_file() else None
-    bucket, prefix = _address(root)
     with aws.aws_errors(unless="NoSuchKey"):
-        answer = _client().get_object(Bucket=bucket, Key=f"{prefix}/{name}")
-        return str(answer["Body"].read().decode())
+        return str(_client().get_object(**_object(root, name))["Body"].read().decode())
     return None
 
 
-def replace(root: str, file: Path, name: str) -> None:
-    """Replace a small file on S3 by one that is here, at once for all who read it."""
-    if _remote(root):
-        bucket, prefix = _address(root)
+def upload_pointer(root: str, file: Path, name: str) -> None:
+    """Replace a small file on S3."""
+    if _on_s3(root):
         with aws.aws_errors():
-            _client().put_object(Bucket=bucket, Key=f"{prefix}/{name}", Body=file.read_bytes())
+            _client().put_object(**_object(root, name), Body=file.read_bytes())
 
 
-def _remote(root: str) -> bool:
+def _on_s3(root: str) -> bool:
     return root.startswith("s3://")
 
 
 def _address(root: str) -> tuple[str, str]:
     address = urlsplit(root)
     return address.netloc, address.path.strip("/")
+
+
+def _object(root: str, key: str) -> dict[str, str]:
+    bucket, prefix = _address(root)
+    return {"Bucket": bucket, "Key": f"{prefix}/{key}"}
 
 
 @cache
@@ -91,20 +93,19 @@ def _client() -> Any:
     return boto3.client("s3", config=aws.options())
 
 
-def _keys(root: str, beneath: str) -> Iterator[str]:
+def _keys(root: str, path: str) -> Iterator[str]:
     bucket, prefix = _address(root)
     with aws.aws_errors():
         pages = _client().get_paginator("list_objects_v2")
-        for page in pages.paginate(Bucket=bucket, Prefix=f"{prefix}/{beneath}"):
+        for page in pages.paginate(Bucket=bucket, Prefix=f"{prefix}/{path}"):
             for each in page.get("Contents", []):
                 yield each["Key"].removeprefix(f"{prefix}/")
 
 
 def _download(root: str, key: str) -> None:
-    bucket, prefix = _address(root)
-    path = home(root) / key
+    path = local_folder(root) / key
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}")
     with aws.aws_errors():
-        _client().download_file(bucket, f"{prefix}/{key}", str(part))
+        _client().download_file(**_object(root, key), Filename=str(part))
     os.replace(part, path)

@@ -1,8 +1,8 @@
-"""The model store: every snapshot and every trained model, written once and never half.
+"""The model store: every snapshot and every trained model, each written once and completely.
 
-`<root>/snapshots/<hash>/` holds raw tables and snapshot.json, and in `cache/` what was made of
-them and need not be made twice; `<root>/snapshots/newest` is the hash of the one that training
-takes, `<root>/runs/<run>/` the bundle of a run. The root is a folder, or an address
+`<root>/snapshots/<hash>/` holds raw tables and snapshot.json, and in `cache/` what the problem's
+code computed from them. `<root>/snapshots/newest` is the hash of the snapshot that training takes.
+`<root>/runs/<run>/` is the bundle of a run. The root is a folder, or an address
 `s3://bucket/prefix`.
 """
 
@@ -24,11 +24,12 @@ from ..problem import Problem
 from . import s3_cache
 
 CACHE = "cache"
+NEWEST = "snapshots/newest"
 
 
 @contextmanager
 def staged(parent: Path) -> Iterator[Path]:
-    """An empty folder beside the final ones, gone at the end unless it was moved away."""
+    """A temporary folder inside `parent`; files move from it to their final place at once."""
     try:
         with disk.full_disk_errors(parent):
             parent.mkdir(parents=True, exist_ok=True)
@@ -39,11 +40,11 @@ def staged(parent: Path) -> Iterator[Path]:
                 yield Path(folder)
     except OSError as error:
         where = error.filename or parent
-        raise UserError(f"could not use {where}: {error.strerror}; nothing was kept") from error
+        raise UserError(f"could not use {where}: {error.strerror}; nothing was saved") from error
 
 
 def settle(folder: Path, target: Path) -> None:
-    """Move a staged folder to its place; what is there already stays, for it was written once."""
+    """Move a staged folder to its final place, unless there is one already: it is the same."""
     if not target.exists():
         folder.rename(target)
 
@@ -60,136 +61,134 @@ def now() -> str:
 
 def make_snapshot(problem: Problem, root: str, config: Mapping[str, Any]) -> str:
     """Collect the raw tables into the store and return the snapshot's hash."""
-    parent = s3_cache.home(root) / "snapshots"
+    parent = s3_cache.local_folder(root) / "snapshots"
     with staged(parent) as stage:
         folder = stage / "snapshot"
         folder.mkdir()
-        about = problem.data.collect(config, folder)
+        facts = problem.data.collect(config, folder)
         files = integrity.hashes(folder)
         snapshot = integrity.content_hash(files)
-        if not has(root, snapshot):
-            facts = {**about, "created": now(), "previous": newest_snapshot(root)}
+        if not has_snapshot(root, snapshot):
+            facts = {**facts, "created": now(), "previous": newest_snapshot(root)}
             integrity.seal(folder, SNAPSHOT, facts, files)
-            s3_cache.keep(root, folder, f"snapshots/{snapshot}", last=SNAPSHOT)
+            s3_cache.upload(root, folder, f"snapshots/{snapshot}", last=SNAPSHOT)
             settle(folder, parent / snapshot)
     return snapshot
 
 
 def make_newest(root: str, snapshot: str) -> None:
-    """Let training that names no snapshot take this one."""
-    parent = s3_cache.home(root) / "snapshots"
+    """Make this the snapshot that training takes if it is given none."""
+    parent = s3_cache.local_folder(root) / "snapshots"
     with staged(parent) as stage:
         (stage / "newest").write_text(snapshot)
-        s3_cache.replace(root, stage / "newest", "snapshots/newest")
+        s3_cache.upload_pointer(root, stage / "newest", NEWEST)
         os.replace(stage / "newest", parent / "newest")
 
 
 def make_newest_after(root: str, snapshot: str) -> None:
-    """Make a snapshot the newest unless another one became it since this one was made."""
-    if has(root, snapshot) and about(root, snapshot)["previous"] == newest_snapshot(root):
+    """Make a snapshot the newest, unless another one became the newest after it was made."""
+    newest = newest_snapshot(root)
+    if has_snapshot(root, snapshot) and manifest(root, snapshot)["previous"] == newest:
         make_newest(root, snapshot)
 
 
 def newest_snapshot(root: str) -> str | None:
     """The hash of the snapshot that training takes, or None before the first."""
-    return s3_cache.read(root, "snapshots/newest")
+    return s3_cache.read_pointer(root, NEWEST)
 
 
-def has(root: str, snapshot: str) -> bool:
+def has_snapshot(root: str, snapshot: str) -> bool:
     """Whether the store has a snapshot."""
-    return bool(s3_cache.bring(root, f"snapshots/{snapshot}", SNAPSHOT))
+    return bool(s3_cache.fetch(root, f"snapshots/{snapshot}", SNAPSHOT))
 
 
 def snapshot_folder(root: str, snapshot: str) -> Path:
-    """Where a snapshot's tables lie, verified; UserError if the store has no such snapshot."""
-    about(root, snapshot)
-    s3_cache.bring(root, f"snapshots/{snapshot}")
-    folder = s3_cache.home(root) / "snapshots" / snapshot
+    """The folder of a snapshot's tables, verified; UserError if there is no such snapshot."""
+    manifest(root, snapshot)
+    s3_cache.fetch(root, f"snapshots/{snapshot}")
+    folder = s3_cache.local_folder(root) / "snapshots" / snapshot
     integrity.verify(folder, SNAPSHOT)
     return folder
 
 
 def fetch_cache(root: str, snapshot: str) -> None:
-    """Bring what was derived from a snapshot's predecessor, from which this one's may go on."""
-    if before := previous(root, snapshot):
-        s3_cache.bring(root, f"snapshots/{before}/{CACHE}")
+    """Download the cache of the previous snapshot: the code may build this one's cache from it."""
+    if previous := previous_snapshot(root, snapshot):
+        s3_cache.fetch(root, f"snapshots/{previous}/{CACHE}")
 
 
 def upload_cache(root: str, snapshot: str) -> None:
-    """Keep what the problem's code has put into a snapshot's `derived`, for other machines too."""
-    folder = s3_cache.home(root) / "snapshots" / snapshot / CACHE
+    """Upload a snapshot's cache, for other machines."""
+    folder = s3_cache.local_folder(root) / "snapshots" / snapshot / CACHE
     if folder.is_dir():
-        s3_cache.keep(root, folder, f"snapshots/{snapshot}/{CACHE}", last="")
+        s3_cache.upload(root, folder, f"snapshots/{snapshot}/{CACHE}", last="")
 
 
-def about(root: str, snapshot: str) -> dict[str, Any]:
-    """What is known of a snapshot: its snapshot.json."""
-    folder = s3_cache.home(root) / "snapshots" / snapshot
-    if not has(root, snapshot):
+def manifest(root: str, snapshot: str) -> dict[str, Any]:
+    """The facts in a snapshot's snapshot.json: source, licence, newest, rows, created, previous."""
+    folder = s3_cache.local_folder(root) / "snapshots" / snapshot
+    if not has_snapshot(root, snapshot):
         if folder.is_dir():
             raise integrity.damage(folder / SNAPSHOT, SNAPSHOT, "is missing")
         raise UserError(f"the store {root} has no snapshot {snapshot!r}: `make data` makes one")
-    known, files = integrity.read(folder, SNAPSHOT)
+    facts, files = integrity.read(folder, SNAPSHOT)
     if integrity.content_hash(files) != snapshot:
         raise integrity.damage(folder / SNAPSHOT, SNAPSHOT)
-    return known
+    return facts
 
 
-def previous(root: str, snapshot: str) -> str | None:
+def previous_snapshot(root: str, snapshot: str) -> str | None:
     """The last snapshot before this one that came from the same source."""
-    known = about(root, snapshot)
-    before: str | None = known["previous"]
-    while before and has(root, before):
-        earlier = about(root, before)
-        if earlier["source"] == known["source"]:
-            return before
-        before = earlier["previous"]
+    facts = manifest(root, snapshot)
+    source, previous = facts["source"], facts["previous"]
+    while previous and has_snapshot(root, previous):
+        facts = manifest(root, previous)
+        if facts["source"] == source:
+            return str(previous)
+        previous = facts["previous"]
     return None
 
 
 def previous_rows(root: str, snapshot: str) -> dict[str, int] | None:
     """Rows per table of the previous snapshot."""
-    before = previous(root, snapshot)
-    return about(root, before)["rows"] if before else None
+    previous = previous_snapshot(root, snapshot)
+    return manifest(root, previous)["rows"] if previous else None
 
 
 def write_run(root: str, run: str, evaluation: dict[str, Any], files: dict[str, bytes]) -> Path:
-    """Keep what a run made and how it was evaluated, all of it or nothing; returns its folder."""
-    parent = s3_cache.home(root) / "runs"
+    """Save a run's bundle and evaluation, completely or not at all; returns its folder."""
+    parent = s3_cache.local_folder(root) / "runs"
     with staged(parent) as stage:
         folder = stage / "run"
         folder.mkdir()
         for name, content in files.items():
             (folder / name).write_bytes(content)
         integrity.seal(folder, EVALUATION, evaluation)
-        s3_cache.keep(root, folder, f"runs/{run}", last=EVALUATION)
+        s3_cache.upload(root, folder, f"runs/{run}", last=EVALUATION)
         settle(folder, parent / run)
     return parent / run
 
 
 def run_folder(root: str, run: str) -> Path:
-    """Where a run's bundle lies, verified."""
-    s3_cache.bring(root, f"runs/{run}")
-    folder = s3_cache.home(root) / "runs" / run
+    """The folder of a run's bundle, verified."""
+    s3_cache.fetch(root, f"runs/{run}")
+    folder = s3_cache.local_folder(root) / "runs" / run
     integrity.verify(folder, EVALUATION)
     return folder
 
 
-def evaluations(root: str) -> list[Path]:
-    """The files that say of each run how it was evaluated."""
-    return s3_cache.bring(root, "runs", f"/{EVALUATION}")
+def evaluation_files(root: str) -> list[Path]:
+    """The evaluation.json of every run."""
+    return s3_cache.fetch(root, "runs", f"/{EVALUATION}")
 
 
 def copy_run(source: str, target: str, run: str) -> None:
-    """Bring a run and the snapshot that it was trained on from one store into another."""
+    """Copy a run, and the snapshot that it was trained on, from one store to another."""
     folder = run_folder(source, run)
-    snapshot = read_json(folder / EVALUATION)["snapshot"]
-    for kind, copied, last in (
-        ("snapshots", snapshot_folder(source, snapshot), SNAPSHOT),
-        ("runs", folder, EVALUATION),
-    ):
-        name = copied.name
-        s3_cache.keep(target, copied, f"{kind}/{name}", last)
-        with staged(s3_cache.home(target) / kind) as stage:
-            shutil.copytree(copied, stage / name)
-            settle(stage / name, s3_cache.home(target) / kind / name)
+    snapshot = snapshot_folder(source, read_json(folder / EVALUATION)["snapshot"])
+    for kind, copied, last in (("snapshots", snapshot, SNAPSHOT), ("runs", folder, EVALUATION)):
+        parent = s3_cache.local_folder(target) / kind
+        s3_cache.upload(target, copied, f"{kind}/{copied.name}", last)
+        with staged(parent) as stage:
+            shutil.copytree(copied, stage / copied.name)
+            settle(stage / copied.name, parent / copied.name)

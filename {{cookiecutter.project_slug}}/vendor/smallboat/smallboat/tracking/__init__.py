@@ -1,1 +1,1 @@
-"""Runs are told to Comet."""
+"""Sends runs to Comet."""

@@ -1,6 +1,6 @@
-"""Comet: an experiment is written to an archive first and sent from there, now or later.
+"""Comet: each experiment is written to an offline archive first, and sent from there.
 
-So nothing is lost, whatever happens on the way.
+Nothing is lost if Comet can't be reached, now or while it receives the archive.
 """
 
 import hashlib
@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -18,27 +17,19 @@ from typing import Any
 from ..errors import UserError
 from ..store import store
 
-PATIENCE = 5.0
-"""Seconds that Comet's host has to answer."""
-
-MODEL = (
-    "model.onnx",
-    "evaluation_model.onnx",
-    "signature.json",
-    "evaluation.json",
-    "online_features.json",
-)
+TIMEOUT = 5.0
+"""Seconds in which Comet's host must answer."""
 
 ENVIRONMENT = {
-    "COMET_DISABLE_AUTO_LOGGING": "1",  # else its import patches scikit-learn and XGBoost
-    "COMET_ERROR_TRACKING_ENABLE": "false",  # else its errors go to a third party
-    "COMET_GET_OR_ADD_EXPERIMENT_RETRY_TOTAL": "1",  # a host that falls silent costs seconds
+    "COMET_DISABLE_AUTO_LOGGING": "1",  # or its import patches scikit-learn and XGBoost
+    "COMET_ERROR_TRACKING_ENABLE": "false",  # or its errors go to a third party
+    "COMET_GET_OR_ADD_EXPERIMENT_RETRY_TOTAL": "1",  # a silent host costs seconds, not minutes
     "COMET_HTTP_SESSION_RETRY_TOTAL": "1",
     "COMET_TIMEOUT_FILE_UPLOAD": "30",
 }
-"""What Comet takes from the environment only."""
+"""Settings that Comet reads from the environment only."""
 
-PRIVATE = dict.fromkeys(
+NOT_LOGGED = dict.fromkeys(
     (
         *("log_code", "log_git_metadata", "log_git_patch", "log_env_details", "parse_args"),
         *("auto_output_logging", "auto_param_logging", "auto_metric_logging", "auto_log_co2"),
@@ -46,34 +37,21 @@ PRIVATE = dict.fromkeys(
     ),
     False,
 )
-"""Comet is told what `Experiment` holds; it collects nothing by itself."""
-
-
-@dataclass
-class Experiment:
-    """What Comet is told of a candidate; `series` are (step, value) by metric."""
-
-    candidate: str
-    status: str
-    parameters: dict[str, Any]
-    others: dict[str, str] = field(default_factory=dict)
-    metrics: dict[str, float] = field(default_factory=dict)
-    series: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
-    trials: list[dict[str, Any]] = field(default_factory=list)
+"""Comet collects nothing by itself."""
 
 
 def _comet() -> Any:
     os.environ.update(ENVIRONMENT)
     try:
         import comet_ml
-    except Exception as error:  # it reads its settings then
-        raise UserError(f"Comet can't start ({error}): mend its own .comet.config") from None
+    except Exception as error:  # its import reads its settings
+        raise UserError(f"Comet can't start ({error}): correct its file .comet.config") from None
     logging.getLogger("comet_ml").setLevel(logging.WARNING)
     return comet_ml
 
 
 def _key() -> str:
-    """From the environment, `.env` or Comet's own configuration file."""
+    """The API key from the environment, `.env` or Comet's own configuration file."""
     comet = _comet()
     try:
         return comet.get_api_key(None, comet.get_config()) or ""
@@ -81,104 +59,106 @@ def _key() -> str:
         raise UserError("the COMET_API_KEY is damaged: copy it from Comet again") from None
 
 
-def switched_off() -> bool:
+def disabled() -> bool:
     """Whether Comet's own settings, in the environment or a file, forbid experiments."""
     return bool(_comet().get_config()["comet.auto_log.disable"])
 
 
 def address() -> str:
-    """Where Comet's API is, ending in a slash."""
+    """The address of Comet's API, ending in a slash."""
     return str(_comet().get_backend_address())
 
 
 def obstacle() -> str | None:
-    """Why nothing can be sent, or None; Comet itself would try for half a minute."""
+    """Why nothing can be sent, or None. Comet itself would try for half a minute."""
     import requests
 
     if not _key():
         return "there is no COMET_API_KEY"
-    answers = []
+    answered = threading.Event()
 
-    def ask() -> None:
-        with suppress(Exception):  # whatever it is, there is no answer
-            answer = requests.get(f"{address()}health/ping", timeout=PATIENCE)
-            answers.extend([answer] if answer.ok else [])
+    def ping() -> None:
+        with suppress(Exception):
+            if requests.get(f"{address()}health/ping", timeout=TIMEOUT).ok:
+                answered.set()
 
-    thread = threading.Thread(target=ask, daemon=True)  # a name look-up knows no timeout
+    thread = threading.Thread(target=ping, daemon=True)  # the timeout excludes the name look-up
     thread.start()
-    thread.join(PATIENCE)
-    return None if answers else f"{address()} does not answer"
+    thread.join(TIMEOUT)
+    return None if answered.is_set() else f"{address()} does not answer"
 
 
-def archive(one: Experiment, project: str, folder: Path, bundle: Path) -> Path:
-    """Keep an experiment as `<folder>/<run>-<candidate>.zip`, ready to be sent."""
-    comet, run = _comet(), one.parameters["run"]
-    # The same key each time: the next try completes what arrived by half, under no second name.
-    key = hashlib.sha256(f"{project}/{run}/{one.candidate}".encode()).hexdigest()[:32]
-    with store.staged(folder) as stage, _unwritten() as errors:
+@contextmanager
+def archived(project: str, run: str, candidate: str, status: str, folder: Path) -> Iterator[Any]:
+    """An experiment of Comet to log to, saved as `<folder>/<run>-<candidate>.zip` at the end."""
+    comet = _comet()
+    # With the same key, another try completes an experiment that arrived in part.
+    key = hashlib.sha256(f"{project}/{run}/{candidate}".encode()).hexdigest()[:32]
+    with store.staged(folder) as stage, _write_errors() as errors:
         experiment = comet.start(
             online=False,
             project_name=project,
             experiment_key=key,
             mode="get_or_create",
             experiment_config=comet.ExperimentConfig(
-                **PRIVATE,
-                name=f"{one.candidate}-{run}",
-                tags=[run, one.status],
+                **NOT_LOGGED,
+                name=f"{candidate}-{run}",
+                tags=[run, status],
                 offline_directory=str(stage),
             ),
         )
-        experiment.log_parameters(one.parameters)
-        experiment.log_others({"run": run, "status": one.status} | one.others)
-        experiment.log_metrics(one.metrics)
-        if one.trials:
-            experiment.log_asset_data(one.trials, name="trials.json")
-        for name in MODEL if one.status == "winner" else ():
-            experiment.log_model("bundle", str(bundle / name))
-        for name, values in one.series.items():
-            for step, value in values:
-                experiment.log_metric(name, value, step=step)
-        experiment.streamer.stop()  # else end() waits a second for the writer's next look
+        yield experiment
+        experiment.streamer.stop()  # or end() waits a second for the writer
         experiment.streamer.join()
         experiment.end()
-        for error in errors:
-            raise error
-        (written,) = stage.glob("*.zip")
-        return written.replace(folder / f"{run}-{one.candidate}.zip")
+        if errors:
+            raise errors[0]
+        (archive,) = stage.glob("*.zip")
+        archive.replace(folder / f"{run}-{candidate}.zip")
 
 
 def send(archives: list[Path], project: str, patient: bool) -> None:
-    """Send archives and put each into `sent`; UserError names those that stay, and why.
+    """Send archives and move each to the subfolder `sent`.
 
     Args:
         archives: in one folder.
         project: the name of Comet's project.
-        patient: whether to go on after a refusal; each may take Comet a minute.
+        patient: whether to go on after a failure; each may take a minute.
+
+    Raises:
+        UserError: names the archives that could not be sent, and why.
     """
-    folder, refused = archives[0].parent, []
+    folder, failures = archives[0].parent, []
     (folder / "sent").mkdir(exist_ok=True)
     for archive in archives:
-        reason = _refusal(archive, project)
+        reason = _send(archive, project)
         if reason is None:
             archive.replace(folder / "sent" / archive.name)
         else:
-            refused.append(f"{archive.name}: {reason}")
+            failures.append(f"{archive.name}: {reason}")
             if not patient or obstacle():
                 break
     left = sum(archive.exists() for archive in archives)
     print(f"tracking: {len(archives) - left} of {len(archives)} experiments sent")
     if left:
-        why = "; ".join(refused)
-        raise UserError(f"{left} of them stay in {folder} for `make tracking-upload`: {why}")
+        reasons = "; ".join(failures)
+        raise UserError(f"{left} of them stay in {folder} for `make tracking-upload`: {reasons}")
 
 
-def _refusal(archive: Path, project: str) -> str | None:
-    """Send an archive; why that failed, or None. Comet logs many a failure and goes on."""
+def _send(archive: Path, project: str) -> str | None:
+    """Send an archive; why that failed, or None. Comet only logs most failures."""
     from comet_ml.exceptions import InvalidAPIKey
     from comet_ml.offline import upload_single_offline_experiment
 
     key = _key()
-    with _errors() as errors:
+    errors: list[str] = []
+
+    def hide_errors(record: logging.LogRecord) -> bool:  # they may quote the key
+        if record.levelno >= logging.ERROR:
+            errors.append(record.getMessage())
+        return record.levelno < logging.ERROR
+
+    with _log_filter(hide_errors):
         try:
             upload_single_offline_experiment(
                 str(archive), key, force_upload=False, override_project_name=project
@@ -191,22 +171,19 @@ def _refusal(archive: Path, project: str) -> str | None:
 
 
 @contextmanager
-def _unwritten() -> Iterator[list[OSError]]:
-    """What could not be written: Comet logs it at most, or its thread dies of it, and goes on."""
+def _write_errors() -> Iterator[list[OSError]]:
+    """The OSErrors that Comet only logs, or that end its threads unseen; they are not printed."""
     errors: list[OSError] = []
 
-    def hear(error: BaseException | None) -> bool:
+    def collect(error: BaseException | None) -> bool:
         if isinstance(error, OSError):
             errors.append(error)
         return not errors
 
-    def logged(record: logging.LogRecord) -> bool:
-        return hear(record.exc_info[1] if record.exc_info else None)
-
     hooks = sys.unraisablehook, threading.excepthook
-    sys.unraisablehook = lambda told: hear(told.exc_value)
-    threading.excepthook = lambda told: hear(told.exc_value)
-    with _listening(logged):
+    sys.unraisablehook = lambda event: collect(event.exc_value)
+    threading.excepthook = lambda event: collect(event.exc_value)
+    with _log_filter(lambda record: collect(record.exc_info[1] if record.exc_info else None)):
         try:
             yield errors
         finally:
@@ -214,28 +191,13 @@ def _unwritten() -> Iterator[list[OSError]]:
 
 
 @contextmanager
-def _errors() -> Iterator[list[str]]:
-    """The errors that Comet logs; they are not printed, for they may quote the key."""
-    messages: list[str] = []
-
-    def hear(record: logging.LogRecord) -> bool:
-        if record.levelno < logging.ERROR:
-            return True
-        messages.append(record.getMessage())
-        return False
-
-    with _listening(hear):
-        yield messages
-
-
-@contextmanager
-def _listening(hear: Callable[[logging.LogRecord], bool]) -> Iterator[None]:
-    """Let a function hear each record that Comet logs, and say whether it is printed."""
+def _log_filter(keep: Callable[[logging.LogRecord], bool]) -> Iterator[None]:
+    """Print only those of Comet's log records that `keep` returns True for."""
     handlers = logging.getLogger("comet_ml").handlers
     for handler in handlers:
-        handler.addFilter(hear)
+        handler.addFilter(keep)
     try:
         yield
     finally:
         for handler in handlers:
-            handler.removeFilter(hear)
+            handler.removeFilter(keep)

@@ -1,7 +1,8 @@
-"""A finished run in Comet: one experiment per candidate, tied together by the run id."""
+"""A finished run in Comet: one experiment for each candidate, tagged with the run's id."""
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
@@ -10,13 +11,21 @@ from ..store import s3_cache, store
 from . import comet
 
 JOB = "AWS_BATCH_JOB_ID"
-"""Set where a step runs as a job, whose files are gone with it."""
+"""Set where a step runs as a job: its files are lost when it ends."""
+
+MODEL = (
+    "model.onnx",
+    "evaluation_model.onnx",
+    "signature.json",
+    "evaluation.json",
+    "online_features.json",
+)
 
 
 def track(config: Mapping[str, Any], run: str) -> None:
-    """Bring a run of the store to Comet if the configuration says so.
+    """Send a run of the store to Comet if the configuration says so.
 
-    What goes wrong is printed and never raised: the run itself is complete.
+    Errors are printed and not raised: the run itself is complete.
 
     Args:
         config: a whole configuration as plain values.
@@ -24,26 +33,8 @@ def track(config: Mapping[str, Any], run: str) -> None:
     """
     if not config["tracking"]["comet"]:
         return
-    root, project = config["store"]["root"], config["project"]["name"]
     try:
-        folder, bundle = s3_cache.home(root) / "tracking", store.run_folder(root, run)
-        if comet.switched_off():
-            print("tracking: none, Comet is switched off by COMET_AUTO_LOG_DISABLE or its own file")
-            return
-        obstacle = comet.obstacle()
-        if obstacle and JOB in os.environ:
-            print(f"tracking: none ({obstacle}), and a job keeps no archives")
-            return
-        if obstacle:
-            print(f"tracking: offline ({obstacle}), archives in {folder};", end=" ")
-            print("`make tracking-upload` sends them")
-        else:
-            print(f"tracking: Comet, online at {comet.address()}")
-        evaluation = store.read_json(bundle / "evaluation.json")
-        told = experiments(evaluation, config["training"]["seed"])
-        archives = [comet.archive(one, project, folder, bundle) for one in told]
-        if not obstacle:
-            comet.send(archives, project, patient=False)
+        _track(config, run)
     except CommandError as error:
         print(f"tracking: {error}")
     except Exception as error:
@@ -51,12 +42,34 @@ def track(config: Mapping[str, Any], run: str) -> None:
         print(f"tracking: failed, though the run did not: {type(error).__name__}: {message}")
 
 
+def _track(config: Mapping[str, Any], run: str) -> None:
+    root, project = config["store"]["root"], config["project"]["name"]
+    folder, bundle = s3_cache.local_folder(root) / "tracking", store.run_folder(root, run)
+    if comet.disabled():
+        print("tracking: none, Comet is disabled by COMET_AUTO_LOG_DISABLE or .comet.config")
+        return
+    obstacle = comet.obstacle()
+    if obstacle and JOB in os.environ:
+        print(f"tracking: none ({obstacle}), and a job keeps no archives")
+        return
+    if obstacle:
+        print(
+            f"tracking: offline ({obstacle}), archives in {folder}; "
+            "`make tracking-upload` sends them"
+        )
+    else:
+        print(f"tracking: Comet, online at {comet.address()}")
+    archives = _archive(bundle, config["training"]["seed"], project, folder)
+    if not obstacle:
+        comet.send(archives, project, patient=False)
+
+
 def upload(root: str, project: str) -> None:
-    """Send the archives that were not sent yet; UserError says which could not be, and why."""
-    folder = s3_cache.home(root) / "tracking"
+    """Send the archives that were not sent yet; UserError if some can't be sent."""
+    folder = s3_cache.local_folder(root) / "tracking"
     archives = sorted(folder.glob("*.zip"))
     if not archives:
-        print(f"tracking: nothing to send, no archive waits in {folder}")
+        print(f"tracking: nothing to send, there is no archive in {folder}")
         return
     obstacle = comet.obstacle()
     if obstacle:
@@ -64,50 +77,58 @@ def upload(root: str, project: str) -> None:
     comet.send(archives, project, patient=True)
 
 
-def experiments(evaluation: dict[str, Any], seed: int) -> list[comet.Experiment]:
-    """An experiment for each candidate of a run, for those that failed too."""
-    run = {name: evaluation[name] for name in ("run", "snapshot", "commit")} | {"seed": seed}
-    failures = evaluation["failures"].items()
-    return [
-        *(_competitor(one, evaluation, run) for one in evaluation["candidates"]),
-        *(comet.Experiment(name, "failed", run, {"reason": reason}) for name, reason in failures),
-    ]
+def _archive(bundle: Path, seed: int, project: str, folder: Path) -> list[Path]:
+    """Write an archive for each candidate of a run, also for those that failed."""
+    evaluation = store.read_json(bundle / "evaluation.json")
+    run, failures = evaluation["run"], evaluation["failures"]
+    parameters = {name: evaluation[name] for name in ("run", "snapshot", "commit")}
+    parameters["seed"] = seed
+    for candidate in evaluation["candidates"]:
+        name, reason = candidate["candidate"], candidate["disqualified"]
+        won = name == evaluation["winner"]
+        status = "winner" if won else "disqualified" if reason else "candidate"
+        with comet.archived(project, run, name, status, folder) as experiment:
+            experiment.log_parameters(candidate["settings"] | parameters)
+            experiment.log_others({"run": run, "status": status})
+            if reason:
+                experiment.log_other("reason", reason)
+            _log_metrics(experiment, "validation", candidate["metrics"], candidate["intervals"])
+            experiment.log_metrics(candidate["baseline"], prefix="validation_baseline")
+            if won:
+                _log_winner(experiment, evaluation, bundle)
+            _log_trials(experiment, candidate)
+    for name, reason in failures.items():
+        with comet.archived(project, run, name, "failed", folder) as experiment:
+            experiment.log_parameters(parameters)
+            experiment.log_others({"run": run, "status": "failed", "reason": reason})
+    names = [*(candidate["candidate"] for candidate in evaluation["candidates"]), *failures]
+    return [folder / f"{run}-{name}.zip" for name in names]
 
 
-def _competitor(
-    one: dict[str, Any], evaluation: dict[str, Any], run: dict[str, Any]
-) -> comet.Experiment:
-    reason = one["disqualified"]
-    experiment = comet.Experiment(
-        candidate=one["candidate"],
-        status="candidate" if reason is None else "disqualified",
-        parameters=one["settings"] | run,
-        others={} if reason is None else {"reason": reason},
-        metrics=_metrics("validation", one["metrics"], one["intervals"])
-        | _metrics("validation_baseline", one["baseline"]),
-        series={
-            "validation_score": one["curve"],
-            "trial_score": [(n, trial["score"]) for n, trial in enumerate(one["trials"], 1)],
-        },
-        trials=one["trials"],
-    )
-    if one["candidate"] == evaluation["winner"]:
-        metrics, intervals = evaluation["metrics"]["test"], evaluation["intervals"]["test"]
-        experiment.status = "winner"
-        experiment.metrics |= _metrics("test", metrics, intervals)
-        experiment.metrics |= _metrics("test_baseline", evaluation["baseline"]["test"])
-        experiment.others |= {f"gate {it['gate']}": _verdict(it) for it in evaluation["gates"]}
-    return experiment
+def _log_winner(experiment: Any, evaluation: dict[str, Any], bundle: Path) -> None:
+    metrics, intervals = evaluation["metrics"]["test"], evaluation["intervals"]["test"]
+    _log_metrics(experiment, "test", metrics, intervals)
+    experiment.log_metrics(evaluation["baseline"]["test"], prefix="test_baseline")
+    for gate in evaluation["gates"]:
+        outcome = "passed" if gate["passed"] else "failed"
+        text = f"{outcome}: {gate['actual']} {gate['expected']}"
+        experiment.log_other(f"gate {gate['gate']}", text)
+    for name in MODEL:
+        experiment.log_model("bundle", str(bundle / name))
 
 
-def _metrics(
-    prefix: str, values: dict[str, float], intervals: dict[str, list[float]] | None = None
-) -> dict[str, float]:
-    named = {f"{prefix}_{name}": value for name, value in values.items()}
-    for name, (low, high) in (intervals or {}).items():
-        named |= {f"{prefix}_{name}_low": low, f"{prefix}_{name}_high": high}
-    return named
+def _log_trials(experiment: Any, candidate: dict[str, Any]) -> None:
+    """Log the series last: all that follows would have their last step."""
+    experiment.log_asset_data(candidate["trials"], name="trials.json")
+    for step, score in candidate["curve"]:
+        experiment.log_metric("validation_score", score, step=step)
+    for step, trial in enumerate(candidate["trials"], 1):
+        experiment.log_metric("trial_score", trial["score"], step=step)
 
 
-def _verdict(gate: dict[str, Any]) -> str:
-    return f"{'passed' if gate['passed'] else 'failed'}: {gate['actual']} {gate['expected']}"
+def _log_metrics(
+    experiment: Any, prefix: str, values: dict[str, float], intervals: dict[str, list[float]]
+) -> None:
+    experiment.log_metrics(values, prefix=prefix)
+    for name, (low, high) in intervals.items():
+        experiment.log_metrics({f"{name}_low": low, f"{name}_high": high}, prefix=prefix)

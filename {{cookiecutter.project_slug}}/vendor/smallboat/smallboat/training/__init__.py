@@ -1,1 +1,1 @@
-"""Candidates are searched, evaluated and refitted, by a Metaflow flow."""
+"""Searches, evaluates and refits candidates, in a Metaflow flow."""

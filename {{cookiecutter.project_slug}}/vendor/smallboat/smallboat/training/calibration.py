@@ -1,7 +1,7 @@
-"""A classifier whose probabilities can be taken at their word, and that as one ONNX graph.
+"""A binary classifier with calibrated probabilities, exported as one ONNX graph.
 
-Platt's sigmoid (Probabilistic Outputs for Support Vector Machines, 1999) over the classifier's own
-log odds, learned from rows of sessions that it has not seen.
+A sigmoid is fitted to the classifier's log odds on rows of sessions that it has not seen: J. Platt,
+Probabilistic Outputs for Support Vector Machines (1999).
 """
 
 from typing import Any
@@ -13,20 +13,20 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 FOLDS = 3
 FEW = 50_000
-"""So many rows are worth a fit for each fold."""
+"""Up to this number of rows, the sigmoid is fitted to all folds of a cross-validation."""
 LARGE_FOLDS = 20
-"""Of more rows one fold of so many is enough for the sigmoid; the classifier learns the rest."""
-FLOAT, INT64 = 1, 7  # as ONNX numbers types
-SURE = 1e-4
-"""Chances nearer to 0 or 1 count as this: float32 is too coarse for the log odds beyond."""
+"""With more rows, it is fitted to one of this many folds, and the classifier to the others."""
+FLOAT, INT64 = 1, 7  # the numbers of ONNX's types
+CLIP = 1e-4
+"""Probabilities are clipped to this distance from 0 and 1: float32 is too coarse beyond it."""
 
 
 class Calibrated(BaseEstimator):  # type: ignore[misc]
-    """A binary classifier and the sigmoid over it; it answers with the chance of class 1.
+    """A binary classifier and its sigmoid; it predicts the probability of class 1.
 
     Attributes:
         classifier_: the fitted classifier.
-        slope_, intercept_: of the sigmoid's log odds; 1 and 0 where the classifier is right.
+        slope_, intercept_: of the sigmoid; 1 and 0 if the classifier is calibrated already.
     """
 
     def __init__(self, classifier: Any) -> None:
@@ -57,10 +57,10 @@ class Calibrated(BaseEstimator):  # type: ignore[misc]
         return self
 
     def predict(self, rows: Array) -> Array:
-        """The chance of class 1, shape [n]."""
+        """The probability of class 1, shape [n]."""
         odds = self.slope_ * _log_odds(self.classifier_, rows) + self.intercept_
-        chance: Array = 1 / (1 + np.exp(-odds))
-        return chance
+        probability: Array = 1 / (1 + np.exp(-odds))
+        return probability
 
     def onnx_shape_calculator(self) -> Any:
         """For skl2onnx: the shape of the only output."""
@@ -72,20 +72,20 @@ class Calibrated(BaseEstimator):  # type: ignore[misc]
         return shape
 
     def onnx_converter(self) -> Any:
-        """For skl2onnx: the classifier's graph, and `predict` behind it."""
+        """For skl2onnx: the classifier's graph, followed by the nodes of `predict`."""
         from skl2onnx.common.data_types import FloatTensorType, Int64TensorType
 
         def convert(scope: Any, operator: Any, container: Any) -> None:
             classifier = scope.declare_local_operator("SklearnPipeline", self.classifier_)
             classifier.inputs = operator.inputs
             label = scope.declare_local_variable("label", Int64TensorType())
-            chances = scope.declare_local_variable("chances", FloatTensorType())
-            classifier.outputs.extend([label, chances])
+            probabilities = scope.declare_local_variable("chances", FloatTensorType())
+            classifier.outputs.extend([label, probabilities])
 
-            def node(kind: str, *inputs: str, output: str | None = None, **more: Any) -> str:
+            def node(kind: str, *inputs: str, output: str | None = None, **options: Any) -> str:
                 output = output or scope.get_unique_variable_name(kind.lower())
                 name = scope.get_unique_operator_name(kind)
-                container.add_node(kind, list(inputs), output, name=name, **more)
+                container.add_node(kind, list(inputs), output, name=name, **options)
                 return output
 
             def constant(name: str, value: float, kind: int = FLOAT) -> str:
@@ -94,19 +94,20 @@ class Calibrated(BaseEstimator):  # type: ignore[misc]
                 return name
 
             one = constant("one", 1.0)
-            chance = node("Gather", chances.full_name, constant("positive", 1, INT64), axis=1)
-            chance = node("Max", chance, constant("least", SURE))
-            chance = node("Min", chance, constant("most", 1 - SURE))
-            odds = node("Log", node("Div", chance, node("Sub", one, chance)))
-            straight = node("Mul", odds, constant("slope", self.slope_))
-            straight = node("Add", straight, constant("intercept", self.intercept_))
-            node("Sigmoid", straight, output=operator.outputs[0].full_name)
+            positive = constant("positive", 1, INT64)
+            probability = node("Gather", probabilities.full_name, positive, axis=1)
+            probability = node("Max", probability, constant("least", CLIP))
+            probability = node("Min", probability, constant("most", 1 - CLIP))
+            odds = node("Log", node("Div", probability, node("Sub", one, probability)))
+            odds = node("Mul", odds, constant("slope", self.slope_))
+            odds = node("Add", odds, constant("intercept", self.intercept_))
+            node("Sigmoid", odds, output=operator.outputs[0].full_name)
 
         return convert
 
 
 def _log_odds(classifier: Any, rows: Array) -> Array:
-    chance = classifier.predict_proba(rows)[:, 1].astype(np.float64)
-    chance = np.clip(chance, SURE, 1 - SURE)
-    odds: Array = np.log(chance / (1 - chance))
+    probability = classifier.predict_proba(rows)[:, 1].astype(np.float64)
+    probability = np.clip(probability, CLIP, 1 - CLIP)
+    odds: Array = np.log(probability / (1 - probability))
     return odds

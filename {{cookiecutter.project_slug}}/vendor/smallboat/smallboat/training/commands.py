@@ -1,4 +1,4 @@
-"""What `make data`, `make train`, `make resume` and `make tracking-upload` do."""
+"""`make data`, `make train`, `make resume` and `make tracking-upload`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,46 +20,45 @@ def make_data(
     directory: str | None,
     assignments: Sequence[str],
 ) -> int:
-    """Make a snapshot and say what is in it."""
+    """Make a snapshot and print what is in it."""
     settings = config.load(problem, environment)
-    changed = config.assignments(assignments)
-    snapshot = _snapshot(problem, settings, source, directory, **changed)
+    changes = config.assignments(assignments)
+    snapshot = _make_snapshot(problem, settings, source, directory, **changes)
     store.make_newest(settings.store.root, snapshot)
     print(f"next: make train{_in(environment)}")
     return 0
 
 
 def train(problem: Problem, environment: str, directory: str | None) -> int:
-    """Run the training flow and print how the candidates did; 0 if the winner passed, else 3."""
+    """Run the training flow and print its results; 0 if the winner passed its gates, else 3."""
     settings = config.load(problem, environment)
     root = settings.store.root
     snapshot = None if directory else store.newest_snapshot(root)
     if snapshot is None:
-        snapshot = _snapshot(problem, settings, "files" if directory else None, directory)
-    run = flow.start(environment, settings, snapshot)
-    store.make_newest(root, snapshot)
-    return _tell(settings, run, environment)
+        source = "files" if directory else None
+        snapshot = _make_snapshot(problem, settings, source, directory)
+    run = _train(settings, environment, snapshot)
+    return _finish(settings, run, environment)
 
 
-def trained(
+def collect_and_train(
     problem: Problem,
     settings: config.Settings,
     environment: str,
     source: str | None,
     directory: str | None,
 ) -> str:
-    """Collect the data anew and train on it; returns the run.
+    """Make a new snapshot and train on it; returns the run."""
+    snapshot = _make_snapshot(problem, settings, source, directory)
+    return _train(settings, environment, snapshot)
 
-    Data on which training failed does not become the newest snapshot.
+
+def print_results(settings: config.Settings, run: str) -> dict[str, Any]:
+    """Print a run's candidates, metrics and gates, also as GitHub's job summary.
+
+    Returns:
+        The run's evaluation.
     """
-    snapshot = _snapshot(problem, settings, source, directory)
-    run = flow.start(environment, settings, snapshot)
-    store.make_newest(settings.store.root, snapshot)
-    return run
-
-
-def shown(settings: config.Settings, run: str) -> dict[str, Any]:
-    """Print how a run's candidates did, for GitHub's job too; returns its evaluation."""
     folder = store.run_folder(settings.store.root, run)
     evaluation: dict[str, Any] = store.read_json(folder / "evaluation.json")
     table = report.table(evaluation, [("bundle", folder), ("report", folder / "report.html")])
@@ -69,24 +68,31 @@ def shown(settings: config.Settings, run: str) -> dict[str, Any]:
 
 
 def resume(problem: Problem, environment: str, run: str | None) -> int:
-    """Go on where a run failed, with its data and configuration; ends as `train` does."""
+    """Resume a failed run with its own data and configuration; ends as `train` does."""
     with flow.nothing_running() as lock:
-        origin = flow.origin(run, config.load(problem, environment))
-        run = flow.resume(origin, lock)
-    evaluation, root = flow.evaluation(run, origin.settings), origin.settings.store.root
-    store.make_newest_after(root, evaluation["snapshot"])
-    return _tell(origin.settings, evaluation["run"], environment)
+        failed = flow.failed_run(run, config.load(problem, environment))
+        run = flow.resume(failed, lock)
+    evaluation = flow.evaluation(run, failed.settings)
+    store.make_newest_after(failed.settings.store.root, evaluation["snapshot"])
+    return _finish(failed.settings, evaluation["run"], environment)
 
 
 def tracking_upload(problem: Problem, environment: str) -> int:
-    """Send to Comet what could not be sent when it was made."""
+    """Send the experiments to Comet that could not be sent after their run."""
     settings = config.load(problem, environment)
     tracking.upload(settings.store.root, settings.project.name)
     return 0
 
 
-def _tell(settings: config.Settings, run: str, environment: str) -> int:
-    if not shown(settings, run)["passed"]:
+def _train(settings: config.Settings, environment: str, snapshot: str) -> str:
+    """Train on a snapshot; it becomes the newest one only if that succeeds. Returns the run."""
+    run = flow.start(environment, settings, snapshot)
+    store.make_newest(settings.store.root, snapshot)
+    return run
+
+
+def _finish(settings: config.Settings, run: str, environment: str) -> int:
+    if not print_results(settings, run)["passed"]:
         return NoCandidateError.exit_code
     print(f"next: make deploy{_in(environment)}")
     return 0
@@ -96,14 +102,14 @@ def _in(environment: str) -> str:
     return "" if environment == "local" else f" ENV={environment}"
 
 
-def _snapshot(
+def _make_snapshot(
     problem: Problem,
     settings: config.Settings,
     source: str | None,
     folder: str | None,
-    **changed: Any,
+    **changes: Any,
 ) -> str:
-    chosen = config.override(problem, settings, source=source, directory=folder, **changed)
-    snapshot = store.make_snapshot(problem, settings.store.root, chosen.model_dump())
-    print(report.snapshot(snapshot, store.about(settings.store.root, snapshot)))
+    options = config.override(problem, settings, source=source, directory=folder, **changes)
+    snapshot = store.make_snapshot(problem, settings.store.root, options.model_dump())
+    print(report.snapshot(snapshot, store.manifest(settings.store.root, snapshot)))
     return snapshot

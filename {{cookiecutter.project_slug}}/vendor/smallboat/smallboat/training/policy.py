@@ -1,4 +1,4 @@
-"""The project's policy on steps, from the configuration: attempts, time, resources, and where."""
+"""How steps run, from the configuration: attempts, time, resources, place; and how they fail."""
 
 import os
 import signal
@@ -16,12 +16,13 @@ from metaflow.packaging_sys import ContentType
 
 from .. import disk
 from ..errors import CommandError, nearest
+from . import metaflow_private
 
 RUNS = Path(os.environ.get("METAFLOW_DATASTORE_SYSROOT_LOCAL", ""), ".metaflow")
 
 
 class policy(FlowMutator):  # type: ignore[misc]  # noqa: N801 - a decorator's name
-    """Decorate the steps that `[steps]` names; every step ends with a sentence, not a traceback."""
+    """Decorate the steps that `[steps]` names; every step ends with a message, not a traceback."""
 
     def init(self, package: str) -> None:
         """Of which project the flow is."""
@@ -29,58 +30,48 @@ class policy(FlowMutator):  # type: ignore[misc]  # noqa: N801 - a decorator's n
 
     def pre_mutate(self, mutable_flow: Any) -> None:
         """Give the environment's own state machine the schedule; a preview gets none."""
-        _tell_full_disks()
-        configured = _configured(mutable_flow)["schedule"]
-        if configured and configured["by"] == "stepfunctions" and "--production" in sys.argv:
-            from ..config import schedule
+        metaflow_private.handle_errors(_full_disk)
+        schedule = _config(mutable_flow)["schedule"]
+        if schedule and schedule["by"] == "stepfunctions" and "--production" in sys.argv:
+            from ..config import schedule as schedules
 
-            cron = schedule.for_aws(configured["cron"])
+            cron = schedules.for_aws(schedule["cron"])
             mutable_flow.add_decorator("schedule", deco_kwargs={"cron": cron, "daily": False})
 
     def mutate(self, mutable_flow: Any) -> None:
         """Add the decorators; a step that the flow does not have is an error."""
-        configured = _configured(mutable_flow)
+        config = _config(mutable_flow)
         steps = dict(mutable_flow.steps)
         for step in steps.values():
-            step.add_decorator(one_sentence)
-        for name, options in configured["steps"].items():
+            step.add_decorator(report_errors)
+        for name, options in config["steps"].items():
             if name not in steps:
                 raise MetaflowException(
                     f"unknown step {name!r} in [steps]: {nearest(name, list(steps))}"
                 )
-            for decorator, values in decorators(options, _gpu_queue(configured, options)):
+            for decorator, values in decorators(options, _gpu_queue(config, options)):
                 steps[name].add_decorator(decorator, deco_kwargs=values)
 
     def add_to_package(self) -> Iterator[tuple[str, str, ContentType]]:
-        """Take the project along: remote steps find its files beside the flow."""
+        """Add the project's files to the flow's code: remote steps find them beside the flow."""
         from . import package
 
         for path in package.files(self._package):
             yield str(path.resolve()), path.as_posix(), ContentType.USER_CONTENT
 
 
-def _tell_full_disks() -> None:
-    """Let Metaflow say in a sentence, too, that it could not write, and not by a traceback."""
-    from metaflow import cli  # it must not be imported before the flow's configuration is known
-
-    unknown = cli.print_unknown_exception
-
-    def tell(error: Exception) -> None:
-        message = disk.sentence(error, RUNS, RUNS.name)
-        if message is None:
-            unknown(error)
-            return
-        cli.echo_always(message)
-        if note := os.environ.get(disk.NOTE):
-            with suppress(OSError):
-                Path(note).write_text(message)  # though it may stay empty
-
-    cli.print_unknown_exception = tell
+def _full_disk(error: Exception) -> str | None:
+    """The message about a full disk, also written to the command's MESSAGE_FILE."""
+    message = disk.message(error, RUNS, RUNS.name)
+    if message and (file := os.environ.get(disk.MESSAGE_FILE)):
+        with suppress(OSError):  # an empty file is enough
+            Path(file).write_text(message)
+    return message
 
 
 @user_step_decorator  # type: ignore[untyped-decorator]
-def one_sentence(step_name: str, flow: Any, inputs: Any) -> Iterator[None]:
-    """End a step that met a CommandError without a traceback, and keep the error's exit code."""
+def report_errors(step_name: str, flow: Any, inputs: Any) -> Iterator[None]:
+    """End a step that raises a CommandError without a traceback, and keep the exit code."""
     runner = os.getppid()
     threading.Thread(target=_watch, args=[runner], daemon=True).start()
     try:
@@ -88,22 +79,22 @@ def one_sentence(step_name: str, flow: Any, inputs: Any) -> Iterator[None]:
             yield
     except CommandError as error:
         flow.exit_code = error.exit_code
-        _tell(step_name, flow, str(error))
+        _notify(step_name, flow, str(error))
         raise MetaflowException(str(error)) from None
     except Exception as error:
-        _tell(step_name, flow, f"{type(error).__name__}: {error}")
+        _notify(step_name, flow, f"{type(error).__name__}: {error}")
         raise
     finally:
         _end_without(runner)
 
 
-def _tell(step_name: str, flow: Any, message: str) -> None:
-    """Tell those who wait for a release why an execution fails; nobody watches it."""
+def _notify(step_name: str, flow: Any, message: str) -> None:
+    """Send a notice when the last attempt of a production run fails: nobody watches it."""
     from metaflow import current
 
     attributes = {each.name: each.attributes for each in getattr(flow, step_name).decorators}
-    attempts = int(attributes.get("retry", {}).get("times", 0))
-    if not current.is_production or "catch" in attributes or current.retry_count < attempts:
+    retries = int(attributes.get("retry", {}).get("times", 0))
+    if not current.is_production or "catch" in attributes or current.retry_count < retries:
         return
     from ..config import config
     from ..workflows import notices
@@ -119,19 +110,17 @@ def _watch(runner: int) -> None:
 
 
 def _end_without(runner: int) -> None:
-    """End a task whose runner was killed: its output has no reader any more.
+    """Kill this task if the process that runs the flow was killed.
 
-    Else its next print breaks, and @catch keeps that as the candidate's failure in a run to resume.
+    Its next print would fail, and @catch would record that as the candidate's failure in a run that
+    is to be resumed.
     """
     if os.getppid() != runner:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
 def decorators(options: dict[str, Any], gpu_queue: str = "") -> list[tuple[str, dict[str, Any]]]:
-    """The Metaflow decorators, each with its arguments, that one step's options ask for.
-
-    A retry of a remote step is another job.
-    """
+    """The Metaflow decorators, each with its arguments, for one step's options."""
     resources = {key: options[key] for key in ("cpu", "memory", "gpu") if options[key]}
     wanted: list[tuple[str, dict[str, Any]]] = []
     if options["retries"]:
@@ -147,15 +136,15 @@ def decorators(options: dict[str, Any], gpu_queue: str = "") -> list[tuple[str, 
     return wanted
 
 
-def _configured(mutable_flow: Any) -> dict[str, Any]:
-    configured: dict[str, Any] = dict(mutable_flow.configs)["config"]
-    return configured
+def _config(mutable_flow: Any) -> dict[str, Any]:
+    config: dict[str, Any] = dict(mutable_flow.configs)["config"]
+    return config
 
 
-def _gpu_queue(configured: Any, options: dict[str, Any]) -> str:
+def _gpu_queue(values: Any, options: dict[str, Any]) -> str:
     if not options["gpu"]:
         return ""
     from ..aws import remote
     from ..config import config
 
-    return remote.gpu_queue(config.check(configured.to_dict()))
+    return remote.gpu_queue(config.check(values.to_dict()))

@@ -25,57 +25,58 @@ def reproduce(problem: Problem, environment: str, run: str | None) -> int:
     """Train a run again in a worktree of its commit; 0 if the same model comes out, else 1."""
     settings = config.load(problem, environment)
     root = settings.store.root
-    known = runs.kept(root)
-    wanted = known[runs.pick(run, known, runs.skipped(root))]
-    commit = _commit(wanted)
-    if not store.has(root, wanted["snapshot"]):
-        raise UserError(f"the store has snapshot {wanted['snapshot']} of {_run(wanted)} no more")
-    snapshots = store.snapshot_folder(root, wanted["snapshot"]).parent
-    for ending in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, signal.default_int_handler)  # so that the worktree is removed
+    evaluations = runs.evaluations(root)
+    original = evaluations[runs.pick(run, evaluations, runs.skipped(root))]
+    commit = _commit(original)
+    if not store.has_snapshot(root, original["snapshot"]):
+        raise UserError(
+            f"snapshot {original['snapshot']} of run {original['run']} is no longer in the store"
+        )
+    for signal_number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signal_number, signal.default_int_handler)  # so that the worktree is removed
     with _worktree(commit) as tree:
         print(f"training again in a worktree of commit {commit}, removed afterwards", flush=True)
-        _lend(tree, snapshots, wanted["snapshot"])
+        _link_snapshots(tree, root, original["snapshot"])
         _localise(tree / files.FOLDER, environment, commit)
-        made = _train(problem, tree, environment, flow.environment(settings))
-        if made is None:
-            message = (
-                f"not reproduced: training failed at commit {commit}, its message stands above"
+        again = _train(problem, tree, environment, flow.environment(settings))
+        if again is None:
+            raise ended(
+                f"not reproduced: training failed at commit {commit}, see its message above", 1
             )
-            raise ended(message, 1)
-        if made["model_hash"] == wanted["model_hash"]:
-            print(f"reproduced: model {made['model_hash']}")
+        if again["model_hash"] == original["model_hash"]:
+            print(f"reproduced: model {again['model_hash']}")
             return 0
-        folders = store.run_folder(root, wanted["run"]), store.run_folder(_store(tree), made["run"])
-        print(f"not reproduced: {_run(wanted)} has model {wanted['model_hash']}, ", end="")
-        print(f"its commit now makes model {made['model_hash']}")
-        print(_difference(problem, root, wanted["snapshot"], *folders))
+        print(
+            f"not reproduced: run {original['run']} has model {original['model_hash']}, "
+            f"its commit now makes model {again['model_hash']}"
+        )
+        bundles = [
+            store.run_folder(root, original["run"]),
+            store.run_folder(_store(tree), again["run"]),
+        ]
+        print(_difference(problem, root, original["snapshot"], bundles))
     changed = _git("diff", "--name-only", commit, "--", *PACKAGES).stdout.split()
     if changed:
         print(f"since that commit {' and '.join(changed)} changed: packages may differ")
     return 1
 
 
-def _run(evaluation: dict[str, Any]) -> str:
-    return f"run {evaluation['run']}"
-
-
 def _commit(evaluation: dict[str, Any]) -> str:
-    """The commit to go back to; UserError if there is none that holds the run's code."""
-    commit: str | None = evaluation.get("commit")
+    """A run's commit; UserError if the repository can't give its code back."""
+    run, commit = evaluation["run"], evaluation.get("commit")
     if commit is None:
         raise UserError(
-            f"{_run(evaluation)} was made outside of a git repository of the project's own: "
+            f"run {run} was made outside of a git repository of the project: "
             "only committed code can be reproduced"
         )
     if commit.endswith("+"):
         raise UserError(
-            f"{_run(evaluation)} was made with uncommitted edits on {commit[:-1]}: "
+            f"run {run} was made with uncommitted edits on {commit[:-1]}: "
             "only committed code can be reproduced"
         )
     if _git("cat-file", "-e", f"{commit}^{{commit}}").returncode != 0:
-        raise UserError(f"the repository has commit {commit} of {_run(evaluation)} no more")
-    return commit
+        raise UserError(f"commit {commit} of run {run} is no longer in the repository")
+    return str(commit)
 
 
 def _git(*words: str) -> subprocess.CompletedProcess[str]:
@@ -99,13 +100,14 @@ def _store(tree: Path) -> str:
     return str(tree / "store")
 
 
-def _lend(tree: Path, snapshots: Path, newest: str) -> None:
-    """Show the snapshots to the worktree's own store; `newest` is the one that it trains on."""
-    lent = Path(_store(tree), "snapshots")
-    lent.mkdir(parents=True)
+def _link_snapshots(tree: Path, root: str, newest: str) -> None:
+    """Link all snapshots into the worktree's store; it trains on `newest`."""
+    snapshots = store.snapshot_folder(root, newest).parent
+    links = Path(_store(tree), "snapshots")
+    links.mkdir(parents=True)
     for folder in snapshots.resolve().iterdir():
         if folder.is_dir():
-            (lent / folder.name).symlink_to(folder)
+            (links / folder.name).symlink_to(folder)
     store.make_newest(_store(tree), newest)
 
 
@@ -128,7 +130,7 @@ def _localise(folder: Path, environment: str, commit: str) -> None:
 
 
 def _toml(values: dict[str, Any], *path: str) -> str:
-    """A configuration's text; strings, numbers and lists look as in JSON."""
+    """A configuration as TOML; strings, numbers and lists look as in JSON."""
     tables = {key: value for key, value in values.items() if isinstance(value, dict)}
     lines = [f"[{'.'.join(map(json.dumps, path))}]"] if path else []
     for key in values.keys() - tables.keys():
@@ -138,20 +140,18 @@ def _toml(values: dict[str, Any], *path: str) -> str:
 
 
 def _train(
-    problem: Problem, tree: Path, name: str, environment: dict[str, str]
+    problem: Problem, tree: Path, environment: str, variables: dict[str, str]
 ) -> dict[str, Any] | None:
-    """The evaluation of a run of the worktree's own package, or None if it left no bundle."""
-    # Its library, too, is the tree's: one of before the library has all in its own package.
-    paths = [
-        str(tree / "vendor" / "smallboat"),
-        str(tree),
-        *filter(None, [environment.get("PYTHONPATH")]),
-    ]
-    own = {"PYTHONPATH": os.pathsep.join(paths), "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(tree)}
+    """Train with the worktree's own code and library; the evaluation, or None if that failed."""
+    paths = [str(tree / "vendor" / "smallboat"), str(tree), variables.get("PYTHONPATH", "")]
     with subprocess.Popen(
-        [sys.executable, "-m", *_command(problem, tree, name)],
+        [sys.executable, "-m", *_command(problem, tree, environment)],
         cwd=tree,
-        env=environment | own,
+        env=variables
+        | {
+            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+            "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(tree),
+        },
         process_group=0,
     ) as training:
         try:
@@ -161,36 +161,36 @@ def _train(
                 os.killpg(training.pid, signal.SIGKILL)
     if code not in (0, NoCandidateError.exit_code):
         return None
-    return next(iter(runs.kept(_store(tree)).values()), None)
+    return next(iter(runs.evaluations(_store(tree)).values()), None)
 
 
-def _command(problem: Problem, tree: Path, name: str) -> list[str]:
-    """What trains in a worktree; before version 0.3 each project had commands of its own."""
+def _command(problem: Problem, tree: Path, environment: str) -> list[str]:
+    """What trains in a worktree; before version 0.3 each project had its own commands."""
     if "smallboat" in tomllib.loads((tree / "pyproject.toml").read_text()).get("tool", {}):
-        return ["smallboat", "train", "--env", name]
-    return [problem.package, "--env", name, "train"]
+        return ["smallboat", "train", "--env", environment]
+    return [problem.package, "--env", environment, "train"]
 
 
-def _difference(problem: Problem, root: str, snapshot: str, *folders: Path) -> str:
-    """How far the answers of two bundles lie apart, and what else differs."""
+def _difference(problem: Problem, root: str, snapshot: str, bundles: list[Path]) -> str:
+    """The largest difference between the answers of two bundles, and what else differs."""
     import numpy as np
 
     from ..store import bundle
     from ..validation import preparation
 
     frame, _, _ = preparation.engineer(problem, root, snapshot)
-    signatures = [store.read_json(folder / "signature.json") for folder in folders]
-    names = [[each["name"] for each in signature["inputs"]] for signature in signatures]
-    gone = sorted({name for inputs in names for name in inputs} - set(frame.columns))
-    if gone:
-        told = f"their answers can't be compared: features.py makes no {', '.join(gone)} any more"
+    signatures = [store.read_json(folder / "signature.json") for folder in bundles]
+    inputs = [[each["name"] for each in signature["inputs"]] for signature in signatures]
+    missing = sorted({name for names in inputs for name in names} - set(frame.columns))
+    if missing:
+        text = f"their answers can't be compared: features.py no longer makes {', '.join(missing)}"
     else:
         first, second = (
-            bundle.predict((folder / "model.onnx").read_bytes(), frame[inputs].to_numpy())
-            for folder, inputs in zip(folders, names, strict=True)
+            bundle.predict((folder / "model.onnx").read_bytes(), frame[names].to_numpy())
+            for folder, names in zip(bundles, inputs, strict=True)
         )
-        apart = float(np.abs(first - second).max())
-        told = f"their answers on the snapshot's {len(frame)} rows differ by {apart:.3g} at most"
+        largest = float(np.abs(first - second).max())
+        text = f"their answers on the snapshot's {len(frame)} rows differ by {largest:.3g} at most"
     first, second = signatures
-    other = [key for key in first | second if first.get(key) != second.get(key)]
-    return f"{told}\ntheir signatures differ in {', '.join(other)}" if other else told
+    keys = [key for key in first | second if first.get(key) != second.get(key)]
+    return f"{text}\ntheir signatures differ in {', '.join(keys)}" if keys else text

@@ -1,1 +1,1 @@
-"""A snapshot becomes a feature table that training may trust."""
+"""Checks the tables and features of a snapshot, and measures their drift."""

@@ -1,6 +1,5 @@
-"""The kinds of expectation that `expectations` states, each with the sentence for people."""
+"""The kinds of check that a problem's `expectations` are made of."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -15,10 +14,10 @@ class Check:
     """One expectation about one view.
 
     Attributes:
-        view: the name of a table or of a frame derived from tables.
+        view: the name of a table, or of a frame that is computed from tables.
         expectation: an expectation object of Great Expectations.
-        severity: an error stops the run, a warning is reported.
-        says: what should hold, for people.
+        severity: an error stops the run; a warning is only reported.
+        description: what should hold, as a sentence.
     """
 
     view: str
@@ -28,52 +27,50 @@ class Check:
 
 
 def columns(view: str, names: list[str]) -> Check:
-    """All these columns exist; others may."""
+    """All these columns exist; others may exist, too."""
     description = f"it has the columns {', '.join(names)}"
     arguments = {"column_set": names, "exact_match": False}
-    return _check("ExpectTableColumnsToMatchSet", arguments, view, "error", description)
+    return _check("TableColumnsToMatchSet", view, "error", description, **arguments)
 
 
 def filled(view: str) -> Check:
-    """There is a row."""
-    return _check("ExpectTableRowCountToBeBetween", {"min_value": 1}, view, "error", "it has rows")
+    """The table has at least one row."""
+    return _check("TableRowCountToBeBetween", view, "error", "it has rows", min_value=1)
 
 
 def grown(view: str, previous: int) -> Check:
     """No row was lost and not too many came; an empty table may grow to any size."""
-    limits = {"min_value": previous, "max_value": int(MOST_GROWTH * previous) or None}
     description = (
         f"it has at least the {previous:,} rows of the last snapshot and at most half more"
     )
-    return _check("ExpectTableRowCountToBeBetween", limits, view, "warning", description)
+    limits = {"min_value": previous, "max_value": int(MOST_GROWTH * previous) or None}
+    return _check("TableRowCountToBeBetween", view, "warning", description, **limits)
 
 
 def not_null(view: str, column: str) -> Check:
     """No value is missing."""
     description = f"{column} has no nulls"
-    return _check("ExpectColumnValuesToNotBeNull", {"column": column}, view, "error", description)
+    return _check("ColumnValuesToNotBeNull", view, "error", description, column=column)
 
 
 def seldom_null(view: str, column: str, share: float) -> Check:
     """At most this share of the values is missing."""
     description = f"at most {share:.0%} of {column} are null"
     arguments = {"column": column, "mostly": 1 - share}
-    return _check("ExpectColumnValuesToNotBeNull", arguments, view, "warning", description)
+    return _check("ColumnValuesToNotBeNull", view, "warning", description, **arguments)
 
 
 def null(view: str, column: str, description: str) -> Check:
     """Every value is missing."""
-    return _check("ExpectColumnValuesToBeNull", {"column": column}, view, "error", description)
+    return _check("ColumnValuesToBeNull", view, "error", description, column=column)
 
 
 def unique(view: str, names: list[str], severity: Severity) -> Check:
     """No two rows agree in all these columns; rows with a null are left out."""
     description = f"one row for each {' and '.join(names)}"
     if len(names) == 1:
-        arguments = {"column": names[0]}
-        return _check("ExpectColumnValuesToBeUnique", arguments, view, severity, description)
-    several = {"column_list": names}
-    return _check("ExpectCompoundColumnsToBeUnique", several, view, severity, description)
+        return _check("ColumnValuesToBeUnique", view, severity, description, column=names[0])
+    return _check("CompoundColumnsToBeUnique", view, severity, description, column_list=names)
 
 
 def between(
@@ -83,24 +80,22 @@ def between(
     limits = (f"{v:%Y-%m-%d}" if isinstance(v, datetime) else f"{v:g}" for v in (low, high))
     description = description or f"{column} is between {' and '.join(limits)}"
     arguments = {"column": column, "min_value": low, "max_value": high}
-    return _check("ExpectColumnValuesToBeBetween", arguments, view, severity, description)
+    return _check("ColumnValuesToBeBetween", view, severity, description, **arguments)
 
 
 def equal(view: str, one: str, other: str, description: str) -> Check:
     """Two columns have the same value wherever neither is null."""
     arguments = {"column_A": one, "column_B": other, "ignore_row_if": "either_value_is_missing"}
-    return _check("ExpectColumnPairValuesToBeEqual", arguments, view, "error", description)
+    return _check("ColumnPairValuesToBeEqual", view, "error", description, **arguments)
 
 
 def always(view: str, column: str, value: int, description: str) -> Check:
     """Every value that isn't null is this one."""
     arguments = {"column": column, "value_set": [value]}
-    return _check("ExpectColumnValuesToBeInSet", arguments, view, "error", description)
+    return _check("ColumnValuesToBeInSet", view, "error", description, **arguments)
 
 
-def _check(
-    expectation: str, arguments: Mapping[str, Any], view: str, severity: Severity, description: str
-) -> Check:
+def _check(kind: str, view: str, severity: Severity, description: str, **arguments: Any) -> Check:
     import great_expectations.expectations as gxe
 
-    return Check(view, getattr(gxe, expectation)(**arguments), severity, description)
+    return Check(view, getattr(gxe, f"Expect{kind}")(**arguments), severity, description)

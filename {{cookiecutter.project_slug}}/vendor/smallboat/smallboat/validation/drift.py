@@ -1,6 +1,6 @@
-"""How far the columns of one table lie from those of another."""
+"""How far the columns of one table have drifted from those of another."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 EMPTY = 1e-4
-"""The share that a bin without rows counts as, so that its logarithm is finite."""
+"""The share that counts for a bin without rows: its logarithm stays finite."""
 MODERATE, LARGE = 0.1, 0.25
 
 
@@ -21,8 +21,8 @@ def psi(reference: npt.ArrayLike, current: npt.ArrayLike, bins: int = 10) -> flo
 
     The bins are the quantiles of the reference, closed on the right; its smallest value, all below
     it, all above its largest, and NaN have a bin each, so that ties and constant columns work.
-    Between samples of n and m rows of one distribution about (bins - 1)(1/n + 1/m) is to be
-    expected: a few dozen rows always look as if they had drifted.
+    Two samples of n and m rows of one distribution have an index of about
+    (bins - 1)(1/n + 1/m): a few dozen rows always look as if they had drifted.
 
     See N. Siddiqi, Credit Risk Scorecards (2006), and B. Yurdakul, Statistical Properties of the
     Population Stability Index (Western Michigan University, 2018).
@@ -35,16 +35,16 @@ def psi(reference: npt.ArrayLike, current: npt.ArrayLike, bins: int = 10) -> flo
     Returns:
         0 for equal shares, never negative; UserError if one of the two has no rows.
     """
-    before, now = (np.asarray(v, dtype=np.float64).ravel() for v in (reference, current))
-    if not before.size or not now.size:
+    expected, actual = (np.asarray(v, dtype=np.float64).ravel() for v in (reference, current))
+    if not expected.size or not actual.size:
         raise UserError("drift needs at least one row on each side")
-    known = before[~np.isnan(before)]
+    known = expected[~np.isnan(expected)]
     cuts = np.empty(0)
     if known.size:
         steps = np.linspace(0, 1, bins + 1)
         cuts = np.unique(np.quantile(known, steps, method="inverted_cdf"))
         cuts = np.concatenate([[np.nextafter(cuts[0], -np.inf)], cuts])
-    p, q = _shares(before, cuts), _shares(now, cuts)
+    p, q = _shares(expected, cuts), _shares(actual, cuts)
     return float(np.sum((q - p) * np.log(q / p)))
 
 
@@ -54,25 +54,22 @@ def level(index: float) -> str:
 
 
 def table(
-    reference: "pd.DataFrame | Mapping[str, Any]",
-    current: "pd.DataFrame | Mapping[str, Any]",
-    columns: Iterable[str],
+    reference: "pd.DataFrame", current: "pd.DataFrame", columns: Iterable[str]
 ) -> list[dict[str, Any]]:
     """The drift of each column, the largest first; ready for JSON.
 
     Args:
-        reference: columns of numbers by name: a data frame, or arrays in a dict.
+        reference: the rows to compare with; the columns are numbers.
         current: the same columns, of other rows.
         columns: the names to compare.
 
     Returns:
-        Rows of feature, psi, level, and the means `before` and `now` (None if all is NaN).
+        Rows of `feature`, `psi`, `level`, `reference_mean` and `current_mean` (None if all is NaN).
     """
     rows = []
     for name in columns:
-        before, now = (np.asarray(t[name], dtype=np.float64) for t in (reference, current))
-        index = psi(before, now)
-        means = {"before": _mean(before), "now": _mean(now)}
+        index = psi(reference[name], current[name])
+        means = {"reference_mean": _mean(reference[name]), "current_mean": _mean(current[name])}
         rows.append({"feature": name, "psi": index, "level": level(index), **means})
     return sorted(rows, key=lambda row: -row["psi"])
 
@@ -83,6 +80,7 @@ def _shares(values: npt.NDArray[np.float64], cuts: npt.NDArray[np.float64]) -> A
     return np.maximum(np.bincount(places, minlength=len(cuts) + 2) / len(values), EMPTY)
 
 
-def _mean(values: npt.NDArray[np.float64]) -> float | None:
+def _mean(column: "pd.Series[Any]") -> float | None:
+    values = column.to_numpy(dtype=np.float64)
     known = values[np.isfinite(values)]
     return float(known.mean()) if known.size else None

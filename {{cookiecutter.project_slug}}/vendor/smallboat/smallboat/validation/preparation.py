@@ -1,4 +1,4 @@
-"""A snapshot becomes a feature table that training may trust."""
+"""Turn a snapshot into a validated feature table."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from ..store import store
 from . import drift, validation
 
 ENOUGH = 200
-"""By chance alone, so many rows of ten bins have a stability index of about .05."""
+"""With ten bins, this many rows have a stability index of about .05 by chance alone."""
 
 
 def validate(problem: Problem, root: str, snapshot: str) -> validation.Report:
-    """Hold a snapshot's raw tables against their expectations."""
+    """Check a snapshot's raw tables against their expectations."""
     tables = problem.data.read(store.snapshot_folder(root, snapshot))
     checks = problem.expectations.raw(store.previous_rows(root, snapshot))
     return validation.run(checks, problem.expectations.views(tables))
@@ -23,9 +23,10 @@ def validate(problem: Problem, root: str, snapshot: str) -> validation.Report:
 def engineer(
     problem: Problem, root: str, snapshot: str
 ) -> tuple[pd.DataFrame, dict[str, Any], validation.Report]:
-    """The feature table, the online features, and what the table's expectations found.
+    """The feature table, the online features, and the report on the table's expectations.
 
-    Tables that break the code are reported, not raised: their own expectations say it better.
+    If the project's code fails on the tables, the report says so and nothing is raised: the
+    expectations about the raw tables name the cause better.
     """
     store.fetch_cache(root, snapshot)
     tables = problem.data.read(store.snapshot_folder(root, snapshot))
@@ -36,31 +37,29 @@ def engineer(
     except Exception as error:
         return pd.DataFrame(), {}, validation.crashed(problem, "features", error)
     store.upload_cache(root, snapshot)
-    report = validation.run(
-        problem.expectations.feature(), problem.expectations.feature_views(frame)
-    )
-    return frame, online, report
+    views = problem.expectations.feature_views(frame)
+    return frame, online, validation.run(problem.expectations.feature(), views)
 
 
 def drifted(
     problem: Problem, root: str, snapshot: str, frame: pd.DataFrame
 ) -> dict[str, Any] | None:
-    """How far each feature of the rows that are new since the previous snapshot moved.
+    """How far each feature of the rows that are new since the previous snapshot has drifted.
 
     A few rows always look as if they had drifted, so at least the newest ENOUGH count as new.
 
     Returns:
         `rows`, how many count as new, and `features`, their `drift.table` against the previous
-        snapshot; None if there is none to compare with.
+        snapshot; None if there is no previous snapshot, or if it can't be read any more.
     """
-    before = store.previous(root, snapshot)
-    if before is None or frame.empty:
+    previous = store.previous_snapshot(root, snapshot)
+    if previous is None or frame.empty:
         return None
-    folder = store.snapshot_folder(root, before)
+    folder = store.snapshot_folder(root, previous)
     try:
-        earlier = problem.features.build(problem.data.read(folder))
-    except Exception:  # it may have been broken: this one need not suffer for it
+        reference = problem.features.build(problem.data.read(folder))
+    except Exception:  # a broken previous snapshot must not stop training on this one
         return None
-    new = frame.tail(max(ENOUGH, (frame["date"] > earlier["date"].max()).sum()))
+    new = frame.tail(max(ENOUGH, (frame["date"] > reference["date"].max()).sum()))
     names = [feature.name for feature in problem.features.FEATURES]
-    return {"rows": len(new), "features": drift.table(earlier, new, names)}
+    return {"rows": len(new), "features": drift.table(reference, new, names)}

@@ -69,7 +69,7 @@ def build(target: str, folder: Path, variables: Mapping[str, str] | None = None)
             DuckDBConnectionManager.close_all_connections()
         if not ended.success:
             error = UserError(_why(ended))
-            if message := disk.sentence(error, folder, str(folder.parent)):
+            if message := disk.message(error, folder, str(folder.parent)):
                 raise FullDiskError(message)
             raise error
         _keep(Path(kept) / PARSED_FILE, parsed)

@@ -68,7 +68,7 @@ def table(
     names = "[" + ", ".join(text(str(path)) for path in paths) + "]"
     if paths[0].name.endswith(".parquet"):
         for name, unpacked, packed in connection.execute(UNPACKED.format(names=names)).fetchall():
-            datafiles.check_swelling(Path(name), unpacked, packed)
+            datafiles.check_unpacked_size(Path(name), unpacked, packed)
         sql = f"read_parquet({names}, union_by_name = true)"
         rows = connection.execute(f"DESCRIBE FROM {sql}").fetchall()
         found = {row[0]: row[1] for row in rows}

@@ -45,7 +45,7 @@ def table(change: Evaluation, main: Evaluation | None) -> str:
 
 
 def _newest(root: Path) -> Evaluation | None:
-    return next(iter(runs.kept(str(root)).values()), None)
+    return next(iter(runs.evaluations(str(root)).values()), None)
 
 
 def _metric(name: str) -> Callable[[Evaluation], str]:

@@ -1,0 +1,59 @@
+"""All uses of Metaflow's internal interfaces, each for want of a public one.
+
+Cards: `@card` renders in processes of its own after the step, and never after a failed one.
+Resume: the client knows the runs of this machine only; the data store has those of all machines.
+Full disks: if Metaflow can't write its own files, it prints a traceback, whatever the cause.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+
+def save_card(page: str) -> None:
+    """Save an HTML page as the card of the running task."""
+    from metaflow import current
+    from metaflow.datastore import FlowDataStore
+    from metaflow.plugins.cards.card_datastore import CardDatastore
+    from metaflow.system_context import system_context
+
+    storage = type(system_context.flow_datastore._storage_impl)
+    root = CardDatastore.get_storage_root(storage.TYPE)
+    cards = FlowDataStore(current.flow_name, None, storage_impl=storage, ds_root=root)
+    CardDatastore(cards, pathspec=current.pathspec).save_card("report", "html", page)
+
+
+def datastore(flow: str, on_s3: bool) -> Any:
+    """The artifacts of a flow's runs, in a folder or on S3."""
+    from metaflow.datastore import FlowDataStore
+    from metaflow.plugins.datastores import local_storage, s3_storage
+
+    storage = s3_storage.S3Storage if on_s3 else local_storage.LocalStorage
+    root = storage.get_datastore_root_from_config(lambda *_, **__: None)
+    return FlowDataStore(flow, None, storage_impl=storage, ds_root=root)
+
+
+def run_ids(datastore: Any) -> list[str]:
+    """The ids of all runs in a data store, sorted; `data` beside them is no run."""
+    entries = datastore._storage_impl.list_content([datastore.flow_name])
+    names = [each.path.rstrip("/").rpartition("/")[2] for each in entries if not each.is_file]
+    return sorted(name for name in names if name != "data")
+
+
+def finished_tasks(datastore: Any, run: str) -> list[Any]:
+    """The artifacts of each task of a run that ended, well or not."""
+    from metaflow.datastore import TaskDataStoreSet
+
+    return list(TaskDataStoreSet(datastore, run))
+
+
+def handle_errors(handle: Callable[[Exception], str | None]) -> None:
+    """Print the message that `handle` returns for an error of Metaflow, instead of a traceback."""
+    from metaflow import cli  # not before the flow's configuration is known
+
+    print_traceback = cli.print_unknown_exception
+
+    def print_error(error: Exception) -> None:
+        message = handle(error)
+        cli.echo_always(message) if message else print_traceback(error)
+
+    cli.print_unknown_exception = print_error
