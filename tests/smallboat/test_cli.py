@@ -120,5 +120,5 @@ def test_how_a_command_ends_is_its_exit_code(
     def fail(*_: object, **__: object) -> int:
         raise raised
 
-    monkeypatch.setattr("smallboat.release.deployment.status", fail)
+    monkeypatch.setattr("smallboat.release.queries.status", fail)
     assert run(capsys, "status") == (code, "", message)
