@@ -53,7 +53,7 @@ class Endpoint:
         if self._pointed() is None:
             return None
         try:
-            return integrity.read(self.folder(), integrity.RELEASE)[0]
+            return integrity.read_manifest(self.folder(), integrity.RELEASE)[0]
         except IntegrityError as error:
             raise UserError(f"what is served can't be read: {error}") from None
 

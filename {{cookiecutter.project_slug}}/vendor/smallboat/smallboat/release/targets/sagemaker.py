@@ -57,7 +57,7 @@ class Endpoint:
         """release.json of what the endpoint really serves, or None before the first release."""
         if self._serving() is None:
             return None
-        return integrity.read(self.folder(), integrity.RELEASE)[0]
+        return integrity.read_manifest(self.folder(), integrity.RELEASE)[0]
 
     def folder(self) -> Path:
         """The files of what is served, downloaded once."""
