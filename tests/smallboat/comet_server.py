@@ -1,4 +1,4 @@
-"""A server in a thread that takes experiments as Comet does, and remembers what arrived."""
+"""A server in a thread that accepts experiments like Comet, and remembers them."""
 
 import email
 import gzip
@@ -15,12 +15,12 @@ from urllib.parse import parse_qsl, urlsplit
 Json = dict[str, Any]
 
 UNKNOWN_KEY, KNOWN_EXPERIMENT = 90212, 90999
-"""Comet's own codes for what it refuses."""
+"""Comet's error codes."""
 
 
 @dataclass
 class Arrived:
-    """What Comet was told of an experiment."""
+    """What arrived of an experiment."""
 
     project: str
     tags: set[str] = field(default_factory=set)
@@ -34,10 +34,10 @@ class Arrived:
 
 
 class Comet:
-    """What the server knows; change `api_key` or `broken` to make it refuse."""
+    """The server's state; change `api_key` or `broken` to make it refuse."""
 
     def __init__(self, api_key: str) -> None:
-        """Take the one key that is known."""
+        """Accept this key only."""
         self.api_key = api_key
         self.broken = ""
         self.url = ""
@@ -91,7 +91,7 @@ class Comet:
 
 @contextmanager
 def serving(comet: Comet) -> Iterator[Comet]:
-    """Answer on loopback; `comet.url` is what COMET_URL_OVERRIDE wants."""
+    """Serve on loopback; `comet.url` is the value for COMET_URL_OVERRIDE."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -105,8 +105,8 @@ def serving(comet: Comet) -> Iterator[Comet]:
             kind = self.headers.get("Content-Type", "")
             body = json.loads(raw) if raw and kind.startswith("application/json") else {}
             sent = self._file(kind, raw) if kind.startswith("multipart/") else b""
-            status, told = comet.answer(url.path, dict(parse_qsl(url.query)), body, sent)
-            content = json.dumps(told).encode()
+            status, answer = comet.answer(url.path, dict(parse_qsl(url.query)), body, sent)
+            content = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))

@@ -13,7 +13,7 @@ from toy import candidates
 
 ROOT = Path(toy.__file__).parents[1]
 SIMPLEST = min(candidates.CANDIDATES, key=lambda each: each.complexity)
-"""The candidate that is soon trained."""
+"""The candidate that trains fastest."""
 NEEDED = ("toy", "flows", "config", "vendor")
 
 
@@ -25,12 +25,12 @@ def copy(folder: Path) -> None:
 
 
 def paths(project: Path) -> list[str]:
-    """Where a copy's own package and library are found."""
+    """The folders of a copy's package and library."""
     return [str(project), str(project / "vendor" / "smallboat")]
 
 
 def here(project: Path) -> dict[str, str]:
-    """The environment in which a copy's own package is imported and its runs stay with it."""
+    """Variables with which a copy's own package is imported and its runs stay in the copy."""
     own = {
         "PYTHONPATH": os.pathsep.join(paths(project)),
         "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(project),
@@ -50,7 +50,7 @@ def command(project: Path, *words: str, **variables: str) -> subprocess.Complete
 
 
 def compete(project: Path, line: str, timeout_seconds: int = 60) -> None:
-    """Replace the candidates of a project's copy, and how long one may take."""
+    """Replace the candidates of a copy, and the time limit of each."""
     with (project / "toy" / "candidates.py").open("a") as file:
         file.write(
             "\n\nimport os\nfrom dataclasses import replace\nfrom time import sleep\n"
@@ -76,7 +76,7 @@ def compete(project: Path, line: str, timeout_seconds: int = 60) -> None:
 
 
 def trust(project: Path) -> None:
-    """Skip a copy's expectations, which cost more than the rest of a small run."""
+    """Skip a copy's expectations: they take longer than the rest of a small run."""
     with (project / "toy" / "expectations.py").open("a") as file:
         file.write("\n\ndef raw(previous_rows=None): return []\n")
         file.write("def feature(): return []\n")

@@ -1,4 +1,4 @@
-"""Commits to a copy of the toy project: other data, other candidates, a fault that is served."""
+"""Edits of a copy of the toy project: other data, other candidates, a fault in the endpoint."""
 
 import re
 import shutil
@@ -11,7 +11,7 @@ GOOD = """
 
 CANDIDATES = tuple(each for each in CANDIDATES if each.name == "ridge")
 """
-"""For candidates.py: one that is soon trained."""
+"""For candidates.py: one candidate that trains fast."""
 WORSE = """
 from dataclasses import replace
 
@@ -27,16 +27,16 @@ def online_features(tables):
     fault = {"where": ["endpoint"], "how": "is wrong"}
     return _online(tables) | {"fault": fault}
 """
-"""For features.py: what `faulty_server.py` obeys."""
+"""For features.py: the fault that `faulty_server.py` shows."""
 
 
 def older(project: Path) -> None:
-    """Let a project's sample end half a year earlier."""
+    """Make a project's sample end half a year earlier."""
     _end_sample(project, 'newest = "2024-06-30"\n')
 
 
 def newest(project: Path) -> None:
-    """Bring the sample back, whole and undamaged."""
+    """Restore the whole, undamaged sample."""
     _end_sample(project, "")
     shutil.copy(data.__file__, project / "toy" / "data.py")
 
@@ -49,12 +49,12 @@ def _end_sample(project: Path, line: str) -> None:
 
 
 def broken(project: Path) -> None:
-    """Let the sample have its first parcel twice."""
+    """Repeat the sample's first parcel."""
     _change_sample(project, "pd.concat([parcels, parcels.head(1)])")
 
 
 def _without_minutes(project: Path) -> None:
-    """Let the sample's first parcel have taken no known time, as only the features show."""
+    """Remove the minutes of the sample's first parcel, which only the features' checks notice."""
     _change_sample(project, "parcels.assign(minutes=parcels['minutes'].where(parcels.index > 0))")
 
 
@@ -78,4 +78,4 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "one row for each parcel": broken,
     "target has no nulls": _without_minutes,
 }
-"""What is said of data that are broken so."""
+"""The message about each kind of damage, and what causes it."""

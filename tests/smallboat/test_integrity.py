@@ -131,7 +131,7 @@ def test_what_an_older_version_made_is_said(here: str) -> None:
     for folder, (read, error) in kinds(here).items():
         # A release has an evaluation.json, too.
         *_, manifest = (name for name in integrity.REMEDIES if (folder / name).is_file())
-        facts, _ = integrity.read(folder, manifest)
+        facts, _ = integrity.read_manifest(folder, manifest)
         (folder / manifest).write_bytes(store.to_json(facts))
         with pytest.raises(error, match=f"{manifest} was made by an older version .*: .*`make "):
             read()

@@ -46,7 +46,9 @@ class Fake:
         yield
 
     def current(self) -> dict[str, Any] | None:
-        return integrity.read(self.folder(), integrity.RELEASE)[0] if self._served else None
+        return (
+            integrity.read_manifest(self.folder(), integrity.RELEASE)[0] if self._served else None
+        )
 
     def folder(self) -> Path:
         return self._served[-1]
@@ -404,7 +406,7 @@ def test_a_bundle_that_was_written_wrong_is_refused(
 ) -> None:
     folder = runs.keep("1", PLAIN)
     (folder / name).write_bytes(content)
-    evaluation, _ = integrity.read(folder, integrity.EVALUATION)
+    evaluation, _ = integrity.read_manifest(folder, integrity.EVALUATION)
     integrity.seal(folder, integrity.EVALUATION, evaluation)
     outcome = deploy(target, runs)
     assert outcome.name == "failed" and message in outcome.message

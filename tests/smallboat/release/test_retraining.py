@@ -33,8 +33,8 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is told of a run that passed and was released."""
     told: list[str] = []
     monkeypatch.setattr(notices, "tell", tell(told))
-    monkeypatch.setattr(training, "trained", lambda *_: "1")
-    monkeypatch.setattr(training, "shown", lambda *_: PASSED)
+    monkeypatch.setattr(training, "collect_and_train", lambda *_: "1")
+    monkeypatch.setattr(training, "print_results", lambda *_: PASSED)
     monkeypatch.setattr(commands, "deploy_api", lambda *_: told.append("the API follows"))
     ends(monkeypatch, "released")
     return told
@@ -76,7 +76,7 @@ def test_a_release_that_failed_is_told_once(
 
 
 def test_gates_that_broke_are_named(told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "shown", lambda *_: BROKEN)
+    monkeypatch.setattr(training, "print_results", lambda *_: BROKEN)
     with pytest.raises(CommandError) as raised:
         commands.retrain(PROBLEM, *OPTIONS)
     assert raised.value.exit_code == 3
@@ -96,7 +96,7 @@ def test_an_api_that_does_not_follow_is_told(
 def test_what_ends_the_training_is_told(
     told: list[str], monkeypatch: pytest.MonkeyPatch, kind: type[CommandError], code: int
 ) -> None:
-    monkeypatch.setattr(training, "trained", fails("the data are wrong", kind))
+    monkeypatch.setattr(training, "collect_and_train", fails("the data are wrong", kind))
     with pytest.raises(kind) as raised:
         commands.retrain(PROBLEM, *OPTIONS)
     assert raised.value.exit_code == code

@@ -83,7 +83,7 @@ def test_an_older_run_is_made_again_by_its_own_code(committed: Path, tmp_path: P
 def test_how_a_model_differs_is_told(committed: Path) -> None:
     forged = stored(committed).parent / "1"
     shutil.copytree(stored(committed), forged)
-    evaluation, files = integrity.read(forged, integrity.EVALUATION)
+    evaluation, files = integrity.read_manifest(forged, integrity.EVALUATION)
     evaluation |= {"run": "1", "commit": git(committed, "rev-parse", "HEAD").strip()}
     integrity.seal(forged, integrity.EVALUATION, evaluation, files)
     (committed / "uv.lock").write_text("version = 3\n")

@@ -67,7 +67,7 @@ def seal(
     (folder / manifest).write_bytes(_sealed({**facts, "files": files}))
 
 
-def read(folder: Path, manifest: str) -> tuple[dict[str, Any], dict[str, str]]:
+def read_manifest(folder: Path, manifest: str) -> tuple[dict[str, Any], dict[str, str]]:
     """A manifest's facts and the hashes that it lists; only the manifest itself is checked.
 
     Raises:
@@ -99,7 +99,7 @@ def verify(folder: Path, manifest: str) -> dict[str, Any]:
     Raises:
         IntegrityError: names the file that was changed, is missing or does not belong there.
     """
-    facts, files = read(folder, manifest)
+    facts, files = read_manifest(folder, manifest)
     for name, expected in files.items():
         path = folder / name
         with _unreadable(path, manifest):

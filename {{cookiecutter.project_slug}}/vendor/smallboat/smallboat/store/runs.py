@@ -52,7 +52,7 @@ def _read(root: str) -> dict[str, dict[str, Any] | str]:
 
 def _evaluation(path: Path) -> dict[str, Any] | str:
     try:
-        evaluation, _ = integrity.read(path.parent, path.name)
+        evaluation, _ = integrity.read_manifest(path.parent, path.name)
     except IntegrityError as error:
         return str(error)
     matches = evaluation.get("run") == path.parent.name

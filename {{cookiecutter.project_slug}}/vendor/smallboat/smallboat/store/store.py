@@ -131,7 +131,7 @@ def manifest(root: str, snapshot: str) -> dict[str, Any]:
         if folder.is_dir():
             raise integrity.damage(folder / SNAPSHOT, SNAPSHOT, "is missing")
         raise UserError(f"the store {root} has no snapshot {snapshot!r}: `make data` makes one")
-    facts, files = integrity.read(folder, SNAPSHOT)
+    facts, files = integrity.read_manifest(folder, SNAPSHOT)
     if integrity.content_hash(files) != snapshot:
         raise integrity.damage(folder / SNAPSHOT, SNAPSHOT)
     return facts

@@ -76,7 +76,7 @@ def failed_run(run: str | None, settings: config.Settings) -> resumable_runs.Res
         known = metaflow_private.run_ids(datastore)
     if run not in known:
         raise UserError(f"there is no run {run!r}: {nearest(run, known)}")
-    return resumable_runs.read(datastore, run)
+    return resumable_runs.read_run(datastore, run)
 
 
 def evaluation(run: str, settings: config.Settings) -> dict[str, Any]:

@@ -23,7 +23,7 @@ class ResumableRun:
     none_left: bool
 
 
-def read(datastore: Any, run: str) -> ResumableRun:
+def read_run(datastore: Any, run: str) -> ResumableRun:
     """A run of a data store.
 
     Raises:

@@ -44,7 +44,7 @@ def earlier(folder: Path) -> list[Path]:
     """The folders of the snapshots before this one, newest first, as far as they are here."""
     found: list[Path] = []
     while (folder / SNAPSHOT).is_file():
-        known, _ = integrity.read(folder, SNAPSHOT)
+        known, _ = integrity.read_manifest(folder, SNAPSHOT)
         folder = folder.parent / str(known["previous"])
         if not folder.is_dir() or folder in found:
             break

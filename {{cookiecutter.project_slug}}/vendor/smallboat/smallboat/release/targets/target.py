@@ -40,7 +40,7 @@ class Target(ABC):
             return None
         folder = self.folder()
         try:
-            return integrity.read(folder, integrity.RELEASE)[0]
+            return integrity.read_manifest(folder, integrity.RELEASE)[0]
         except IntegrityError as error:
             raise UserError(f"what is served can't be read: {error}") from None
 
