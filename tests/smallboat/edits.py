@@ -20,7 +20,7 @@ CANDIDATES = (replace(by_name("boosting"), grid=(_POOR,)),)
 """
 FAULTY = """
 
-_online = online
+_online = online_features
 
 
 def online_features(tables):
