@@ -27,7 +27,7 @@ class Bootstrapped:
         """Lay the project's own configuration there, with another name, region and repository."""
         self.folder, self.cloud = folder, cloud
         (folder / "config").mkdir()
-        (folder / "infra").symlink_to(ROOT / "infra")
+        self.link("infra", "pyproject.toml")
         for environment in ("staging", "prod"):
             self.bring(environment)
             self.change(

@@ -41,7 +41,7 @@ class Remote(Bootstrapped):
 
     def __init__(self, folder: Path, cloud: Cloud) -> None:
         super().__init__(folder, cloud)
-        self.link("serving", "pyproject.toml")
+        self.link("serving")
         shutil.copy(ROOT / "uv.lock", folder)
         self.bring("local")
         for name in (PACKAGE, "flows", "vendor"):

@@ -86,7 +86,7 @@ class Walk(Bootstrapped):
 
     def __init__(self, folder: Path, cloud: Cloud) -> None:
         super().__init__(folder, cloud)
-        self.link("serving", "vendor", PACKAGE, "pyproject.toml", "uv.lock")
+        self.link("serving", "vendor", PACKAGE, "uv.lock")
         self.bring("local")
         self.on_instances("prod")
         self.keep_few("staging")
@@ -251,5 +251,5 @@ def test_the_function_asks_its_endpoint_and_nothing_else(walk: Walk) -> None:
 
 def test_nothing_is_left_of_one_environment_and_the_other_serves_on(walk: Walk) -> None:
     assert "nothing is left" in walk.printed["destroy"]
-    assert "not bootstrapped yet: `make bootstrap" in walk.do("nothing", "status", code=4)
+    assert "not bootstrapped yet: run `make bootstrap" in walk.do("nothing", "status", code=4)
     assert json.loads(walk.do("prod", "status", environment="prod"))["release"]["run"] == "2"

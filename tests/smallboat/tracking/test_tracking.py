@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from comet_server import Comet, serving
+from copies import ROOT
 from smallboat.cli import main
 from smallboat.config.config import Settings, Store
 from smallboat.errors import UserError
@@ -455,6 +456,7 @@ def test_comet_leaves_the_libraries_and_the_errors_of_the_project_alone(
 def test_the_command_ends_with_2_if_it_could_not_send(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    Path("pyproject.toml").symlink_to(ROOT / "pyproject.toml")
     here = settings.model_copy(update={"store": Store(root="store")})
     monkeypatch.setattr("smallboat.config.config.load", lambda *_: here)
     assert main(["tracking-upload"]) == 0
