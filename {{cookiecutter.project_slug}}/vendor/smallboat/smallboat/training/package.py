@@ -5,7 +5,8 @@ from pathlib import Path
 
 FOLDERS = ("config", "data/sample", "serving/model", "vendor/smallboat/smallboat", "warehouse")
 """By their paths in the project, which are those in a job, beside the package. Package and library
-come with Metaflow, too, to be imported; here they are for the image's hash, which is over files."""
+come with Metaflow, too, to be imported; here they are for the image's hash, which is over files.
+Without `vendor` it is over those of the library that Metaflow brings."""
 
 
 def files(package: str) -> Iterator[Path]:
