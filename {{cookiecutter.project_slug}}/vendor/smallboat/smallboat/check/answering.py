@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -38,12 +38,12 @@ def _names(sample: Sample) -> Iterator[str]:
         yield f"is {', '.join(names)}; FEATURES are {', '.join(sample.columns)}"
 
 
-def _schema(sample: Sample) -> Iterator[str]:
+def _schema(sample: Sample) -> Iterable[str]:
     import fastjsonschema
 
     matches = fastjsonschema.compile(sample.problem.service.SCHEMA, use_default=False)
     sample.matches = matches
-    yield from ()
+    return ()
 
 
 def _known(sample: Sample) -> Iterator[str]:

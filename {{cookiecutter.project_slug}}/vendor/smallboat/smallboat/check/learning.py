@@ -1,6 +1,6 @@
 """Rules about metrics and candidates, on a few rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,10 +18,10 @@ FEW = 2000
 """Rows that a candidate is fitted on."""
 
 
-def _split(sample: Sample) -> Iterator[str]:
+def _split(sample: Sample) -> Iterable[str]:
     options = sample.settings.training.model_dump()
     sample.parts = training.split(training.recent(sample.frame, options["periods"]), options)
-    yield from ()
+    return ()
 
 
 def _baseline(sample: Sample) -> Iterator[str]:
@@ -132,8 +132,7 @@ def _fitted(
 
 
 def _thinned(frame: "pd.DataFrame") -> "pd.DataFrame":
-    rows: pd.DataFrame = frame.iloc[:: max(1, len(frame) // FEW)]
-    return rows
+    return frame.iloc[:: max(1, len(frame) // FEW)]
 
 
 def _spread(sample: Sample) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Rules about data, expectations and features."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -34,18 +34,18 @@ def _collect(sample: Sample) -> Iterator[str]:
     print(f"  snapshot {snapshot}, {about['source']}, up to {about['newest']}")
 
 
-def _read(sample: Sample) -> Iterator[str]:
+def _read(sample: Sample) -> Iterable[str]:
     sample.tables = sample.problem.data.read(store.snapshot_folder(sample.root, sample.snapshot))
-    yield from ()
+    return ()
 
 
-def _raw(sample: Sample) -> Iterator[str]:
+def _raw(sample: Sample) -> Iterable[str]:
     from ..validation import validation
 
     tables, expectations = sample.tables, sample.problem.expectations
     checks = expectations.raw(store.previous_rows(sample.root, sample.snapshot))
     validation.accept(validation.run(checks, expectations.views(tables)))
-    yield from ()
+    return ()
 
 
 def _features(sample: Sample) -> Iterator[str]:
@@ -144,13 +144,13 @@ def _slice_columns(sample: Sample) -> Iterator[str]:
             yield f"names {name}, which is no column of the feature table"
 
 
-def _feature(sample: Sample) -> Iterator[str]:
+def _feature(sample: Sample) -> Iterable[str]:
     from ..validation import validation
 
     expectations = sample.problem.expectations
     views = expectations.feature_views(sample.frame)
     validation.accept(validation.run(expectations.feature(), views))
-    yield from ()
+    return ()
 
 
 def _online_features(sample: Sample) -> Iterator[str]:
