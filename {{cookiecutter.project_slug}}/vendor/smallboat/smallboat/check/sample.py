@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..config.config import Settings
 from ..contract import Json
 from ..errors import UserError
-from ..problem import Output, Problem
+from ..problem import Candidate, Output, Problem
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +36,9 @@ class Sample:
     online: Json  # the online features, as a release reads them
     parts: "Split"  # the feature table, cut by time
     baseline: "Array"  # its answers on validation rows
+    scores: dict[str, float]  # of the baseline
     output: Output
+    candidates: list[Candidate]
     onnx: bytes  # the simplest candidate, fitted on a few rows
     predicted: "Array"  # its answers on validation rows
     evaluation: Json  # its spread, and its decision if there is one

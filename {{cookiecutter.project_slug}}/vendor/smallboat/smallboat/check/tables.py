@@ -49,17 +49,17 @@ def _raw(sample: Sample) -> Iterable[str]:
 
 
 def _features(sample: Sample) -> Iterator[str]:
-    features = list(sample.problem.features.FEATURES)
-    for feature in features:
+    names: list[str] = []
+    for feature in sample.problem.features.FEATURES:
         if not isinstance(feature, Feature):
             yield f"holds {feature!r}, which is no Feature"
-            return
-        if not np.isfinite(feature.default):
+        elif not np.isfinite(feature.default):
             yield f"{feature.name} has the default {feature.default}; a finite number is needed"
-    names = [feature.name for feature in features]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        yield f"names {', '.join(twice)} more than once"
-    else:
+        elif feature.name in names:
+            yield f"names {feature.name} more than once"
+        else:
+            names.append(feature.name)
+    if len(names) == len(sample.problem.features.FEATURES):
         sample.columns = names
 
 
@@ -159,10 +159,10 @@ def _online_features(sample: Sample) -> Iterator[str]:
         yield f"returns {type(online).__name__}; a dict is needed"
         return
     wrong = [what for name, value in online.items() for what in plain({name: value}, repr(name))]
+    if not wrong and not _is_date(online.get("as_of")):
+        wrong = [f"as_of is {online.get('as_of')!r}; the date of the newest event is needed"]
     yield from wrong
-    if not _is_date(online.get("as_of")):
-        yield f"as_of is {online.get('as_of')!r}; the date of the newest event is needed"
-    elif not wrong:
+    if not wrong:
         sample.online = json.loads(json.dumps(online))
 
 
