@@ -461,6 +461,7 @@ def test_each_breach_is_a_sentence(
     sentences = found(damaged(folder, *changes), capsys)
     wanted = re.escape(sentence).replace(re.escape("..."), ".*")
     assert [each for each in sentences if re.fullmatch(wanted, each)], sentences
+    assert len({each.partition(":")[0] for each in sentences}) == 1, sentences
 
 
 def test_the_toy_keeps_the_contract_as_a_command(

@@ -66,8 +66,7 @@ class Expectations(Protocol):
     def raw(self, previous_rows: Mapping[str, int] | None, /) -> Iterable[Any]:
         """Checks of `views`, made with `smallboat.validation.checks`.
 
-        Args:
-            previous_rows: rows by table in the snapshot before, None for the first one.
+        `previous_rows` has the rows by table in the snapshot before; it is None for the first one.
         """
 
     def feature_views(self, frame: "pd.DataFrame", /) -> "Mapping[str, pd.DataFrame]":
@@ -92,10 +91,9 @@ class Features(Protocol):
         """The feature table, shape [n, columns]."""
 
     def online_features(self, tables: Tables, /) -> Json:
-        """What requests are completed with: plain JSON.
+        """What requests are completed with: plain JSON that `service` reads.
 
-        Returns:
-            `as_of` (ISO date of the newest event that it knows), and whatever `service` reads.
+        Its `as_of` is the ISO date of the newest event in it.
         """
 
 
@@ -142,7 +140,8 @@ class Candidates(Protocol):
 class Metrics(Protocol):
     """`metrics.py`: how good answers are. `predicted` has shape [n], as the model answers.
 
-    A problem whose configuration has the table [decision] also needs `decide`; see `Decides`.
+    If the configuration has the table [decision], there must also be a function `decide(frame,
+    predicted, costs)`: what is decided on validation rows at these costs, as plain JSON.
     """
 
     @property
@@ -161,10 +160,7 @@ class Metrics(Protocol):
     ) -> "dict[str, Array]":
         """Each metric of `score`, shape [draws], for resampled groups.
 
-        Args:
-            frame: a feature table.
-            predicted: answers, shape [n].
-            counts: how often each group is drawn, shape [draws, groups], in the table's order.
+        `counts` says how often each group is drawn, shape [draws, groups], in the table's order.
         """
 
     def loss(self, frame: "pd.DataFrame", predicted: "Array", /) -> "Array":
@@ -178,15 +174,6 @@ class Metrics(Protocol):
 
     def baseline(self, frame: "pd.DataFrame", /) -> "Array":
         """What a trivial rule answers, shape [n]; a model must beat it."""
-
-
-class Decides(Protocol):
-    """What metrics.py needs too if the configuration has the table [decision]."""
-
-    def decide(
-        self, frame: "pd.DataFrame", predicted: "Array", costs: Mapping[str, float], /
-    ) -> Json:
-        """What is decided on validation rows at these costs; `predictions` reads it."""
 
 
 class Service(Protocol):
@@ -216,13 +203,9 @@ class Service(Protocol):
     def predictions(
         self, request: Json, answers: "Array", features: "Array", evaluation: Json, /
     ) -> list[Json]:
-        """The answers for people.
+        """The model's answers, shape [k], for people.
 
-        Args:
-            request: a request.
-            answers: of the model, shape [k].
-            features: what `features` returned for it.
-            evaluation: of the model: `spread`, and `decision` if there is one.
+        `features` is what `features` returned; `evaluation` has `spread`, and `decision` if any.
         """
 
     def explain(
@@ -248,11 +231,9 @@ class Service(Protocol):
     def invariants(
         self, ask: Callable[[list[Json]], list[Json]], online: Json, /
     ) -> list[tuple[str, bool, str]]:
-        """What holds of any good model: name, whether it holds, and what was found.
+        """What any good model must show: name, whether it holds, and what was found.
 
-        Args:
-            ask: answers, each with `predictions` and `warnings`, to requests.
-            online: the online features.
+        `ask` gives for each request an answer with `predictions` and `warnings`.
         """
 
 

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -38,12 +38,11 @@ def _names(sample: Sample) -> Iterator[str]:
         yield f"is {', '.join(names)}; FEATURES are {', '.join(sample.columns)}"
 
 
-def _schema(sample: Sample) -> Iterator[str]:
+def _schema(sample: Sample) -> Iterable[str]:
     import fastjsonschema
 
-    matches = fastjsonschema.compile(sample.problem.service.SCHEMA, use_default=False)
-    sample.matches = matches
-    yield from ()
+    sample.matches = fastjsonschema.compile(sample.problem.service.SCHEMA, use_default=False)
+    return ()
 
 
 def _known(sample: Sample) -> Iterator[str]:
@@ -89,10 +88,10 @@ def _features(sample: Sample) -> Iterator[str]:
         yield f"returns inputs of type {inputs.dtype}; float32 is needed"
     elif not np.isfinite(inputs).all():
         yield "returns inputs that are not finite numbers"
+    elif not all(isinstance(warning, str) for warning in warnings):
+        yield "returns warnings that are not text"
     else:
         sample.inputs = inputs
-    if not all(isinstance(warning, str) for warning in warnings):
-        yield "returns warnings that are not text"
 
 
 def _predictions(sample: Sample) -> Iterator[str]:
@@ -120,8 +119,7 @@ def _explain(sample: Sample) -> Iterator[str]:
     )
     if len(reasons) != len(sample.predictions):
         yield f"explains {len(reasons)} of {len(sample.predictions)} predictions"
-    for each in reasons:
-        yield from _objects(each, "it")
+    yield from _objects([reason for each in reasons for reason in each], "it")
 
 
 def _page(sample: Sample) -> Iterator[str]:
@@ -135,6 +133,7 @@ def _from_csv(sample: Sample) -> Iterator[str]:
 
 
 def _questions(sample: Sample) -> Iterator[str]:
+    _ = sample.request  # what is wrong with it was said
     questions = sample.problem.service.questions(sample.online)
     if not questions:
         yield "asks nothing; a release needs at least one question"
@@ -144,6 +143,7 @@ def _questions(sample: Sample) -> Iterator[str]:
 
 def _invariants(sample: Sample) -> Iterator[str]:
     service, onnx, online = sample.problem.service, sample.onnx, sample.online
+    _ = sample.predictions  # what is wrong with them was said
 
     def ask(requests: list[Json]) -> list[Json]:
         answers = []

@@ -1,6 +1,6 @@
 """Rules about metrics and candidates, on a few rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,10 +18,10 @@ FEW = 2000
 """Rows that a candidate is fitted on."""
 
 
-def _split(sample: Sample) -> Iterator[str]:
+def _split(sample: Sample) -> Iterable[str]:
     options = sample.settings.training.model_dump()
     sample.parts = training.split(training.recent(sample.frame, options["periods"]), options)
-    yield from ()
+    return ()
 
 
 def _baseline(sample: Sample) -> Iterator[str]:
@@ -55,6 +55,7 @@ def _score(sample: Sample) -> Iterator[str]:
     if metrics.PRIMARY not in scores:
         yield f"{metrics.PRIMARY} is missing, which is PRIMARY"
         return
+    sample.scores = scores
     target = rows["target"].to_numpy(dtype=np.float64)
     if np.array_equal(metrics.as_target(rows, target), target):  # else answers have another unit
         perfect, trivial = metrics.score(rows, target)[metrics.PRIMARY], scores[metrics.PRIMARY]
@@ -68,9 +69,9 @@ def _score(sample: Sample) -> Iterator[str]:
 def _resampled(sample: Sample) -> Iterator[str]:
     metrics, rows = sample.problem.metrics, sample.parts.validation
     counts = np.ones((3, rows["group"].nunique()))
-    resampled = metrics.resampled(rows, sample.baseline, counts)
-    if resampled.keys() != (scored := metrics.score(rows, sample.baseline)).keys():
-        yield f"returns {', '.join(resampled)}; score returns {', '.join(scored)}"
+    scores, resampled = sample.scores, metrics.resampled(rows, sample.baseline, counts)
+    if resampled.keys() != scores.keys():
+        yield f"returns {', '.join(resampled)}; score returns {', '.join(scores)}"
     for name, values in resampled.items():
         yield from (f"{name}: {what}" for what in array(values, len(counts)))
 
@@ -86,24 +87,24 @@ def _output(sample: Sample) -> Iterator[str]:
 
 
 def _candidates(sample: Sample) -> Iterator[str]:
-    candidates = list(sample.problem.candidates.CANDIDATES)
-    if not candidates:
-        yield "is empty"
-    for candidate in candidates:
+    sample.candidates = []
+    for candidate in sample.problem.candidates.CANDIDATES:
         if not isinstance(candidate, Candidate):
             yield f"holds {candidate!r}, which is no Candidate"
         elif not candidate.grid:
             yield f"{candidate.name} has an empty grid"
-    names = [candidate.name for candidate in candidates]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        yield f"names {', '.join(twice)} more than once"
+        elif candidate.name in [other.name for other in sample.candidates]:
+            yield f"names {candidate.name} more than once"
+        else:
+            sample.candidates.append(candidate)
+    if not sample.problem.candidates.CANDIDATES:
+        yield "is empty"
 
 
 def _fit(sample: Sample) -> Iterator[str]:
     """Each candidate, with the first of its settings; the simplest one comes last and is kept."""
     train, output = _thinned(sample.parts.train), sample.output
-    candidates = sorted(sample.problem.candidates.CANDIDATES, key=lambda one: -one.complexity)
-    for candidate in candidates:
+    for candidate in sorted(sample.candidates, key=lambda one: -one.complexity):
         try:
             wrong = list(_fitted(sample, candidate, train, output))
         except Exception as error:
@@ -132,8 +133,7 @@ def _fitted(
 
 
 def _thinned(frame: "pd.DataFrame") -> "pd.DataFrame":
-    rows: pd.DataFrame = frame.iloc[:: max(1, len(frame) // FEW)]
-    return rows
+    return frame.iloc[:: max(1, len(frame) // FEW)]
 
 
 def _spread(sample: Sample) -> Iterator[str]:

@@ -2,14 +2,14 @@
 
 import json
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config.config import Settings
 from ..contract import Json
 from ..errors import UserError
-from ..problem import Output, Problem
+from ..problem import Candidate, Output, Problem
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,57 +25,39 @@ class Unavailable(Exception):  # noqa: N818, it is no error: an earlier rule sai
 
 
 class Sample:
-    """What the rules made so far; reading what is not there raises `Unavailable`.
+    """What the rules made so far; reading what is not there raises `Unavailable`."""
 
-    Attributes:
-        folder: an empty temporary folder.
-        tables: what `data.read` returned.
-        columns: the names of the features.
-        slices: `metrics.SLICES`.
-        online: the online features, as a release reads them.
-        frame: the feature table.
-        parts: the feature table, cut by time.
-        baseline: answers of the trivial rule on validation rows, shape [n].
-        output: `candidates.OUTPUT`.
-        onnx: the graph of the simplest candidate, fitted on a few rows.
-        predicted: its answers on validation rows, shape [n].
-        evaluation: its `spread`, and its `decision` if the problem makes one.
-        matches: raises an exception for a request that breaks `service.SCHEMA`.
-        request: what `service.example` returned.
-        inputs: its features, float32 of shape [k, inputs].
-        answers: the graph's answers to them, shape [k].
-        predictions: what `service.predictions` returned.
-    """
-
-    folder: Path
-    root: str
+    root: str  # of the store with the snapshot
     snapshot: str
-    tables: Any
-    columns: list[str]
+    tables: Any  # what data.read returned
+    columns: list[str]  # the names of the features
     slices: list[str]
-    online: Json
-    frame: "pd.DataFrame"
-    parts: "Split"
-    baseline: "Array"
+    frame: "pd.DataFrame"  # the feature table
+    online: Json  # the online features, as a release reads them
+    parts: "Split"  # the feature table, cut by time
+    baseline: "Array"  # its answers on validation rows
+    scores: dict[str, float]  # of the baseline
     output: Output
-    onnx: bytes
-    predicted: "Array"
-    evaluation: Json
-    matches: Callable[[Json], Any]
-    request: Json
-    inputs: "Array"
-    answers: "Array"
+    candidates: list[Candidate]
+    onnx: bytes  # the simplest candidate, fitted on a few rows
+    predicted: "Array"  # its answers on validation rows
+    evaluation: Json  # its spread, and its decision if there is one
+    matches: Callable[[Json], Any]  # raises an exception for a request that breaks SCHEMA
+    request: Json  # the example
+    inputs: "Array"  # its features, shape [k, features]
+    answers: "Array"  # the model's answers to them
     predictions: list[Json]
 
     def __init__(self, problem: Problem, settings: Settings, folder: Path) -> None:
+        """`folder` is empty and temporary."""
         self.problem, self.settings, self.folder = problem, settings, folder
 
     def __getattr__(self, name: str) -> Any:
         raise Unavailable(name)
 
 
-Rule = Callable[[Sample], Iterator[str]]
-"""Yields what is wrong, in sentences without a subject."""
+Rule = Callable[[Sample], Iterable[str]]
+"""Says what is wrong, in sentences without a subject."""
 
 
 def array(values: Any, rows: int) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Rules about data, expectations and features."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -34,32 +34,32 @@ def _collect(sample: Sample) -> Iterator[str]:
     print(f"  snapshot {snapshot}, {about['source']}, up to {about['newest']}")
 
 
-def _read(sample: Sample) -> Iterator[str]:
+def _read(sample: Sample) -> Iterable[str]:
     sample.tables = sample.problem.data.read(store.snapshot_folder(sample.root, sample.snapshot))
-    yield from ()
+    return ()
 
 
-def _raw(sample: Sample) -> Iterator[str]:
+def _raw(sample: Sample) -> Iterable[str]:
     from ..validation import validation
 
     tables, expectations = sample.tables, sample.problem.expectations
     checks = expectations.raw(store.previous_rows(sample.root, sample.snapshot))
     validation.accept(validation.run(checks, expectations.views(tables)))
-    yield from ()
+    return ()
 
 
 def _features(sample: Sample) -> Iterator[str]:
-    features = list(sample.problem.features.FEATURES)
-    for feature in features:
+    names: list[str] = []
+    for feature in sample.problem.features.FEATURES:
         if not isinstance(feature, Feature):
             yield f"holds {feature!r}, which is no Feature"
-            return
-        if not np.isfinite(feature.default):
+        elif not np.isfinite(feature.default):
             yield f"{feature.name} has the default {feature.default}; a finite number is needed"
-    names = [feature.name for feature in features]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        yield f"names {', '.join(twice)} more than once"
-    else:
+        elif feature.name in names:
+            yield f"names {feature.name} more than once"
+        else:
+            names.append(feature.name)
+    if len(names) == len(sample.problem.features.FEATURES):
         sample.columns = names
 
 
@@ -144,13 +144,13 @@ def _slice_columns(sample: Sample) -> Iterator[str]:
             yield f"names {name}, which is no column of the feature table"
 
 
-def _feature(sample: Sample) -> Iterator[str]:
+def _feature(sample: Sample) -> Iterable[str]:
     from ..validation import validation
 
     expectations = sample.problem.expectations
     views = expectations.feature_views(sample.frame)
     validation.accept(validation.run(expectations.feature(), views))
-    yield from ()
+    return ()
 
 
 def _online_features(sample: Sample) -> Iterator[str]:
@@ -159,10 +159,10 @@ def _online_features(sample: Sample) -> Iterator[str]:
         yield f"returns {type(online).__name__}; a dict is needed"
         return
     wrong = [what for name, value in online.items() for what in plain({name: value}, repr(name))]
+    if not wrong and not _is_date(online.get("as_of")):
+        wrong = [f"as_of is {online.get('as_of')!r}; the date of the newest event is needed"]
     yield from wrong
-    if not _is_date(online.get("as_of")):
-        yield f"as_of is {online.get('as_of')!r}; the date of the newest event is needed"
-    elif not wrong:
+    if not wrong:
         sample.online = json.loads(json.dumps(online))
 
 

@@ -13,6 +13,7 @@ from ..evaluation import evaluation, selection
 from ..problem import Feature, Output, Problem
 from ..store import bundle
 
+Result = dict[str, Any]
 CURVE_EVERY = 5
 
 
@@ -37,10 +38,9 @@ class Split:
     @property
     def periods(self) -> dict[str, list[int]]:
         """The first and the last period of each part."""
-        parts = {"train": self.train, "validation": self.validation, "test": self.test}
         return {
             name: [int(part["period"].min()), int(part["period"].max())]
-            for name, part in parts.items()
+            for name, part in vars(self).items()
         }
 
 
@@ -52,16 +52,10 @@ def recent(frame: pd.DataFrame, periods: int) -> pd.DataFrame:
 
 
 def split(frame: pd.DataFrame, options: dict[str, Any]) -> Split:
-    """Cut a feature table by period.
+    """Cut a feature table by period, with the options of the table [training].
 
-    Args:
-        frame: a feature table.
-        options: the table [training]. A newest period with fewer groups than `smallest_period`
-            joins the one before it; rows of the last `gap_days` before validation and before test
-            are left out.
-
-    Raises:
-        UserError: there are too few periods, or the gap leaves a part empty.
+    A newest period with fewer groups than `smallest_period` joins the one before it; rows of the
+    last `gap_days` before validation and before test are left out. UserError if a part is empty.
     """
     groups = frame.groupby("period")["group"].nunique()
     whole = list(groups.index)
@@ -100,11 +94,7 @@ def columns(problem: Problem) -> list[str]:
 
 
 def candidate_names(problem: Problem) -> list[str]:
-    """The candidates that compete, in the order in which they start.
-
-    Raises:
-        UserError: what they answer can't be served.
-    """
+    """The candidates, in the order in which they start; UserError if they can't be served."""
     if reason := bundle.unservable(problem.candidates.OUTPUT):
         raise UserError(f"candidates.OUTPUT: {reason}")
     return [candidate.name for candidate in problem.candidates.CANDIDATES]
@@ -119,11 +109,7 @@ def fit(
 
 
 def predict(problem: Problem, fitted: Any, frame: pd.DataFrame) -> bundle.FloatArray:
-    """An estimator's answers to a feature table, float64 of shape [len(frame)].
-
-    Raises:
-        UserError: the estimator doesn't fit `candidates.OUTPUT`.
-    """
+    """An estimator's answers, float64 of shape [len(frame)]; UserError if it doesn't fit OUTPUT."""
     return bundle.answers(fitted, inputs(problem, frame), problem.candidates.OUTPUT)
 
 
@@ -134,17 +120,15 @@ def inputs(problem: Problem, frame: pd.DataFrame) -> bundle.FloatArray:
 
 def search(
     problem: Problem, name: str, train: pd.DataFrame, validation: pd.DataFrame, seed: int
-) -> dict[str, Any]:
+) -> Result:
     """Fit each setting of a candidate on train and keep the best on validation.
 
-    A candidate whose ONNX graph does not answer as the estimator does is disqualified.
+    A candidate whose ONNX graph does not answer as the estimator does is disqualified; UserError if
+    the estimator doesn't fit OUTPUT.
 
     Returns:
         Plain values for people, and under `held_out` what the choice of a winner and its evaluation
         need: the best setting's `predicted`, shape [len(validation)], and the resamples of PRIMARY.
-
-    Raises:
-        UserError: the estimator doesn't fit `candidates.OUTPUT`.
     """
     candidate, primary = problem.candidate(name), problem.metrics.PRIMARY
     trials = []
@@ -181,34 +165,34 @@ def search(
 def _curve(problem: Problem, fitted: Any, frame: pd.DataFrame) -> list[tuple[int, float]]:
     """Boosting rounds and PRIMARY after them; empty for a family that has no rounds."""
     rounds = problem.candidates.rounds(fitted, frame, columns(problem), CURVE_EVERY)
-    return [
-        (done, problem.metrics.score(frame, answer)[problem.metrics.PRIMARY])
-        for done, answer in rounds
-    ]
+    return [(done, evaluation.score(problem, frame, answer)["score"]) for done, answer in rounds]
 
 
-def export(problem: Problem, fitted: Any, frame: pd.DataFrame) -> dict[str, Any]:
+def export(problem: Problem, fitted: Any, frame: pd.DataFrame) -> Result:
     """A fitted estimator as an ONNX graph, and the parity of the two on a table."""
-    rows = inputs(problem, frame)
     graph = bundle.to_onnx(fitted, len(columns(problem)), problem.candidates.OUTPUT)
-    expected = predict(problem, fitted, frame)
-    return {"onnx": graph, "parity": bundle.parity(bundle.predict(graph, rows), expected)}
+    answers = bundle.predict(graph, inputs(problem, frame))
+    return {"onnx": graph, "parity": bundle.parity(answers, predict(problem, fitted, frame))}
 
 
 def evaluate_winner(
     problem: Problem,
-    winner: dict[str, Any],
+    winner: Result,
     parts: Split,
     seed: int,
     slice_rows: int,
     costs: Mapping[str, float] | None = None,
-) -> dict[str, Any]:
+) -> Result:
     """Fit the winner's settings on the past, and compare it with the baseline on the test rows.
 
     Slices and the spread need more rows than one period has: they use all held-out rows, each
     predicted by a model that had not seen it. With `costs` (the table [decision]) there is a
     `decision`, made on validation rows: test rows choose nothing.
     """
+    decision = {}
+    if costs:
+        predicted = winner["held_out"]["predicted"]
+        decision = {"decision": _decide(problem)(parts.validation, predicted, costs)}
     fitted = fit(problem, winner["candidate"], winner["settings"], parts.past, seed)
     exported = export(problem, fitted, parts.test)
     predicted = predict(problem, fitted, parts.test)
@@ -229,32 +213,25 @@ def evaluate_winner(
             problem, exported["onnx"], parts.test, columns(problem), seed
         ),
         "predicted": problem.metrics.as_target(parts.test, predicted),
-        **(_decision(problem, winner, parts.validation, costs) if costs else {}),
+        **decision,
     }
 
 
-def _decision(
-    problem: Problem,
-    winner: dict[str, Any],
-    validation: pd.DataFrame,
-    costs: Mapping[str, float],
-) -> dict[str, Any]:
-    """What `metrics.decide` decides at these costs; UserError if there is no such function."""
+def _decide(problem: Problem) -> Any:
+    """`metrics.decide`; UserError if there is none."""
     decide = getattr(problem.metrics, "decide", None)
     if decide is None:
         raise UserError("there is a table [decision], but metrics.py has no function `decide`")
-    return {"decision": decide(validation, winner["held_out"]["predicted"], costs)}
+    return decide
 
 
-def refit(
-    problem: Problem, winner: dict[str, Any], frame: pd.DataFrame, seed: int
-) -> dict[str, Any]:
+def refit(problem: Problem, winner: Result, frame: pd.DataFrame, seed: int) -> Result:
     """Fit the winner's settings on all rows: the model that is served, and its signature."""
     fitted = fit(problem, winner["candidate"], winner["settings"], frame, seed)
     return {**export(problem, fitted, frame), "signature": signature(problem, winner, frame)}
 
 
-def signature(problem: Problem, winner: dict[str, Any], frame: pd.DataFrame) -> dict[str, Any]:
+def signature(problem: Problem, winner: Result, frame: pd.DataFrame) -> Result:
     """What the served model takes and answers, and how far its training data reached."""
     return {
         "candidate": winner["candidate"],
@@ -266,7 +243,7 @@ def signature(problem: Problem, winner: dict[str, Any], frame: pd.DataFrame) -> 
     }
 
 
-def _field(described: Feature | Output) -> dict[str, Any]:
+def _field(described: Feature | Output) -> Result:
     """An input or the output of a model as the signature lists it."""
     known = asdict(described)
     known.pop("classes", None)  # only what can't be served has them
