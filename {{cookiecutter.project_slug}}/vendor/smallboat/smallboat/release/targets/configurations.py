@@ -63,13 +63,13 @@ class Configurations(Resources):
         return name
 
     def prune(self, kept: list[str]) -> set[str]:
-        """Remove what only other configurations use, with their models and older images.
+        """Remove other configurations and their models, and images older than the current one.
 
         Args:
             kept: the names to keep, the current one last.
 
         Returns:
-            The URLs of the archives that the kept ones use.
+            The URLs of the archives of the kept ones.
         """
         models = dict(self._models())
         for name in models.keys() - set(kept):
