@@ -103,6 +103,8 @@ def with_buildah(
         "BUILDAH_ISOLATION": "chroot",
     }
     project = Project(copied(folder / "project"), environ | variables)
+    # The commands import the whole package, the image holds a part of it.
+    shutil.copytree(ROOT / "toy", project.folder / "toy", dirs_exist_ok=True)
     try:
         work = project.buildah("from", "scratch")
         project.buildah("add", "--quiet", work, str(debian_base.archive(python)), "/")

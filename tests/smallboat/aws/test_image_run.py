@@ -91,7 +91,7 @@ def test_a_registry_that_refuses_is_a_sentence(
         monkeypatch.setenv(name, value)
     registry = containers.Registry(cloud.url, "AWS", "wrong")
     target = f"{repository('staging')}:other"
-    with pytest.raises(CloudError, match=r"^buildah push failed, .*authentication required"):
+    with pytest.raises(CloudError, match=r"^buildah push failed: .*authentication required"):
         containers.push(f"{repository('staging')}:{image.content_hash()}", registry, target)
 
 
