@@ -236,4 +236,4 @@ def test_no_text_of_a_value_is_run(small: Project, target: str, name: str, value
 def test_an_empty_value_is_refused(small: Project, words: str) -> None:
     done = small.make(*words.split())
     name = words.split()[1][:-1].lower()
-    assert done.stderr.startswith(f"error: {name} was given and is empty")
+    assert f"Invalid value for '--{name}': it is empty: leave it out" in done.stderr
