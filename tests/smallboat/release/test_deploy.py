@@ -237,7 +237,7 @@ def writing(self, file, content):
 write = LocalTarget._write
 LocalTarget._write = writing
 if {point!r}[1] == "method":
-    setattr(servers if {point!r}[0] == "temporary" else LocalTarget, {point!r}[0], die)
+    setattr(servers if {point!r}[0] == "temporary_model_server" else LocalTarget, {point!r}[0], die)
 main(["deploy"])
 """
 
@@ -245,7 +245,7 @@ main(["deploy"])
 @pytest.mark.parametrize(
     "point",
     [
-        pytest.param(("temporary", "method"), marks=pytest.mark.nightly),
+        pytest.param(("temporary_model_server", "method"), marks=pytest.mark.nightly),
         pytest.param(("update", "method"), marks=pytest.mark.nightly),
         pytest.param(("current", "before"), marks=pytest.mark.nightly),
         pytest.param(("current", "after"), marks=pytest.mark.nightly),

@@ -135,7 +135,9 @@ def runs(sample: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
 @pytest.fixture
 def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
     fake = Fake(tmp_path / "target")
-    monkeypatch.setattr(servers, "temporary", lambda _, folder: fake.pre_switch_server(folder))
+    monkeypatch.setattr(
+        servers, "temporary_model_server", lambda _, folder: fake.pre_switch_server(folder)
+    )
     return fake
 
 

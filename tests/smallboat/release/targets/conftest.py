@@ -58,4 +58,4 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(smoke_tests, "REQUESTS", 3)
     monkeypatch.setattr(smoke_tests, "check", post_switch)
-    monkeypatch.setattr(servers, "temporary", lambda *_: nullcontext())
+    monkeypatch.setattr(servers, "temporary_model_server", lambda *_: nullcontext())

@@ -23,7 +23,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A short lease, and no checks of answers."""
     monkeypatch.setattr(lease, "LEASE_SECONDS", 3.0)
     monkeypatch.setattr(lease, "RENEW_SECONDS", 0.4)
-    monkeypatch.setattr(servers, "temporary", lambda *_: nullcontext())
+    monkeypatch.setattr(servers, "temporary_model_server", lambda *_: nullcontext())
     monkeypatch.setattr(smoke_tests, "check", lambda *_: None)
 
 
