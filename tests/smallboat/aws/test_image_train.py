@@ -166,6 +166,7 @@ def machine(project: Project, made: str, cloud: Any) -> dict[str, Any]:
         "METAFLOW_BATCH_CONTAINER_IMAGE": made,
         "METAFLOW_DEFAULT_METADATA": "local",
         "METAFLOW_S3_ENDPOINT_URL": cloud.url,
+        "METAFLOW_TOKEN_HOME": str(project.folder),
         "METAFLOW_USER": "tester",
     }
     words = ["--no-pylint", "--datastore=s3", "--config", "config", "config/staging.toml"]
