@@ -124,7 +124,9 @@ def _network(env: aws.Environment) -> tuple[str, list[str]]:
             found = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])
             subnets = sorted(subnet["SubnetId"] for subnet in found["Subnets"])
     if not subnets:
-        raise UserError(f"the VPC {vpc} has no subnet: see vendor/smallboat/docs/aws.md for what it needs")
+        raise UserError(
+            f"the VPC {vpc} has no subnet: see vendor/smallboat/docs/aws.md for what it needs"
+        )
     return vpc, subnets
 
 
@@ -133,7 +135,9 @@ def _next_steps(env: aws.Environment) -> list[str]:
     if env.aws.alert_email:
         steps.append(f"confirm the subscription that AWS mails to {env.aws.alert_email}")
     if env.aws.github:
-        steps.append(f"create the environment {environment} in GitHub: vendor/smallboat/docs/automation.md")
+        steps.append(
+            f"create the environment {environment} in GitHub: vendor/smallboat/docs/automation.md"
+        )
     return [
         *steps,
         "activate the tags project and environment for cost allocation: the budget needs them",
