@@ -518,6 +518,6 @@ def test_what_the_configuration_asks_for_is_checked(
     assert found(damaged(tmp_path, ("metrics.py", "def baseline(", decide)), capsys) == []
     wrong = ("metrics.py", "def baseline(", decide.replace("{}", "{1}"))
     assert found(damaged(tmp_path, wrong), capsys) == [value.replace("...", "serializable")]
-    file.write_text(text.replace("test_periods = 1", "test_periods = 9"))
+    file.write_text(f"{text}\n[training]\ntest_periods = 9\n")
     (sentence,) = found(damaged(tmp_path, ("metrics.py", "def baseline(", decide)), capsys)
     assert sentence.startswith("config [training]: the data has 5 whole periods")

@@ -439,8 +439,7 @@ def test_a_broken_release_is_told_in_a_sentence(project: Project) -> None:
 
 def test_an_interrupted_start_in_the_background_leaves_no_process(project: Project) -> None:
     starting = project.start("serve", "--background", "--port", free_port())
-    log = project.folder / "endpoint" / "serve.log"
-    assert eventually(log.exists)
+    assert eventually(lambda: bool(children(starting.pid)))
     starting.send_signal(signal.SIGINT)
     starting.communicate(timeout=120)
     assert starting.returncode == 130

@@ -79,7 +79,7 @@ COMMANDS: tuple[tuple[str, str, str, tuple[click.Parameter, ...]], ...] = (
         ),
     ),
     ("check", "check.check:check",
-     "Check the problem against its contract, on the newest snapshot or else the configured data.",
+     "Check the problem against its contract.",
      ()),
     ("train", "training.commands:train", "Train on the newest snapshot, or on --dir.",
      (_directory,)),

@@ -69,22 +69,24 @@ def serve_in_background(
     log.touch()
     log.chmod(0o600)  # servers may print requests
     command = [sys.executable, "-m", "smallboat", "serve", "--env", environment]
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [*command, "--port", str(port)],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    process = None
     try:
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                [*command, "--port", str(port)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         while process.poll() is None:
             if server := running(folder):
                 return server
             time.sleep(0.1)
     except KeyboardInterrupt:
-        process.terminate()
-        process.wait()
+        if process is not None:
+            process.terminate()
+            process.wait()
         raise
     message = servers.last_line(log.read_text(errors="replace")).removeprefix("error: ")
     raise UserError(message.replace(servers.SEE_ABOVE, f"see {log}"))
