@@ -145,9 +145,11 @@ def fit(
         seed: fixes all that is random.
     """
     model = candidate.make(seed, **settings)
+    rows, label = _matrix(frame, columns), frame["label"].to_numpy(dtype=np.float64)
     if candidate.ranks:
-        return model.fit(_matrix(frame, columns), _label(frame), qid=_race(frame))
-    return model.fit(_matrix(frame, columns), _label(frame))
+        race = frame["group"]
+        return model.fit(rows, label, qid=(race != race.shift()).cumsum().to_numpy())
+    return model.fit(rows, label)
 
 
 def rounds(
@@ -165,12 +167,3 @@ def rounds(
 
 def _matrix(frame: pd.DataFrame, columns: Sequence[str]) -> Array:
     return frame[list(columns)].to_numpy(dtype=np.float32)
-
-
-def _label(frame: pd.DataFrame) -> Array:
-    return frame["label"].to_numpy(dtype=np.float64)
-
-
-def _race(frame: pd.DataFrame) -> Array:
-    group = frame["group"]
-    return (group != group.shift()).cumsum().to_numpy()

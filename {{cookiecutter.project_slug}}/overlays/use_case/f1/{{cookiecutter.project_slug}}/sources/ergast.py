@@ -10,81 +10,43 @@ from smallboat.errors import UserError
 
 SCHEMA: dict[str, dict[str, str]] = {
     "races": {
-        "raceId": "text",
-        "year": "year",
-        "round": "whole",
-        "circuitId": "text",
-        "name": "text",
+        "raceId": "text", "year": "year", "round": "whole", "circuitId": "text", "name": "text",
         "date": "date",
     },
     "results": {
-        "raceId": "text",
-        "driverId": "text",
-        "constructorId": "text",
-        "grid": "whole",
-        "position": "whole?",
-        "positionText": "text",
-        "positionOrder": "whole",
-        "points": "number",
-        "laps": "whole",
-        "statusId": "text",
+        "raceId": "text", "driverId": "text", "constructorId": "text", "grid": "whole",
+        "position": "whole?", "positionText": "text", "positionOrder": "whole", "points": "number",
+        "laps": "whole", "statusId": "text",
     },
     "qualifying": {
-        "raceId": "text",
-        "driverId": "text",
-        "constructorId": "text",
-        "position": "whole",
-        "q1": "seconds?",
-        "q2": "seconds?",
-        "q3": "seconds?",
+        "raceId": "text", "driverId": "text", "constructorId": "text", "position": "whole",
+        "q1": "seconds?", "q2": "seconds?", "q3": "seconds?",
     },
     "sprint_results": {
-        "raceId": "text",
-        "driverId": "text",
-        "constructorId": "text",
-        "grid": "whole",
-        "position": "whole?",
-        "positionOrder": "whole",
-        "points": "number",
+        "raceId": "text", "driverId": "text", "constructorId": "text", "grid": "whole",
+        "position": "whole?", "positionOrder": "whole", "points": "number",
     },
     "driver_standings": {
-        "raceId": "text",
-        "driverId": "text",
-        "points": "number",
-        "position": "whole?",
+        "raceId": "text", "driverId": "text", "points": "number", "position": "whole?",
         "wins": "whole",
     },
     "constructor_standings": {
-        "raceId": "text",
-        "constructorId": "text",
-        "points": "number",
-        "position": "whole?",
+        "raceId": "text", "constructorId": "text", "points": "number", "position": "whole?",
         "wins": "whole",
     },
     "drivers": {
-        "driverId": "text",
-        "driverRef": "text",
-        "code": "text?",
-        "forename": "text",
-        "surname": "text",
-        "dob": "date?",
-        "nationality": "text?",
+        "driverId": "text", "driverRef": "text", "code": "text?", "forename": "text",
+        "surname": "text", "dob": "date?", "nationality": "text?",
     },
     "constructors": {
-        "constructorId": "text",
-        "constructorRef": "text",
-        "name": "text",
-        "nationality": "text?",
+        "constructorId": "text", "constructorRef": "text", "name": "text", "nationality": "text?",
     },
     "circuits": {
-        "circuitId": "text",
-        "circuitRef": "text",
-        "name": "text",
-        "location": "text?",
+        "circuitId": "text", "circuitRef": "text", "name": "text", "location": "text?",
         "country": "text?",
     },
     "status": {"statusId": "text", "status": "text"},
-}
+}  # fmt: skip
 """Table, column, kind; a kind with a question mark allows null."""
 
 OPTIONAL = {"sprint_results"}
@@ -195,11 +157,8 @@ def _column(raw: "pd.Series[str]", kind: str, where: str) -> "pd.Series[Any]":
     if not nullable:
         _refuse(raw.isna(), raw, f"{where}, row {{row}} has no value; it needs {EXAMPLES[kind]}.")
     values = _convert(raw, kind)
-    _refuse(
-        values.isna() & raw.notna(),
-        raw,
-        f"{where}, row {{row}}: {{value!r}} is not {EXAMPLES[kind]}.",
-    )
+    wrong = f"{where}, row {{row}}: {{value!r}} is not {EXAMPLES[kind]}."
+    _refuse(values.isna() & raw.notna(), raw, wrong)
     if kind in ("whole", "year"):
         return values.astype("Int64" if nullable else "int64")
     return values

@@ -80,11 +80,8 @@ def _race(race_id: str, race: Json) -> list[Record]:
     circuit_id = _text(circuit, "circuitId")
     row: Row = {"raceId": race_id, "year": _text(race, "season"), "round": _text(race, "round")}
     row |= {"circuitId": circuit_id, "name": _text(race, "raceName"), "date": _text(race, "date")}
-    where: Row = {
-        "circuitId": circuit_id,
-        "circuitRef": circuit_id,
-        "name": _text(circuit, "circuitName"),
-    }
+    where: Row = {"circuitId": circuit_id, "circuitRef": circuit_id}
+    where |= {"name": _text(circuit, "circuitName")}
     where |= {"location": _maybe(place, "locality"), "country": _maybe(place, "country")}
     return [("races", row), ("circuits", where)]
 
