@@ -100,7 +100,7 @@ def test_a_push_before_the_first_training_is_no_failure(begun: Story) -> None:
     jobs = begun.jobs["deployed early"]
     assert [jobs[name].result for name in ("staging", "prod")] == ["success", "success"]
     assert "nothing is released yet" in jobs["staging"].printed
-    assert "nothing to deploy: a state machine is for" in jobs["staging"].printed
+    assert "nothing to deploy: no step has remote = true" in jobs["staging"].printed
 
 
 def test_an_empty_runner_makes_a_champion_on_staging_and_prod(begun: Story) -> None:
