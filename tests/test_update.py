@@ -188,7 +188,7 @@ def test_the_page_says_where_each_module_is_now(template: Path) -> None:
     library = ROOT / PLACE / "vendor" / "smallboat"
     row = r"^\| (`pkg\.mlops\..*) \| `(smallboat[\w.]*)`(, same names)? \|"
     moved = re.findall(row, PAGE.read_text(), re.MULTILINE)
-    named = []
+    named = re.findall(r"^\| `pkg\.mlops\.(\w+)` \| gone", PAGE.read_text(), re.MULTILINE)
     for modules, new, same_names in moved:
         for name in re.findall(r"`(?:pkg\.mlops\.)?(\w+)`", modules):
             path = library / new.replace(".", "/") / (name if same_names else "")
