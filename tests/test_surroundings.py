@@ -193,6 +193,7 @@ def test_the_first_documented_path_can_be_reproduced(tmp_path: Path, small: Proj
     project = Project(Path(shutil.copytree(small.path, tmp_path / "p", symlinks=True)), "f1")
     shutil.rmtree(project.path / "store", ignore_errors=True)
     who = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"]
+    project.make("help")  # links the shared environment
     (project.path / "uv.lock").unlink(missing_ok=True)
     for words in (["init", "--quiet"], ["add", "--all"], [*who, "commit", "-qm", "first"]):
         subprocess.run(["git", *words], cwd=project.path, check=True)
