@@ -73,7 +73,7 @@ def test_building_again_gives_the_same_frame(frame: pd.DataFrame, tables: featur
     pd.testing.assert_frame_equal(features.build(Warehouse(tables.folder)), frame)
 
 
-def test_the_online_features_are_json_and_knows_the_newest_day(online: dict[str, object]) -> None:
+def test_the_online_features_are_json_and_know_the_newest_day(online: dict[str, object]) -> None:
     assert json.loads(json.dumps(online, allow_nan=False)) == online
     assert online["as_of"] == "2019-01-07"
     assert online["catalog"] == {
