@@ -73,7 +73,7 @@ def upgrade(
     if failed and not keep:
         _restore()
         raise ended(
-            f"{failed} failed with the new library, its messages stand above. The old library is "
+            f"{failed} failed with the new library: see its messages above. The old library is "
             "restored. `make upgrade KEEP=1` keeps the new one, to fix the project on it",
             1,
         )
