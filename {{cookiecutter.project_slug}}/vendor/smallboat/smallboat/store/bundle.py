@@ -14,31 +14,19 @@ import numpy.typing as npt
 
 from ..errors import UserError
 from ..problem import Kind, Output
-from . import store
+from . import converters, store
 
 FloatArray = npt.NDArray[np.floating[Any]]
-
-OPSET = {"": 18, "ai.onnx.ml": 3}
 
 
 def to_onnx(estimator: Any, inputs: int, output: Output) -> bytes:
     """An estimator on `inputs` float32 columns as an ONNX graph, the same bytes each time.
 
     The graph has one output, of shape [n] or [n, 1]; that of a classifier is the probability of
-    class 1. UserError if the estimator doesn't fit the output's kind.
+    class 1. UserError if the estimator doesn't fit the output's kind or can't be exported.
     """
-    from skl2onnx import convert_sklearn
-    from skl2onnx.common.data_types import FloatTensorType
-
     classifies = _is_classifier(estimator, output)
-    _register_xgboost()
-    graph = convert_sklearn(
-        estimator,
-        name="model",
-        initial_types=[("features", FloatTensorType([None, inputs]))],
-        target_opset=OPSET,
-        options={id(estimator): {"zipmap": False}} if classifies else None,
-    )
+    graph = converters.convert(estimator, inputs, {"zipmap": False} if classifies else {})
     if classifies:
         graph = _of_class_one(graph)
     # skl2onnx collects the domains in a set, and may list one with two versions.
@@ -94,29 +82,6 @@ def _is_classifier(estimator: Any, output: Output) -> bool:
             "but an output of kind probability needs 0 and 1"
         )
     return True
-
-
-def _register_xgboost() -> None:
-    """Let skl2onnx convert estimators of XGBoost."""
-    from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
-    from skl2onnx import update_registered_converter
-    from skl2onnx.common import shape_calculator
-    from xgboost import XGBClassifier, XGBRanker, XGBRegressor
-
-    for model in (XGBRegressor, XGBRanker):
-        update_registered_converter(
-            model,
-            f"XGBoost{model.__name__}",
-            shape_calculator.calculate_linear_regressor_output_shapes,
-            convert_xgboost,
-        )
-    update_registered_converter(
-        XGBClassifier,
-        "XGBoostXGBClassifier",
-        shape_calculator.calculate_linear_classifier_output_shapes,
-        convert_xgboost,
-        options={"zipmap": [True, False], "nocl": [True, False]},
-    )
 
 
 def _of_class_one(graph: Any) -> Any:

@@ -11,7 +11,7 @@ import pandas as pd
 from ..errors import UserError
 from ..evaluation import evaluation, selection
 from ..problem import Feature, Output, Problem
-from ..store import bundle
+from ..store import bundle, converters
 
 Result = dict[str, Any]
 CURVE_EVERY = 5
@@ -123,8 +123,8 @@ def search(
 ) -> Result:
     """Fit each setting of a candidate on train and keep the best on validation.
 
-    A candidate whose ONNX graph does not answer as the estimator does is disqualified; UserError if
-    the estimator doesn't fit OUTPUT.
+    A candidate that has no ONNX graph, or whose graph does not answer as the estimator does, is
+    disqualified; UserError if the estimator doesn't fit OUTPUT.
 
     Returns:
         Plain values for people, and under `held_out` what the choice of a winner and its evaluation
@@ -157,9 +157,18 @@ def search(
         "intervals": evaluation.intervals(resampled),
         "curve": _curve(problem, fitted, validation),
         "baseline": problem.metrics.score(validation, problem.metrics.baseline(validation)),
-        "disqualified": selection.disqualified(export(problem, fitted, validation)["parity"]),
+        "disqualified": _disqualified(problem, fitted, validation),
         "held_out": {"predicted": predicted, "resampled": resampled[primary]},
     }
+
+
+def _disqualified(problem: Problem, fitted: Any, frame: pd.DataFrame) -> str | None:
+    """Why a fitted estimator can't be served; None if it can."""
+    try:
+        parity = export(problem, fitted, frame)["parity"]
+    except converters.ConversionError as error:
+        return str(error)
+    return selection.disqualified(parity)
 
 
 def _curve(problem: Problem, fitted: Any, frame: pd.DataFrame) -> list[tuple[int, float]]:
