@@ -1,6 +1,7 @@
 """Runs a command and ends it, with all its processes, as soon as the caller is gone.
 
-The caller holds the other end of standard input, which closes even if the caller is killed.
+The caller holds the other end of standard input, which closes even if the caller is killed. Each
+line that it writes there allows one restart of the command, should that end by itself.
 """
 
 import ctypes
@@ -15,33 +16,55 @@ GRACE_SECONDS = 5.0  # for the command to end by itself
 PR_SET_PDEATHSIG = 1
 
 
-def main(command: list[str]) -> int:
-    """Run a command until it or the caller ends; returns its exit code."""
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        process_group=0,
-        preexec_fn=_end_with_parent if sys.platform == "linux" else None,
-    ) as child:
-        threading.Thread(target=_end_with_caller, args=[child], daemon=True).start()
-        code = child.wait()
-    _kill(child)  # workers outlive a server that was killed
-    return code if code >= 0 else 128 - code
+class Supervisor:
+    """Runs a command until it or the caller ends; starts it again as often as the caller allows."""
+
+    def __init__(self, command: list[str]) -> None:
+        self._command = command
+        self._allowed: list[str] = []  # a line of the caller for each restart: the command's name
+        self._caller_is_gone = False
+        self._lock = threading.Lock()  # no child is started after the caller has gone
+
+    def run(self) -> int:
+        """Returns the exit code of the command."""
+        child = self._start()
+        threading.Thread(target=self._watch_caller, daemon=True).start()
+        while True:
+            code = child.wait()
+            code = code if code >= 0 else 128 - code
+            _kill(child)  # workers outlive a server that was killed
+            with self._lock:
+                if self._caller_is_gone or not self._allowed:
+                    return code
+                name = self._allowed.pop()
+                child = self._start()
+            left = len(self._allowed)
+            print(f"the {name} ended ({code}); started it again ({left} restarts left)", flush=True)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        self._child = subprocess.Popen(
+            self._command,
+            stdin=subprocess.DEVNULL,
+            process_group=0,
+            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+        )
+        return self._child
+
+    def _watch_caller(self) -> None:
+        for line in sys.stdin:
+            self._allowed.append(line.strip())
+        with self._lock:
+            self._caller_is_gone = True
+            self._child.terminate()
+        try:
+            self._child.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            _kill(self._child)
 
 
 def _end_with_parent() -> None:
     """Let the kernel send SIGTERM when this process's parent ends, even if that is killed."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def _end_with_caller(child: subprocess.Popen[bytes]) -> None:
-    while os.read(0, 1):
-        pass
-    child.terminate()
-    try:
-        child.wait(GRACE_SECONDS)
-    except subprocess.TimeoutExpired:
-        _kill(child)
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:
@@ -50,4 +73,4 @@ def _kill(child: subprocess.Popen[bytes]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(Supervisor(sys.argv[1:]).run())

@@ -49,13 +49,13 @@ def free_port() -> int:
 
 
 def model_server(
-    problem: Problem, folder: Path, output: IO[bytes] | None = None
+    problem: Problem, folder: Path, output: IO[bytes] | None = None, restarts: int = 0
 ) -> AbstractContextManager[Server]:
     """Run the model server on a release's or an endpoint's folder, on a free port."""
     port = free_port()
     options = ["--folder", str(folder.resolve()), "--host", HOST, "--port", str(port)]
     arguments = [*MODEL_SERVER, "--problem", problem.package, "serve", *options]
-    return started("model server", arguments, port, "/ping", output=output)
+    return started("model server", arguments, port, "/ping", None, output, restarts)
 
 
 @contextmanager
@@ -73,6 +73,7 @@ def started(
     ready_path: str,
     variables: Mapping[str, str] | None = None,
     output: IO[bytes] | None = None,
+    restarts: int = 0,
 ) -> Iterator[Server]:
     """Run a server until the block or this process ends.
 
@@ -83,6 +84,7 @@ def started(
         ready_path: it is ready when a GET of this path returns 200.
         variables: added to its environment.
         output: for its messages. If None, they appear only in the error.
+        restarts: how often it is started again if it ends by itself once it was ready.
 
     Raises:
         ReleaseError: it does not become ready; the message has the last line of its log.
@@ -97,12 +99,14 @@ def started(
             env={**os.environ, **QUIET, **(variables or {})},
             process_group=0,
         )
+        assert process.stdin is not None
         server = Server(name, process, f"http://{HOST}:{port}")
         try:
             _wait_until_ready(server, ready_path, log)
+            process.stdin.write(f"{name}\n".encode() * restarts)
+            process.stdin.flush()
             yield server
         finally:
-            assert process.stdin is not None
             process.stdin.close()
             process.wait()
 

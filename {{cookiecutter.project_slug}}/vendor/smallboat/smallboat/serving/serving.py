@@ -23,6 +23,8 @@ from . import servers
 
 RECORD, LOG = "serving.json", "serve.log"
 STOP_SECONDS = 15.0
+RESTARTS = 5
+"""How often each server is started again if it is killed or ends by itself."""
 GUNICORN_SETTINGS = Path(__file__).parent / "model" / "gunicorn_settings.py"
 PAGE = "serving/api/static"
 """The project's part of the page."""
@@ -48,7 +50,7 @@ def serve(problem: Problem, folder: Path, settings: config.Settings, port: int) 
         record.truncate(0)
         _check_port(port)
         with (
-            servers.model_server(problem, folder, sys.stdout.buffer) as model,
+            servers.model_server(problem, folder, sys.stdout.buffer, RESTARTS) as model,
             _api(settings, model.url, port) as api,
         ):
             json.dump({"pid": os.getpid(), "url": api.url, "model_url": model.url}, record)
@@ -150,7 +152,8 @@ def _api(
     options = ["--config", str(GUNICORN_SETTINGS), "--bind", f"{servers.HOST}:{port}"]
     application = f"smallboat.serving.api.app:create({PAGE!r})"
     arguments = ["-m", "gunicorn", *options, application]
-    return servers.started("API", arguments, port, "/health", variables, sys.stdout.buffer)
+    output = sys.stdout.buffer
+    return servers.started("API", arguments, port, "/health", variables, output, RESTARTS)
 
 
 def _wait_until_one_ends(*started: servers.Server) -> None:

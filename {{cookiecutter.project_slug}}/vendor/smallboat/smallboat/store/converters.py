@@ -64,7 +64,8 @@ def _register() -> None:
         from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm
 
         regressors = [lightgbm.LGBMRegressor, lightgbm.LGBMRanker]
-        _add("LightGbm", _float32_thresholds(convert_lightgbm), regressors, [lightgbm.LGBMClassifier])
+        exact = _float32_thresholds(convert_lightgbm)
+        _add("LightGbm", exact, regressors, [lightgbm.LGBMClassifier])
 
 
 def _float32_thresholds(converter: Any) -> Any:
