@@ -39,6 +39,8 @@ def test_a_device_that_is_full_is_told_by_the_folder_if_no_file_is_known(tmp_pat
     [
         (OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)), "the runs"),
         (OSError(errno.EFBIG, os.strerror(errno.EFBIG)), "the runs"),
+        (OSError(errno.EROFS, os.strerror(errno.EROFS), "/read/only"), "/read/only"),
+        (PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/of/others"), "/of/others"),
         (OSError(errno.ENOSPC, FULL, "/elsewhere/file"), "/elsewhere/file"),
         (OSError(errno.ENOSPC, FULL, "/from", None, "/to"), "/to"),
         (RuntimeError(f'IO Error: Could not write file "/a/b.duckdb.wal": {FULL}'), "b.duckdb.wal"),
@@ -55,7 +57,7 @@ def test_what_came_of_a_full_disk_is_told_and_everything_else_left_alone(tmp_pat
     outer = ValueError("no model")
     outer.__cause__ = OSError(errno.ENOSPC, FULL)
     assert FULL in str(disk.message(outer, tmp_path))
-    assert disk.message(PermissionError(errno.EACCES, "Permission denied"), tmp_path) is None
+    assert disk.message(ConnectionResetError(errno.ECONNRESET, "reset by peer"), tmp_path) is None
     with (
         pytest.raises(UserError, match=r"^told already") as raised,
         disk.full_disk_errors(tmp_path),

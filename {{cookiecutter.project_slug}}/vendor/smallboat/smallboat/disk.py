@@ -1,4 +1,4 @@
-"""A full disk: recognised in any error, and reported in one message."""
+"""A full or read-only disk: recognised in any error, and reported in one message."""
 
 import errno
 import os
@@ -10,8 +10,9 @@ from pathlib import Path
 
 from .errors import CommandError, FullDiskError
 
-REASONS = [os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)]
-"""The last one is a limit on a file's size."""
+CODES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
+"""EFBIG is a limit on a file's size."""
+REASONS = [os.strerror(code) for code in CODES]
 
 MESSAGE_FILE = "FULL_DISK_MESSAGE_FILE"
 """The variable that names a file, to which processes of a flow write the message."""
@@ -22,7 +23,7 @@ FILE = re.compile(r'file "([^"]+)"')
 
 @contextmanager
 def full_disk_errors(folder: Path, name: str = "") -> Iterator[None]:
-    """Raise a FullDiskError for any error that a full disk has caused.
+    """Raise a FullDiskError for any error of a disk that is full or can't be written.
 
     Args:
         folder: where the block writes.
