@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -269,6 +270,22 @@ def test_a_deployment_killed_at_any_point_succeeds_when_repeated(
     assert previous is not None and previous.name == first
     assert len(list(previous.parent.iterdir())) == 2
     assert [event["event"] for event in project.endpoint.history()] == ["released"] * 2
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("seed", range(20))
+def test_a_deployment_killed_at_a_random_time_succeeds_when_repeated(
+    project: Project, seed: int
+) -> None:
+    project.runs.keep("2", PLAIN, as_of="2030-01-01")
+    deploying = project.start("deploy")
+    time.sleep(random.Random(seed).uniform(0.1, 3))
+    deploying.kill()
+    deploying.communicate(timeout=120)
+    assert project.endpoint.current() is not None
+    project.do("deploy")
+    assert project.served() == ("1", "2")
+    assert eventually(lambda: not using(project.folder))
 
 
 @pytest.mark.nightly

@@ -31,6 +31,9 @@ DYING = """
 import os
 def die(where):
     if os.environ.get("KILL") == where: os.kill(os.getpid(), 9)
+    if os.environ.get("INTERRUPT") == where:
+        os.killpg(0, 2)  # what a terminal does at Ctrl-C
+        import time; time.sleep(60)
 """
 KEEPING = """
 from toy import die
@@ -153,6 +156,52 @@ def test_what_is_left_of_a_killed_run_ends_and_does_not_spoil_the_resumed_one(mo
     assert done.returncode == 0, done.stdout + done.stderr
     assert "failed" not in done.stdout
     assert set(models(mortal).values()) == model
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("step", KILLS)
+def test_an_interrupted_run_leaves_no_process_and_is_resumed(mortal: Path, step: str) -> None:
+    before = models(mortal)
+    interrupted = subprocess.Popen(
+        [sys.executable, "-m", "smallboat", "train"],
+        cwd=mortal,
+        env=here(mortal) | {"INTERRUPT": step},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    _, errors = interrupted.communicate(timeout=300)
+    assert interrupted.returncode == 130, errors
+    assert "Traceback" not in errors
+    with pytest.raises(ProcessLookupError):
+        os.killpg(interrupted.pid, 0)
+    assert models(mortal) == before
+    done = command(mortal, "resume")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert set(models(mortal).values()) == set(before.values())
+
+
+@pytest.mark.nightly
+def test_two_runs_at_once_make_the_same_model(mortal: Path) -> None:
+    before = models(mortal)
+    starting = [
+        subprocess.Popen(
+            [sys.executable, "-m", "smallboat", "train"],
+            cwd=mortal,
+            env=here(mortal),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    for run in starting:
+        output, _ = run.communicate(timeout=300)
+        assert run.returncode == 0, output
+    after = models(mortal)
+    assert len(after) == len(before) + 2
+    assert set(after.values()) == set(before.values())
 
 
 def test_a_run_that_ended_well_has_nothing_to_resume(mortal: Path) -> None:

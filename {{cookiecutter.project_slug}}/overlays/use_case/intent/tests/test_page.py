@@ -115,6 +115,21 @@ def test_the_key_is_asked_for_once(page: Page) -> None:
     page.wait(lambda: "Without an API key" in page.one("#trouble").text)
 
 
+def test_markup_in_data_and_answers_is_shown_as_text(browser: webdriver.Chrome, model: Model) -> None:
+    """Anybody may send a product's id; a page of the session's owner shows it."""
+    markup = "<img src=x onerror=\"document.title='run'\"><script>document.title='run'</script>"
+    events = [event("detail", 0, sku=markup), event("add", 5, sku=markup)]
+    session = {"name": markup, "date": markup, "purchased": True, "request": {"events": events}}
+    model.predict, model.evaluation, model.warnings = chances, EVALUATION, [markup]
+    model.page = {"sessions": [session], "catalog": {markup: [7, markup]}, "ordinary": ORDINARY}
+    with browsing.opened(browser, model):
+        page = Page(browser)
+        page.unlock()
+        page.wait(lambda: "onerror" in page.one("#warnings").text)
+        assert "<img" in page.one("#list").text
+        assert not page.all("img, main script") and browser.title != "run"
+
+
 def test_it_opens_at_the_first_add_and_tells_what_happened(shown: Page, model: Model) -> None:
     assert asked(model) == [LONG[:ADDED]]
     assert shown.one("#now").text == (
