@@ -102,10 +102,13 @@ def main() -> None:
                 print(f"{rate / slow:.1f} times (wanted: at least 8)", flush=True)
         with server(release, "onnx") as ours:
             ours.load(body, 5000)
-            before = ours.memory()
+            before, descriptors = ours.memory(), ours.descriptors()
             ours.load(body, MANY)
             print(f"memory over {MANY:,} requests: {before / 2**20:.1f} MiB, ", end="")
             print(f"{100 * (ours.memory() / before - 1):+.1f} % (wanted: within 5)")
+            print(
+                f"open files before and after: {descriptors}, {ours.descriptors()} (wanted: equal)"
+            )
     print(f"installed: {installed():.0f} MB (wanted: at most 160)")
 
 
@@ -225,6 +228,10 @@ class Server:
         """Bytes of all workers that stand in memory."""
         pages = [Path(f"/proc/{pid}/statm").read_text().split()[1] for pid in self.workers()]
         return sum(map(int, pages)) * os.sysconf("SC_PAGE_SIZE")
+
+    def descriptors(self) -> int:
+        """Open files of all workers, connections included."""
+        return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in self.workers())
 
 
 @contextmanager
