@@ -124,7 +124,7 @@ def test_training_and_releasing_import_nothing_that_the_training_image_lacks() -
     lines = (line for line in listed.stdout.splitlines() if "==" in line)
     there = {canonicalize_name(line.partition("==")[0]) for line in lines}
     assert "--group deploy" in image.TRAIN.dockerfile.read_text()
-    assert {"gunicorn", "metaflow", "sagemaker-core"} <= there
+    assert {"boto3", "gunicorn", "metaflow"} <= there
     package = Path(image.__file__).parents[1]
     elsewhere = {file for room in NO_STEPS for file in (package / room).rglob("*.py")}
     files = [*set(package.rglob("*.py")) - elsewhere, *Path("flows").glob("*.py")]
