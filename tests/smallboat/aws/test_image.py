@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from smallboat.aws import aws, containers, image
 from smallboat.config import config
-from smallboat.errors import UserError
+from smallboat.errors import CloudError, UserError
 from toy.problem import PROBLEM
 
 SERVING = LOCK.parent
@@ -169,7 +169,7 @@ def test_without_a_builder_a_sentence_says_what_to_install(
 def test_an_environment_without_a_repository_or_image_says_what_to_do(
     env: aws.Environment, cloud: Any
 ) -> None:
-    with pytest.raises(UserError, match="`make bootstrap ENV=staging`"):
+    with pytest.raises(CloudError, match="not bootstrapped yet: run `make bootstrap"):
         image.current(env)
     client = env.client("ecr")
     client.create_repository(repositoryName=env.image_repository)

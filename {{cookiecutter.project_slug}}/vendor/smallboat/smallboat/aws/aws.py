@@ -24,7 +24,10 @@ MESSAGES = {
          "RequestLimitExceeded"),
         "AWS throttles these calls: repeat the command in a minute",
     ),
-    "NoSuchBucket": "not bootstrapped yet: run `make bootstrap ENV=…`",
+    **dict.fromkeys(
+        ("NoSuchBucket", "RepositoryNotFoundException"),
+        "not bootstrapped yet: run `make bootstrap ENV=…`",
+    ),
 }  # fmt: skip
 """What to tell the user, by AWS's error code."""
 STAGING = "staging"
