@@ -71,19 +71,13 @@ def card(problem: Problem, environment: str, run: str | None) -> int:
 def predict(problem: Problem, environment: str) -> int:
     """Print the prediction of an example as a table; the API answers, or else the model."""
     settings = config.load(problem, environment)
-    headers = {}
-    if settings.aws is not None:
-        env = aws.Environment(settings)
-        if url := lambda_api.url(env):
-            headers = {"x-api-key": lambda_api.key(env)}
-    else:
-        server = serving.running(FOLDER)
-        url = server["url"] if server else None
+    url = (_server(settings) or {}).get("url")
     if url is None:
         example, answer = _ask_model(targets.of(problem, settings))
     else:
-        example = _ask_api(url, "page.json", headers)["example"]
-        answer = _ask_api(url, "predict", headers, example)
+        aws_key = {"x-api-key": lambda_api.key(aws.Environment(settings))} if settings.aws else {}
+        example = _ask_api(url, "page.json", aws_key)["example"]
+        answer = _ask_api(url, "predict", aws_key, example)
     print(_table(example, answer))
     return 0
 
