@@ -36,8 +36,6 @@ class Object:
 class Bucket:
     """The bucket of an environment, which need not exist."""
 
-    KEPT = "store/"
-
     def __init__(self, env: aws.Environment) -> None:
         self._env, self.name = env, env.bucket
 
@@ -99,12 +97,6 @@ class Bucket:
         with aws.aws_errors("NoSuchBucket"):
             yield from filter(None, found)
 
-    def empty(self, force: bool) -> int:
-        """Remove all versions, the model store's only if forced; returns how many."""
-        removed = [each for each in self.versions() if force or not self._kept(each)]
-        self.discard(removed)
-        return len(removed)
-
     def discard(self, versions: list[dict[str, str]]) -> None:
         """Remove versions; print those that S3 does not remove, and why."""
         for start in range(0, len(versions), BATCH):
@@ -112,18 +104,3 @@ class Bucket:
             response = self.client.delete_objects(Bucket=self.name, Delete=batch)
             for error in response.get("Errors", []):
                 print(f"  not removed: {error['Key']}: {error['Message']}", flush=True)
-
-    def kept(self) -> int:
-        """How many versions of the model store there are."""
-        return sum(map(self._kept, self.versions()))
-
-    def left(self) -> list[str]:
-        """The objects outside of the model store."""
-        return sorted({each["Key"] for each in self.versions() if not self._kept(each)})
-
-    def remove(self) -> None:
-        """Remove the empty bucket."""
-        self.client.delete_bucket(Bucket=self.name)
-
-    def _kept(self, version: dict[str, str]) -> bool:
-        return version["Key"].startswith(self.KEPT)
