@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import integrity
 from ..errors import IntegrityError, UserError, nearest
-from . import store
+from . import s3_cache
 
 Evaluation = dict[str, Any]
 NONE = "no runs yet: `make train` makes one"
@@ -15,7 +15,7 @@ NONE = "no runs yet: `make train` makes one"
 def read(root: str) -> tuple[dict[str, Evaluation], dict[str, str]]:
     """The evaluations in the store by run, the newest first, and why other runs can't be used."""
     valid, skipped = [], {}
-    for path in store.evaluation_files(root):
+    for path in s3_cache.fetch(root, "runs", f"/{integrity.EVALUATION}"):
         run = path.parent.name
         try:
             evaluation, _ = integrity.read_manifest(path.parent, path.name)
