@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import pytest
 from conftest import BIN, LIBRARY, Standalone
 from lambda_events import rest
+from test_docs import links
 
 PAGE = LIBRARY / "docs" / "upgrading.md"
 QUICK = """
@@ -124,6 +125,15 @@ def test_the_library_and_nothing_else_comes_from_the_index(project: Standalone, 
     assert {path.split("/")[2] for path in Index.asked} == {"smallboat"}
     place = project.python("-c", "import smallboat; print(smallboat.__file__)")
     assert Path(place.strip()).is_relative_to(project.folder / ".venv")
+
+
+def test_the_documentation_comes_along(project: Standalone) -> None:
+    readme = project.folder / "README.md"
+    assert [link for link in links(readme) if not (readme.parent / link).exists()] == []
+    pages = project.folder / ".venv" / "share" / "doc" / "smallboat"
+    assert {page.name for page in pages.iterdir()} == {page.name for page in PAGE.parent.iterdir()}
+    named = set(re.findall(r"`(\w+\.md)`", readme.read_text()))
+    assert len(named) > 4 and named <= {page.name for page in pages.iterdir()}
 
 
 def test_it_trains_releases_and_predicts(project: Standalone) -> None:

@@ -120,6 +120,18 @@ def installed(project: Standalone) -> str:
     return project.python("-c", code).strip()
 
 
+def waiting(project: Standalone, template: Path) -> "subprocess.Popen[bytes]":
+    """An upgrade whose test of the project runs until the file `wait` is removed."""
+    (project.folder / "wait").touch()
+    words = [".venv/bin/smallboat", "upgrade", "--from", str(template), "--version", "v0.4.0"]
+    environment = os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    running = subprocess.Popen(words, cwd=project.folder, env=environment, process_group=0)
+    until = time.monotonic() + 60
+    while not (project.folder / "running").exists() and time.monotonic() < until:
+        time.sleep(0.2)
+    return running
+
+
 def test_an_upgrade_brings_library_bound_and_environment(
     project: Standalone, template: Path
 ) -> None:
@@ -203,13 +215,7 @@ def test_after_an_interruption_the_old_library_comes_back(
     project: Standalone, template: Path, ending: signal.Signals
 ) -> None:
     before, version = files(project), installed(project)
-    (project.folder / "wait").touch()
-    words = [".venv/bin/smallboat", "upgrade", "--from", str(template), "--version", "v0.4.0"]
-    environment = os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
-    running = subprocess.Popen(words, cwd=project.folder, env=environment, process_group=0)
-    until = time.monotonic() + 60
-    while not (project.folder / "running").exists() and time.monotonic() < until:
-        time.sleep(0.2)
+    running = waiting(project, template)
     os.killpg(running.pid, ending)
     running.wait()
     (project.folder / "wait").unlink()
@@ -218,6 +224,18 @@ def test_after_an_interruption_the_old_library_comes_back(
         again = project.run("make", "upgrade", "FROM=/nowhere")
         assert "an upgrade was interrupted; the library is the one from before it" in again.stdout
     assert files(project) == before and installed(project) == version
+
+
+def test_two_upgrades_at_once_do_not_disturb_each_other(
+    project: Standalone, template: Path
+) -> None:
+    running, before = waiting(project, template), files(project)
+    second = project.run("make", "upgrade", f"FROM={template}", "VERSION=v0.4.1")
+    assert second.returncode
+    assert "error: another `make upgrade` is running: wait until" in second.stderr
+    assert files(project) == before
+    (project.folder / "wait").unlink()
+    assert running.wait() == 0 and installed(project) == "0.4.0"
 
 
 @pytest.mark.parametrize(

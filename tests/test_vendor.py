@@ -57,15 +57,16 @@ def test_the_list_of_hashes_does_not_list_itself(tmp_path: Path) -> None:
     assert (tmp_path / "SHA256SUMS").read_text() == expected
 
 
-def test_the_wheel_has_every_file_of_the_package(tmp_path: Path) -> None:
+def test_the_wheel_has_every_file_of_package_and_documentation(tmp_path: Path) -> None:
     project = bake(tmp_path).path
     uv = Path(sys.executable).with_name("uv")
     run(uv, "build", "--quiet", "--wheel", "--out-dir", tmp_path / "made", at=project / INSIDE)
     (wheel,) = (tmp_path / "made").glob("smallboat-*.whl")
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    package = f"{INSIDE}/smallboat/"
+    names = {re.sub(r".*\.data/data/share/doc/smallboat/", "docs/", name) for name in names}
+    parts = (f"{INSIDE}/smallboat/", f"{INSIDE}/docs/")
     assert {f"{INSIDE}/{name}" for name in names} == {
-        name for name in sources(project) if name.startswith(package)
+        name for name in sources(project) if name.startswith(parts)
     }
 
 

@@ -185,7 +185,6 @@ def fill(environment: Bootstrapped) -> list[tuple[str, str]]:
         ("endpoint", NAME_PREFIX),
         ("endpoint configuration", f"{NAME_PREFIX}-a"),
         ("model", f"{NAME_PREFIX}-a"),
-        ("model group", NAME_PREFIX),
         ("stack", f"{NAME_PREFIX}-api"),
         ("stack", f"{NAME_PREFIX}-compute"),
         ("stack", f"{NAME_PREFIX}-foundation"),

@@ -6,6 +6,7 @@ A token names its permissions, as `issues=write;contents=read`.
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,12 @@ class GitHub:
         number = _open(state, title, "", pull)
         self.file.write_text(json.dumps(state))
         return number
+
+    def comment(self, number: int, body: str, by: str) -> None:
+        """Comment as another workflow (`Bot`) or a person (`User`)."""
+        state = _read(self.file)
+        _comment(state, number, body, by)
+        self.file.write_text(json.dumps(state))
 
     def disable_issues(self) -> None:
         """Switch issues off in the repository's settings."""
@@ -86,9 +93,14 @@ def _parser() -> argparse.ArgumentParser:
     pull = kinds.add_parser("pr").add_subparsers(dest="action", required=True)
     on_pull = pull.add_parser("comment", allow_abbrev=False)
     on_pull.add_argument("number", type=int)
-    on_pull.add_argument("--edit-last", action="store_true", required=True)
-    on_pull.add_argument("--create-if-none", action="store_true")
     on_pull.add_argument("--body-file", type=Path, required=True)
+    api = kinds.add_parser("api", allow_abbrev=False)
+    api.add_argument("path")
+    api.add_argument("--paginate", action="store_true")
+    api.add_argument("--jq")
+    api.add_argument("--silent", action="store_true", required="--method" in sys.argv)
+    api.add_argument("--method", dest="action", choices=("GET", "PATCH"), default="GET")
+    api.add_argument("-F", dest="field")
     return parser
 
 
@@ -96,23 +108,32 @@ def _list(state: Json, given: argparse.Namespace) -> None:
     """Print the newest open issues as a filter of jq shows them."""
     rows = [each for each in state["issues"] if each["state"] == "OPEN" and not each["pull"]]
     shown = [{key: row[key] for key in given.json.split(",")} for row in rows[::-1][: given.limit]]
-    subprocess.run(["jq", "-r", given.jq], input=json.dumps(shown), text=True, check=True)
+    _filter(given.jq, shown)
 
 
-def _comment(state: Json, number: int, body: str) -> None:
-    state["comments"].append({"number": number, "body": body})
+def _filter(jq: str, rows: list[Json]) -> None:
+    subprocess.run(["jq", "-r", jq], input=json.dumps(rows), text=True, check=True)
 
 
-def _edit_last(state: Json, given: argparse.Namespace) -> None:
-    """Replace the last comment on a pull request: here, all are by the workflows' bot."""
-    body = given.body_file.read_text()
-    earlier = [each for each in state["comments"] if each["number"] == given.number]
-    if earlier:
-        earlier[-1]["body"] = body
-    elif given.create_if_none:
-        _comment(state, given.number, body)
-    else:
-        sys.exit("no comments found for current user")
+def _comment(state: Json, number: int, body: str, by: str = "Bot") -> None:
+    comment = {"id": 100 + len(state["comments"]), "body": body, "user": {"type": by}}
+    state["comments"].append({"number": number, **comment})
+
+
+def _list_comments(state: Json, given: argparse.Namespace) -> None:
+    """Print what a filter of jq shows of each page of comments; two are a page here."""
+    match = re.fullmatch(f"repos/{NAME}/issues/([0-9]+)/comments", given.path)
+    assert match, given.path
+    rows = [each for each in state["comments"] if each["number"] == int(match[1])]
+    for start in range(0, len(rows) if given.paginate else 2, 2):
+        _filter(given.jq, rows[start : start + 2])
+
+
+def _edit_comment(state: Json, given: argparse.Namespace) -> None:
+    match = re.fullmatch(f"repos/{NAME}/issues/comments/([0-9]+)", given.path)
+    assert match and given.field.startswith("body=@"), given
+    (comment,) = (each for each in state["comments"] if each["id"] == int(match[1]))
+    comment["body"] = Path(given.field.removeprefix("body=@")).read_text()
 
 
 def main(file: Path, words: list[str]) -> None:
@@ -125,13 +146,15 @@ def main(file: Path, words: list[str]) -> None:
     given, state = _parser().parse_args(words), _read(file)
     if given.kind == "issue" and not state["enabled"]:
         sys.exit(f"the '{NAME}' repository has disabled issues")
-    if given.action == "list":
-        return _list(state, given)
+    if given.action in ("list", "GET"):
+        return (_list if given.kind == "issue" else _list_comments)(state, given)
     right = "issues=write" if given.kind == "issue" else "pull-requests=write"
     if right not in token.split(";"):
         sys.exit(REFUSED)
     if given.kind == "pr":
-        _edit_last(state, given)
+        _comment(state, given.number, given.body_file.read_text())
+    elif given.kind == "api":
+        _edit_comment(state, given)
     elif given.action == "create":
         _open(state, given.title, given.body)
     elif given.action == "comment":

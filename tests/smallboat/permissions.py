@@ -6,7 +6,6 @@ ALSO = {
     "sagemaker:CreateModel": {"iam:PassRole", "sagemaker:AddTags"},
     "sagemaker:CreateEndpointConfig": {"sagemaker:AddTags"},
     "sagemaker:CreateEndpoint": {"sagemaker:AddTags"},
-    "sagemaker:CreateModelPackageGroup": {"sagemaker:AddTags"},
     "cloudformation:CreateStack": {"iam:PassRole"},
     "application-autoscaling:RegisterScalableTarget": {"iam:CreateServiceLinkedRole"},
 }

@@ -56,9 +56,6 @@ class Project:
         s3.create_bucket(Bucket=env.bucket, CreateBucketConfiguration=where)
         s3.put_bucket_versioning(Bucket=env.bucket, VersioningConfiguration={"Status": "Enabled"})
         self.cloud.client("ecr").create_repository(repositoryName=env.image_repository)
-        self.cloud.client("sagemaker").create_model_package_group(
-            ModelPackageGroupName=env.registry_group
-        )
         self.push("first")
 
     def push(self, content: str) -> str:

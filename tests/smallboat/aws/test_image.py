@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from smallboat.aws import aws, containers, image
 from smallboat.config import config
-from smallboat.errors import UserError
+from smallboat.errors import CloudError, UserError
 from toy.problem import PROBLEM
 
 SERVING = LOCK.parent
@@ -124,7 +124,7 @@ def test_training_and_releasing_import_nothing_that_the_training_image_lacks() -
     lines = (line for line in listed.stdout.splitlines() if "==" in line)
     there = {canonicalize_name(line.partition("==")[0]) for line in lines}
     assert "--group deploy" in image.TRAIN.dockerfile.read_text()
-    assert {"gunicorn", "metaflow", "sagemaker-core"} <= there
+    assert {"boto3", "gunicorn", "metaflow"} <= there
     package = Path(image.__file__).parents[1]
     elsewhere = {file for room in NO_STEPS for file in (package / room).rglob("*.py")}
     files = [*set(package.rglob("*.py")) - elsewhere, *Path("flows").glob("*.py")]
@@ -169,7 +169,7 @@ def test_without_a_builder_a_sentence_says_what_to_install(
 def test_an_environment_without_a_repository_or_image_says_what_to_do(
     env: aws.Environment, cloud: Any
 ) -> None:
-    with pytest.raises(UserError, match="`make bootstrap ENV=staging`"):
+    with pytest.raises(CloudError, match="not bootstrapped yet: run `make bootstrap"):
         image.current(env)
     client = env.client("ecr")
     client.create_repository(repositoryName=env.image_repository)

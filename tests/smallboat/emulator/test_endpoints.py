@@ -227,24 +227,6 @@ def test_the_runtime_hands_on_what_a_container_refuses(cloud: Cloud, served: str
     assert answer["InvokedProductionVariant"] == "AllTraffic"
 
 
-def test_a_group_of_model_packages_goes_once_it_is_empty(cloud: Cloud, image: str) -> None:
-    sagemaker = cloud.client("sagemaker")
-    sagemaker.create_model_package_group(ModelPackageGroupName="g")
-    package = sagemaker.create_model_package(
-        ModelPackageGroupName="g",
-        InferenceSpecification={
-            "Containers": [{"Image": image}],
-            "SupportedContentTypes": ["application/json"],
-            "SupportedResponseMIMETypes": ["application/json"],
-        },
-    )["ModelPackageArn"]
-    with pytest.raises(ClientError, match="ConflictException"):
-        sagemaker.delete_model_package_group(ModelPackageGroupName="g")
-    sagemaker.delete_model_package(ModelPackageName=package)
-    sagemaker.delete_model_package_group(ModelPackageGroupName="g")
-    assert sagemaker.list_model_package_groups()["ModelPackageGroupSummaryList"] == []
-
-
 def _release(run: Path, folder: Path) -> bytes:
     bundle = release_bundle.read(run)
     release_bundle.write(folder, bundle, bundle)

@@ -112,9 +112,16 @@ def comment(github: GitHub, text: str, token: str) -> "subprocess.CompletedProce
 
 def test_a_comment_takes_the_place_of_the_one_before(github: GitHub) -> None:
     github.add("a change", pull=True)
+    marker = COMMENT["env"]["MARKER"]
+    others = [("Bot", "coverage"), ("User", f"{marker}\nmine"), ("Bot", f"see {marker}")]
+    for by, text in others:
+        github.comment(1, text, by)
     for text in ("first", "second"):
         assert comment(github, text, "pull-requests=write").returncode == 0
-    assert github.said(1) == ["second"]
+        github.comment(1, "coverage again", "Bot")
+    own = [said for said in github.said(1) if said == f"{marker}\nsecond"]
+    assert len(own) == 1 and len(github.said(1)) == len(others) + 3
+    assert github.said(1)[:3] == [text for _, text in others]
 
 
 @pytest.mark.parametrize("token", ["pull-requests=read", ""])

@@ -66,9 +66,9 @@ REFUSED = [
         "AWS failed at InvokeEndpoint",
     ),
     (
-        ("sagemaker", "CreateModelPackage"),
+        ("sagemaker", "AddTags"),
         {"status": 500, "code": "InternalFailure"},
-        "AWS failed at CreateModelPackage",
+        "AWS failed at AddTags",
     ),
 ]
 
@@ -228,9 +228,7 @@ def endpoints(project: Project) -> list[dict[str, Any]]:
 
 def test_a_way_back_without_a_reason_is_the_models_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     """As after an alarm: SageMaker gives a reason to an endpoint that failed only."""
-    back = SimpleNamespace(
-        endpoint_status="InService", endpoint_config_name="before", failure_reason=None
-    )
+    back = {"EndpointStatus": "InService", "EndpointConfigName": "before"}
     monkeypatch.setattr(hosting.Hosting, "wait", lambda _: back)
     env: Any = SimpleNamespace(endpoint="e")
     unasked: Any = None

@@ -1,4 +1,7 @@
+import base64
+import hashlib
 import json
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -29,6 +32,13 @@ def refused(answer: Any, status: int, field: str | None = None) -> str:
 
 def changed(**values: Any) -> Json:
     return {**EXAMPLE, **values}
+
+
+def test_the_policy_of_the_page_allows_its_inline_script(api: FlaskClient) -> None:
+    page = api.get("/")
+    (script,) = re.findall(rb"<script>(.*?)</script>", page.data, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script).digest()).decode()
+    assert f"script-src 'self' 'sha256-{digest}';" in page.headers["Content-Security-Policy"]
 
 
 def test_a_request_is_answered_in_the_shape_of_the_contract(api: FlaskClient) -> None:

@@ -1,6 +1,7 @@
-"""A full or read-only disk: recognised in any error, and reported in one message."""
+"""The disk: one message for errors of a full or read-only one; a folder is locked."""
 
 import errno
+import fcntl
 import os
 import re
 import shutil
@@ -8,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .errors import CommandError, FullDiskError
+from .errors import CommandError, FullDiskError, UserError
 
 CODES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
 """EFBIG is a limit on a file's size."""
@@ -78,6 +79,20 @@ def _newest_file(folder: Path) -> Path:
             if path.is_file():
                 times[path] = path.stat().st_mtime_ns
     return max(times, key=lambda path: times[path], default=folder)
+
+
+@contextmanager
+def locked(folder: Path, message: str) -> Iterator[None]:
+    """Lock an existing folder for the block; UserError with the message if it is locked."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(message) from None
+        yield
+    finally:
+        os.close(handle)
 
 
 def _free(folder: Path) -> int:

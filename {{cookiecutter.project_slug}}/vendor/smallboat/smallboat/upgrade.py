@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from . import disk
 from .errors import UserError, ended
 from .problem import Problem
 
@@ -19,7 +20,11 @@ PROJECT, LOCK = Path("pyproject.toml"), Path("uv.lock")
 SUMS = "SHA256SUMS"
 """The hashes of the library's files as they came, in the format of `sha256sum`."""
 BOUND = re.compile(r"(?<=smallboat)(\[[^]]*])?>=([\d.]+),<([\d.]+)")
-TESTS = ("-m", "pytest", "-n", "logical", "--maxprocesses", "4", "--dist", "loadfile")
+CHECKS = {
+    "`smallboat check`": ["smallboat", "check"],
+    "the project's tests": ["pytest", "-n=logical", "--maxprocesses=4", "--dist=loadfile"],
+}
+"""Python's arguments for what a project must pass on the new library."""
 
 
 def upgrade(
@@ -42,7 +47,7 @@ def upgrade(
         keep: keep the new library, too, if the project fails on it.
 
     Raises:
-        UserError: there is no such library, or the project's was edited.
+        UserError: there is no such library, the project's was edited, or an upgrade is running.
         CommandError: the project fails on the new library; the old one is restored.
     """
     if not VENDOR.is_dir():
@@ -50,6 +55,11 @@ def upgrade(
             f"{VENDOR} is missing. If the library comes from a package index, change its bound in "
             f"{PROJECT}, then run `uv lock --upgrade-package smallboat` and `make setup`"
         )
+    with disk.locked(VENDOR.parent, "another `make upgrade` is running: wait until it ends"):
+        return _upgrade(source, version, force, keep)
+
+
+def _upgrade(source: str | None, version: str | None, force: str | None, keep: str | None) -> int:
     if WORK.is_dir():
         _restore()
         print("an upgrade was interrupted; the library is the one from before it")
@@ -92,8 +102,8 @@ def _refuse_edits() -> None:
             f"{VENDOR / SUMS} is missing, so local edits can't be found: "
             "`make upgrade FORCE=1` replaces all files"
         )
-    lines = (line.split("  ", 1) for line in (VENDOR / SUMS).read_text().splitlines())
-    edits = _differences({name: digest for digest, name in lines}, _hashes(VENDOR))
+    lines = (VENDOR / SUMS).read_text().splitlines()
+    edits = _differences({line[66:]: line[:64] for line in lines}, _hashes(VENDOR))
     if edits:
         raise UserError(
             f"{VENDOR} was edited:\n{edits}Move the edits into your own package; "
@@ -106,9 +116,8 @@ def _template() -> str:
     try:
         return str(json.loads(Path(".cruft.json").read_text())["template"])
     except FileNotFoundError:
-        raise UserError(
-            "which template? Name its git URL or folder: `make upgrade FROM=...`"
-        ) from None
+        message = "which template? Name its git URL or folder: `make upgrade FROM=...`"
+        raise UserError(message) from None
 
 
 def _fetch(source: str, version: str | None) -> Path:
@@ -119,7 +128,7 @@ def _fetch(source: str, version: str | None) -> Path:
         _git("clone", "--quiet", "--", source, str(template))
         if version:
             _git("-C", str(template), "checkout", "--quiet", version, "--")
-    found = list(template.glob("{*/vendor/smallboat/smallboat/__init__.py"))
+    found = list(template.glob(f"{{*/{VENDOR}/smallboat/__init__.py"))
     if len(found) != 1:
         raise UserError(f"{source} is not a template of this library: it has no {VENDOR}")
     unwanted = shutil.ignore_patterns("__pycache__", ".*", SUMS)
@@ -141,9 +150,8 @@ def _summary(new: Path, changes: str) -> str:
     old, now = _version(VENDOR), _version(new)
     entries = re.split(r"(?m)^(?=## )", Path(new, "CHANGELOG.md").read_text())[1:]
     news = [each for each in entries if _numbers(old) < _numbers(each.split()[1]) <= _numbers(now)]
-    kind = ""
-    if _numbers(now) <= _numbers(old):
-        kind = " (the same version)" if now == old else " (a downgrade)"
+    kind = " (the same version)" if now == old else " (a downgrade)"
+    kind = kind if _numbers(now) <= _numbers(old) else ""
     return f"smallboat {old} -> {now}{kind}\n{changes}\n{''.join(news)}".rstrip()
 
 
@@ -184,16 +192,10 @@ def _failure() -> str | None:
     """What of the project fails on the library that is in place; None if all is well."""
     if not _install():
         return "`uv sync`"
-    commands = [sys.executable, "-m", "smallboat"]
-    listed = subprocess.run([*commands, "--help"], stdout=subprocess.PIPE, text=True)
-    if listed.returncode:
-        return "`smallboat`"
-    if (
-        re.search(r"(?m)^  check ", listed.stdout)
-        and subprocess.run([*commands, "check"]).returncode
-    ):
-        return "`smallboat check`"
-    return "the project's tests" if subprocess.run([sys.executable, *TESTS]).returncode else None
+    for name, words in CHECKS.items():
+        if subprocess.run([sys.executable, "-m", *words]).returncode:
+            return name
+    return None
 
 
 def _install() -> bool:
@@ -241,9 +243,8 @@ def _hashes(library: Path) -> dict[str, str]:
 
 def _differences(before: dict[str, str], after: dict[str, str]) -> str:
     """A line for each file that was added, changed or removed."""
-    lines = []
-    for name in sorted(before.keys() | after.keys()):
-        if before.get(name) != after.get(name):
-            kind = "added" if name not in before else "changed" if name in after else "removed"
-            lines.append(f"  {kind:<7}  {name}\n")
-    return "".join(lines)
+    lines = ""
+    for name in sorted({name for name, _ in before.items() ^ after.items()}):
+        kind = "added" if name not in before else "changed" if name in after else "removed"
+        lines += f"  {kind:<7}  {name}\n"
+    return lines

@@ -24,7 +24,10 @@ MESSAGES = {
          "RequestLimitExceeded"),
         "AWS throttles these calls: repeat the command in a minute",
     ),
-    "NoSuchBucket": "not bootstrapped yet: run `make bootstrap ENV=…`",
+    **dict.fromkeys(
+        ("NoSuchBucket", "RepositoryNotFoundException"),
+        "not bootstrapped yet: run `make bootstrap ENV=…`",
+    ),
 }  # fmt: skip
 """What to tell the user, by AWS's error code."""
 STAGING = "staging"
@@ -46,7 +49,7 @@ class Environment:
         self.aws = settings.aws
         self.region = settings.project.aws_region
         self.project = settings.project.name
-        self.endpoint = self.registry_group = self.name_prefix
+        self.endpoint = self.name_prefix
         self.image_repository = f"{self.name_prefix}-model"
         self.train_repository = f"{self.name_prefix}-train"
         self.foundation_stack = f"{self.name_prefix}-foundation"
@@ -100,19 +103,25 @@ class Environment:
         return self.session.client(service, config=options())
 
 
+def as_list(tags: dict[str, str]) -> list[dict[str, str]]:
+    """Tags as most services take them."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
 @contextmanager
-def aws_errors(unless: str = "") -> Iterator[None]:
+def aws_errors(*unless: str) -> Iterator[None]:
     """Turn an error of AWS or of the network into a CloudError that says what to do.
 
     Args:
-        unless: an AWS error code that is no error here; it only ends the block.
+        unless: codes of AWS, or parts of its messages, that are no error here; they only end the
+            block.
     """
     from botocore import exceptions, parsers
 
     try:
         yield
     except exceptions.ClientError as error:
-        if not unless or error.response["Error"].get("Code") != unless:
+        if not any(each in str(error) for each in unless):
             raise CloudError(_message(error)) from error
     except exceptions.NoCredentialsError as error:
         message = "there are no AWS credentials: `aws configure sso`, or set AWS_PROFILE"

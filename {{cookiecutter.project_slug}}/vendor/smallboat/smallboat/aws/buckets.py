@@ -10,7 +10,8 @@ from . import aws
 
 BATCH = 1000
 """How many objects S3 removes in one call, at most."""
-CONDITION_FAILED = {"PreconditionFailed", "ConditionalRequestConflict"}
+VERSIONS = "[Versions, DeleteMarkers][].{Key: Key, VersionId: VersionId}"
+CONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict")
 
 
 class ChangedError(Exception):
@@ -35,8 +36,6 @@ class Object:
 class Bucket:
     """The bucket of an environment, which need not exist."""
 
-    KEPT = "store/"
-
     def __init__(self, env: aws.Environment) -> None:
         self._env, self.name = env, env.bucket
 
@@ -51,15 +50,12 @@ class Bucket:
 
     def read(self, key: str) -> Object | None:
         """An object, or None if there is none; CloudError if AWS refuses."""
-        with aws.aws_errors():
-            try:
-                response = self.client.get_object(Bucket=self.name, Key=key)
-            except self.client.exceptions.NoSuchKey:
-                return None
-            content = response["Body"].read()
-        now = parsedate_to_datetime(response["ResponseMetadata"]["HTTPHeaders"]["date"])
-        age = (now - response["LastModified"]).total_seconds()
-        return Object(content, response["ETag"], age)
+        with aws.aws_errors("NoSuchKey"):
+            response = self.client.get_object(Bucket=self.name, Key=key)
+            now = parsedate_to_datetime(response["ResponseMetadata"]["HTTPHeaders"]["date"])
+            age = (now - response["LastModified"]).total_seconds()
+            return Object(response["Body"].read(), response["ETag"], age)
+        return None
 
     def write(self, key: str, content: bytes, tag: str | None = None) -> str:
         """Write an object, encrypted, if it still has a tag; without a tag, if there is none.
@@ -71,23 +67,17 @@ class Bucket:
             ChangedError: there is another one.
             CloudError: AWS refuses.
         """
-        from botocore.exceptions import ClientError
-
         condition = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
-        with aws.aws_errors():
-            try:
-                response = self.client.put_object(
-                    Bucket=self.name,
-                    Key=key,
-                    Body=content,
-                    ServerSideEncryption="AES256",
-                    ContentType="application/json" if key.endswith(".json") else "application/gzip",
-                    **condition,
-                )
-                return str(response["ETag"])
-            except ClientError as error:
-                if error.response["Error"]["Code"] not in CONDITION_FAILED:
-                    raise
+        with aws.aws_errors(*CONDITION_FAILED):
+            response = self.client.put_object(
+                Bucket=self.name,
+                Key=key,
+                Body=content,
+                ServerSideEncryption="AES256",
+                ContentType="application/json" if key.endswith(".json") else "application/gzip",
+                **condition,
+            )
+            return str(response["ETag"])
         current = self.read(key)
         if current is None or current.content != content:
             raise ChangedError(key)
@@ -95,30 +85,17 @@ class Bucket:
 
     def exists(self) -> bool:
         """Whether there is such a bucket."""
-        from botocore.exceptions import ClientError
-
-        try:
+        with aws.aws_errors("(404)"):
             self.client.head_bucket(Bucket=self.name)
-        except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-                return False
-            raise
-        return True
+            return True
+        return False
 
     def versions(self, prefix: str = "") -> Iterator[dict[str, str]]:
         """Key and version of all objects with a prefix, delete markers included."""
-        if not self.exists():
-            return
-        paginator = self.client.get_paginator("list_object_versions")
-        for page in paginator.paginate(Bucket=self.name, Prefix=prefix):
-            for each in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
-                yield {"Key": each["Key"], "VersionId": each["VersionId"]}
-
-    def empty(self, force: bool) -> int:
-        """Remove all versions, the model store's only if forced; returns how many."""
-        removed = [each for each in self.versions() if force or not self._kept(each)]
-        self.discard(removed)
-        return len(removed)
+        pages = self.client.get_paginator("list_object_versions")
+        found = pages.paginate(Bucket=self.name, Prefix=prefix).search(VERSIONS)
+        with aws.aws_errors("NoSuchBucket"):
+            yield from filter(None, found)
 
     def discard(self, versions: list[dict[str, str]]) -> None:
         """Remove versions; print those that S3 does not remove, and why."""
@@ -127,18 +104,3 @@ class Bucket:
             response = self.client.delete_objects(Bucket=self.name, Delete=batch)
             for error in response.get("Errors", []):
                 print(f"  not removed: {error['Key']}: {error['Message']}", flush=True)
-
-    def kept(self) -> int:
-        """How many versions of the model store there are."""
-        return sum(map(self._kept, self.versions()))
-
-    def left(self) -> list[str]:
-        """The objects outside of the model store."""
-        return sorted({each["Key"] for each in self.versions() if not self._kept(each)})
-
-    def remove(self) -> None:
-        """Remove the empty bucket."""
-        self.client.delete_bucket(Bucket=self.name)
-
-    def _kept(self, version: dict[str, str]) -> bool:
-        return version["Key"].startswith(self.KEPT)

@@ -151,24 +151,16 @@ def _context(image: Image) -> Iterator[Path]:
 def _digest(env: aws.Environment, image: Image, tag: str) -> str | None:
     """The digest of a tag in an environment's repository, or None."""
     client, repository = env.client("ecr"), image.repository(env)
-    with aws.aws_errors():
-        try:
-            (found,) = client.describe_images(
-                repositoryName=repository, imageIds=[{"imageTag": tag}]
-            )["imageDetails"]
-        except client.exceptions.ImageNotFoundException:
-            return None
-        except client.exceptions.RepositoryNotFoundException:
+    with aws.aws_errors("ImageNotFoundException"):
+        asked = {"repositoryName": repository, "imageIds": [{"imageTag": tag}]}
+        (found,) = client.describe_images(**asked)["imageDetails"]
+        if found["imageManifestMediaType"] != MANIFEST:
             raise UserError(
-                f"there is no ECR repository {repository}: "
-                f"`make bootstrap ENV={env.aws.environment}` creates it"
-            ) from None
-    if found["imageManifestMediaType"] != MANIFEST:
-        raise UserError(
-            f"{repository}:{tag} is a {found['imageManifestMediaType']}, which SageMaker does not "
-            "accept: delete that image and build it with buildah"
-        )
-    return str(found["imageDigest"])
+                f"{repository}:{tag} is a {found['imageManifestMediaType']}, which SageMaker does "
+                "not accept: delete that image and build it with buildah"
+            )
+        return str(found["imageDigest"])
+    return None
 
 
 def _staging(problem: Problem, env: aws.Environment) -> aws.Environment | None:

@@ -59,10 +59,7 @@ def _known(sample: Sample) -> Iterator[str]:
 
 def _example(sample: Sample) -> Iterator[str]:
     request = sample.problem.service.example(sample.online)
-    wrong = list(_unfit(sample, request, "it"))
-    yield from wrong
-    if not wrong:
-        sample.request = request
+    yield from sample.keep("request", request, _unfit(sample, request, "it"))
 
 
 def _unfit(sample: Sample, request: Json, name: str) -> Iterator[str]:
@@ -100,10 +97,8 @@ def _predictions(sample: Sample) -> Iterator[str]:
     predictions = sample.problem.service.predictions(
         sample.request, answers, sample.inputs, evaluation
     )
-    wrong = list(_objects(predictions, "it"))
-    yield from wrong
-    if not wrong:
-        sample.answers, sample.predictions = answers, predictions
+    sample.answers = answers
+    yield from sample.keep("predictions", predictions, _objects(predictions, "it"))
 
 
 def _objects(values: Any, name: str) -> Iterator[str]:
@@ -114,11 +109,12 @@ def _objects(values: Any, name: str) -> Iterator[str]:
 
 
 def _explain(sample: Sample) -> Iterator[str]:
+    predictions = sample.predictions
     reasons = sample.problem.service.explain(
         sample.answers, sample.inputs, lambda rows: bundle.predict(sample.onnx, rows)
     )
-    if len(reasons) != len(sample.predictions):
-        yield f"explains {len(reasons)} of {len(sample.predictions)} predictions"
+    if len(reasons) != len(predictions):
+        yield f"explains {len(reasons)} of {len(predictions)} predictions"
     yield from _objects([reason for each in reasons for reason in each], "it")
 
 

@@ -27,10 +27,7 @@ def _split(sample: Sample) -> Iterable[str]:
 def _baseline(sample: Sample) -> Iterator[str]:
     rows = sample.parts.validation
     baseline = sample.problem.metrics.baseline(rows)
-    wrong = list(array(baseline, len(rows)))
-    yield from wrong
-    if not wrong:
-        sample.baseline = baseline
+    yield from sample.keep("baseline", baseline, array(baseline, len(rows)))
 
 
 def _as_target(sample: Sample) -> Iterator[str]:
@@ -138,10 +135,7 @@ def _thinned(frame: "pd.DataFrame") -> "pd.DataFrame":
 
 def _spread(sample: Sample) -> Iterator[str]:
     spread = sample.problem.metrics.spread(sample.parts.validation, sample.predicted)
-    wrong = list(plain(spread, "what it returns"))
-    yield from wrong
-    if not wrong:
-        sample.evaluation = {"spread": spread}
+    yield from sample.keep("evaluation", {"spread": spread}, plain(spread, "what it returns"))
 
 
 def _decide(sample: Sample) -> Iterator[str]:
@@ -153,10 +147,8 @@ def _decide(sample: Sample) -> Iterator[str]:
         return
     costs = sample.settings.decision.model_dump()
     decision = decide(sample.parts.validation, sample.predicted, costs)
-    wrong = list(plain(decision, "what it returns"))
-    yield from wrong
-    if not wrong:
-        sample.evaluation = sample.evaluation | {"decision": decision}
+    evaluation = sample.evaluation | {"decision": decision}
+    yield from sample.keep("evaluation", evaluation, plain(decision, "what it returns"))
 
 
 RULES: tuple[tuple[str, Rule], ...] = (

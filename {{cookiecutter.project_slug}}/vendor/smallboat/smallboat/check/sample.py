@@ -55,6 +55,13 @@ class Sample:
     def __getattr__(self, name: str) -> Any:
         raise Unavailable(name)
 
+    def keep(self, name: str, value: Any, breaches: Iterable[str]) -> Iterator[str]:
+        """Pass the breaches on; keep the value if there are none."""
+        found = list(breaches)
+        yield from found
+        if not found:
+            setattr(self, name, value)
+
 
 Rule = Callable[[Sample], Iterable[str]]
 """Says what is wrong, in sentences without a subject."""

@@ -125,7 +125,7 @@ def _network(env: aws.Environment) -> tuple[str, list[str]]:
             subnets = sorted(subnet["SubnetId"] for subnet in found["Subnets"])
     if not subnets:
         raise UserError(
-            f"the VPC {vpc} has no subnet: see vendor/smallboat/docs/aws.md for what it needs"
+            f"the VPC {vpc} has no subnet: see the library's docs/aws.md for what it needs"
         )
     return vpc, subnets
 
@@ -136,7 +136,7 @@ def _next_steps(env: aws.Environment) -> list[str]:
         steps.append(f"confirm the subscription that AWS mails to {env.aws.alert_email}")
     if env.aws.github:
         steps.append(
-            f"create the environment {environment} in GitHub: vendor/smallboat/docs/automation.md"
+            f"create the environment {environment} in GitHub: see the library's docs/automation.md"
         )
     return [
         *steps,

@@ -9,6 +9,10 @@ from ..errors import CloudError, UserError
 from ..problem import Problem
 from . import inventory
 
+KEPT = "store/"
+"""The model store in the bucket."""
+Version = dict[str, str]
+
 
 def destroy(problem: Problem, environment: str, confirm: str | None, force: bool) -> int:
     """Delete what deployments and bootstrap created, without `force` not the model store.
@@ -22,13 +26,13 @@ def destroy(problem: Problem, environment: str, confirm: str | None, force: bool
     with aws.aws_errors():
         deleted = _delete(env) + _empty_bucket(Bucket(env), force)
         remaining = _remaining(env, force)
-        kept = Bucket(env).kept()
+        kept, _ = _objects(Bucket(env))
     if remaining:
         raise CloudError(
             f"left on AWS: {'; '.join(remaining)}. Repeat `make destroy`, or delete them by hand"
         )
     if kept:
-        print(f"kept: {kept} objects of the model store in s3://{env.bucket}/{Bucket.KEPT}")
+        print(f"kept: {len(kept)} objects of the model store in s3://{env.bucket}/{KEPT}")
         print(f"(`make destroy ENV={environment} FORCE=1` deletes them too)")
     if deleted:
         kinds = ", ".join(kind.name for kind in inventory.KINDS)
@@ -67,21 +71,31 @@ def _delete(env: aws.Environment) -> int:
 
 def _empty_bucket(bucket: Bucket, force: bool) -> int:
     """Delete objects, and the bucket once it is empty; returns how many versions were deleted."""
-    count = bucket.empty(force)
-    if count:
-        print(f"deleted: {count} versions of objects", flush=True)
-    if bucket.exists() and not any(bucket.versions()):
-        bucket.remove()
-        print(f"deleted: bucket {bucket.name}", flush=True)
-        count += 1
-    return count
+    kept, others = _objects(bucket)
+    versions = others + kept if force else others
+    if versions:
+        bucket.discard(versions)
+        print(f"deleted: {len(versions)} versions of objects", flush=True)
+    if not bucket.exists() or any(bucket.versions()):
+        return len(versions)
+    bucket.client.delete_bucket(Bucket=bucket.name)
+    print(f"deleted: bucket {bucket.name}", flush=True)
+    return len(versions) + 1
+
+
+def _objects(bucket: Bucket) -> tuple[list[Version], list[Version]]:
+    """The versions of the model store, and all others."""
+    versions = list(bucket.versions())
+    kept = [each for each in versions if each["Key"].startswith(KEPT)]
+    return kept, [each for each in versions if not each["Key"].startswith(KEPT)]
 
 
 def _remaining(env: aws.Environment, force: bool) -> list[str]:
     """What should have been deleted."""
     bucket = Bucket(env)
     names = [f"{kind.name} {name}" for kind, name in inventory.resources(env)]
-    names += [f"object {key}" for key in bucket.left()]
-    if bucket.exists() and (force or not bucket.kept()):
+    kept, others = _objects(bucket)
+    names += sorted({f"object {each['Key']}" for each in others})
+    if bucket.exists() and (force or not kept):
         names.append(f"bucket {bucket.name}")
     return names

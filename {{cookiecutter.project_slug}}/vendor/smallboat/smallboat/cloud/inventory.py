@@ -80,21 +80,6 @@ def _delete_endpoint(env: Environment, name: str) -> None:
     client.get_waiter("endpoint_deleted").wait(EndpointName=name)
 
 
-def _model_groups(env: Environment) -> list[str]:
-    name = env.registry_group
-    path = f"ModelPackageGroupSummaryList[].ModelPackageGroupName | [?@ == '{name}']"
-    return _search(env, "sagemaker", "list_model_package_groups", path, NameContains=name)
-
-
-def _delete_model_group(env: Environment, name: str) -> None:
-    """Delete its registered models first: AWS deletes an empty group only."""
-    client, path = env.client("sagemaker"), "ModelPackageSummaryList[].ModelPackageArn"
-    group = {"ModelPackageGroupName": name}
-    for model in _search(env, "sagemaker", "list_model_packages", path, **group):
-        client.delete_model_package(ModelPackageName=model)
-    client.delete_model_package_group(**group)
-
-
 def _stacks(env: Environment) -> list[str]:
     names = (env.api_stack, env.compute_stack, env.foundation_stack)
     return [name for name in names if Stacks(env).describe(name)]
@@ -127,7 +112,6 @@ KINDS = (
         lambda env: _sagemaker(env, "list_models", "Model"),
         lambda env, name: env.client("sagemaker").delete_model(ModelName=name),
     ),
-    Kind("model group", _model_groups, _delete_model_group),
     Kind("stack", _stacks, lambda env, name: Stacks(env).delete(name)),
     Kind(
         "alarm",

@@ -113,7 +113,7 @@ def _url(env: Environment, stack: Json) -> str:
 def _is_deployed(env: Environment, stack: Json, version: str) -> bool:
     """Whether the stage has the version, which `_update_stage` writes."""
     api = _outputs(stack).get("RestApi")
-    with aws.aws_errors(unless="NotFoundException"):
+    with aws.aws_errors("NotFoundException"):
         gateway, stage = env.client("apigateway"), env.aws.environment
         if api:
             found = gateway.get_stage(restApiId=api, stageName=stage)

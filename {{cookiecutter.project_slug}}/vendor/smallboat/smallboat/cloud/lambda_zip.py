@@ -13,6 +13,7 @@ import zipfile
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from .. import integrity
 from ..errors import UserError
 from ..serving import servers
 from ..store import store
@@ -68,11 +69,10 @@ def digest(files: Contents) -> str:
 
     Bytecode is left out: requirements.txt names its source, on any machine.
     """
-    sha256 = hashlib.sha256()
-    for name, content in sorted(files.items()):
-        if not name.endswith(".pyc"):
-            sha256.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
-    return sha256.hexdigest()[:16]
+    sources = {name: content for name, content in files.items() if not name.endswith(".pyc")}
+    return integrity.content_hash(
+        {name: hashlib.sha256(content).hexdigest() for name, content in sources.items()}
+    )
 
 
 def check(files: Contents) -> None:

@@ -22,16 +22,10 @@ class Stacks:
 
     def describe(self, name: str) -> Json | None:
         """A stack as CloudFormation describes it, or None if there is none."""
-        from botocore.exceptions import ClientError
-
-        with aws.aws_errors():
-            try:
-                stack: Json = self._client.describe_stacks(StackName=name)["Stacks"][0]
-            except ClientError as error:
-                if "does not exist" in str(error):
-                    return None
-                raise
-        return stack if stack["StackStatus"] != "DELETE_COMPLETE" else None
+        with aws.aws_errors("does not exist"):
+            stack: Json = self._client.describe_stacks(StackName=name)["Stacks"][0]
+            return stack if stack["StackStatus"] != "DELETE_COMPLETE" else None
+        return None
 
     def put(
         self, name: str, template: str, parameters: dict[str, str], tags: dict[str, str]
@@ -55,7 +49,7 @@ class Stacks:
                 Parameters=[
                     {"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()
                 ],
-                Tags=[{"Key": k, "Value": v} for k, v in tags.items()],
+                Tags=aws.as_list(tags),
                 Capabilities=["CAPABILITY_NAMED_IAM"],
                 ImportExistingResources=True,
             )

@@ -103,7 +103,7 @@ def _arn(env: aws.Environment, name: str) -> str:
 
 
 def _exists(env: aws.Environment, name: str) -> bool:
-    with aws.aws_errors(unless="StateMachineDoesNotExist"):
+    with aws.aws_errors("StateMachineDoesNotExist"):
         client = env.client("stepfunctions")
         machine = client.describe_state_machine(stateMachineArn=_arn(env, name))
         return bool(machine["status"] == "ACTIVE")
@@ -113,7 +113,7 @@ def _exists(env: aws.Environment, name: str) -> bool:
 def _delete_rule(env: aws.Environment, name: str) -> bool:
     """Delete the schedule of a state machine; False if there was none."""
     client = env.client("events")
-    with aws.aws_errors(unless="ResourceNotFoundException"):
+    with aws.aws_errors("ResourceNotFoundException"):
         client.remove_targets(Rule=name, Ids=[name])
         client.delete_rule(Name=name)
         return True

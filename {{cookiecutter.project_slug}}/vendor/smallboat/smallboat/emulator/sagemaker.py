@@ -6,11 +6,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from moto.core.responses import ActionResult, EmptyResult
+from moto.core.responses import ActionResult
 from moto.core.utils import utcnow
 from moto.ecr.models import ecr_backends
 from moto.s3.models import s3_backends
-from moto.sagemaker.exceptions import ConflictException, ValidationError
+from moto.sagemaker.exceptions import ValidationError
 from moto.sagemaker.models import FakeEndpoint, SageMakerModelBackend, sagemaker_backends
 from moto.sagemaker.responses import SageMakerResponse
 
@@ -33,15 +33,9 @@ def install(containers: Containers) -> None:
     _wrap(backend, "create_endpoint", _once("endpoint", "endpoints"))
     _wrap(backend, "create_endpoint", _started(containers))
     _wrap(backend, "delete_endpoint", _ended(containers))
-    for kind in ("model", "endpoint", "endpoint_config", "model_package", "model_package_group"):
+    for kind in ("model", "endpoint", "endpoint_config"):
         _wrap(response, f"describe_{kind}", _without_empty)
-    added = {
-        "update_endpoint": _updating(containers),
-        "delete_model_package": _delete_model_package,
-        "delete_model_package_group": _delete_model_package_group,
-    }
-    for name, method in added.items():
-        setattr(response, name, method)
+    response.update_endpoint = _updating(containers)
 
 
 def known(endpoint: str) -> bool:
@@ -131,7 +125,7 @@ def _ended(containers: Containers) -> Callable[[Method], Method]:
 
 
 def _without_empty(method: Method) -> Method:
-    """Leave empty structures out of a response, as AWS does: sagemaker-core fails on them."""
+    """Leave empty structures out of a response, as AWS does."""
 
     def describe(self: SageMakerResponse) -> ActionResult:
         told: Any = dict(method(self).result)
@@ -147,27 +141,6 @@ def _without_empty(method: Method) -> Method:
         return ActionResult({k: v for k, v in told.items() if v not in (None, {}, [])})
 
     return describe
-
-
-def _delete_model_package(self: SageMakerResponse) -> EmptyResult:
-    """DeleteModelPackage, which moto lacks."""
-    backend = self.sagemaker_backend
-    package = backend.describe_model_package(self._get_param("ModelPackageName"))
-    del backend.model_packages[package.arn]
-    return EmptyResult()
-
-
-def _delete_model_package_group(self: SageMakerResponse) -> EmptyResult:
-    """DeleteModelPackageGroup, which moto lacks, for empty groups."""
-    backend, name = self.sagemaker_backend, self._get_param("ModelPackageGroupName")
-    group = backend.describe_model_package_group(name)
-    if any(each.model_package_group_name == name for each in backend.model_packages.values()):
-        raise ConflictException(
-            f"Model Package Group cannot be deleted as it still contains Model Packages: "
-            f"{group.arn}"
-        )
-    del backend.model_package_groups[name]
-    return EmptyResult()
 
 
 def _refuse_while_changing(endpoint: FakeEndpoint) -> None:

@@ -42,8 +42,8 @@ def status(problem: Problem, environment: str) -> int:
 def list_runs(problem: Problem, environment: str) -> int:
     """Print all runs with their metrics, the newest first."""
     settings = config.load(problem, environment)
-    evaluations = runs.evaluations(settings.store.root)
-    notes = runs.skipped_lines(runs.skipped(settings.store.root))
+    evaluations, skipped = runs.read(settings.store.root)
+    notes = [f"skipped: {reason}" for reason in skipped.values()]
     try:
         release = targets.of(problem, settings).current() or {}
     except UserError as error:
@@ -59,7 +59,7 @@ def list_runs(problem: Problem, environment: str) -> int:
 def card(problem: Problem, environment: str, run: str | None) -> int:
     """Open a run's report in the browser, or print where it is."""
     root = config.load(problem, environment).store.root
-    run = runs.pick(run, runs.evaluations(root), runs.skipped(root))
+    run = runs.pick(run, *runs.read(root))
     page = store.run_folder(root, run) / "report.html"
     os.environ.pop("TERM", None)  # else webbrowser starts a text browser in this terminal
     display = sys.platform == "darwin" or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys()
@@ -71,19 +71,13 @@ def card(problem: Problem, environment: str, run: str | None) -> int:
 def predict(problem: Problem, environment: str) -> int:
     """Print the prediction of an example as a table; the API answers, or else the model."""
     settings = config.load(problem, environment)
-    headers = {}
-    if settings.aws is not None:
-        env = aws.Environment(settings)
-        if url := lambda_api.url(env):
-            headers = {"x-api-key": lambda_api.key(env)}
-    else:
-        server = serving.running(FOLDER)
-        url = server["url"] if server else None
+    url = (_server(settings) or {}).get("url")
     if url is None:
         example, answer = _ask_model(targets.of(problem, settings))
     else:
-        example = _ask_api(url, "page.json", headers)["example"]
-        answer = _ask_api(url, "predict", headers, example)
+        aws_key = {"x-api-key": lambda_api.key(aws.Environment(settings))} if settings.aws else {}
+        example = _ask_api(url, "page.json", aws_key)["example"]
+        answer = _ask_api(url, "predict", aws_key, example)
     print(_table(example, answer))
     return 0
 

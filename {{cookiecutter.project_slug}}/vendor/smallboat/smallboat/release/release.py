@@ -169,9 +169,10 @@ class Releaser:
 
 def _challengers(root: str, run: str | None) -> tuple[list[str], list[str]]:
     """The runs to try, the newest first, and if there are none, the reason."""
-    evaluations, skipped = runs.evaluations(root), runs.skipped(root)
-    if skipped and run is None:
-        print("\n".join(runs.skipped_lines(skipped)), flush=True)
+    evaluations, skipped = runs.read(root)
+    if run is None:
+        for reason in skipped.values():
+            print(f"skipped: {reason}", flush=True)
     chosen = runs.pick(run, evaluations, skipped)
     candidates = evaluations if run is None else [chosen]
     passed = [each for each in candidates if evaluations[each].get("passed")]

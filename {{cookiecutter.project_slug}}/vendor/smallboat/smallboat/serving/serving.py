@@ -12,7 +12,8 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -71,27 +72,42 @@ def serve_in_background(
     log.touch()
     log.chmod(0o600)  # servers may print requests
     command = [sys.executable, "-m", "smallboat", "serve", "--env", environment]
-    process = None
+    with log.open("w") as output, _interrupt_deferred() as interrupt:
+        process = subprocess.Popen(
+            [*command, "--port", str(port)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
     try:
-        with log.open("w") as output:
-            process = subprocess.Popen(
-                [*command, "--port", str(port)],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        if interrupt:
+            raise KeyboardInterrupt
         while process.poll() is None:
             if server := running(folder):
                 return server
             time.sleep(0.1)
     except KeyboardInterrupt:
-        if process is not None:
-            process.terminate()
-            process.wait()
+        process.terminate()
+        process.wait()
         raise
     message = servers.last_line(log.read_text(errors="replace")).removeprefix("error: ")
     raise UserError(message.replace(servers.SEE_ABOVE, f"see {log}"))
+
+
+@contextmanager
+def _interrupt_deferred() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM in the block: one amid a start would leave the process running."""
+    received: list[int] = []
+    usual = {
+        number: signal.signal(number, lambda number, _: received.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield received
+    finally:
+        for number, handler in usual.items():
+            signal.signal(number, handler)
 
 
 def stop(folder: Path) -> int | None:

@@ -4,7 +4,6 @@ A complete file of a store never changes, so the local copy of it is valid. The 
 pointer to the newest snapshot, which is read from S3 each time.
 """
 
-import os
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -51,7 +50,7 @@ def upload(root: str, folder: Path, path: str, last: str) -> None:
     files = [file for file in folder.iterdir() if file.is_file()]
     for file in sorted(files, key=lambda file: (file.name == last, file.name)):
         condition = {} if last and file.name != last else {"IfNoneMatch": "*"}
-        with aws.aws_errors(unless="PreconditionFailed"), file.open("rb") as body:
+        with aws.aws_errors("PreconditionFailed"), file.open("rb") as body:
             _client().put_object(**_object(root, f"{path}/{file.name}"), Body=body, **condition)
 
 
@@ -60,7 +59,7 @@ def read_pointer(root: str, name: str) -> str | None:
     if not _on_s3(root):
         path = local_folder(root) / name
         return path.read_text() if path.is_file() else None
-    with aws.aws_errors(unless="NoSuchKey"):
+    with aws.aws_errors("NoSuchKey"):
         return str(_client().get_object(**_object(root, name))["Body"].read().decode())
     return None
 
@@ -105,7 +104,5 @@ def _keys(root: str, path: str) -> Iterator[str]:
 def _download(root: str, key: str) -> None:
     path = local_folder(root) / key
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    with aws.aws_errors():
-        _client().download_file(**_object(root, key), Filename=str(part))
-    os.replace(part, path)
+    with aws.aws_errors():  # boto3 gives the file its name once it is complete
+        _client().download_file(**_object(root, key), Filename=str(path))

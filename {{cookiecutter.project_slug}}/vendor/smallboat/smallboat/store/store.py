@@ -177,11 +177,6 @@ def run_folder(root: str, run: str) -> Path:
     return folder
 
 
-def evaluation_files(root: str) -> list[Path]:
-    """The evaluation.json of every run."""
-    return s3_cache.fetch(root, "runs", f"/{EVALUATION}")
-
-
 def copy_run(source: str, target: str, run: str) -> None:
     """Copy a run, and the snapshot that it was trained on, from one store to another."""
     folder = run_folder(source, run)

@@ -7,19 +7,11 @@ from textwrap import shorten
 from typing import Any
 
 from ..errors import CommandError, UserError
-from ..store import s3_cache, store
+from ..store import release_bundle, s3_cache, store
 from . import comet
 
 JOB = "AWS_BATCH_JOB_ID"
 """Set where a step runs as a job: its files are lost when it ends."""
-
-MODEL = (
-    "model.onnx",
-    "evaluation_model.onnx",
-    "signature.json",
-    "evaluation.json",
-    "online_features.json",
-)
 
 
 def track(config: Mapping[str, Any], run: str) -> None:
@@ -113,7 +105,7 @@ def _log_winner(experiment: Any, evaluation: dict[str, Any], bundle: Path) -> No
         outcome = "passed" if gate["passed"] else "failed"
         text = f"{outcome}: {gate['actual']} {gate['expected']}"
         experiment.log_other(f"gate {gate['gate']}", text)
-    for name in MODEL:
+    for name in (*release_bundle.MODEL, release_bundle.ONLINE):
         experiment.log_model("bundle", str(bundle / name))
 
 

@@ -25,8 +25,8 @@ def reproduce(problem: Problem, environment: str, run: str | None) -> int:
     """Train a run again in a worktree of its commit; 0 if the same model comes out, else 1."""
     settings = config.load(problem, environment)
     root = settings.store.root
-    evaluations = runs.evaluations(root)
-    original = evaluations[runs.pick(run, evaluations, runs.skipped(root))]
+    evaluations, skipped = runs.read(root)
+    original = evaluations[runs.pick(run, evaluations, skipped)]
     commit = _commit(original)
     if not store.has_snapshot(root, original["snapshot"]):
         raise UserError(

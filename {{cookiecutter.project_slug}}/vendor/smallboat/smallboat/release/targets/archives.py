@@ -20,16 +20,12 @@ NAME = "model.tar.gz"
 
 
 def upload(bucket: Bucket, folder: Path) -> str:
-    """Put a release into the bucket once, its evaluation next to it; returns the archive's URL."""
+    """Put a release into the bucket once; returns the archive's URL."""
     release = store.read_json(folder / "release.json")["release"]
-    prefix = f"{PREFIX}{release}/{_content_hash(folder)}/"
-    for name, content in (
-        ("evaluation.json", (folder / "evaluation.json").read_bytes()),
-        (NAME, pack(folder)),
-    ):
-        with suppress(ChangedError):  # the same files, packed by another zlib
-            bucket.write(prefix + name, content)
-    return bucket.url(prefix + NAME)
+    key = f"{PREFIX}{release}/{_content_hash(folder)}/{NAME}"
+    with suppress(ChangedError):  # the same files, packed by another zlib
+        bucket.write(key, pack(folder))
+    return bucket.url(key)
 
 
 def pack(folder: Path) -> bytes:
@@ -71,9 +67,9 @@ def fetch(bucket: Bucket, url: str) -> Path:
 
 
 def prune(bucket: Bucket, kept: set[str]) -> None:
-    """Remove all versions of the archives with other URLs; the evaluations stay."""
+    """Remove all versions of the archives with other URLs."""
     with aws.aws_errors():
-        archives = (each for each in bucket.versions(PREFIX) if each["Key"].endswith(NAME))
+        archives = bucket.versions(PREFIX)
         bucket.discard([each for each in archives if bucket.url(each["Key"]) not in kept])
 
 

@@ -5,21 +5,25 @@ A model and its configuration have one name, a hash of their content.
 
 import json
 import re
-from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any
 
 from ...aws import aws
-from .sdk import Resources
 
+Json = dict[str, Any]
 BATCH = 100
 """How many images ECR removes in one call, at most."""
+EXISTS = "already existing"
+"""What SageMaker says of a resource that a deployment made before it was killed."""
 VARIANT = "live"
 """The name of the only variant: a canary is possible only between variants of one name."""
 
 
-class Configurations(Resources):
+class Configurations:
     """The models and endpoint configurations of an environment."""
+
+    def __init__(self, env: aws.Environment) -> None:
+        self._env, self._client = env, env.client("sagemaker")
 
     def name(self, url: str, image: str) -> str:
         """The name for an archive and an image with the current settings."""
@@ -29,37 +33,37 @@ class Configurations(Resources):
         text = json.dumps([url, image, settings, self._env.sagemaker_role], sort_keys=True)
         return f"{self._env.name_prefix}-{sha256(text.encode()).hexdigest()[:12]}"
 
-    def container(self, name: str) -> Any:
-        """The container of a configuration: `image`, `model_data_url`; None if it is gone."""
-        config = self._get("EndpointConfig", name)
-        if config is None:
-            return None
-        model = self._get("Model", config.production_variants[0].model_name)
-        return model.primary_container if model else None
+    def container(self, name: str) -> Json | None:
+        """The container of a configuration: `Image`, `ModelDataUrl`; None if it is gone."""
+        with aws.aws_errors("Could not find"):
+            model = self._client.describe_model(ModelName=self._variant(name)["ModelName"])
+            return dict(model["PrimaryContainer"])
+        return None
 
     def on_instances(self, name: str) -> bool:
         """Whether a configuration runs on instances."""
-        config = self._get("EndpointConfig", name)
-        return bool(config) and not config.production_variants[0].serverless_config
+        with aws.aws_errors("Could not find"):
+            return not self._variant(name).get("ServerlessConfig")
+        return False
 
     def create(self, url: str, image: str, tags: dict[str, str]) -> str:
         """Create a model and its configuration unless they exist; returns their name."""
         name = self.name(url, image)
-        if self._get("EndpointConfig", name) is None:
-            self._create(
-                "Model",
-                tags,
-                model_name=name,
-                primary_container={"image": image, "model_data_url": url},
-                execution_role_arn=self._env.sagemaker_role,
-            )
-            self._create(
-                "EndpointConfig",
-                tags,
-                endpoint_config_name=name,
-                production_variants=[self._variant() | {"model_name": name}],
-                **self._capture(),
-            )
+        if self.container(name) is None:
+            with aws.aws_errors(EXISTS):
+                self._client.create_model(
+                    ModelName=name,
+                    PrimaryContainer={"Image": image, "ModelDataUrl": url},
+                    ExecutionRoleArn=self._env.sagemaker_role,
+                    Tags=aws.as_list(tags),
+                )
+            with aws.aws_errors(EXISTS):
+                self._client.create_endpoint_config(
+                    EndpointConfigName=name,
+                    ProductionVariants=[self._new_variant() | {"ModelName": name}],
+                    Tags=aws.as_list(tags),
+                    **self._capture(),
+                )
         return name
 
     def prune(self, kept: list[str]) -> set[str]:
@@ -71,24 +75,28 @@ class Configurations(Resources):
         Returns:
             The URLs of the archives of the kept ones.
         """
-        models = dict(self._models())
-        for name in models.keys() - set(kept):
-            for resource in (self._get("EndpointConfig", name), self._get("Model", name)):
-                if resource is not None:
-                    with aws.aws_errors():
-                        resource.delete()
-        containers = [models[name] for name in kept if name in models]
-        digests = [container.image.partition("@")[2] for container in containers]
-        self._prune_images(digests, current=models[kept[-1]].image.partition("@")[2])
-        return {container.model_data_url for container in containers}
+        for name in self._models() - set(kept):
+            with aws.aws_errors("Could not find"):
+                self._client.delete_endpoint_config(EndpointConfigName=name)
+            with aws.aws_errors("Could not find"):
+                self._client.delete_model(ModelName=name)
+        containers = [each for name in kept if (each := self.container(name))]
+        digests = [container["Image"].partition("@")[2] for container in containers]
+        self._prune_images(digests, current=digests[-1])
+        return {container["ModelDataUrl"] for container in containers}
 
-    def _models(self) -> Iterator[tuple[str, Any]]:
-        """The name and the container of every model of this environment."""
-        prefix = f"{self._env.name_prefix}-"
+    def _models(self) -> set[str]:
+        """The names of the models of this environment."""
+        own = re.compile(rf"{re.escape(self._env.name_prefix)}-[0-9a-f]{{12}}")
         with aws.aws_errors():
-            for model in self._kind("Model").get_all(name_contains=prefix, **self._where):
-                if re.fullmatch(rf"{re.escape(prefix)}[0-9a-f]{{12}}", model.model_name):
-                    yield model.model_name, model.primary_container
+            pages = self._client.get_paginator("list_models")
+            names = pages.paginate(NameContains=self._env.name_prefix).search("Models[].ModelName")
+            return {name for name in names if own.fullmatch(name)}
+
+    def _variant(self, name: str) -> Json:
+        """The only variant of a configuration."""
+        config = self._client.describe_endpoint_config(EndpointConfigName=name)
+        return dict(config["ProductionVariants"][0])
 
     def _prune_images(self, kept: list[str], current: str) -> None:
         """Remove the images that were pushed before the current one and are not kept."""
@@ -106,34 +114,34 @@ class Configurations(Resources):
                 batch = old[start : start + BATCH]
                 client.batch_delete_image(repositoryName=repository, imageIds=batch)
 
-    def _variant(self) -> dict[str, Any]:
-        variant: dict[str, Any] = {"variant_name": VARIANT}
+    def _new_variant(self) -> Json:
+        variant: Json = {"VariantName": VARIANT}
         if serverless := self._env.aws.serverless:
             return variant | {
-                "serverless_config": {
-                    "memory_size_in_mb": serverless.memory_mb,
-                    "max_concurrency": serverless.max_concurrency,
+                "ServerlessConfig": {
+                    "MemorySizeInMB": serverless.memory_mb,
+                    "MaxConcurrency": serverless.max_concurrency,
                 }
             }
         instances = self._env.aws.instances
         assert instances is not None
         return variant | {
-            "instance_type": instances.type,
-            "initial_instance_count": instances.least,
-            "initial_variant_weight": 1.0,
+            "InstanceType": instances.type,
+            "InitialInstanceCount": instances.least,
+            "InitialVariantWeight": 1.0,
         }
 
-    def _capture(self) -> dict[str, Any]:
+    def _capture(self) -> Json:
         """The capture of requests and answers; a serverless endpoint can't have one."""
         instances = self._env.aws.instances
         if instances is None or not instances.capture_share:
             return {}
         return {
-            "data_capture_config": {
-                "enable_capture": True,
-                "initial_sampling_percentage": round(100 * instances.capture_share),
-                "destination_s3_uri": f"s3://{self._env.bucket}/capture/",
-                "capture_options": [{"capture_mode": mode} for mode in ("Input", "Output")],
-                "capture_content_type_header": {"json_content_types": ["application/json"]},
+            "DataCaptureConfig": {
+                "EnableCapture": True,
+                "InitialSamplingPercentage": round(100 * instances.capture_share),
+                "DestinationS3Uri": f"s3://{self._env.bucket}/capture/",
+                "CaptureOptions": [{"CaptureMode": mode} for mode in ("Input", "Output")],
+                "CaptureContentTypeHeader": {"JsonContentTypes": ["application/json"]},
             }
         }

@@ -7,8 +7,9 @@ from typing import Any
 
 from ...aws import aws
 from ...errors import CloudError, ReleaseError
-from .configurations import VARIANT, Configurations
-from .sdk import Resources, as_list, unless_done
+from .configurations import EXISTS, VARIANT, Configurations
+
+Json = dict[str, Any]
 
 CHANGING = {"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"}
 LIMIT_SECONDS = 1800
@@ -17,20 +18,24 @@ POLL_SECONDS = 0.25, 5.0
 """The first pause between two looks, and the longest."""
 AWAKE_SECONDS = 60.0
 """How long a serverless endpoint may need to start its model."""
+BUSY = "in-progress"
+"""What SageMaker says if an earlier attempt of the same call arrived."""
 MODEL_FAULTS = ("health check", "alarm")
 """What SageMaker's reason for a failure contains if the model is at fault, and not AWS."""
 
 
-class Hosting(Resources):
+class Hosting:
     """The endpoint; each change is waited for, and its progress is printed."""
 
     def __init__(self, env: aws.Environment, configurations: Configurations) -> None:
-        super().__init__(env)
-        self._configurations = configurations
+        self._env, self._configurations = env, configurations
+        self._endpoint = {"EndpointName": env.endpoint}
 
-    def endpoint(self) -> Any:
-        """The endpoint as it is, or None."""
-        return self._get("Endpoint", self._env.endpoint)
+    def endpoint(self) -> Json | None:
+        """The endpoint as SageMaker describes it, or None."""
+        with aws.aws_errors("Could not find"):
+            return dict(self._client.describe_endpoint(**self._endpoint))
+        return None
 
     def serve(self, name: str, tags: dict[str, str], canary: bool = False) -> None:
         """Let the endpoint serve a configuration, and wait until it does.
@@ -45,13 +50,15 @@ class Hosting(Resources):
             CloudError: AWS is at fault.
         """
         endpoint = self.wait()
-        if endpoint and endpoint.endpoint_status == "Failed":
+        if endpoint and endpoint["EndpointStatus"] == "Failed":
             self.delete()
             endpoint = None
         if endpoint is None:
-            names = {"endpoint_name": self._env.endpoint, "endpoint_config_name": name}
-            self._create("Endpoint", tags, **names)
-        elif endpoint.endpoint_config_name != name:
+            with aws.aws_errors(EXISTS):
+                self._client.create_endpoint(
+                    **self._endpoint, EndpointConfigName=name, Tags=aws.as_list(tags)
+                )
+        elif endpoint["EndpointConfigName"] != name:
             self._update(endpoint, name, canary)
         self._check(name)
         if self._configurations.on_instances(name):
@@ -62,22 +69,22 @@ class Hosting(Resources):
         endpoint = self.wait()
         if endpoint is None:
             return
-        if self._configurations.on_instances(endpoint.endpoint_config_name):
+        if self._configurations.on_instances(endpoint["EndpointConfigName"]):
             self._stop_scaling()
-        with unless_done():
-            endpoint.delete()
+        with aws.aws_errors(BUSY, "Could not find"):
+            self._client.delete_endpoint(**self._endpoint)
         self.wait()
 
-    def wait(self) -> Any:
+    def wait(self) -> Json | None:
         """The endpoint, or None, once no change is in progress; prints how long it takes."""
         instances = self._env.aws.instances
         limit = LIMIT_SECONDS + (instances.canary_seconds if instances else 0)
         started = printed = time.monotonic()
         status, (pause, longest) = "", POLL_SECONDS
-        while (endpoint := self.endpoint()) and endpoint.endpoint_status in CHANGING:
+        while (endpoint := self.endpoint()) and endpoint["EndpointStatus"] in CHANGING:
             now = time.monotonic()
-            if endpoint.endpoint_status != status or now - printed >= PROGRESS_SECONDS:
-                status, printed = endpoint.endpoint_status, now
+            if endpoint["EndpointStatus"] != status or now - printed >= PROGRESS_SECONDS:
+                status, printed = endpoint["EndpointStatus"], now
                 print(
                     f"endpoint {self._env.endpoint}: {status} ({now - started:.0f} s)", flush=True
                 )
@@ -92,30 +99,22 @@ class Hosting(Resources):
 
     def tag(self, tags: dict[str, str]) -> None:
         """Add tags to the endpoint."""
-        arn = self.endpoint().endpoint_arn
         with aws.aws_errors():
-            self._kind("Tag").add_tags(arn, as_list(tags), **self._where)
+            arn = self._client.describe_endpoint(**self._endpoint)["EndpointArn"]
+            self._client.add_tags(ResourceArn=arn, Tags=aws.as_list(tags))
 
-    def ask(self, body: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, body: Json) -> Json:
         """One answer; CloudError if AWS is not available, ReleaseError if the model is at fault."""
-        try:
-            return dict(json.loads(self._invoke(json.dumps(body).encode())))
-        except json.JSONDecodeError:
-            raise ReleaseError("the endpoint answered no JSON") from None
-
-    @cached_property
-    def _runtime_client(self) -> Any:
-        return self._env.client("sagemaker-runtime")
-
-    def _invoke(self, body: bytes) -> bytes:
         client, end = self._runtime_client, time.monotonic() + AWAKE_SECONDS
         while True:
             with aws.aws_errors():
                 try:
                     answer = client.invoke_endpoint(
-                        EndpointName=self._env.endpoint, Body=body, ContentType="application/json"
+                        **self._endpoint, Body=json.dumps(body), ContentType="application/json"
                     )
-                    return bytes(answer["Body"].read())
+                    return dict(json.load(answer["Body"]))
+                except json.JSONDecodeError:
+                    raise ReleaseError("the endpoint answered no JSON") from None
                 except client.exceptions.ModelError as error:
                     status = error.response.get("OriginalStatusCode")
                     message = error.response.get("OriginalMessage") or error
@@ -125,34 +124,40 @@ class Hosting(Resources):
                         raise
             time.sleep(1.0)
 
-    def _update(self, endpoint: Any, name: str, canary: bool) -> None:
-        on_instances = self._configurations.on_instances(endpoint.endpoint_config_name)
-        running = endpoint.production_variants[0].current_instance_count
-        options: dict[str, Any] = {}
-        if on_instances:
+    @cached_property
+    def _client(self) -> Any:
+        return self._env.client("sagemaker")
+
+    @cached_property
+    def _runtime_client(self) -> Any:
+        return self._env.client("sagemaker-runtime")
+
+    def _update(self, endpoint: Json, name: str, canary: bool) -> None:
+        options: Json = {}
+        if self._configurations.on_instances(endpoint["EndpointConfigName"]):
             self._stop_scaling()
             if self._configurations.on_instances(name):
-                options["retain_all_variant_properties"] = True  # as many as run now
+                options["RetainAllVariantProperties"] = True  # as many as run now
                 if canary:
-                    options["deployment_config"] = self._canary(running)
-        endpoint.endpoint_config_name = name
-        with unless_done():
-            endpoint.update(**options)
+                    running = endpoint["ProductionVariants"][0]["CurrentInstanceCount"]
+                    options["DeploymentConfig"] = self._canary(running)
+        with aws.aws_errors(BUSY):
+            self._client.update_endpoint(**self._endpoint, EndpointConfigName=name, **options)
 
     def _check(self, name: str) -> None:
         """Wait until the endpoint serves a configuration; see `serve` for its errors."""
-        endpoint = self.wait()
-        status = endpoint.endpoint_status if endpoint else "gone"
-        if status == "InService" and endpoint.endpoint_config_name == name:
+        found = self.wait() or {"EndpointStatus": "gone"}
+        status, reason = found["EndpointStatus"], found.get("FailureReason")
+        if status == "InService" and found["EndpointConfigName"] == name:
             return
-        reverted = status == "InService" and not endpoint.failure_reason  # as after an alarm
-        reason = (endpoint and endpoint.failure_reason) or "SageMaker gives no reason"
+        reverted = status == "InService" and not reason  # as after an alarm
+        reason = reason or "SageMaker gives no reason"
         message = f"endpoint {self._env.endpoint} did not take {name} and is {status}: {reason}"
         if reverted or any(each in reason.lower() for each in MODEL_FAULTS):
             raise ReleaseError(message)
         raise CloudError(f"{message}; correct that and rerun the command")
 
-    def _canary(self, running: int) -> dict[str, Any]:
+    def _canary(self, running: int) -> Json:
         """The settings of an update that starts with a canary and is undone if an alarm rings.
 
         A canary is at most half of the running instances, so a single one is replaced as a whole.
@@ -160,17 +165,17 @@ class Hosting(Resources):
         instances = self._env.aws.instances
         assert instances is not None
         seconds = instances.canary_seconds
-        routing: dict[str, Any] = {"type": "ALL_AT_ONCE", "wait_interval_in_seconds": seconds}
-        policy: dict[str, Any] = {"traffic_routing_configuration": routing}
+        routing: Json = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": seconds}
+        policy: Json = {"TrafficRoutingConfiguration": routing}
         if running > 1:
-            size = {"type": "CAPACITY_PERCENT", "value": instances.canary_percent}
-            routing |= {"type": "CANARY", "canary_size": size}
+            size = {"Type": "CAPACITY_PERCENT", "Value": instances.canary_percent}
+            routing |= {"Type": "CANARY", "CanarySize": size}
         else:
-            policy["termination_wait_in_seconds"] = seconds
+            policy["TerminationWaitInSeconds"] = seconds
         names = [f"{self._env.name_prefix}-{alarm}" for alarm in ("5xx", "latency")]
         return {
-            "blue_green_update_policy": policy,
-            "auto_rollback_configuration": {"alarms": [{"alarm_name": name} for name in names]},
+            "BlueGreenUpdatePolicy": policy,
+            "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": name} for name in names]},
         }
 
     def _start_scaling(self) -> None:
@@ -197,7 +202,7 @@ class Hosting(Resources):
 
     def _stop_scaling(self) -> None:
         """Stop scaling: AWS does not change instances that are scaled."""
-        with aws.aws_errors(unless="ObjectNotFoundException"):
+        with aws.aws_errors("ObjectNotFoundException"):
             self._env.client("application-autoscaling").deregister_scalable_target(
                 **self._scaling_target()
             )

@@ -4,7 +4,6 @@
 log, a deployment was killed.
 """
 
-import fcntl
 import os
 import shutil
 import time
@@ -12,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ... import disk
 from ...errors import ReleaseError, UserError
 from ...problem import Problem
 from ...serving import servers, serving
@@ -96,12 +96,8 @@ class LocalTarget(target.Target):
     @contextmanager
     def _lock(self) -> Iterator[None]:
         self._folder.mkdir(parents=True, exist_ok=True)
-        with (self._folder / ".deploying").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                message = "another deployment is running in this folder: wait until it ends"
-                raise UserError(message) from None
+        message = "another deployment is running in this folder: wait until it ends"
+        with disk.locked(self._folder, message):
             yield
 
     def _served(self) -> str | None:

@@ -15,7 +15,7 @@ from ...aws.buckets import Bucket, ChangedError
 from ...errors import CloudError, UserError
 from ...serving.servers import Invoke
 from ...store import store
-from . import archives, registry, target
+from . import archives, target
 from .configurations import Configurations
 from .hosting import Hosting
 from .lease import Lease
@@ -44,14 +44,10 @@ class SageMakerTarget(target.Target):
     def outdated(self) -> bool:
         """Whether the current release is served by another image or other settings."""
         name = str(self._served())
-        return name != self._configurations.name(self._container(name).model_data_url, self._image)
+        return name != self._configurations.name(self._container(name)["ModelDataUrl"], self._image)
 
     def history(self) -> list[target.Event]:
-        """The release log, oldest first.
-
-        Each event also has `model_hash`, `config`, `package` (the ARN in the registry) and
-        `registered` (the archive that the package names).
-        """
+        """The release log, oldest first; each event also has the name of its `config`."""
         return self._read_log()[0]
 
     def update(self, folder: Path, back: bool = False) -> None:
@@ -77,17 +73,12 @@ class SageMakerTarget(target.Target):
         yield self._hosting.ask
 
     def confirm(self, back: bool = False) -> None:
-        """Approve the release in the registry, log it, and remove what is too old to go back to."""
+        """Log the release, and remove what is too old to go back to."""
         self._lease.check()
         events, tag = self._read_log()
         name = str(self._served())
-        container, facts = self._container(name), self._facts(self._files(name))
-        url, model_hash = container.model_data_url, facts["model_hash"]
-        earlier = [event for event in events if event["model_hash"] == model_hash]
-        known = earlier[-1] if earlier else {"package": None, "registered": url}
-        package = registry.register(self._env, facts, url, container.image, known["package"])
-        details = {"model_hash": model_hash, "config": name, "registered": known["registered"]}
-        event = target.new_event(facts["release"], back, package=package, **details)
+        facts = self._facts(self._files(name))
+        event = target.new_event(facts["release"], back, config=name)
         self._hosting.tag(self._env.tags | facts)
         try:
             self._bucket.write(LOG, store.to_json([*events, event]), tag)
@@ -116,16 +107,16 @@ class SageMakerTarget(target.Target):
 
     def _served(self) -> str | None:
         endpoint = self._hosting.endpoint()
-        if endpoint is None or endpoint.endpoint_status in ("Creating", "Failed"):
+        if endpoint is None or endpoint["EndpointStatus"] in ("Creating", "Failed"):
             return None
-        return str(endpoint.endpoint_config_name)
+        return str(endpoint["EndpointConfigName"])
 
     def _exists(self, served: str) -> bool:
         return self._configurations.container(served) is not None
 
     def _files(self, served: str) -> Path:
         """The files of the release of a configuration, downloaded once."""
-        return archives.fetch(self._bucket, self._container(served).model_data_url)
+        return archives.fetch(self._bucket, self._container(served)["ModelDataUrl"])
 
     def _read_log(self) -> tuple[list[target.Event], str | None]:
         """The release log, and the tag to write it with."""
@@ -134,10 +125,11 @@ class SageMakerTarget(target.Target):
 
     def _on_instances(self) -> bool:
         endpoint = self._hosting.endpoint()
-        config = endpoint and endpoint.endpoint_config_name
-        return bool(config) and self._configurations.on_instances(config)
+        return endpoint is not None and self._configurations.on_instances(
+            endpoint["EndpointConfigName"]
+        )
 
-    def _container(self, config: str) -> Any:
+    def _container(self, config: str) -> dict[str, Any]:
         container = self._configurations.container(config)
         if container is None:
             raise CloudError(f"the configuration {config} or its model is gone")
@@ -154,7 +146,7 @@ class SageMakerTarget(target.Target):
         if not self._on_instances() or self._configurations.on_instances(config):
             return config
         tags = self._tags(self._files(config))
-        return self._configurations.create(container.model_data_url, container.image, tags)
+        return self._configurations.create(container["ModelDataUrl"], container["Image"], tags)
 
     def _facts(self, folder: Path) -> dict[str, str]:
         """The facts of a release, for those who look at it in AWS."""
@@ -176,6 +168,6 @@ class SageMakerTarget(target.Target):
                 )
             kept = self._releases()[-self._keep :]
             urls = self._configurations.prune([event["config"] for event in kept])
-            archives.prune(self._bucket, urls | {event["registered"] for event in kept})
+            archives.prune(self._bucket, urls)
         except CloudError as error:
             print(f"released, but cleaning up failed: {error}", flush=True)

@@ -30,6 +30,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,7 +70,7 @@ def write(
     shop = open_shop(sessions, seed)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".made_up-") as name:
         unfinished = Path(name)
-        with Store(unfinished, seed, shop) as store:
+        with closing(Store(unfinished, seed, shop)) as store:
             spoken = time.monotonic()
             for chunk in log.chunks(sessions, seed):
                 store.add(*log.rows(chunk, sessions, shop))

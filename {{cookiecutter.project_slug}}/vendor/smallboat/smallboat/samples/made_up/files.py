@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 import numpy as np
 
@@ -79,7 +78,7 @@ ORDER BY product_sku_hash
 
 
 class Store:
-    """The numbers of all rows, in a database in a folder; it is of use in a `with` block."""
+    """The numbers of all rows, in a database in a folder, until it is closed."""
 
     def __init__(self, folder: Path, seed: int, shop: Shop) -> None:
         import duckdb
@@ -95,15 +94,8 @@ class Store:
         self._db.execute(self._seeded(QUERIES))
         self._insert("CREATE TABLE catalog AS", _catalog(rng, shop))
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Close the database."""
         self._db.close()
 
     def add(self, browsing: Mapping[str, Array], search: Mapping[str, Array]) -> None:
