@@ -64,7 +64,7 @@ def test_a_table_is_read_whatever_wrote_it(tmp_path: Path, content: str) -> None
         (TABLE.replace("1,3", '"1"x,3'), r"line 2 has a quotation mark that .* in the middle"),
         ("\n" + TABLE.replace("2,,", '"2\nor 3","",').replace("-1", "x"), r"line 4, column share"),
         (TABLE.replace(",3,", ",3.5,"), r"line 2, column size: '3.5' is not a whole number"),
-        (TABLE.replace("2,,", "2,99999999999,"), r"line 3, column size: '99999999999' is not a who"),
+        (TABLE.replace("2,,", "2,99999999999,"), r"line 3, column size: '99999999999' is not a"),
         (TABLE.replace("2,,", "2,²,"), r"line 3, column size: '²' is not a whole number"),
         (TABLE.replace("2,,", "2,1_0,"), r"line 3, column size: '1_0' is not a whole number"),
         (TABLE.replace("0.5", "nan"), r"line 2, column share: 'nan' is not a number such as 12\.5"),
@@ -97,7 +97,9 @@ def test_a_lap_that_a_spreadsheet_has_rounded_is_refused(text: str) -> None:
 
 
 @given(st.binary(max_size=300))
-def test_any_bytes_are_a_table_or_a_sentence(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:  # fmt: skip
+def test_any_bytes_are_a_table_or_a_sentence(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
     try:
         read(tmp_path_factory.getbasetemp(), b"id,size,day,share\n" + content)
     except UserError as error:

@@ -158,7 +158,9 @@ def test_tables_that_break_the_code_are_a_sentence(project: Path) -> None:
     done = train(project)
     assert done.returncode == 2
     last = done.stderr.splitlines()[-1]
-    assert re.match(r"error: the raw tables can't be read: data\.py, line \d+, failed; the tr", last)
+    assert re.match(
+        r"error: the raw tables can't be read: data\.py, line \d+, failed; the tr", last
+    )
     assert "Traceback" not in done.stdout + done.stderr
 
 

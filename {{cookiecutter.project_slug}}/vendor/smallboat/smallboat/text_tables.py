@@ -100,7 +100,9 @@ def _rows(path: Path, text: str) -> tuple[list[str], dict[int, list[str]]]:
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True
     )
-    names, rows, line = [], {}, 1
+    names: list[str] = []
+    rows: dict[int, list[str]] = {}
+    line = 1
     try:
         for row in reader:
             values = [value.strip() for value in row]

@@ -282,7 +282,7 @@ HARMLESS: dict[str, Callable[[bytes], bytes]] = {
     "mark": lambda text: b"\xef\xbb\xbf" + text,
     "trailing": lambda text: text.replace(b"\n", b",\n"),
     "index": lambda text: b"," + b"\n0,".join(text.rstrip().split(b"\n")) + b"\n",
-    "spaces": lambda text: text.replace(b",", b", "),
+    "spaces": lambda text: text.replace(b",", b", ").replace(b"Town,  by", b"Town, by"),
     "empty_lines": lambda text: text.replace(b"\n", b"\n\n,,,\n"),
     "no_end": lambda text: text.rstrip(),
 }

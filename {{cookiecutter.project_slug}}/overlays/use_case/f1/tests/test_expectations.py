@@ -96,6 +96,10 @@ def forget_standings(tables: data.Tables) -> None:
         tables[table] = tables[table][~tables[table]["race_id"].isin(ids)]
 
 
+def lose_a_position(tables: data.Tables) -> None:
+    tables["results"].loc[one_race(tables).index[3], "position"] = pd.NA
+
+
 def negative_grid(tables: data.Tables) -> None:
     tables["results"].loc[5, "grid"] = -1
 
@@ -150,6 +154,7 @@ ADDS_UP = "the points of a season's races and sprints add up to its final standi
 ONE_WINNER = "a race has exactly one winner"
 COMPLETE = "the last place of a race is the number of its starters"
 STARTERS = "a race with results has 5 to 60 starters"
+CONTRADICTORY = "position is the number in positionText, and null where that is none"
 PIT_LANE = "at most 50% of a race's starters start from the pit lane"
 PIT_LANE_EVER = "at most 10% of all starts are from the pit lane"
 UNKNOWN_EVER = "at most 5% of all start places are unknown"
@@ -158,8 +163,9 @@ RESULT_EACH = "at most 3 who qualified for a race have no result of it"
 BREAKAGES: list[tuple[Callable[[data.Tables], None], set[tuple[str, str]]]] = [
     (repeat_driver, {("results", "one row for each race_id and driver_id")}),
     (repeat_place, {("results", "one row for each race_id and position_order")}),
-    (add_winner, {("race_summary", ONE_WINNER)}),
-    (remove_winner, {("race_summary", ONE_WINNER)}),
+    (add_winner, {("race_summary", ONE_WINNER), ("race_summary", CONTRADICTORY)}),
+    (remove_winner, {("race_summary", ONE_WINNER), ("race_summary", CONTRADICTORY)}),
+    (lose_a_position, {("race_summary", CONTRADICTORY)}),
     (take_points, {("driver_points", ADDS_UP)}),
     (forget_standings, {("driver_points", ADDS_UP)}),
     (negative_grid, {("results", "grid is between 0 and 34")}),

@@ -152,6 +152,7 @@ def _relations() -> list[Check]:
     )
     held = "a race before the newest has results; one without is left out as cancelled"
     starters = "a race with results has 5 to 60 starters"
+    position = "position is the number in positionText, and null where that is none"
     results = "at most 3 who qualified for a race have no result of it"
     qualifying = "at most 30% of a race's starters lack qualifying"
     return [
@@ -169,6 +170,7 @@ def _relations() -> list[Check]:
             "last_place",
             "the last place of a race is the number of its starters",
         ),
+        checks.always("race_summary", "contradictory", 0, position),
         checks.always("race_summary", "winners", 1, "a race has exactly one winner"),
         checks.between("race_summary", "without_result", 0, 3, "error", results),
         checks.between("race_summary", "without_qualifying", 0, 0.3, "warning", qualifying),

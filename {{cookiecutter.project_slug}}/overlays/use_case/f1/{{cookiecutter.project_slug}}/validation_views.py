@@ -30,7 +30,8 @@ def views(tables: Tables) -> dict[str, pd.DataFrame]:
     `race_summary`: one row per race: whether it has results (1, or 0 before the newest that has),
     the number of starters, the last place, the numbers of winners and of drivers who qualified but
     have no result, the shares of starters without qualifying, without a known start place and from
-    the pit lane; null for a race without results.
+    the pit lane, the number of results whose position is not that in their text; null for a race
+    without results.
     `grids`: the same two shares over all races.
     `driver_points`, `driver_points_before_1991`, `driver_points_without_sprints` (of seasons that
     may have had sprints), `constructor_points`: one row per season and driver or constructor;
@@ -109,11 +110,14 @@ def _race_summary(tables: Tables) -> pd.DataFrame:
     races, results, qualifying = tables["races"], tables["results"], tables["qualifying"]
     race = results["race_id"]
     start = ["race_id", "driver_id"]
+    told = pd.to_numeric(results["position_text"], errors="coerce")
+    agreed = results["position"].astype("float64").fillna(0).eq(told.fillna(0))
     both = results[start].merge(qualifying[start], how="outer", indicator="found")
     counts = pd.DataFrame(
         {
             "starters": race.groupby(race).size(),
             "last_place": results["position_order"].groupby(race).max(),
+            "contradictory": (~agreed).groupby(race).sum(),
             "winners": results["position"].eq(1).groupby(race).sum(),
             "without_result": both["found"].eq("right_only").groupby(both["race_id"]).sum(),
             "without_qualifying": both["found"].eq("left_only").groupby(both["race_id"]).mean(),

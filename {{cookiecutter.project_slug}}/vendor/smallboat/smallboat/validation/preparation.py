@@ -34,12 +34,12 @@ def engineer(
     tables = problem.data.read(store.snapshot_folder(root, snapshot))
     try:
         frame, online = problem.features.build(tables), problem.features.online_features(tables)
+        views = problem.expectations.feature_views(frame)
     except FullDiskError:
         raise
     except Exception as error:
         return pd.DataFrame(), {}, validation.crashed(problem, "features", error)
     store.upload_cache(root, snapshot)
-    views = problem.expectations.feature_views(frame)
     return frame, online, validation.run(problem.expectations.feature(), views)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .. import unexpected
-from ..errors import UserError
+from ..errors import CommandError, UserError
 from ..problem import Problem
 from . import gx
 from .checks import Check
@@ -90,7 +90,8 @@ def run(checks: Iterable[Check], views: "Mapping[str, pd.DataFrame]") -> Report:
 
 def crashed(problem: Problem, view: str, error: Exception) -> Report:
     """A report with one error: a table could not be made, and which line of the project failed."""
-    result = gx.failed(unexpected.sentence(error, problem.folder))
+    known = isinstance(error, CommandError)
+    result = gx.failed(str(error) if known else unexpected.sentence(error, problem.folder))
     description = "the table can be made from the raw tables"
     check = {"view": view, "expectation": MADE, "severity": "error", "description": description}
     return Report([check | result])

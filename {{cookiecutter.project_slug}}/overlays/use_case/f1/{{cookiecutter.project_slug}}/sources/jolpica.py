@@ -82,19 +82,28 @@ def _final(year: int) -> dt.date:
 def _season(pages: Pages, year: int) -> dict[str, Rounds]:
     """All that the API has of a season, by kind and round; prints what changed of it."""
     kinds = ["results", "qualifying"] + ["sprint"] * (year >= FIRST_SPRINT)
-    before = {kind: pages.kept(f"{year}/{kind}") for kind in kinds}
+    kept = pages.api.kept(f"{year}/results-0")
+    final = kept is not None and kept[1] >= _final(year)
+    before = {kind: {} if final else pages.kept(f"{year}/{kind}") for kind in kinds}
     found = _asked(pages, year, kinds, _final(year))
-    wrong = _contradictions(found) if year >= ALL_RESULTS_COUNT_FROM else {}
-    if wrong and pages.today >= _final(year):
+    wrong = _contradictions(found) if final and year >= ALL_RESULTS_COUNT_FROM else {}
+    if wrong:
         told = ", ".join(f"{driver} {points:+g}" for driver, points in sorted(wrong.items())[:5])
         print(
             f"The results of {year} that are kept do not add up to the standings (points: {told}): "
             "they are asked for again.",
             flush=True,
         )
-        found = _asked(pages, year, kinds, dt.date.max)
+        before, found = found, _asked(pages, year, kinds, dt.date.max)
+    _tell(year, kinds, before, found)
+    return found
+
+
+def _tell(year: int, kinds: list[str], before: dict[str, Rounds], found: dict[str, Rounds]) -> None:
+    """Print which rows of a season are told otherwise than before."""
+    names = {n: races[0]["raceName"] for n, races in found["races"].items()}
     changes = [
-        f"{year} round {n} ({found['races'].get(n, [{}])[0].get('raceName')}), {kind}: {change}"
+        f"{year} round {n} ({names.get(n)}), {kind}: {change}"
         for kind in kinds
         for n, change in jolpica_tables.changes(kind, year, before[kind], found[kind])
     ]
@@ -102,7 +111,6 @@ def _season(pages: Pages, year: int) -> dict[str, Rounds]:
         print(f"The API has changed {change}.", flush=True)
     if more := len(changes[MOST_CHANGES:]):
         print(f"The API has changed {more} more rows of {year}.", flush=True)
-    return found
 
 
 def _asked(pages: Pages, year: int, kinds: list[str], since: dt.date) -> dict[str, Rounds]:

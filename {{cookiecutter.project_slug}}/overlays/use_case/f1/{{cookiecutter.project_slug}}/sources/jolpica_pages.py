@@ -15,6 +15,9 @@ Rounds = dict[int, list[dict[str, Any]]]
 PAGE = 100
 """Rows a page, the most that the API gives."""
 
+MOST_ROWS = 10_000
+"""More than a season has of anything."""
+
 LAYOUT = {
     "races": ("RaceTable", "Races", None),
     "results": ("RaceTable", "Races", "Results"),
@@ -97,7 +100,10 @@ class Pages:
             ]
             records = [jolpica_tables.records(kind, int(season), n, o) for n, o in objects]
             jolpica_tables.typed(chain.from_iterable(records), origin)
-            return int(data["total"]), max(1, int(data["limit"])), objects
+            total = int(data["total"])
+            if total > MOST_ROWS:
+                raise jolpica_tables.ShapeError(f"a total of {total} rows")
+            return total, max(1, int(data["limit"])), objects
         except KeyError as error:
             wrong = f"{error} is missing"
         except jolpica_tables.ShapeError as error:

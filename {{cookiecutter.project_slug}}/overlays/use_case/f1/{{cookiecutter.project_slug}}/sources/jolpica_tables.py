@@ -107,10 +107,9 @@ def _maybe(item: Json, name: str) -> str | None:
     return _text(item, name) if name in item else None
 
 
-def _place(item: Json) -> str | None:
+def _place(text: str | None) -> str | None:
     """The classified position: `position` is also given for who retired, `positionText` tells."""
-    text = _maybe(item, "positionText") or ""
-    return text if text.isdigit() else None
+    return text if text and text.isdigit() else None
 
 
 def _race(race_id: str, race: Json) -> list[Record]:
@@ -150,7 +149,7 @@ def _entry(race_id: str, item: Json) -> Row:
 def _finish(race_id: str, item: Json) -> Row:
     return _entry(race_id, item) | {
         "grid": _maybe(item, "grid"),
-        "position": _place(item),
+        "position": _place(_text(item, "positionText")),
         "positionOrder": _text(item, "position"),
         "points": _text(item, "points"),
     }
@@ -180,7 +179,7 @@ def _qualifying(race_id: str, item: Json) -> list[Record]:
 
 def _standing(race_id: str, item: Json) -> Row:
     row = {"raceId": race_id, "points": _text(item, "points"), "wins": _text(item, "wins")}
-    return row | {"position": _place(item)}
+    return row | {"position": _place(_maybe(item, "positionText"))}
 
 
 def _driver_standing(race_id: str, item: Json) -> list[Record]:
