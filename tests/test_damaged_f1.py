@@ -19,7 +19,7 @@ from smallboat.validation import preparation, validation
 
 SEED = 16
 API_VARIANTS = 100
-EXAMINED = 8
+EXAMINED = 20
 """One in so many readable variants is checked against its expectations, which takes long."""
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from ergast_tables import Raw, raw, small, write
 from jolpica_server import Api, Fault, serving
-from smallboat import json_api
+from smallboat import json_api, rate_limit
 from smallboat.errors import UserError
 from smallboat.validation import validation
 
@@ -366,7 +366,7 @@ def test_a_retry_counts_towards_the_limits(
     api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits: list[int] = []
-    monkeypatch.setattr(json_api.Limiter, "wait", lambda _: waits.append(1))
+    monkeypatch.setattr(rate_limit.Limiter, "wait", lambda _: waits.append(1))
     api.faults += [Fault(500), Fault(502)]
     jolpica.fetch(config(api, tmp_path), AFTER)
     assert len(waits) == len(api.requests)
@@ -534,7 +534,7 @@ def test_both_rates_are_kept(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock = Clock(monkeypatch)
-    limiter = json_api.Limiter(4, 200)
+    limiter = rate_limit.Limiter(4, 200)
     times = []
     for _ in range(450):
         limiter.wait()
@@ -547,7 +547,7 @@ def test_both_rates_are_kept(
 
 def test_requests_of_an_earlier_run_count_for_the_hour(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
-    limiter = json_api.Limiter(4, 200, [clock.now - 600 + n for n in range(200)])
+    limiter = rate_limit.Limiter(4, 200, [clock.now - 600 + n for n in range(200)])
     assert limiter.estimate(100) == "about 100 requests, 30 min at 200 an hour"
     start = clock.now
     limiter.wait()

@@ -54,9 +54,9 @@ class Report:
         counts = f"{len(self.errors)} errors, {len(self.warnings)} warnings"
         lines = [f"{len(self.results)} expectations: {counts}"]
         for result in [*self.errors, *self.warnings]:
-            found = "; ".join([result["observed"], *result["unexpected"]])
             lines.append(
-                f"{result['severity']}: {result['view']}: {result['description']}, found {found}"
+                f"{result['severity']}: {result['view']}: {result['description']}, "
+                f"found {_found(result)}"
             )
         return "\n".join(lines)
 
@@ -119,4 +119,8 @@ def accept(*reports: Report) -> None:
 
 
 def _sentence(result: Result) -> str:
-    return f"{result['view']}: {result['description']} (found {result['observed']})"
+    return f"{result['view']}: {result['description']} (found {_found(result)})"
+
+
+def _found(result: Result) -> str:
+    return "; ".join([result["observed"], *result["unexpected"]])

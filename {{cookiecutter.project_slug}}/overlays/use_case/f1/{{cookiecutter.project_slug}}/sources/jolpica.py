@@ -7,7 +7,7 @@ from there.
 
 import datetime as dt
 import hashlib
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -125,7 +125,7 @@ def _asked(pages: Pages, year: int, kinds: list[str], since: dt.date) -> dict[st
 
 def _contradictions(season: Mapping[str, Rounds]) -> dict[str, float]:
     """The drivers whose points do not add up to the standings, and how many they have too many."""
-    points: Counter[str] = Counter()
+    points: defaultdict[str, float] = defaultdict(float)
     if not season.get("driverstandings"):
         return {}
     for kind, sign in (("results", 1), ("sprint", 1), ("driverstandings", -1)):
