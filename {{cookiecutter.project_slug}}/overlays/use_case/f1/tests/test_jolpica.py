@@ -268,7 +268,9 @@ def test_a_grid_place_that_is_not_told_is_unknown(api: Api, tmp_path: Path, valu
     newest = found["results"]["race_id"] == "2022-06"
     assert found["results"].loc[newest, ["grid", "laps"]].isna().all(axis=None)
     assert found["results"].loc[~newest, ["grid", "laps"]].notna().all(axis=None)
-    (warning,) = (w for w in examined(found).warnings if "start place" in w["description"])
+    report = examined(found)
+    assert not report.errors
+    (warning,) = (w for w in report.warnings if "start place" in w["description"])
     assert warning["unexpected"] == ["2022 round 6: 1"]
     built = features.build(found)
     race = built[built["group"] == "2022-06"]

@@ -58,7 +58,7 @@ GRIDS_OF_A_RACE: list[tuple[str, float, float, Severity, str]] = [
     ("pit_lane", 0, 0.5, "error", "at most 50% of a race's starters start from the pit lane"),
 ]
 GRIDS: list[tuple[str, float, float, Severity, str]] = [
-    ("unknown_grid", 0, 0.05, "error", "at most 5% of all start places are unknown"),
+    ("unknown_grid", 0, 0.1, "error", "at most 10% of all start places are unknown"),
     ("pit_lane", 0, 0.1, "error", "at most 10% of all starts are from the pit lane"),
 ]
 """Since 1950 at most 40% of a race's cars came from the pit lane, and 1.4% of all."""

@@ -44,13 +44,12 @@ def views(tables: Tables) -> dict[str, pd.DataFrame]:
     races = tables["races"]
     sprints = races.loc[races["race_id"].isin(tables["sprint_results"]["race_id"]), "year"]
     lacking = (drivers["year"] >= SPRINTS_FROM) & ~drivers["year"].isin(sprints)
-    summary = _race_summary(tables)
-    starters = _starters(tables)
+    grids = _starters(tables)[["unknown_grid", "pit_lane"]]
     return {
         **tables,
         "references": _references(tables),
-        "race_summary": summary,
-        "grids": starters[["unknown_grid", "pit_lane"]].mean().to_frame("all races").T,
+        "race_summary": _race_summary(tables),
+        "grids": grids.mean().to_frame("all races").T,
         "driver_points": drivers[modern & ~lacking],
         "driver_points_before_1991": drivers[~modern],
         "driver_points_without_sprints": drivers[lacking],
