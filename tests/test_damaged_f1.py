@@ -18,7 +18,7 @@ from smallboat.store import store
 from smallboat.validation import preparation, validation
 
 SEED = 16
-API_VARIANTS = 100
+API_VARIANTS = 60
 EXAMINED = 20
 """One in so many readable variants is checked against its expectations, which takes long."""
 
@@ -78,7 +78,6 @@ def computed(problem: Any, folder: Path) -> bool:
     tables = problem.data.read(folder)
     problem.expectations.views(tables)
     try:
-        problem.features.online_features(tables)
         return bool(len(problem.features.build(tables)))
     except Exception:
         return False
@@ -98,9 +97,9 @@ def judged(name: str, run: Callable[[], str | None]) -> tuple[str, str | None]:
 def test_a_damaged_file_ends_in_a_snapshot_or_a_sentence(package: Package, tmp_path: Path) -> None:
     tables = package.ergast_tables.small()
     wrong, ends = [], Counter[str]()
-    variants = [(table, kind, n) for table in tables for kind in damage.OF_CSV for n in range(1)]
-    for count, (table, kind, n) in enumerate(variants):
-        name = f"{table} {kind} {n}"
+    variants = [(table, kind) for table in tables for kind in damage.OF_CSV]
+    for count, (table, kind) in enumerate(variants):
+        name = f"{table} {kind}"
         rng = random.Random(f"{SEED} {name}")
         folder = package.ergast_tables.write(tables, tmp_path / "tables [2024]")
         file = folder / f"{table}.csv"
@@ -128,6 +127,7 @@ def test_a_damaged_answer_ends_in_a_snapshot_or_a_sentence(
             rng = random.Random(f"{SEED} api {number}")
             place = rng.randrange(8)
             api.requests.clear()
+            api.faults.clear()
 
             def hurt(place: int = place, rng: random.Random = rng) -> None:
                 if len(api.requests) == place + 1:
@@ -144,4 +144,4 @@ def test_a_damaged_answer_ends_in_a_snapshot_or_a_sentence(
             wrong += [fault] * bool(fault)
             ends["read" if message is None else "refused"] += 1
     assert wrong == []
-    assert min(ends["read"], ends["refused"]) > 15
+    assert min(ends["read"], ends["refused"]) > 10
