@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -105,9 +106,8 @@ def test_a_damaged_file_ends_in_a_snapshot_or_a_sentence(package: Package, tmp_p
         file = folder / f"{table}.csv"
         file.write_bytes(damage.OF_CSV[kind](file.read_bytes(), rng))
         config = settings(directory=str(folder))
-        fault, message = judged(
-            name, lambda c=config, e=count % EXAMINED == 0: outcome(package.problem, c, e)
-        )
+        run = partial(outcome, package.problem, config, count % EXAMINED == 0)
+        fault, message = judged(name, run)
         wrong += [fault] * bool(fault)
         ends["read" if message is None else "refused"] += 1
         if message and "expectations" not in message and "No race of" not in message:
@@ -137,10 +137,8 @@ def test_a_damaged_answer_ends_in_a_snapshot_or_a_sentence(
 
             api.before_answer = hurt
             config = settings(source="api", url=api.url, cache=f"kept{number}")
-            fault, message = judged(
-                f"answer {number}",
-                lambda c=config, e=number % EXAMINED == 0: outcome(package.problem, c, e),
-            )
+            run = partial(outcome, package.problem, config, number % EXAMINED == 0)
+            fault, message = judged(f"answer {number}", run)
             wrong += [fault] * bool(fault)
             ends["read" if message is None else "refused"] += 1
     assert wrong == []
