@@ -80,7 +80,7 @@ def changes(
             if not one or not other:
                 yield n, f"{driver} was {'added' if other else 'removed'}"
             elif columns:
-                fields = [f"{c} from {one.get(c)} to {other.get(c)}" for c in columns]
+                fields = [f"{c} from {one[c] or 'none'} to {other[c] or 'none'}" for c in columns]
                 yield n, f"{driver}: {', '.join(fields)}"
 
 
