@@ -112,3 +112,17 @@ def test_a_first_line_that_is_no_header_is_refused(
     (tmp_path / "table.csv").write_bytes(content)
     with pytest.raises(UserError, match=message):
         datafiles.header(tmp_path / "table.csv")
+
+
+@pytest.mark.parametrize("start", datafiles.NOT_TEXT)
+@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b"\n  "])
+def test_what_is_no_text_is_named(tmp_path: Path, start: bytes, before: bytes) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes(before + start + TABLE)
+    with pytest.raises(UserError, match=rf"table\.csv is .*{datafiles.NOT_TEXT[start][:20]}"):
+        datafiles.find(tmp_path, "table*")
+    packed = path.with_suffix(".csv.gz")
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    path.unlink()
+    with pytest.raises(UserError, match=rf"table\.csv\.gz is .*{datafiles.NOT_TEXT[start][:20]}"):
+        datafiles.find(tmp_path, "table*")

@@ -143,7 +143,25 @@ def test_code_that_breaks_is_told_with_its_line(project: Path) -> None:
         file.write("\n\ndef build(tables): return {}['nothing']\n")
     done = train(project)
     assert done.returncode == 2
-    assert "KeyError: 'nothing' in features.py, line " in done.stderr.splitlines()[-1]
+    found = re.search(
+        r"features\.py, line \d+, failed; the traceback is in (\S+\.txt)",
+        done.stderr.splitlines()[-1],
+    )
+    assert found and "KeyError: 'nothing'" in (project / found[1]).read_text()
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_tables_that_break_the_code_are_a_sentence(project: Path) -> None:
+    trust(project)
+    with (project / "toy" / "data.py").open("a") as file:
+        file.write("\n\ndef collect(config, folder): import pandas; return pandas.DataFrame(1)\n")
+    done = train(project)
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]
+    assert re.match(
+        r"error: the raw tables can't be read: data\.py, line \d+, failed; the tr", last
+    )
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 def test_a_step_that_crashes_is_named_after_its_traceback(project: Path) -> None:

@@ -22,6 +22,19 @@ NOT_FILES = {
     stat.S_IFBLK: "a device",
 }
 
+NOT_TEXT = {
+    b"\x1f\x8b": "a gzip file; let its name end in .gz, once for each time that it is packed",
+    b"BZh": "packed with bzip2; unpack it",
+    b"\xfd7zXZ": "packed with xz; unpack it",
+    b"PK\x03\x04": "a zip archive or a spreadsheet; unpack it, or save the sheet as CSV in UTF-8",
+    b"\xd0\xcf\x11\xe0": "a spreadsheet; save the sheet as CSV in UTF-8",
+    b"PAR1": "a Parquet file; let its name end in .parquet",
+    b"\xff\xfe": "text in UTF-16; save it in UTF-8",
+    b"\xfe\xff": "text in UTF-16; save it in UTF-8",
+    b"<": "a page of HTML or XML instead of the data; download the data itself",
+}
+"""What files that are no tables begin with, and what they are."""
+
 MAX_HEADER = 2**16
 """Bytes; enough for the names of some thousand columns."""
 
@@ -38,8 +51,9 @@ def find(folder: Path, *patterns: str) -> list[Path]:
     """The files of a folder whose names match a pattern, sorted and checked.
 
     Raises:
-        UserError: One of them is a link, a pipe or something else that is no file, has a null
-            byte, or is a gzip file that unpacks to far more than tables do.
+        UserError: One of them is a link, a pipe or something else that is no file, begins as what
+            is no table does, has a null byte, or is a gzip file that unpacks to far more than
+            tables do.
     """
     paths = [path for path in folder.iterdir() if any(fnmatchcase(path.name, p) for p in patterns)]
     for path in sorted(paths):
@@ -106,12 +120,21 @@ def _check_bytes(path: Path) -> None:
     zipped, size = path.suffix == ".gz", 0
     with opened(path) as file:
         while not (zipped and size >= MAX_CHECKED) and (piece := file.read(PIECE)):
+            if size == 0:
+                _check_start(path, piece)
             if (offset := piece.find(b"\0")) >= 0:
                 line = _line(path, size + offset)
                 raise UserError(f"{path}, line {line} has a null byte; save it as text in UTF-8.")
             size += len(piece)
         if zipped:
             check_unpacked_size(path, size, file.fileobj.tell())  # type: ignore[attr-defined]
+
+
+def _check_start(path: Path, piece: bytes) -> None:
+    start = piece.removeprefix(b"\xef\xbb\xbf").lstrip()
+    for magic, kind in NOT_TEXT.items():
+        if start.startswith(magic):
+            raise UserError(f"{path} is {kind}.")
 
 
 def _line(path: Path, offset: int) -> int:

@@ -39,13 +39,17 @@ class Api:
 
     def __init__(self, tables: Raw) -> None:
         """Take what the API knows."""
-        races = tables["races"]
         self.url = ""
         self.requests: list[str] = []
         self.faults: deque[Fault] = deque()
         self.always: Fault | None = None
         self.before_answer: Callable[[], None] = lambda: None
         self.newest = (9999, 99)
+        self.know(tables)
+
+    def know(self, tables: Raw) -> None:
+        """Let other tables be what the API knows."""
+        races = tables["races"]
         self._tables = tables | {
             "results": tables["results"].sort_values("raceId", key=races_key(races))
         }

@@ -1,6 +1,7 @@
 """Tests of the raw tables: sources, the rule for shared cars, and every wrong input."""
 
 import gzip
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import pytest
 from ergast_tables import raw, small, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from smallboat import text_tables
 from smallboat.errors import UserError
+from smallboat.validation import validation
 
-from {{ cookiecutter.project_slug }} import data
+from {{ cookiecutter.project_slug }} import data, expectations
 from {{ cookiecutter.project_slug }}.sources import ergast
 
 
@@ -70,7 +73,7 @@ def test_a_time_is_read_in_seconds(minutes: int, millis: int) -> None:
         | {"q1": [text], "q2": [f"{millis / 1000:.3f}"], "q3": [None]},
         dtype="str",
     )
-    found = ergast.typed("qualifying", table, "qualifying.csv")
+    found = text_tables.typed(table, ergast.SCHEMA["qualifying"], "qualifying.csv")
     assert found["q1"].iloc[0] == pytest.approx(60 * minutes + millis / 1000, abs=1e-9)
     assert found["q2"].iloc[0] == pytest.approx(millis / 1000, abs=1e-9)
 
@@ -174,42 +177,74 @@ def changed(column: str, value: str | None) -> Callable[[Path], None]:
         ("results", replaced(b"grid", b"start"), r"results\.csv lacks the column grid; .*needs"),
         ("results", cut, r"results\.csv\.gz is not a whole gzip file"),
         ("results", not_gzip, r"results\.csv\.gz is not a whole gzip file"),
-        ("drivers", replaced("ë".encode(), b"\xeb"), r"drivers\.csv is not UTF-8"),
-        ("races", lambda path: path.write_bytes(b""), r"races\.csv is not a CSV table"),
-        ("races", replaced(b"name,", b""), r"races\.csv is not a CSV table \(The rows have more"),
+        ("drivers", replaced("ë".encode(), b"\xeb"), r"drivers\.csv, line 3 is not UTF-8"),
+        (
+            "races",
+            lambda path: path.write_bytes(b""),
+            r"races\.csv is empty; it needs a header line",
+        ),
+        (
+            "races",
+            replaced(b"name,", b""),
+            r"races\.csv, line 2 has 6 values, and the header line has 5",
+        ),
         (
             "races",
             replaced(b"\n2,", b"\n2,2,2,"),
-            r"races\.csv is not a CSV table \(.*line 3, saw 8",
+            r"races\.csv, line 3 has 8 values, and the header line has 6 names; it is torn",
         ),
-        ("races", replaced(b"\n2,", b'\n"2,'), r"races\.csv is not a CSV table"),
-        ("races", lambda path: path.write_bytes(path.read_bytes()[:-20]), r"row 12 has no value"),
-        ("results", changed("grid", "x"), r"results\.csv, column grid, row 5: 'x' is not a whole"),
-        ("results", changed("grid", "1.5"), r"column grid, row 5: '1\.5' is not a whole number"),
-        ("results", changed("points", "nan"), r"column points, row 5: 'nan' is not a number"),
-        ("results", changed("points", "inf"), r"column points, row 5: 'inf' is not a number"),
-        ("results", changed("points", None), r"column points, row 5 has no value; it needs a num"),
-        ("results", changed("position", "first"), r"column position, row 5: 'first' is not a who"),
-        ("races", changed("date", "15/01/2021"), r"column date, row 5: '15/01/2021' is not a date"),
-        ("races", changed("date", "2021-02-30"), r"column date, row 5: '2021-02-30' is not a date"),
+        (
+            "races",
+            replaced(b"\n2,", b'\n"2,'),
+            r"races\.csv, line 3 has a quotation mark that is n",
+        ),
+        (
+            "races",
+            lambda path: path.write_bytes(path.read_bytes()[:-20]),
+            r"races\.csv, line 13 has \d values, and",
+        ),
+        ("results", changed("grid", "x"), r"results\.csv, line 6, column grid: 'x' is not a whole"),
+        ("results", changed("grid", "1.5"), r"line 6, column grid: '1\.5' is not a whole number"),
+        ("results", changed("points", "nan"), r"line 6, column points: 'nan' is not a number"),
+        ("results", changed("points", "inf"), r"line 6, column points: 'inf' is not a number"),
+        (
+            "results",
+            changed("points", None),
+            r"line 6, column points: there is no value; it needs a num",
+        ),
+        ("results", changed("position", "first"), r"line 6, column position: 'first' is not a who"),
+        (
+            "races",
+            changed("date", "15/01/2021"),
+            r"line 6, column date: '15/01/2021' is not a date",
+        ),
+        (
+            "races",
+            changed("date", "2021-02-30"),
+            r"line 6, column date: '2021-02-30' is not a date",
+        ),
         ("races", changed("date", "9999-12-31"), r"is not a date such as .*, from 1850 to 2100"),
         (
             "races",
             changed("date", "0001-01-01"),
-            r"races\.csv, column date, row 5: '0001-01-01' is",
+            r"races\.csv, line 6, column date: '0001-01-01' is",
         ),
         (
             "drivers",
             changed("dob", "1066-10-14"),
-            r"drivers\.csv, column dob, row 5: '1066-10-14' i",
+            r"drivers\.csv, line 6, column dob: '1066-10-14' i",
         ),
-        ("races", changed("year", "99999"), r"column year, row 5: '99999' is not a year such as"),
-        ("races", changed("year", "0"), r"races\.csv, column year, row 5: '0' is not a year"),
-        ("qualifying", changed("q3", "9" * 400 + ":0"), r"column q3, row 5: '9{80}' is not a time"),
+        ("races", changed("year", "99999"), r"line 6, column year: '99999' is not a year such as"),
+        ("races", changed("year", "0"), r"races\.csv, line 6, column year: '0' is not a year"),
+        (
+            "qualifying",
+            changed("q3", "9" * 400 + ":0"),
+            r"line 6, column q3: '9{80}' is not a time",
+        ),
         (
             "races",
             changed("name", "a\x1b[31mb"),
-            r"column name, row 5: .* is not text without cont",
+            r"line 6, column name: .* is not text without cont",
         ),
         ("races", replaced(b"\n2,", b"\n2\0,"), r"races\.csv, line 3 has a null byte"),
         ("races", zipped_too, r"has races as \.csv and as \.csv\.gz; keep one of them"),
@@ -217,7 +252,7 @@ def changed(column: str, value: str | None) -> Callable[[Path], None]:
         ("sprint_results", linked, r"sprint_results\.csv is a symbolic link"),
         ("results", swollen, r"results\.csv has more than 32 MiB, far more than a table of this"),
         ("results", bomb, r"results\.csv\.gz unpacks to more than 100 times its size"),
-        ("qualifying", changed("q3", "1m20"), r"column q3, row 5: '1m20' is not a time such as"),
+        ("qualifying", changed("q3", "1m20"), r"line 6, column q3: '1m20' is not a time such as"),
         ("results", lambda path: path.write_text(path.read_text().split("\n")[0]), r"No race of "),
     ],
 )
@@ -237,6 +272,69 @@ def test_a_wrong_folder_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=r"empty lacks races\.csv, results\.csv, qualifying\.csv"):
         collected(tmp_path / "empty", tmp_path / "out2")
+
+
+HARMLESS: dict[str, Callable[[bytes], bytes]] = {
+    "semicolons": lambda text: text.replace(b",", b";").replace(b"Town; by", b"Town, by"),
+    "tabs": lambda text: text.replace(b",", b"\t").replace(b"Town\t by", b"Town, by"),
+    "crlf": lambda text: text.replace(b"\n", b"\r\n"),
+    "cr": lambda text: text.replace(b"\n", b"\r"),
+    "mark": lambda text: b"\xef\xbb\xbf" + text,
+    "trailing": lambda text: text.replace(b"\n", b",\n"),
+    "index": lambda text: b"," + b"\n0,".join(text.rstrip().split(b"\n")) + b"\n",
+    "spaces": lambda text: text.replace(b",", b", ").replace(b"Town,  by", b"Town, by"),
+    "empty_lines": lambda text: text.replace(b"\n", b"\n\n,,,\n"),
+    "no_end": lambda text: text.rstrip(),
+}
+
+
+@pytest.mark.parametrize("harm", HARMLESS)
+def test_what_spreadsheets_and_pandas_do_to_a_file_is_read(harm: str, tmp_path: Path) -> None:
+    directory = write(small(), tmp_path / "tables [1] *")
+    collected(directory, tmp_path / "plain")
+    for path in directory.iterdir():
+        path.write_bytes(HARMLESS[harm](path.read_bytes()))
+    collected(directory, tmp_path / "out")
+    assert contents(tmp_path / "out") == contents(tmp_path / "plain")
+
+
+def test_a_value_of_two_lines_keeps_the_count_of_lines(tmp_path: Path) -> None:
+    directory = write(small(), tmp_path / "tables")
+    path = directory / "races.csv"
+    path.write_bytes(path.read_bytes().replace(b"Grand Prix 1", b'"Grand\nPrix"', 1))
+    assert collected(directory, tmp_path / "out")["races"]["name"].iloc[0] == "Grand\nPrix"
+    changed("date", "1/3/2021")(path)
+    with pytest.raises(UserError, match=r"line 7, column date: '1/3/2021' is not a date such as"):
+        collected(directory, tmp_path / "out2")
+
+
+@pytest.mark.parametrize("value", ["01:23.5", "1:23", "0:01:23", "nan", "1,5", "0.05787"])
+def test_a_time_that_a_spreadsheet_has_changed_is_refused(value: str, tmp_path: Path) -> None:
+    directory = write(small(), tmp_path / "tables")
+    changed("q1", value)(directory / "qualifying.csv")
+    if value == "0.05787":  # a day's fraction: it is a number of seconds, and none of a lap
+        tables = collected(directory, tmp_path / "out")
+        report = validation.run(expectations.raw(None), expectations.views(tables))
+        assert "q1 is between 30 and 1800" in {error["description"] for error in report.errors}
+        return
+    with pytest.raises(UserError, match=rf"line 6, column q1: '{value}' is not a time such as"):
+        collected(directory, tmp_path / "out")
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/Los_Angeles", "UTC"])
+def test_a_time_zone_changes_no_byte(
+    zone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = write(small(), tmp_path / "tables")
+    collected(directory, tmp_path / "here")
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        collected(directory, tmp_path / "there")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert contents(tmp_path / "there") == contents(tmp_path / "here")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is always full")

@@ -96,6 +96,10 @@ def forget_standings(tables: data.Tables) -> None:
         tables[table] = tables[table][~tables[table]["race_id"].isin(ids)]
 
 
+def lose_a_position(tables: data.Tables) -> None:
+    tables["results"].loc[one_race(tables).index[3], "position"] = pd.NA
+
+
 def negative_grid(tables: data.Tables) -> None:
     tables["results"].loc[5, "grid"] = -1
 
@@ -125,6 +129,22 @@ def lose_the_tail_of_a_race(tables: data.Tables) -> None:
     tables["results"] = tables["results"].drop(one_race(tables).index[-8:])
 
 
+def lose_the_starters_of_a_race(tables: data.Tables) -> None:
+    tables["results"] = tables["results"].drop(one_race(tables).index[:-3])
+
+
+def start_all_from_the_pit_lane(tables: data.Tables) -> None:
+    tables["results"].loc[one_race(tables).index, "grid"] = 0
+
+
+def start_many_from_the_pit_lane(tables: data.Tables) -> None:
+    tables["results"].loc[tables["results"]["grid"] > 16, "grid"] = 0
+
+
+def forget_many_start_places(tables: data.Tables) -> None:
+    tables["results"].loc[::8, "grid"] = pd.NA
+
+
 def lose_a_race(tables: data.Tables) -> None:
     results = tables["results"]
     tables["results"] = results[results["race_id"] != results["race_id"].iloc[0]]
@@ -133,13 +153,19 @@ def lose_a_race(tables: data.Tables) -> None:
 ADDS_UP = "the points of a season's races and sprints add up to its final standing"
 ONE_WINNER = "a race has exactly one winner"
 COMPLETE = "the last place of a race is the number of its starters"
+STARTERS = "a race with results has 5 to 60 starters"
+CONTRADICTORY = "position is the number in positionText, and null where that is none"
+PIT_LANE = "at most 50% of a race's starters start from the pit lane"
+PIT_LANE_EVER = "at most 10% of all starts are from the pit lane"
+UNKNOWN_EVER = "at most 10% of all start places are unknown"
 RESULT_EACH = "at most 3 who qualified for a race have no result of it"
 
 BREAKAGES: list[tuple[Callable[[data.Tables], None], set[tuple[str, str]]]] = [
     (repeat_driver, {("results", "one row for each race_id and driver_id")}),
     (repeat_place, {("results", "one row for each race_id and position_order")}),
-    (add_winner, {("race_summary", ONE_WINNER)}),
-    (remove_winner, {("race_summary", ONE_WINNER)}),
+    (add_winner, {("race_summary", ONE_WINNER), ("race_summary", CONTRADICTORY)}),
+    (remove_winner, {("race_summary", ONE_WINNER), ("race_summary", CONTRADICTORY)}),
+    (lose_a_position, {("race_summary", CONTRADICTORY)}),
     (take_points, {("driver_points", ADDS_UP)}),
     (forget_standings, {("driver_points", ADDS_UP)}),
     (negative_grid, {("results", "grid is between 0 and 34")}),
@@ -160,13 +186,20 @@ BREAKAGES: list[tuple[Callable[[data.Tables], None], set[tuple[str, str]]]] = [
             ("driver_points", ADDS_UP),
         },
     ),
+    (lose_a_race, {("driver_points", ADDS_UP)}),
     (
-        lose_a_race,
+        lose_the_starters_of_a_race,
         {
-            ("race_summary", "a race up to the newest has results of 5 to 60 starters"),
+            ("race_summary", STARTERS),
+            ("race_summary", RESULT_EACH),
             ("driver_points", ADDS_UP),
+            ("race_summary", COMPLETE),
+            ("race_summary", ONE_WINNER),
         },
     ),
+    (start_all_from_the_pit_lane, {("race_summary", PIT_LANE)}),
+    (start_many_from_the_pit_lane, {("grids", PIT_LANE_EVER)}),
+    (forget_many_start_places, {("grids", UNKNOWN_EVER)}),
 ]
 
 
@@ -241,6 +274,41 @@ def test_starters_without_qualifying_are_a_warning(tables: data.Tables) -> None:
     [warning] = report.warnings
     assert warning["description"] == "at most 30% of a race's starters lack qualifying"
     assert warning["unexpected"] == ["2025 round 10: 1"]
+
+
+def test_an_unknown_start_place_is_a_warning_and_the_qualifying_stands_in(
+    tables: data.Tables,
+) -> None:
+    newest = one_race(tables)
+    tables["results"].loc[newest.index[:2], "grid"] = pd.NA
+    report = examine(tables)
+    assert report.passed
+    assert told(report.warnings) == {
+        ("race_summary", "every starter of a race has a known start place")
+    }
+    built = features.build(tables).set_index(["group", "entity"]).sort_index()
+    for row in newest.index[:2]:
+        race = tuple(tables["results"].loc[row, ["race_id", "driver_id"]])
+        assert built.loc[race, "grid"] == built.loc[race, "qualifying"]
+    known = features.online_features(tables)["races"]
+    assert [race["request"]["round"] for race in known] == list(range(1, 10))
+
+
+def test_a_race_without_results_before_the_newest_is_a_warning_that_names_it(
+    tables: data.Tables,
+) -> None:
+    lose_a_race(tables)
+    warning = next(w for w in examine(tables).warnings if "cancelled" in w["description"])
+    assert warning["unexpected"] == ["2016 round 1: 0"]
+
+
+def test_a_missing_table_of_sprints_is_named_where_points_do_not_add_up(
+    tables: data.Tables,
+) -> None:
+    tables["sprint_results"] = tables["sprint_results"].iloc[:0]
+    (error,) = examine(tables).errors
+    assert error["view"] == "driver_points_without_sprints"
+    assert "sprint_results.csv is likely to be missing" in error["description"]
 
 
 def test_constructors_points_are_a_warning(tables: data.Tables) -> None:

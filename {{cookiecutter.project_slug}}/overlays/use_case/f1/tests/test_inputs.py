@@ -123,5 +123,14 @@ def test_the_order_of_the_cars_does_not_matter(order: list[int]) -> None:
 
 @given(st.lists(st.integers(0, 24), min_size=1, max_size=24))
 def test_only_pit_lane_starts_move(grid: list[int]) -> None:
-    places = start_places(np.array(grid), np.zeros(len(grid), dtype=int))
+    places = start_places(
+        np.array(grid), np.full(len(grid), np.nan), np.zeros(len(grid), dtype=int)
+    )
     assert all(place == (start or max(grid) + 1) for place, start in zip(places, grid, strict=True))
+
+
+def test_an_unknown_start_place_is_that_of_qualifying_or_the_middle_of_the_field() -> None:
+    grid = np.array([1.0, np.nan, 0.0, np.nan, 4.0])
+    qualifying = np.array([2.0, 3.0, np.nan, np.nan, 5.0])
+    places = start_places(grid, qualifying, np.zeros(5, dtype=int))
+    assert places.tolist() == [1.0, 3.0, 5.0, 3.0, 4.0]

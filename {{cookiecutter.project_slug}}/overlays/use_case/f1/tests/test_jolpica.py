@@ -14,12 +14,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from ergast_tables import raw, small, write
+from ergast_tables import Raw, raw, small, write
 from jolpica_server import Api, Fault, serving
+from smallboat import json_api, rate_limit
 from smallboat.errors import UserError
+from smallboat.validation import validation
 
-from {{ cookiecutter.project_slug }} import data
-from {{ cookiecutter.project_slug }}.sources import jolpica, jolpica_http
+from {{ cookiecutter.project_slug }} import data, expectations, features
+from {{ cookiecutter.project_slug }}.sources import jolpica
 
 FULL = 8
 """Requests for a season of the small tables: results and qualifying have two pages."""
@@ -30,7 +32,7 @@ AFTER = dt.date(2026, 1, 1)
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """No waiting, and no proxy between the client and loopback."""
-    monkeypatch.setattr(jolpica_http, "BACKOFF", 0.001)
+    monkeypatch.setattr(json_api, "BACKOFF", 0.001)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
@@ -163,7 +165,7 @@ def test_a_season_that_is_over_is_asked_for_once(api: Api, tmp_path: Path) -> No
     assert_same(first, second)
 
 
-def test_only_a_new_round_is_asked_for(api: Api, tmp_path: Path) -> None:
+def test_the_season_under_way_is_asked_for_again_whole(api: Api, tmp_path: Path) -> None:
     settings = config(api, tmp_path)
     api.hide_after(2022, 4)
     before = jolpica.fetch(settings, dt.date(2022, 7, 20))
@@ -171,23 +173,167 @@ def test_only_a_new_round_is_asked_for(api: Api, tmp_path: Path) -> None:
     assert before["races"]["raceId"].max() == "2022-06"
     api.requests.clear()
 
-    jolpica.fetch(settings, dt.date(2022, 7, 30))
-    assert api.requests == ["2022/races 0"]
-    api.requests.clear()
-
     api.hide_after(2022, 5)
     after = jolpica.fetch(settings, dt.date(2022, 9, 16))
-    assert sorted(api.requests) == [
-        "2022/5/constructorstandings 0",
-        "2022/5/driverstandings 0",
-        "2022/5/qualifying 0",
-        "2022/5/results 0",
-        "2022/5/sprint 0",
-        "2022/races 0",
-    ]
     assert after["results"]["raceId"].max() == "2022-05"
     standings = after["driver_standings"]["raceId"].unique()
     assert list(standings) == ["2021-06", "2022-05"]
+    results = [request for request in api.requests if "standings" not in request]
+    assert {request.split("/")[0] for request in results} == {"2022"}
+
+
+@pytest.mark.parametrize(("day", "again"), [(31, True), (32, False)])
+def test_a_season_is_asked_for_again_until_february(
+    api: Api, tmp_path: Path, day: int, again: bool
+) -> None:
+    first = dt.date(2023, 1, 1) + dt.timedelta(days=day - 1)
+    jolpica.fetch(config(api, tmp_path, 2022), first)
+    api.requests.clear()
+    jolpica.fetch(config(api, tmp_path, 2022), AFTER)
+    assert bool([r for r in api.requests if "standings" not in r]) is again
+
+
+def corrected(tables: Raw) -> Raw:
+    """Stewards swap the places 3 and 7 of the fourth race of 2022; the standings follow."""
+    results = tables["results"]
+    places = [
+        results.index[(results["raceId"] == "10") & (results["positionOrder"] == place)][0]
+        for place in ("3", "7")
+    ]
+    for column in ("driverId", "constructorId", "grid"):
+        results.loc[places, column] = results.loc[places[::-1], column].to_numpy()
+    for table, key in (
+        ("driver_standings", "driverId"),
+        ("constructor_standings", "constructorId"),
+    ):
+        standings = tables[table]
+        for place, more in zip(places, (9, -9), strict=True):
+            rows = standings["raceId"].isin(["10", "11", "12"])
+            rows &= standings[key] == results.loc[place, key]
+            points = standings.loc[rows, "points"].astype(int) + more
+            standings.loc[rows, "points"] = points.astype(str)
+    return tables
+
+
+def examined(tables: data.Tables) -> validation.Report:
+    return validation.run(expectations.raw(None), expectations.views(tables))
+
+
+def test_a_corrected_result_is_taken_over_and_told(
+    api: Api, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = config(api, tmp_path)
+    api.hide_after(2022, 4)
+    jolpica.fetch(settings, dt.date(2022, 7, 20))
+    assert "changed" not in capsys.readouterr().out
+    api.know(corrected(small()))
+    api.hide_after(2022, 5)
+    for day in (dt.date(2022, 9, 20), dt.date(2022, 11, 20), dt.date(2023, 2, 20)):
+        found = jolpica.fetch(settings, day)
+        told = capsys.readouterr().out
+        row = "2022 round 4 (Grand Prix 4), results: Ada Racer3"
+        changed = f"{row}: position from 3 to 7, positionOrder from 3 to 7, points from 15 to 6"
+        assert (f"The API has changed {changed}" in told) is (day.month == 9)
+        assert told.count("The API has changed") == 2 * (day.month == 9)
+        assert not examined({t: data._renamed(frame) for t, frame in found.items()}).errors
+
+
+def test_results_that_are_kept_and_contradict_newer_standings_are_asked_for_again(
+    api: Api, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = config(api, tmp_path)
+    jolpica.fetch(settings, dt.date(2023, 2, 20))
+    api.know(corrected(small()))
+    api.requests.clear()
+    capsys.readouterr()
+    found = jolpica.fetch(settings, dt.date(2023, 6, 1))
+    told = capsys.readouterr().out
+    assert "The results of 2022 that are kept do not add up to the standings" in told
+    assert "(points: driver_03 +9, driver_05 -9)" in told
+    assert "The API has changed 2022 round 4 (Grand Prix 4), results: " in told
+    assert {r.split("/")[0] for r in api.requests} == {"2022"}
+    assert not examined({t: data._renamed(frame) for t, frame in found.items()}).errors
+    api.requests.clear()
+    jolpica.fetch(settings, AFTER)
+    jolpica.fetch(settings, AFTER)
+    assert [r for r in api.requests if "standings" not in r] == []
+
+
+@pytest.mark.parametrize("value", [None, "", " "])
+def test_a_grid_place_that_is_not_told_is_unknown(api: Api, tmp_path: Path, value: Any) -> None:
+    tables = small()
+    tables["results"].loc[tables["results"]["raceId"] == "12", ["grid", "laps"]] = value
+    api.know(tables)
+    found = collected(config(api, tmp_path), tmp_path / "snapshot")
+    newest = found["results"]["race_id"] == "2022-06"
+    assert found["results"].loc[newest, ["grid", "laps"]].isna().all(axis=None)
+    assert found["results"].loc[~newest, ["grid", "laps"]].notna().all(axis=None)
+    report = examined(found)
+    assert not report.errors
+    (warning,) = (w for w in report.warnings if "start place" in w["description"])
+    assert warning["unexpected"] == ["2022 round 6: 1"]
+    built = features.build(found)
+    race = built[built["group"] == "2022-06"]
+    assert race["grid"].tolist() == race["qualifying"].tolist() == list(range(1, 19))
+
+
+def cancelled(tables: Raw) -> Raw:
+    """The second race of 2022 does not take place; nobody scores in it."""
+    for table, key in (
+        ("driver_standings", "driverId"),
+        ("constructor_standings", "constructorId"),
+    ):
+        results, standings = tables["results"], tables[table]
+        lost = (
+            results[results["raceId"] == "8"].astype({"points": int}).groupby(key)["points"].sum()
+        )
+        later = standings["raceId"].isin(["8", "9", "10", "11", "12"])
+        points = standings.loc[later, "points"].astype(int)
+        points -= standings.loc[later, key].map(lost).astype(int)
+        standings.loc[later, "points"] = points.astype(str)
+    for table in set(tables) - {"races"}:
+        if "raceId" in tables[table]:
+            tables[table] = tables[table][tables[table]["raceId"] != "8"]
+    return tables
+
+
+@pytest.mark.parametrize("today", [dt.date(2022, 7, 20), AFTER])
+def test_a_cancelled_race_is_a_warning_and_left_out(
+    api: Api, tmp_path: Path, today: dt.date, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.know(cancelled(small()))
+    fetch = jolpica.fetch
+    monkeypatch.setattr(jolpica, "fetch", lambda settings: fetch(settings, today))
+    found = collected(config(api, tmp_path), tmp_path / "snapshot")
+    report = examined(found)
+    assert not report.errors
+    (warning,) = (w for w in report.warnings if "cancelled" in w["description"])
+    assert warning["unexpected"] == ["2022 round 2: 0"]
+    assert "2022-02" not in set(features.build(found)["group"])
+    asked = len(api.requests)
+    fetch(config(api, tmp_path), AFTER)
+    again = len(api.requests)
+    fetch(config(api, tmp_path), AFTER)
+    assert (asked, len(api.requests)) == (asked, again)
+
+
+@pytest.mark.parametrize("source", ["files", "api"])
+def test_a_race_whose_results_are_missing_is_an_error(source: str, tmp_path: Path) -> None:
+    tables = small()
+    tables["results"] = tables["results"][tables["results"]["raceId"] != "8"]
+    with serving(tables) as api:
+        files = {"source": "files", "directory": str(write(tables, tmp_path / "tables"))}
+        chosen = files if source == "files" else config(api, tmp_path)
+        report = examined(collected(chosen, tmp_path / "snapshot"))
+    assert {error["view"] for error in report.errors} == {"driver_points"}
+
+
+def test_a_total_that_no_season_has_is_refused(api: Api, tmp_path: Path) -> None:
+    answer = api.answer("2021/races", 100, 0)
+    answer["MRData"]["total"] = "99999999"
+    api.always = Fault(body=json.dumps(answer).encode())
+    with pytest.raises(UserError, match=r"another shape: a total of 99999999 rows; it must"):
+        jolpica.fetch(config(api, tmp_path), AFTER)
 
 
 def test_a_race_without_results_yet_is_asked_for_again(api: Api, tmp_path: Path) -> None:
@@ -199,10 +345,11 @@ def test_a_race_without_results_yet_is_asked_for_again(api: Api, tmp_path: Path)
     assert jolpica.fetch(settings, race_day)["results"]["raceId"].max() == "2022-05"
 
 
-def test_rounds_fetched_singly_make_the_same_tables(api: Api, tmp_path: Path) -> None:
+def test_a_season_fetched_race_by_race_makes_the_same_tables(api: Api, tmp_path: Path) -> None:
     for newest in range(2, 7):
         api.hide_after(2022, newest)
-        by_round = jolpica.fetch(config(api, tmp_path / "by_round", 2022), AFTER)
+        day = dt.date(2022, 2 * newest - 1, 20)
+        by_round = jolpica.fetch(config(api, tmp_path / "by_round", 2022), day)
     whole = jolpica.fetch(config(api, tmp_path / "whole", 2022), AFTER)
     assert_same(by_round, whole)
 
@@ -221,7 +368,7 @@ def test_a_retry_counts_towards_the_limits(
     api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits: list[int] = []
-    monkeypatch.setattr(jolpica_http.Limiter, "wait", lambda _: waits.append(1))
+    monkeypatch.setattr(rate_limit.Limiter, "wait", lambda _: waits.append(1))
     api.faults += [Fault(500), Fault(502)]
     jolpica.fetch(config(api, tmp_path), AFTER)
     assert len(waits) == len(api.requests)
@@ -235,7 +382,7 @@ def test_throttling_for_ever_ends_with_a_sentence_and_loses_nothing(
     api.always = Fault(429)
     with pytest.raises(UserError, match=r"still throttles.*429.*kept.*`make data`"):
         jolpica.fetch(config(api, tmp_path), AFTER)
-    assert len(api.requests) == 1 + jolpica_http.TRIES
+    assert len(api.requests) == 1 + json_api.TRIES
 
     api.always = None
     api.requests.clear()
@@ -258,7 +405,10 @@ def test_a_server_error_is_tried_again(api: Api, tmp_path: Path) -> None:
             r"not JSON \(text/html\)",
         ),
         (Fault(body=b"[1, 2]"), r"another shape"),
-        (Fault(body=b'{"MRData": {"total": "1"}}'), r"another shape \(KeyError: 'RaceTable'\)"),
+        (
+            Fault(body=b'{"MRData": {"total": "1"}}'),
+            r"another shape: 'RaceTable' is missing; it must",
+        ),
         (Fault(body=b'{"MRData": null}'), r"another shape"),
     ],
     ids=["error", "missing", "html", "list", "no_table", "null"],
@@ -281,7 +431,9 @@ def test_a_value_of_another_kind_is_named_and_not_kept(api: Api, tmp_path: Path)
     api.requests.clear()
     api.faults.extend([Fault(body=json.dumps(api.answer("2021/races", 100, 0)).encode())])
     api.faults.append(Fault(body=json.dumps(answer).encode()))
-    with pytest.raises(UserError, match=r"results of the API, column points, row 3: 'many'"):
+    with pytest.raises(
+        UserError, match=r"results\.json, results, row 3, column points: 'many' is not a number"
+    ):
         jolpica.fetch(config(api, tmp_path), AFTER)
     assert not (tmp_path / "cache" / "2021" / "results-0.json").exists()
 
@@ -338,7 +490,7 @@ def test_a_killed_download_goes_on_where_it_stopped(api: Api, tmp_path: Path) ->
     before = api.requests[:7]
     api.requests.clear()
     api.before_answer = lambda: None
-    jolpica.fetch(settings, AFTER)
+    jolpica.fetch(settings)
     again = set(before) & set(api.requests)
     assert again <= {"2021/races 0", "2022/races 0"}
     assert len(set(before) | set(api.requests)) == 2 * FULL
@@ -384,7 +536,7 @@ def test_both_rates_are_kept(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock = Clock(monkeypatch)
-    limiter = jolpica_http.Limiter(4, 200)
+    limiter = rate_limit.Limiter(4, 200)
     times = []
     for _ in range(450):
         limiter.wait()
@@ -397,7 +549,7 @@ def test_both_rates_are_kept(
 
 def test_requests_of_an_earlier_run_count_for_the_hour(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
-    limiter = jolpica_http.Limiter(4, 200, [clock.now - 600 + n for n in range(200)])
+    limiter = rate_limit.Limiter(4, 200, [clock.now - 600 + n for n in range(200)])
     assert limiter.estimate(100) == "about 100 requests, 30 min at 200 an hour"
     start = clock.now
     limiter.wait()
@@ -406,5 +558,5 @@ def test_requests_of_an_earlier_run_count_for_the_hour(monkeypatch: pytest.Monke
 
 def test_requests_of_an_earlier_run_are_read_from_the_cache(api: Api, tmp_path: Path) -> None:
     jolpica.fetch(config(api, tmp_path), AFTER)
-    client = jolpica_http.Client(api.url, tmp_path / "cache", 1000, 20)
+    client = json_api.JsonApi(api.url, tmp_path / "cache", 1000, 20)
     assert client.limiter.estimate(20) == "about 20 requests, 48 min at 20 an hour"

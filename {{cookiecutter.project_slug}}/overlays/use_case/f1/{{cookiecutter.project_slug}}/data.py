@@ -20,6 +20,12 @@ LAST_DOUBLE_ENTRY = 1978
 """The last season in which a driver stands twice in a race: the last shared drive was in 1964, the
 last driver entered with two cars in 1978. A driver who stands twice in a later race is an error."""
 
+ALL_RESULTS_COUNT_FROM = 1991
+"""The season since which a driver's standing is the sum of all his results, not of the best."""
+
+DID_NOT_START = ("W", "F", "E")
+"""Of `position_text`: withdrew, did not qualify, excluded before the start."""
+
 SAMPLE = "data/sample"
 
 
@@ -127,7 +133,7 @@ def one_row_a_driver(results: "pd.DataFrame", races: "pd.DataFrame") -> "pd.Data
 
     drives = mended.groupby(["raceId", "driverId"])
     mended["grid"] = drives["grid"].transform("max")
-    mended["laps"] = drives["laps"].transform("sum")
+    mended["laps"] = drives["laps"].transform("sum", min_count=1)
     mended["points"] = drives["points"].transform("sum").round(2)
     mended = mended.drop_duplicates(["raceId", "driverId"])
 

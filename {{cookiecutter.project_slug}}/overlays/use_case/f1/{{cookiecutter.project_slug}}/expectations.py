@@ -38,7 +38,6 @@ NEVER_NULL = [
     ("races", "circuit_id"),
     ("races", "date"),
     ("results", "constructor_id"),
-    ("results", "grid"),
     ("results", "points"),
     ("results", "status_id"),
     ("driver_standings", "points"),
@@ -53,6 +52,16 @@ SELDOM_NULL = [
     ("circuits", "country", 0.05),
 ]
 """Table, column, and the largest share of nulls that a sound source has."""
+
+GRIDS_OF_A_RACE: list[tuple[str, float, float, Severity, str]] = [
+    ("unknown_grid", 0, 0, "warning", "every starter of a race has a known start place"),
+    ("pit_lane", 0, 0.5, "error", "at most 50% of a race's starters start from the pit lane"),
+]
+GRIDS: list[tuple[str, float, float, Severity, str]] = [
+    ("unknown_grid", 0, 0.1, "error", "at most 10% of all start places are unknown"),
+    ("pit_lane", 0, 0.1, "error", "at most 10% of all starts are from the pit lane"),
+]
+"""Since 1950 at most 40% of a race's cars came from the pit lane, and 1.4% of all."""
 
 RANGES: list[tuple[str, str, Any, Any]] = [
     ("races", "year", 1950, 2100),
@@ -137,7 +146,13 @@ def _plausible(item: Feature) -> tuple[float, float]:
 def _relations() -> list[Check]:
     """What must hold between tables, or between the rows of a race."""
     points = "the points of a season's races and sprints add up to its final standing"
-    starters = "a race up to the newest has results of 5 to 60 starters"
+    sprints = (
+        "the points of a season's races add up to its final standing; no sprint of the season is "
+        "known, so sprint_results.csv is likely to be missing or incomplete"
+    )
+    held = "a race before the newest has results; one without is left out as cancelled"
+    starters = "a race with results has 5 to 60 starters"
+    position = "position is the number in positionText, and null where that is none"
     results = "at most 3 who qualified for a race have no result of it"
     qualifying = "at most 30% of a race's starters lack qualifying"
     return [
@@ -147,6 +162,7 @@ def _relations() -> list[Check]:
         checks.equal(
             "race_summary", "year", "year_of_date", "the date of a race lies in its season"
         ),
+        checks.between("race_summary", "with_results", 1, 1, "warning", held),
         checks.between("race_summary", "starters", 5, 60, "error", starters),
         checks.equal(
             "race_summary",
@@ -154,10 +170,16 @@ def _relations() -> list[Check]:
             "last_place",
             "the last place of a race is the number of its starters",
         ),
+        checks.always("race_summary", "contradictory", 0, position),
         checks.always("race_summary", "winners", 1, "a race has exactly one winner"),
         checks.between("race_summary", "without_result", 0, 3, "error", results),
         checks.between("race_summary", "without_qualifying", 0, 0.3, "warning", qualifying),
+        *(checks.between("race_summary", *limit) for limit in GRIDS_OF_A_RACE),
+        *(checks.between("grids", *limit) for limit in GRIDS),
         checks.between("driver_points", "difference", -0.01, 0.01, "error", points),
+        checks.between(
+            "driver_points_without_sprints", "difference", -0.01, 0.01, "error", sprints
+        ),
         checks.between("driver_points_before_1991", "difference", -0.01, 0.01, "warning", points),
         checks.between("constructor_points", "difference", -0.01, 0.01, "warning", points),
     ]

@@ -79,7 +79,7 @@ def build(tables: Tables) -> pd.DataFrame:
     people = _people(tables).reindex(entries["entity"])
     country = _countries(tables).reindex(entries["circuit"])
     known |= {
-        "grid": entries["grid"].to_numpy(),
+        "grid": entries["grid"].to_numpy(np.float64, na_value=np.nan),
         "qualifying": entries["qualifying"].to_numpy(),
         "gap": entries["seconds"].to_numpy(),
         "season": entries["period"].to_numpy(),

@@ -77,13 +77,18 @@ _STAND_IN = {
 }
 
 
-def start_places(grid: Array, race: Array) -> Array:
+def start_places(grid: Array, qualifying: Array, race: Array) -> Array:
     """Grid places with the pit lane (0) behind the last car of its grid.
 
+    Where the grid place is unknown, the place in qualifying stands in for it; where that is unknown
+    too, the middle of the field.
+
     Args:
-        grid: shape [n], places.
+        grid: shape [n], places; 0 = pit lane, NaN = unknown.
+        qualifying: shape [n], places; NaN = unknown.
         race: shape [n], codes from 0 of the race that a row belongs to.
     """
+    grid = _first(_first(grid, qualifying), (np.bincount(race)[race] + 1) / 2)
     last = np.zeros(race.max(initial=-1) + 1)
     np.maximum.at(last, race, grid)
     return np.where(grid > 0, grid, last[race] + 1.0)
@@ -103,7 +108,7 @@ def complete(known: Mapping[str, Array], race: Array) -> Array:
     columns: dict[str, Array] = {
         name: np.asarray(values, dtype=np.float64) for name, values in known.items()
     }
-    columns["grid"] = start_places(columns["grid"], race)
+    columns["grid"] = start_places(columns["grid"], columns["qualifying"], race)
     columns["grid_log"] = np.log(columns["grid"])
     columns["qualifying"] = _first(columns["qualifying"], columns["grid"])
     columns["gap"] = _first(columns["gap"], SECONDS_PER_PLACE * (columns["qualifying"] - 1.0))

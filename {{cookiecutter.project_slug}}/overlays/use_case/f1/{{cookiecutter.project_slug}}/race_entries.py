@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .data import Tables
+from .data import DID_NOT_START, Tables
 from .inputs import start_places
 
-DID_NOT_START = ("W", "F", "E")
 # A car that crawled round in qualifying says nothing about pace: % of the fastest lap.
 SLOWEST_GAP = 7.0
 ENTRY = ("entity", "constructor", "grid", "qualifying", "seconds")
@@ -26,9 +25,9 @@ def race_entries(tables: Tables) -> pd.DataFrame:
 
     Returns:
         Columns group (race), period (season), date, round, circuit, entity (driver), constructor,
-        race (its number in time), grid (0 = pit lane), qualifying (place), seconds (behind the
-        fastest lap of qualifying), target (finishing place among the starters), label (what
-        models learn), and the values that `features.LOOKS` names.
+        race (its number in time), grid (0 = pit lane, null = unknown), qualifying (place), seconds
+        (behind the fastest lap of qualifying), target (finishing place among the starters), label
+        (what models learn), and the values that `features.LOOKS` names.
     """
     results = tables["results"]
     entries = results[~results["position_text"].isin(DID_NOT_START)]
@@ -49,7 +48,11 @@ def race_entries(tables: Tables) -> pd.DataFrame:
     calendar = calendar.sort_values(["date", "period", "round"], kind="stable")
     order = pd.Series(np.arange(len(calendar)), index=calendar["group"])
     entries["race"] = entries["group"].map(order)
-    entries["line_up"] = start_places(entries["grid"].to_numpy(float), entries["race"].to_numpy())
+    entries["line_up"] = start_places(
+        entries["grid"].to_numpy(np.float64, na_value=np.nan),
+        entries["qualifying"].to_numpy(),
+        entries["race"].to_numpy(),
+    )
     entries = entries.sort_values(
         ["race", "line_up", "qualifying", "entity"], kind="stable", ignore_index=True
     )
@@ -57,7 +60,7 @@ def race_entries(tables: Tables) -> pd.DataFrame:
 
 
 def grids(tables: Tables, entries: pd.DataFrame) -> list[dict[str, Any]]:
-    """The races of the newest season with their grids, in time, as people and requests name them.
+    """The newest season's races whose grid is known, in time, as people and requests name them.
 
     Args:
         tables: what `data.read` returned.
@@ -71,7 +74,8 @@ def grids(tables: Tables, entries: pd.DataFrame) -> list[dict[str, Any]]:
         for kind in ("driver", "constructor", "circuit")
     }
     names = tables["races"].set_index("race_id")["name"]
-    newest = entries[entries["period"] == entries["period"].iloc[-1]]
+    known = entries[entries["grid"].notna().groupby(entries["group"]).transform("all")]
+    newest = known[known["period"] == known["period"].max()]
     return [
         {
             "name": names[group],

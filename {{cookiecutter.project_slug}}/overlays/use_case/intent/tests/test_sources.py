@@ -314,7 +314,7 @@ WRONG: list[tuple[str, Callable[[Path], object], str]] = [
     (
         "browsing_train",
         lambda path: path.write_bytes(path.read_bytes().decode().encode("utf-16")),
-        r"browsing_train\.csv, line 1 has a null byte; save it as text in UTF-8",
+        r"browsing_train\.csv is text in UTF-16; save it in UTF-8",
     ),
     ("browsing_train", empty, r"browsing_train\.csv lacks the column session_id_hash, event_type"),
     ("browsing_train", only_a_header, r"browsing_train\.csv has no events"),

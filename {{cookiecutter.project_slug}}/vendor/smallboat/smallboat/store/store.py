@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .. import disk, integrity
+from .. import disk, integrity, unexpected
 from ..errors import UserError
 from ..integrity import EVALUATION, SNAPSHOT
 from ..integrity import to_json as to_json
@@ -65,7 +65,8 @@ def make_snapshot(problem: Problem, root: str, config: Mapping[str, Any]) -> str
     with staged(parent) as stage:
         folder = stage / "snapshot"
         folder.mkdir()
-        facts = problem.data.collect(config, folder)
+        with unexpected.user_errors("the raw tables can't be read", problem.folder):
+            facts = problem.data.collect(config, folder)
         files = integrity.hashes(folder)
         snapshot = integrity.content_hash(files)
         if not has_snapshot(root, snapshot):

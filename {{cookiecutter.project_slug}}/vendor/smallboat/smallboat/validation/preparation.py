@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from .. import unexpected
 from ..errors import FullDiskError
 from ..problem import Problem
 from ..store import store
@@ -15,9 +16,10 @@ ENOUGH = 200
 
 def validate(problem: Problem, root: str, snapshot: str) -> validation.Report:
     """Check a snapshot's raw tables against their expectations."""
-    tables = problem.data.read(store.snapshot_folder(root, snapshot))
-    checks = problem.expectations.raw(store.previous_rows(root, snapshot))
-    return validation.run(checks, problem.expectations.views(tables))
+    folder, rows = store.snapshot_folder(root, snapshot), store.previous_rows(root, snapshot)
+    with unexpected.user_errors("the raw tables can't be checked", problem.folder):
+        views = problem.expectations.views(problem.data.read(folder))
+        return validation.run(problem.expectations.raw(rows), views)
 
 
 def engineer(
@@ -32,12 +34,12 @@ def engineer(
     tables = problem.data.read(store.snapshot_folder(root, snapshot))
     try:
         frame, online = problem.features.build(tables), problem.features.online_features(tables)
+        views = problem.expectations.feature_views(frame)
     except FullDiskError:
         raise
     except Exception as error:
         return pd.DataFrame(), {}, validation.crashed(problem, "features", error)
     store.upload_cache(root, snapshot)
-    views = problem.expectations.feature_views(frame)
     return frame, online, validation.run(problem.expectations.feature(), views)
 
 

@@ -3,13 +3,12 @@
 A check that can't be made counts as failed: its table is missing, or the check itself crashes.
 """
 
-import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import UserError
+from .. import unexpected
+from ..errors import CommandError, UserError
 from ..problem import Problem
 from . import gx
 from .checks import Check
@@ -17,6 +16,10 @@ from .gx import Result
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+MADE = "made"
+"""The check that a table could be made at all."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,9 @@ class Report:
         counts = f"{len(self.errors)} errors, {len(self.warnings)} warnings"
         lines = [f"{len(self.results)} expectations: {counts}"]
         for result in [*self.errors, *self.warnings]:
-            found = "; ".join([result["observed"], *result["unexpected"]])
             lines.append(
-                f"{result['severity']}: {result['view']}: {result['description']}, found {found}"
+                f"{result['severity']}: {result['view']}: {result['description']}, "
+                f"found {_found(result)}"
             )
         return "\n".join(lines)
 
@@ -87,12 +90,10 @@ def run(checks: Iterable[Check], views: "Mapping[str, pd.DataFrame]") -> Report:
 
 def crashed(problem: Problem, view: str, error: Exception) -> Report:
     """A report with one error: a table could not be made, and which line of the project failed."""
-    trace = traceback.extract_tb(error.__traceback__)
-    lines = [line for line in trace if Path(line.filename).parent == problem.folder]
-    place = f" in {Path(lines[-1].filename).name}, line {lines[-1].lineno}" if lines else ""
-    result = gx.failed(f"{type(error).__name__}: {gx.first_line(error)}{place}")
+    known = isinstance(error, CommandError)
+    result = gx.failed(str(error) if known else unexpected.sentence(error, problem.folder))
     description = "the table can be made from the raw tables"
-    check = {"view": view, "expectation": "made", "severity": "error", "description": description}
+    check = {"view": view, "expectation": MADE, "severity": "error", "description": description}
     return Report([check | result])
 
 
@@ -104,8 +105,13 @@ def summary(results: list[Result]) -> dict[str, Any]:
 
 
 def accept(*reports: Report) -> None:
-    """Raise a UserError that lists every failed check of severity error, if there is one."""
-    errors = [_sentence(result) for report in reports for result in report.errors]
+    """Raise a UserError that lists every failed check of severity error, if there is one.
+
+    That a table could not be made is left out if there is another one, which names the cause.
+    """
+    failed = [result for report in reports for result in report.errors]
+    causes = [result for result in failed if result["expectation"] != MADE]
+    errors = [_sentence(result) for result in causes or failed]
     if errors:
         raise UserError(
             f"the data fails {len(errors)} expectations, nothing was trained: {'; '.join(errors)}"
@@ -113,4 +119,8 @@ def accept(*reports: Report) -> None:
 
 
 def _sentence(result: Result) -> str:
-    return f"{result['view']}: {result['description']} (found {result['observed']})"
+    return f"{result['view']}: {result['description']} (found {_found(result)})"
+
+
+def _found(result: Result) -> str:
+    return "; ".join([result["observed"], *result["unexpected"]])

@@ -4,10 +4,11 @@ The API's own ids (texts such as "max_verstappen") are the ids; a status is its 
 is season and round.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
+from smallboat import text_tables
 
 from . import ergast
 
@@ -25,6 +26,10 @@ IDS = {
 """Tables of which the API repeats a row wherever it is referred to."""
 
 
+class ShapeError(ValueError):
+    """A value of an answer has another type than the API's; the message says which."""
+
+
 def records(kind: str, season: int, round_: int, item: Json) -> list[Record]:
     """All rows that one object of an answer stands for.
 
@@ -36,13 +41,17 @@ def records(kind: str, season: int, round_: int, item: Json) -> list[Record]:
 
     Raises:
         KeyError: A field is missing.
-        TypeError: A field has another shape.
+        ShapeError, TypeError, AttributeError: A field has another shape.
     """
     return _RECORDS[kind](f"{season}-{round_:02d}", item)
 
 
-def typed(all_records: Iterable[Record]) -> dict[str, pd.DataFrame]:
+def typed(all_records: Iterable[Record], origin: str) -> dict[str, pd.DataFrame]:
     """The tables that the records name, typed; of a repeated id the last row counts.
+
+    Args:
+        all_records: What `records` returned.
+        origin: Where they are from, for messages.
 
     Raises:
         UserError: A value is not of its column's kind.
@@ -55,24 +64,52 @@ def typed(all_records: Iterable[Record]) -> dict[str, pd.DataFrame]:
         frame = pd.DataFrame(content, columns=list(ergast.SCHEMA[table]), dtype="str")
         if table in IDS:
             frame = frame.drop_duplicates(IDS[table], keep="last").sort_values(IDS[table])
-        found[table] = ergast.typed(table, frame, f"{table} of the API")
+        found[table] = text_tables.typed(frame, ergast.SCHEMA[table], f"{origin}, {table}")
     return found
 
 
-def _text(item: Json, name: str) -> str:
-    if not isinstance(item[name], str | int | float):
-        raise TypeError(f"{name} is not a text")
-    return str(item[name])
+def changes(
+    kind: str, season: int, old: Mapping[int, list[Json]], new: Mapping[int, list[Json]]
+) -> Iterator[tuple[int, str]]:
+    """What is told otherwise than before of the rounds that were known: round and sentence."""
+    for n in sorted(old.keys() & new.keys()):
+        before, after = (_by_driver(kind, season, n, items) for items in (old[n], new[n]))
+        for driver in sorted(before.keys() | after.keys()):
+            one, other = before.get(driver, {}), after.get(driver, {})
+            columns = [c for c in one | other if one.get(c) != other.get(c)]
+            if not one or not other:
+                yield n, f"{driver} was {'added' if other else 'removed'}"
+            elif columns:
+                fields = [f"{c} from {one[c] or 'none'} to {other[c] or 'none'}" for c in columns]
+                yield n, f"{driver}: {', '.join(fields)}"
+
+
+def _by_driver(kind: str, season: int, round_: int, items: list[Json]) -> dict[str, Row]:
+    """The first record of each object, by the driver's name."""
+    return {
+        f"{item['Driver']['givenName']} {item['Driver']['familyName']}": records(
+            kind, season, round_, item
+        )[0][1]
+        for item in items
+    }
+
+
+def _text(item: Json, name: str) -> str | None:
+    """A value as text; an empty one is none."""
+    value = item[name]
+    if isinstance(value, bool) or not isinstance(value, str | int | float | None):
+        raise ShapeError(f"{name} is not a text")
+    return None if value is None else str(value).strip() or None
 
 
 def _maybe(item: Json, name: str) -> str | None:
-    return None if item.get(name) is None else _text(item, name) or None
+    """The same, of a field that may be absent: what is not told is unknown, never 0."""
+    return _text(item, name) if name in item else None
 
 
-def _place(item: Json) -> str | None:
+def _place(text: str | None) -> str | None:
     """The classified position: `position` is also given for who retired, `positionText` tells."""
-    text = _maybe(item, "positionText") or ""
-    return text if text.isdigit() else None
+    return text if text and text.isdigit() else None
 
 
 def _race(race_id: str, race: Json) -> list[Record]:
@@ -111,8 +148,8 @@ def _entry(race_id: str, item: Json) -> Row:
 
 def _finish(race_id: str, item: Json) -> Row:
     return _entry(race_id, item) | {
-        "grid": _maybe(item, "grid") or "0",
-        "position": _place(item),
+        "grid": _maybe(item, "grid"),
+        "position": _place(_text(item, "positionText")),
         "positionOrder": _text(item, "position"),
         "points": _text(item, "points"),
     }
@@ -122,7 +159,7 @@ def _result(race_id: str, item: Json) -> list[Record]:
     status = _text(item, "status")
     row = _finish(race_id, item) | {
         "positionText": _text(item, "positionText"),
-        "laps": _maybe(item, "laps") or "0",
+        "laps": _maybe(item, "laps"),
         "statusId": status,
     }
     told: Record = ("status", {"statusId": status, "status": status})
@@ -142,7 +179,7 @@ def _qualifying(race_id: str, item: Json) -> list[Record]:
 
 def _standing(race_id: str, item: Json) -> Row:
     row = {"raceId": race_id, "points": _text(item, "points"), "wins": _text(item, "wins")}
-    return row | {"position": _place(item)}
+    return row | {"position": _place(_maybe(item, "positionText"))}
 
 
 def _driver_standing(race_id: str, item: Json) -> list[Record]:
