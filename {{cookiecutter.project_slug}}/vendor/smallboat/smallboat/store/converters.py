@@ -98,9 +98,7 @@ def _rounded_down(values: npt.NDArray[np.float64]) -> list[float]:
     return rounded
 
 
-def _add(
-    library: str, converter: Any, regressors: list[type], classifiers: list[type]
-) -> None:
+def _add(library: str, converter: Any, regressors: list[type], classifiers: list[type]) -> None:
     from skl2onnx import update_registered_converter
     from skl2onnx.common import shape_calculator
 
