@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -12,11 +13,14 @@ from typing import Any
 
 from .. import disk
 from ..errors import FullDiskError, UserError
+from . import sentences
 
 PROJECT = Path("warehouse")
 """The dbt project, in the project's folder, which is the current one."""
 PARSED = Path(".cache/dbt")
 """Where what dbt has read of the models is kept: reading takes longer than a small build."""
+WHERE = re.compile(r"^\w+ Error in \w+ .*\n")
+"""How messages of dbt begin, as in `Runtime Error in model features (models/features.sql)`."""
 PARSED_FILE = "partial_parse.msgpack"
 
 
@@ -87,18 +91,21 @@ def _why(ended: Any) -> str:
     """A sentence about the first model or test that failed."""
     for result in getattr(ended.result, "results", None) or ():
         if result.status in ("error", "fail"):
-            return _sentence(result.node, _first_lines(result.message))
-    return f"the warehouse could not be built: {_first_lines(str(ended.exception))}"
+            return _sentence(result.node, _reason(result.message))
+    return (
+        f"the warehouse could not be built: {_reason(str(ended.exception or ''))}; correct "
+        f"{PROJECT}/"
+    )
 
 
 def _sentence(node: Any, message: str) -> str:
+    path = PROJECT / node.original_file_path
     if node.resource_type != "test":
-        return f"the warehouse's model {node.name} could not be built: {message}"
+        return f"the warehouse's model {node.name} could not be built: {message}; see {path}"
     models = " and ".join(name.split(".")[-1] for name in node.depends_on.nodes)
-    return f"the warehouse's test {node.name} of {models} failed: {message}"
+    return f"the warehouse's test {node.name} of {models} failed: {message}; see {path}"
 
 
-def _first_lines(message: str | None) -> str:
-    """The message without its traceback or SQL, on one line."""
-    lines = [line.strip() for line in (message or "no reason was given").splitlines()]
-    return " ".join(line for line in lines[:4] if line)
+def _reason(message: str | None) -> str:
+    """What dbt says, without the name that it repeats and without the engine's own words."""
+    return sentences.reason(WHERE.sub("", message or ""))
