@@ -128,6 +128,20 @@ def test_the_columns_are_typed(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_types_of_pages_are_kept_if_there_are_any(kind: str, tmp_path: Path) -> None:
+    typed = write(tmp_path / "typed", kind=kind, pages=lambda name: f" {name.title()}")
+    collected(typed, tmp_path / "one")
+    path = tmp_path / "one" / "browsing-2019-01-16.parquet"
+    assert duckdb.execute(f"SELECT page_type, count(*) FROM '{path}' GROUP BY ALL").fetchall() == [
+        ("early", 2)
+    ]
+    empty = write(tmp_path / "empty", kind=kind, pages=lambda _: "")
+    collected(empty, tmp_path / "two")
+    collected(write(tmp_path / "plain"), tmp_path / "three")
+    assert contents(tmp_path / "two") == contents(tmp_path / "three")
+
+
 def test_what_is_said_of_a_snapshot(tmp_path: Path) -> None:
     directory = write(tmp_path / "in")
     said = collected(directory, tmp_path / "one")

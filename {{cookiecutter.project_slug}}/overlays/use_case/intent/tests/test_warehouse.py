@@ -146,7 +146,7 @@ def test_a_product_that_is_known_otherwise_changes_the_days_that_met_it(
     days = {
         visits.DAYS[0]: FIRST[visits.DAYS[0]],
         LATER: visits.day(LATER, 150),
-        "2019-02-05": visits.Day([("one", "add", rare, 1_549_324_800_000)]),
+        "2019-02-05": visits.Day([("one", "add", rare, 1_549_324_800_000, None)]),
     }
     visits.write(store / "third", days, previous="second")
     Warehouse(store / "third").build()

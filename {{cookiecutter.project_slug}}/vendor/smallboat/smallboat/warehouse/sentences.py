@@ -1,12 +1,10 @@
 """What DuckDB says of wrong files, in one sentence without its own words."""
 
 import re
+from pathlib import Path
 
 CSV = re.compile(r"CSV Error on Line: (\d+)")
-CSV_FILE = re.compile(r"^\s*file = (.*)$", re.MULTILINE)
 COUNTS = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
-GZIP = re.compile(r"GZIP stream: (.*)|(?:gz|GZ).*?\"(.*?)\"")
-PARQUET = re.compile(r"""(?:[Ff]ile ['"](.*?\.parquet)['"])""")
 LINE = re.compile(r"in line (\d+)")
 KIND = re.compile(r"^(?:[A-Z][\w-]*(?: [A-Z][\w-]*)* (?:Error|exception): ?)+")
 """How DuckDB's and dbt's messages begin, as in `Invalid Input Error: `."""
@@ -16,18 +14,17 @@ NOTE = re.compile(
 
 
 def sentence(message: str) -> str:
-    """A message of DuckDB as a sentence that names the file and what to do."""
-    if found := CSV.search(message):
-        file = CSV_FILE.search(message)
-        return _csv(f"{file[1] if file else 'The CSV file'}, line {found[1]}", message)
-    if found := GZIP.search(message):
-        return f"{found[1] or found[2]} is not a whole gzip file; copy or download it again."
-    if found := PARQUET.search(message):
-        return f"{found[1]} is not a whole Parquet file; copy or download it again."
+    """A message of DuckDB that is about no file."""
     return (
         f"DuckDB could not finish ({reason(message)}); try again, and if it ends the same, make "
         "the data anew."
     )
+
+
+def csv(path: Path, message: str) -> str | None:
+    """What a message of DuckDB says of a CSV file; None if it names no line."""
+    found = CSV.search(message)
+    return _csv(f"{path}, line {found[1]}", message) if found else None
 
 
 def line(message: str) -> int:

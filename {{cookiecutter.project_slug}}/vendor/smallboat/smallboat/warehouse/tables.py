@@ -53,25 +53,33 @@ class Table:
         """SQL of a column as text; null if the table has no such column."""
         return f"{column}::VARCHAR" if column in self.types else "NULL::VARCHAR"
 
-    def check(self, connection: "DuckDBPyConnection") -> None:
+    def check(self) -> None:
         """Read each file alone; UserError names the first that can't be read."""
         import duckdb
 
         for path in self.paths:
-            try:
-                connection.execute(f"SELECT count(hash(COLUMNS(*))) FROM {self.of([path])}")
-            except duckdb.OutOfMemoryException:
-                raise
-            except (duckdb.Error, UnicodeDecodeError) as error:
-                raise UserError(self._about(path, str(error))) from error
+            # Of their own: after some errors a connection answers nothing any more.
+            with duckdb.connect() as connection:
+                try:
+                    connection.execute(
+                        f"SELECT count(hash(COLUMNS(*)::VARCHAR)) FROM {self.of([path])}"
+                    )
+                except duckdb.OutOfMemoryException:
+                    raise
+                except (duckdb.Error, UnicodeDecodeError) as error:
+                    raise UserError(self._about(path, str(error))) from error
 
     def _about(self, path: Path, message: str) -> str:
-        if self.function == "read_csv":
-            return sentences.sentence(message)
+        if self.function == "read_parquet":
+            return f"{path} is not a whole Parquet file; copy or download it again."
+        if "gzip" in message.lower():
+            return f"{path} is not a whole gzip file; copy or download it again."
         if self.function == "read_json":
             line = _malformed(path) or sentences.line(message)
             return f"{path}, line {line} is torn or other JSON; copy or download it again."
-        return f"{path} is not a whole Parquet file; copy or download it again."
+        return sentences.csv(path, message) or (
+            f"{path}, line {_odd_line(path)} is not CSV with commas; copy or download it again."
+        )
 
 
 @dataclass(frozen=True)
@@ -143,3 +151,16 @@ def _malformed(path: Path) -> int | None:
             except ValueError:
                 return number
     return None
+
+
+def _odd_line(path: Path) -> int:
+    """The first line of a CSV file that is no CSV, or has other values than the header."""
+    with datafiles.opened(path) as file:
+        lines = TextIOWrapper(file, "utf-8-sig", "replace", newline="")  # type: ignore[type-var]
+        reader = csv.reader(lines, strict=True)
+        try:
+            columns = len(next(reader, []))
+            odd = next((values for values in reader if values and len(values) != columns), None)
+        except csv.Error:
+            return reader.line_num
+        return reader.line_num if odd else 1

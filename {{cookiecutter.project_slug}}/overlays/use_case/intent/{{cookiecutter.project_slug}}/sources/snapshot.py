@@ -77,12 +77,14 @@ def write(
 
     try:
         browsing = _read(connection, raw)
-    except duckdb.Error:
-        for table in raw.tables:
-            table.check(connection)
+        _check(connection, raw)
+        _sort(connection, raw, browsing, say)
+    except duckdb.OutOfMemoryException:
         raise
-    _check(connection, raw)
-    _sort(connection, raw, browsing, say)
+    except (duckdb.Error, UnicodeDecodeError):
+        for table in raw.tables:
+            table.check()
+        raise
     _check_texts(connection, raw)
     days = connection.execute(queries.DAYS).fetchall()
     try:
