@@ -22,7 +22,7 @@ CATALOG = {
 }
 """Price bucket and category; some products are not in it, others without one or both."""
 DAYS = ["2019-01-15", "2019-01-16", "2019-02-01"]
-PAGES = [None, None, "", "checkout", "cart", "category", "home"]
+PAGES = [None, None, "", "checkout", "cart", "search", "category", "home"]
 Browsed = tuple[str, str | None, str | None, int, str | None]
 Searched = tuple[str, int, int]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..errors import UserError
+from ..errors import UserError, counted
 
 FEWEST_ROWS = 50
 """Rows that each part needs; it also needs as many groups as `smallest_period` says."""
@@ -95,15 +95,15 @@ def _too_short(frame: pd.DataFrame, options: Mapping[str, Any]) -> str | None:
     held_out = options["validation_periods"] + options["test_periods"]
     if len(whole) <= held_out:
         return (
-            f"the data has {_count(len(whole), 'whole period')}{_span(whole)}: to hold out "
+            f"the data has {counted(len(whole), 'whole period')}{_span(whole)}: to hold out "
             f"{held_out}, training needs at least {held_out + 1}"
         )
     for name, part in vars(_cut(frame, options)).items():
         groups, rows = part["group"].nunique(), len(part)
         if groups < least or rows < FEWEST_ROWS:
             return (
-                f"the {name} part would have {_count(groups, 'group')} (races, days) and "
-                f"{_count(rows, 'row')}: it needs at least {least} (training.smallest_period) and "
+                f"the {name} part would have {counted(groups, 'group')} (races, days) and "
+                f"{counted(rows, 'row')}: it needs at least {least} (training.smallest_period) and "
                 f"{FEWEST_ROWS} rows"
             )
     return None
@@ -129,10 +129,6 @@ def _others(options: Mapping[str, Any]) -> Iterator[dict[str, int]]:
                 "gap_days": gap,
             }
             yield {name: value for name, value in asked.items() if value != most[name]}
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _span(periods: list[int]) -> str:

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from ..errors import counted
+
 CSV = re.compile(r"CSV Error on Line: (\d+)")
 COUNTS = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
 LINE = re.compile(r"in line (\d+)")
@@ -44,8 +46,8 @@ def _csv(place: str, message: str) -> str:
         return f"{place} is not UTF-8; save the file as CSV in UTF-8."
     if found := COUNTS.search(message):
         return (
-            f"{place} has {found[2]} values instead of {found[1]}: it is torn, or has another "
-            "separator than commas; copy or download the file again."
+            f"{place} has {counted(int(found[2]), 'value')} instead of {found[1]}: it is torn, or "
+            "has another separator than commas; copy or download the file again."
         )
     if "quote" in message:
         return f"{place} has a quotation mark that is not closed; copy or download the file again."

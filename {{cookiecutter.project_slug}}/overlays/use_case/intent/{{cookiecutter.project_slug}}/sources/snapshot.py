@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smallboat import disk
-from smallboat.errors import UserError
+from smallboat.errors import UserError, counted
 from smallboat.samples.shops.raw import Raw
 from smallboat.warehouse.connection import connected
 from smallboat.warehouse.tables import text
@@ -96,7 +96,7 @@ def write(
         for path in folder.iterdir():
             path.unlink()
         raise
-    say(f"Wrote {len(days):,} {'day' if len(days) == 1 else 'days'}.")
+    say(f"Wrote {counted(len(days), 'day')}.")
     return {"newest": _date(days[-1]), "rows": rows}
 
 
@@ -156,10 +156,13 @@ def _sort(
     events, visits, filling = connection.execute(queries.READ).fetchall()[0]
     if not filling:
         raise UserError(
-            f"{raw.origin}: none of {visits:,} sessions adds something to the cart (product_action "
-            "add); only from those that do something can be learned."
+            f"{raw.origin}: none of {counted(visits, 'session')} adds something to the cart "
+            "(product_action add); training needs sessions that do."
         )
-    say(f"Read {events:,} events of {visits:,} sessions, of which {filling:,} fill a cart.")
+    say(
+        f"Read {counted(events, 'event')} of {counted(visits, 'session')}; sessions that fill a "
+        f"cart: {filling:,}."
+    )
     for query in (queries.SEARCH, queries.BROWSING, queries.SKUS):
         connection.execute(query)
     (new,) = connection.execute(queries.NEW_KEYS).fetchall()[0]
