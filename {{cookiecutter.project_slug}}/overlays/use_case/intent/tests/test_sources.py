@@ -500,6 +500,15 @@ def test_rees46_of_two_kinds_is_a_sentence(tmp_path: Path) -> None:
         ("Binder Error: no column a\nCandidate bindings: b\n\nLINE 1: x", "no column a"),
         ("INTERNAL Error: assertion failed!", "assertion failed"),
         ("Invalid Input Error: no room. Possible solution: buy some", "no room"),
+        (
+            "Runtime Error in model a (models/a.sql)\n  Binder Error: no column\n  LINE 8: x",
+            "no column",
+        ),
+        (
+            "Compilation Error in model a (a.sql)\n  unexpected '}'\n    line 5",
+            "unexpected '}' line 5",
+        ),
+        ("Runtime Error\n  no profile", "no profile"),
         ("", "no reason was given"),
     ],
 )

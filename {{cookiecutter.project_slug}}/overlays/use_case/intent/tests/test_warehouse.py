@@ -1,6 +1,7 @@
 """The dbt models count what `events.raw` counts, see no purchase, and compute new days only."""
 
 import json
+import re
 import resource
 import shutil
 import subprocess
@@ -201,8 +202,10 @@ def test_a_broken_row_stops_the_build_and_names_test_and_model(tmp_path: Path) -
 def test_a_broken_file_stops_the_build_and_names_the_model(tmp_path: Path) -> None:
     folder = visits.write(tmp_path / "broken", {LATER: visits.day(LATER, 20)})
     pd.DataFrame({"session_id_hash": ["one"]}).to_parquet(folder / f"browsing-{LATER}.parquet")
-    with pytest.raises(UserError, match=r"model \w+ could not be built: .*product_action"):
+    message = r"model \w+ could not be built: .*product_action.*; see warehouse/models/\w+\.sql$"
+    with pytest.raises(UserError, match=message) as raised:
         Warehouse(folder).build()
+    assert not re.search(r"Error|LINE|Candidate|\n", str(raised.value))
     assert list((folder / "cache").iterdir()) == []
 
 

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -19,8 +18,6 @@ PROJECT = Path("warehouse")
 """The dbt project, in the project's folder, which is the current one."""
 PARSED = Path(".cache/dbt")
 """Where what dbt has read of the models is kept: reading takes longer than a small build."""
-WHERE = re.compile(r"^\w+ Error in \w+ .*\n")
-"""How messages of dbt begin, as in `Runtime Error in model features (models/features.sql)`."""
 PARSED_FILE = "partial_parse.msgpack"
 
 
@@ -91,11 +88,9 @@ def _why(ended: Any) -> str:
     """A sentence about the first model or test that failed."""
     for result in getattr(ended.result, "results", None) or ():
         if result.status in ("error", "fail"):
-            return _sentence(result.node, _reason(result.message))
-    return (
-        f"the warehouse could not be built: {_reason(str(ended.exception or ''))}; correct "
-        f"{PROJECT}/"
-    )
+            return _sentence(result.node, sentences.reason(result.message))
+    reason = sentences.reason(str(ended.exception or ""))
+    return f"the warehouse could not be built: {reason}; see {PROJECT}/"
 
 
 def _sentence(node: Any, message: str) -> str:
@@ -104,8 +99,3 @@ def _sentence(node: Any, message: str) -> str:
         return f"the warehouse's model {node.name} could not be built: {message}; see {path}"
     models = " and ".join(name.split(".")[-1] for name in node.depends_on.nodes)
     return f"the warehouse's test {node.name} of {models} failed: {message}; see {path}"
-
-
-def _reason(message: str | None) -> str:
-    """What dbt says, without the name that it repeats and without the engine's own words."""
-    return sentences.reason(WHERE.sub("", message or ""))

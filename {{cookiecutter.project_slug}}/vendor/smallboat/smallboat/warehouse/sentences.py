@@ -8,11 +8,15 @@ from ..errors import counted
 CSV = re.compile(r"CSV Error on Line: (\d+)")
 COUNTS = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
 LINE = re.compile(r"in line (\d+)")
+TITLE = re.compile(r"^\w+ Error(?: in \w+ .*)?$")
+"""A line of dbt's before its reason, as in `Runtime Error in model features (features.sql)`."""
 KIND = re.compile(r"^(?:[A-Z][\w-]*(?: [A-Z][\w-]*)* (?:Error|exception): ?)+")
-"""How DuckDB's and dbt's messages begin, as in `Invalid Input Error: `."""
-NOTE = re.compile(
-    r"\s*(?:\n|LINE \d+:|Candidate bindings|Possible (?:solution|fix)|Try setting).*", re.S
-)
+"""How a reason of DuckDB's begins, as in `Invalid Input Error: `."""
+NOTE = re.compile(r"\s*(?:LINE \d+:|Candidate bindings|Possible (?:solution|fix)|Try setting).*")
+"""What follows a reason: the SQL, and hints that are not for users."""
+
+MOST = 300
+"""Letters of a reason that are told."""
 
 
 def sentence(message: str) -> str:
@@ -37,8 +41,9 @@ def line(message: str) -> int:
 
 def reason(message: str | None) -> str:
     """What an engine's message says, on one line, without its kind, its SQL and its hints."""
-    text = KIND.sub("", (message or "").strip())
-    return NOTE.sub("", text).strip(" .;!") or "no reason was given"
+    lines = [line.strip() for line in (message or "").splitlines()]
+    told = " ".join(KIND.sub("", line) for line in lines if not TITLE.match(line))
+    return NOTE.sub("", told)[:MOST].strip(" .;:!") or "no reason was given"
 
 
 def _csv(place: str, message: str) -> str:
