@@ -132,7 +132,7 @@ def test_destroy_lists_what_stays_then_keeps_the_model_store_then_nothing(
     assert second.returncode == 0, second.stdout + second.stderr
     for kind, name in resources:
         assert f"deleted: {kind} {name}" in (second if kind == "model" else first).stdout
-    assert f"kept: 1 object of the model store in s3://{BUCKET}/store/" in second.stdout
+    assert f"kept: 1 objects of the model store in s3://{BUCKET}/store/" in second.stdout
     assert "nothing is left" in second.stdout
     third = environment.run("destroy", "--confirm", "staging")
     assert third.returncode == 0

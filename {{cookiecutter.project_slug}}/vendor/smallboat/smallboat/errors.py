@@ -54,11 +54,6 @@ def nearest(name: str, known: list[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(sorted(known))}"
 
 
-def counted(number: int, what: str) -> str:
-    """A number of things for people: `1 row`, `2,000 rows`."""
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
-
-
 class RequestError(Exception):
     """A request that can't be answered.
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import counted
 from ..problem import Feature
 from ..store import store
 from .sample import Rule, Sample, plain
@@ -84,7 +83,7 @@ def _build(sample: Sample) -> Iterator[str]:
     yield from wrong
     if not wrong:
         sample.frame = frame
-        print(f"  {counted(len(frame), 'row')}, {counted(len(columns), 'feature')}")
+        print(f"  {len(frame):,} rows, {len(columns)} features")
 
 
 def _missing(frame: "pd.DataFrame", columns: list[str]) -> Iterator[str]:

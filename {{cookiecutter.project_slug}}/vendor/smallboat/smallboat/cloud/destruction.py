@@ -5,7 +5,7 @@ import sys
 from ..aws import aws
 from ..aws.buckets import Bucket
 from ..config import config
-from ..errors import CloudError, UserError, counted
+from ..errors import CloudError, UserError
 from ..problem import Problem
 from . import inventory
 
@@ -28,9 +28,7 @@ def destroy(problem: Problem, environment: str, confirm: str | None, force: bool
             f"left on AWS: {'; '.join(remaining)}. Repeat `make destroy`, or delete them by hand"
         )
     if kept:
-        print(
-            f"kept: {counted(kept, 'object')} of the model store in s3://{env.bucket}/{Bucket.KEPT}"
-        )
+        print(f"kept: {kept} objects of the model store in s3://{env.bucket}/{Bucket.KEPT}")
         print(f"(`make destroy ENV={environment} FORCE=1` deletes them too)")
     if deleted:
         kinds = ", ".join(kind.name for kind in inventory.KINDS)

@@ -14,7 +14,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
-from ..errors import UserError, counted
+from ..errors import UserError
 from ..store import store
 
 TIMEOUT = 5.0
@@ -139,7 +139,7 @@ def send(archives: list[Path], project: str, patient: bool) -> None:
             if not patient or obstacle():
                 break
     left = sum(archive.exists() for archive in archives)
-    print(f"tracking: {len(archives) - left} of {counted(len(archives), 'experiment')} sent")
+    print(f"tracking: {len(archives) - left} of {len(archives)} experiments sent")
     if left:
         reasons = "; ".join(failures)
         raise UserError(f"{left} of them stay in {folder} for `make tracking-upload`: {reasons}")

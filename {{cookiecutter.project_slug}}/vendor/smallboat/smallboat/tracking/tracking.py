@@ -6,7 +6,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
-from ..errors import CommandError, UserError, counted
+from ..errors import CommandError, UserError
 from ..store import s3_cache, store
 from . import comet
 
@@ -73,9 +73,7 @@ def upload(root: str, project: str) -> None:
         return
     obstacle = comet.obstacle()
     if obstacle:
-        raise UserError(
-            f"{obstacle}, so {counted(len(archives), 'experiment')} must wait in {folder}"
-        )
+        raise UserError(f"{obstacle}, so {len(archives)} experiments wait in {folder}")
     comet.send(archives, project, patient=True)
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from ..errors import UserError, counted
+from ..errors import UserError
+from ..words import counted
 
 FEWEST_ROWS = 50
 """Rows that each part needs; it also needs as many groups as `smallest_period` says."""

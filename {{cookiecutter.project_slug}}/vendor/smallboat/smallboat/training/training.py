@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import UserError, counted
+from ..errors import UserError
 from ..evaluation import evaluation, selection
 from ..problem import Feature, Output, Problem
 from ..store import bundle
@@ -78,8 +78,8 @@ def search(
     trial, fitted, predicted = best
     resampled = evaluation.resample(problem, validation, predicted)
     print(
-        f"{name}: {counted(len(trials), 'fit')}, best {primary} {trial['score']:.3f} on validation "
-        f"with {trial['settings']}"
+        f"{name}: {len(trials)} fits, best {primary} {trial['score']:.3f} on validation with "
+        f"{trial['settings']}"
     )
     return {
         "candidate": name,

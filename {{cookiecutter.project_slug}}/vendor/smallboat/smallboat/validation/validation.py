@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import UserError, counted
+from ..errors import UserError
 from ..problem import Problem
 from . import gx
 from .checks import Check
@@ -48,8 +48,8 @@ class Report:
 
     def table(self) -> str:
         """How many checks were made, then each that failed: errors first, then warnings."""
-        counts = f"{counted(len(self.errors), 'error')}, {counted(len(self.warnings), 'warning')}"
-        lines = [f"{counted(len(self.results), 'expectation')}: {counts}"]
+        counts = f"{len(self.errors)} errors, {len(self.warnings)} warnings"
+        lines = [f"{len(self.results)} expectations: {counts}"]
         for result in [*self.errors, *self.warnings]:
             found = "; ".join([result["observed"], *result["unexpected"]])
             lines.append(
@@ -108,8 +108,7 @@ def accept(*reports: Report) -> None:
     errors = [_sentence(result) for report in reports for result in report.errors]
     if errors:
         raise UserError(
-            f"the data fails {counted(len(errors), 'expectation')}, nothing was trained: "
-            + "; ".join(errors)
+            f"the data fails {len(errors)} expectations, nothing was trained: {'; '.join(errors)}"
         )
 
 

@@ -1,5 +1,6 @@
 """Tables in files: which there are, whether they have the columns, and SQL that reads them."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -114,7 +115,7 @@ def _family(kind: str) -> str:
     for family in ("INT", "TIMESTAMP"):
         if family in kind and "[" not in kind:
             return family
-    return {"DATE": "TIMESTAMP", "DOUBLE": "INT", "FLOAT": "INT"}.get(kind, kind.partition("(")[0])
+    return "INT" if kind in ("DOUBLE", "FLOAT") else kind.partition("(")[0]
 
 
 def _header(path: Path) -> list[str]:
@@ -122,7 +123,11 @@ def _header(path: Path) -> list[str]:
 
     pandas writes its index without a name; a comma at the end makes another such column.
     """
-    return [name or f"column {at}" for at, name in enumerate(datafiles.header(path), start=1)]
+    found = [name or f"column {at}" for at, name in enumerate(datafiles.header(path), start=1)]
+    for name, times in Counter(name.lower() for name in found).items():
+        if times > 1:
+            raise UserError(f"{path} has two columns of the name {name}; rename one.")
+    return found
 
 
 def _need(needed: Sequence[str], header: list[str], path: Path, where: str) -> None:

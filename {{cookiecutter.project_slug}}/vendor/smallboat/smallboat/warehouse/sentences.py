@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from ..errors import counted
+from ..words import counted
 
 CSV = re.compile(r"CSV Error on Line: (\d+)")
 COUNTS = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")

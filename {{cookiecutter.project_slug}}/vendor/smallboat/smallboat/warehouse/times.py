@@ -15,6 +15,15 @@ UNITS = {"seconds": 1000, "microseconds": 1 / 1000, "nanoseconds": 1 / 1_000_000
 """What a number of such a unit is multiplied with to be milliseconds."""
 
 
+INSTANT = (
+    r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d([.]\d+)?)?"
+    r"( ?(Z|UTC|GMT)|[+-](0\d|1[0-4])(:?[0-5]\d)?| [A-Za-z_]+(/[A-Za-z0-9_+-]+)+)?"
+)
+"""A date with a time of day and a zone that has one meaning: BST and CST have several."""
+
+ZONED = "a date with a time of day (UTC, +03:00 or a zone such as Europe/Oslo)"
+
+
 def milliseconds(table: Table, column: str) -> str:
     """SQL of the times in a column of milliseconds since 1970; what is none becomes null."""
     if table.types[column].endswith("INT"):
@@ -35,7 +44,8 @@ def exact(text: str) -> str:
 def instants(table: Table, column: str) -> str:
     """SQL of the times in a column of dates with a time of day; what is none becomes null.
 
-    A UTC offset and the name of a time zone are applied; without one the time is in UTC.
+    A UTC offset and the name of a time zone are applied; without one the time is in UTC. A zone's
+    abbreviation is refused, as `INSTANT` says, and so is a date without a time of day.
     """
     kind = table.types[column]
     if kind.startswith("TIMESTAMP"):
@@ -43,7 +53,8 @@ def instants(table: Table, column: str) -> str:
     text = table.text(column)
     return f"""coalesce(
         epoch_ms(try_strptime({text}, '%Y-%m-%d %H:%M:%S UTC')),
-        epoch_ms(TRY_CAST({text} AS TIMESTAMPTZ))
+        CASE WHEN regexp_full_match({text}, '{INSTANT}')
+            THEN epoch_ms(TRY_CAST({text} AS TIMESTAMPTZ)) END
     )"""
 
 

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smallboat import disk
-from smallboat.errors import UserError, counted
+from smallboat.errors import UserError
 from smallboat.samples.shops.raw import Raw
 from smallboat.warehouse.connection import connected
 from smallboat.warehouse.tables import text
+from smallboat.words import counted
 
 from . import queries
 

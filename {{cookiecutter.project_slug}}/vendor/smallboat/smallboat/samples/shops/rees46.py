@@ -47,7 +47,7 @@ def raw(connection: "DuckDBPyConnection", directory: Path) -> Raw:
         raise UserError(f"{directory} has files of several kinds; keep one.")
     table = files.table(connection, kinds[0], EVENTS, WHERE)
     time, price = times.instants(table, "event_time"), PRICE.format(text=table.text("price"))
-    timed = times.rule(table, "event_time", time, "a date with a time of day")
+    timed = times.rule(table, "event_time", time, times.ZONED)
     return Raw(
         tables=[table],
         browsing=f"""
