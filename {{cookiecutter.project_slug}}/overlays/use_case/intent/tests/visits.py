@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 from smallboat import integrity
+from smallboat.warehouse.tables import text
 
 from {{ cookiecutter.project_slug }}.warehouse import Warehouse
 
@@ -130,7 +131,7 @@ def _parquet(table: pd.DataFrame, columns: str, path: Path) -> None:
     named = ", ".join(f"{each} as {each.partition('::')[0]}" for each in columns.split(", "))
     with duckdb.connect() as connection:
         connection.register("rows", table.astype(object).where(table.notna(), None))
-        connection.execute(f"copy (select {named} from rows) to '{path}' (format parquet)")
+        connection.execute(f"copy (select {named} from rows) to {text(str(path))} (format parquet)")
 
 
 def requests(made: Day) -> dict[str, list[dict[str, Any]]]:
