@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from smallboat.errors import FullDiskError, UserError
 
-from {{ cookiecutter.project_slug }} import data
+from {{ cookiecutter.project_slug }} import data, validation_views
 from {{ cookiecutter.project_slug }}.sources import coveo, snapshot
 from {{ cookiecutter.project_slug }}.warehouse import Warehouse
 
@@ -174,6 +174,15 @@ def test_snowflake_is_written_down(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "warehouse.json").read_text() == '{"kind": "snowflake"}\n'
 
 
+def test_a_snapshots_folder_may_have_wildcards_in_its_name(tmp_path: Path) -> None:
+    for name in ("it's [1] *", "it's 1 ab"):
+        (tmp_path / name).mkdir()
+        collected(write(tmp_path / name / "in"), tmp_path / name / "out")
+    found = validation_views.views(data.read(tmp_path / "it's [1] *" / "out"))
+    assert found["days"]["carts"].sum() == 2
+    assert found["totals"]["browsing"].item() == 6
+
+
 def test_read_reads_nothing(tmp_path: Path) -> None:
     tables = data.read(tmp_path / "absent")
     assert isinstance(tables, Warehouse)
@@ -240,7 +249,7 @@ def test_no_event_is_lost_or_made_up(events: list[Row], tmp_path_factory: Any) -
     write(folder / "in", browsing=events, search=[])
     filling = {row[0] for row in events if row[2] == "add"}
     if not filling:
-        with pytest.raises(UserError, match="sessions adds something to the cart"):
+        with pytest.raises(UserError, match="none adds something to the cart"):
             collected(folder / "in", folder / "out")
         return
     collected(folder / "in", folder / "out")

@@ -321,7 +321,7 @@ WRONG: list[tuple[str, Callable[[Path], object], str]] = [
     (
         "browsing_train",
         lambda path: path.write_bytes(path.read_bytes().replace(b",add,", b",detail,")),
-        r"browsing_train\.csv: none of 4 sessions adds something to the cart .*training needs",
+        r"browsing_train\.csv: of 4 sessions none adds something to the cart .*training needs",
     ),
     (
         "browsing_train",

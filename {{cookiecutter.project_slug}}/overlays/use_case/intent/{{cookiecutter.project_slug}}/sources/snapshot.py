@@ -157,7 +157,7 @@ def _sort(
     events, visits, filling = connection.execute(queries.READ).fetchall()[0]
     if not filling:
         raise UserError(
-            f"{raw.origin}: none of {counted(visits, 'session')} adds something to the cart "
+            f"{raw.origin}: of {counted(visits, 'session')} none adds something to the cart "
             "(product_action add); training needs sessions that do."
         )
     say(
