@@ -1,6 +1,10 @@
 """Tests of the raw events: what a snapshot holds, and that it depends on nothing but its input."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +14,8 @@ from coveo_tables import BROWSING, CATALOG, MS, config, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from smallboat.errors import FullDiskError, UserError
+from test_damaged_files import EVENTS
+from test_sources import MONTH, otto
 
 from {{ cookiecutter.project_slug }} import data, validation_views
 from {{ cookiecutter.project_slug }}.sources import coveo, snapshot
@@ -329,6 +335,16 @@ def test_a_full_disk_is_a_sentence_and_nothing_is_kept(tmp_path: Path) -> None:
     assert names(tmp_path) == {"in", "out"}
 
 
+def test_a_format_without_rules_refuses_wrong_rows_too(tmp_path: Path) -> None:
+    directory = write(tmp_path / "in", browsing=[*BROWSING, (*BROWSING[0][:4], 5, "u")])
+    with (
+        pytest.raises(UserError, match="1 row without a session, without a time"),
+        snapshot.database(tmp_path, 500) as connection,
+    ):
+        raw = replace(coveo.raw(connection, directory), rules=())
+        snapshot.write(connection, raw, tmp_path, say=str)
+
+
 def test_too_little_memory_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"1 MB are too few.*raise memory_mb"):
         collected(write(tmp_path / "in"), tmp_path / "out", memory_mb=1)
@@ -340,3 +356,59 @@ def test_the_configuration_is_checked() -> None:
     for wrong in ({"sessions": 0}, {"seed": -1}, {"format": "xml"}, {"written": "json"}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             data.Config(**values | wrong)
+
+
+IN_A_ZONE = """
+import hashlib, sys
+from pathlib import Path
+from coveo_tables import config
+from {{ cookiecutter.project_slug }} import data, features
+
+def hashed(*contents):
+    return hashlib.sha256(b"".join(contents)).hexdigest()
+
+for folder in sorted(Path(sys.argv[1]).iterdir()):
+    out = Path(sys.argv[2]) / folder.name
+    out.mkdir(parents=True)
+    about = data.collect(config(folder, format=folder.name.split("-")[0]), out)
+    files = [path.read_bytes() for path in sorted(out.iterdir())]
+    print("found", folder.name, about["newest"], about["rows"], hashed(*files))
+table = features.build(data.read(out))
+print("found", list(table["group"]), table["period"].tolist(), hashed(table.to_csv().encode()))
+"""
+
+
+@pytest.fixture
+def of_each_format(tmp_path: Path) -> Path:
+    """Each format, REES46's as Parquet with a time zone, too; all near midnight."""
+    for name in ("coveo", "otto", "rees46", "rees46-parquet", "retailrocket"):
+        (tmp_path / "in" / name).mkdir(parents=True)
+    write(tmp_path / "in" / "coveo")
+    late = [(7, MS - 1, "clicks"), (7, MS - 1 + 5000, "carts")]
+    (tmp_path / "in" / "otto" / "train.jsonl").write_text(otto((1, late)))
+    (tmp_path / "in" / "retailrocket" / "events.csv").write_text(EVENTS)
+    month = tmp_path / "in" / "rees46" / "2019-Oct.csv"
+    month.write_text(MONTH)
+    duckdb.execute("SET TimeZone = 'UTC'")
+    duckdb.execute(
+        "COPY (SELECT * REPLACE (event_time::TIMESTAMPTZ AS event_time) FROM "
+        f"read_csv('{month}', all_varchar = true)) TO '{tmp_path}/in/rees46-parquet/x.parquet'"
+    )
+    return tmp_path
+
+
+def test_three_time_zones_give_one_hash(of_each_format: Path) -> None:
+    found = {}
+    for zone in ("Pacific/Auckland", "America/Los_Angeles", "UTC"):
+        done = subprocess.run(
+            [sys.executable, "-c", IN_A_ZONE, of_each_format / "in", of_each_format / zone],
+            env=os.environ | {"TZ": zone, "PYTHONPATH": str(Path(__file__).parent)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        found[zone] = [line for line in done.stdout.splitlines() if line.startswith("found")]
+    assert len(found["UTC"]) == 6
+    assert found["UTC"] == found["Pacific/Auckland"] == found["America/Los_Angeles"]
+    hashes = {line.split()[1]: line.split()[-1] for line in found["UTC"][:-1]}
+    assert hashes["rees46"] == hashes["rees46-parquet"]

@@ -200,7 +200,7 @@ def test_the_types_of_pages_are_told_as_far_as_they_are_known() -> None:
     values, _ = service.features({"events": seen}, ONLINE)
     (looks,) = (topic for topic in topics.TOPICS if topic.name == "looks")
     row = dict(zip(NAMES, values[0].tolist(), strict=True))
-    assert looks.message(row) == "0 products, 2 other pages (1 checkout)"
+    assert looks.message(row) == "0 products, 2 other pages (checkout 1, other 1)"
 
 
 def _explained(events: list[Any], model: Any = _likes) -> list[dict[str, Any]]:

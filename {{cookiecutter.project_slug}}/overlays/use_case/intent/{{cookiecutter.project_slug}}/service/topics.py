@@ -48,7 +48,7 @@ def _cart(of: Values) -> str:
 
 
 def _looks(of: Values) -> str:
-    known = [f"{_count(of[f'page_{page}'], page)}" for page in PAGES[:-1] if of[f"page_{page}"]]
+    known = [f"{page} {of[f'page_{page}']:.0f}" for page in PAGES if of[f"page_{page}"]]
     types = f" ({', '.join(known)})" if known else ""
     return f"{_count(of['details'], 'product')}, {_count(of['views'], 'other page')}{types}"
 

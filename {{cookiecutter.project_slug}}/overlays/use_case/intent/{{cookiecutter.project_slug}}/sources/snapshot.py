@@ -130,6 +130,10 @@ def _check(connection: "DuckDBPyConnection", raw: Raw) -> None:
     if wrong:
         for rule in raw.rules:
             rule.check(connection)
+        raise UserError(
+            f"{raw.origin}: {counted(wrong, 'row')} without a session, without a time of the years "
+            "2000 to 2099, or with a price bucket other than 1 to 10."
+        )
 
 
 def _check_texts(connection: "DuckDBPyConnection", raw: Raw) -> None:
