@@ -596,6 +596,12 @@ def test_of_two_files_the_wrong_one_is_named(content: str, message: str, tmp_pat
         collected(tmp_path, tmp_path / "out", format="rees46")
 
 
+def test_a_wrong_value_is_found_behind_bytes_that_nobody_reads(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(NOON.replace("xiaomi", "xi\xe4omi").encode("latin-1"))
+    with pytest.raises(UserError, match=r"a\.csv, line 4, column event_time: 'noon'"):
+        collected(tmp_path, tmp_path / "out", format="rees46")
+
+
 @pytest.mark.parametrize(
     ("column", "message"),
     [

@@ -48,9 +48,10 @@ def connected(
             connection.execute("SET TimeZone = 'UTC'")
             yield connection
     except duckdb.OutOfMemoryException as error:
+        more = "raise memory_mb in the table [data] of the configuration, or " if spill else ""
         raise UserError(
             f"{memory_mb} MB are too few to sort the events, or the disk has no room for the rest; "
-            "raise memory_mb in the table [data] of the configuration, or make room."
+            f"{more}make room on the disk."
         ) from error
     except (duckdb.Error, UnicodeDecodeError) as error:
         raise UserError(sentences.sentence(str(error))) from error

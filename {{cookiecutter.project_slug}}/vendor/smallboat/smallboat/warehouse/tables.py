@@ -3,7 +3,8 @@
 import csv
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from io import TextIOWrapper
 from itertools import islice
@@ -130,16 +131,24 @@ def _place(path: Path, row: int) -> str:
     if path.suffix == ".parquet":
         return f"row {row}"
     with datafiles.opened(path) as file:
-        lines = TextIOWrapper(file, "utf-8-sig", newline="")  # type: ignore[type-var]
-        if path.suffix == ".jsonl":
-            full = (at for at, line in enumerate(lines, start=1) if line.strip())
-            return f"line {next(islice(full, row - 1, None))}"
-        reader = csv.reader(lines)
-        try:
-            values = next(islice(filter(None, reader), row, None))  # row 0 is the header
-        except csv.Error:
-            return f"row {row}"
-        return f"line {reader.line_num - sum(value.count(chr(10)) for value in values)}"
+        lines = TextIOWrapper(file, "utf-8-sig", "replace", newline="")  # type: ignore[type-var]
+        begins = _json_lines(lines) if path.suffix == ".jsonl" else _csv_lines(lines)
+        line = next(islice(begins, row - 1, None), None)
+    return f"line {line}" if line else f"row {row}"
+
+
+def _json_lines(lines: Iterable[str]) -> Iterator[int]:
+    """The line of each row of JSON lines."""
+    yield from (at for at, line in enumerate(lines, start=1) if line.strip())
+
+
+def _csv_lines(lines: Iterable[str]) -> Iterator[int]:
+    """The line in which each row of a CSV file begins, without its header."""
+    reader = csv.reader(lines)
+    with suppress(csv.Error):
+        for number, values in enumerate(filter(None, reader)):
+            if number:
+                yield reader.line_num - sum(value.count("\n") for value in values)
 
 
 def _malformed(path: Path) -> int | None:
