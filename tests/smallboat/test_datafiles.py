@@ -55,6 +55,12 @@ def test_what_is_no_file_is_refused_unopened(
         datafiles.find(tmp_path, "other*", f"table.{ending}")
 
 
+def test_a_file_whose_name_begins_with_a_dot_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_bytes(TABLE)
+    (tmp_path / "._table.csv").write_bytes(b"\0\5\x16\7")
+    assert datafiles.find(tmp_path, "*.csv") == [tmp_path / "table.csv"]
+
+
 def test_the_folder_may_be_a_link_and_what_nobody_asks_for_anything(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "real" / "table.csv").write_bytes(TABLE)

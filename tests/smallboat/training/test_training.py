@@ -1,5 +1,6 @@
 """Splits respect time; the search keeps the best; what is exported answers as what was fitted."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from smallboat.errors import UserError
 from smallboat.store import bundle
-from smallboat.training import training
+from smallboat.training import splits, training
 from toy import candidates, metrics
 from toy.problem import PROBLEM
 
@@ -19,21 +20,28 @@ SIMPLEST = min(candidates.CANDIDATES, key=lambda each: each.complexity).name
 BOOSTED = [each.name for each in candidates.CANDIDATES if "learning_rate" in each.grid[0]]
 
 
-def table(groups_a_period: list[int]) -> pd.DataFrame:
-    """Periods of so many groups, one a day, each of three rows."""
+def table(groups_a_period: list[int], rows_a_group: int = 3) -> pd.DataFrame:
+    """Periods of so many groups, one a day."""
     rows = [
         (2000 + i, f"{i}-{n}", row)
         for i, groups in enumerate(groups_a_period)
         for n in range(groups)
-        for row in range(3)
+        for row in range(rows_a_group)
     ]
     frame = pd.DataFrame(rows, columns=["period", "group", "target"])
     day = (frame["group"] != frame["group"].shift()).cumsum()
     return frame.assign(date=pd.Timestamp("2000-01-01") + pd.to_timedelta(day, unit="D"))
 
 
+def changes(message: str) -> dict[str, int]:
+    """The settings that the message of a split says to change."""
+    found = re.findall(r"(\w+) = (\d+)", message.partition("; set ")[2])
+    assert found and message.endswith("under [training] in config/base.toml")
+    return {name: int(value) for name, value in found}
+
+
 @given(
-    st.lists(st.integers(1, 25), min_size=1, max_size=9),
+    st.lists(st.integers(1, 60), min_size=1, max_size=9),
     st.integers(1, 3),
     st.integers(1, 3),
     st.integers(1, 20),
@@ -48,21 +56,30 @@ def test_a_split_cuts_all_rows_by_time_or_says_what_it_needs(
         "smallest_period": smallest,
         "gap_days": 0,
     }
-    whole = len(groups) - (groups[-1] < smallest and len(groups) > 1)
-    if whole <= validation + test:
-        with pytest.raises(UserError, match=f"needs at least {validation + test + 1}"):
-            training.split(frame, options)
+    few = [groups[at] < smallest and len(groups) > 1 for at in (0, -1)]
+    whole = len(groups) - sum(few) if len(groups) > 2 or not all(few) else 0
+    try:
+        parts = training.split(frame, options)
+    except UserError as error:
+        message = str(error)
+        if "the data has" in message:
+            assert whole <= validation + test
+        else:
+            assert whole > validation + test and "part would have" in message
+        if "bring more data" not in message:
+            training.split(frame, options | changes(message))
         return
-    parts = training.split(frame, options)
+    assert whole > validation + test
+    for part in vars(parts).values():
+        assert part["group"].nunique() >= smallest and len(part) >= splits.FEWEST_ROWS
     pieces = [parts.train, parts.validation, parts.test]
-    assert all(len(piece) for piece in pieces)
     pd.testing.assert_frame_equal(pd.concat(pieces), frame)
     spans = parts.periods
     assert spans["train"][1] < spans["validation"][0] <= spans["validation"][1] < spans["test"][0]
     assert spans["validation"][1] - spans["validation"][0] == validation - 1
 
 
-@given(st.lists(st.integers(8, 15), min_size=3, max_size=6), st.integers(1, 7))
+@given(st.lists(st.integers(25, 32), min_size=3, max_size=6), st.integers(1, 7))
 def test_a_gap_leaves_out_the_days_before_the_next_part_and_no_others(
     groups: list[int], gap: int
 ) -> None:
@@ -80,9 +97,45 @@ def test_a_gap_leaves_out_the_days_before_the_next_part_and_no_others(
     assert parts.past["date"].max() == parts.test["date"].min() - pd.Timedelta(days=gap + 1)
 
 
-def test_a_gap_that_leaves_nothing_is_refused() -> None:
-    with pytest.raises(UserError, match=r"training\.gap_days = 12 leaves nothing to train"):
-        training.split(table([40, 12, 12]), OPTIONS | {"gap_days": 12})
+WEEKS = {"validation_periods": 2, "test_periods": 2, "smallest_period": 5, "gap_days": 1}
+ONE_OF_EACH = "set validation_periods = 1 and test_periods = 1 under [training] in config/base.toml"
+
+
+@pytest.mark.parametrize(
+    ("groups", "options", "message"),
+    [
+        # November 2019, whose first week has three days; OTTO's four weeks; two of them.
+        ([3, 7, 7, 7, 6], WEEKS, f"has 4 whole periods (2001 to 2004): .* 5; {ONE_OF_EACH}"),
+        ([7, 7, 7, 7], WEEKS, f"has 4 whole periods (2000 to 2003): .* at least 5; {ONE_OF_EACH}"),
+        ([7, 7], WEEKS, "has 2 whole periods (2000 to 2001): .* at least 5; bring more data"),
+        ([7], WEEKS, "the data has 1 whole period (2000): to hold out 4, training needs"),
+        ([4, 4], WEEKS, "the data has 0 whole periods: to hold out 4, training needs at least 5"),
+        (
+            [30] * 3,
+            OPTIONS | {"gap_days": 29},
+            "the train part would have 1 group (races, days) and 20 rows: it needs at "
+            r"least 10 (training.smallest_period) and 50 rows; set gap_days = 0 under [training]",
+        ),
+        ([2, 2, 2], OPTIONS | {"smallest_period": 1}, "train part .* 2 groups .* 40 rows: .* bri"),
+    ],
+)  # fmt: skip
+def test_data_that_is_too_short_is_refused_with_what_to_change(
+    groups: list[int], options: dict[str, int], message: str
+) -> None:
+    with pytest.raises(UserError, match=re.sub(r"[()\[\]]", r"\\\g<0>", message)) as raised:
+        training.split(table(groups, 20), options)
+    if "; set " in str(raised.value):
+        parts = training.split(table(groups, 20), options | changes(str(raised.value)))
+        assert min(part["group"].nunique() for part in vars(parts).values()) >= 5
+
+
+def test_the_days_of_an_oldest_period_that_is_not_whole_are_trained_on() -> None:
+    parts = training.split(table([3, 7, 7, 7, 7], 20), WEEKS | {"validation_periods": 1})
+    assert parts.periods == {
+        "train": [2000, 2001],
+        "validation": [2002, 2002],
+        "test": [2003, 2004],
+    }
 
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=9), st.integers(1, 12))
@@ -94,8 +147,8 @@ def test_recent_rows_are_those_of_the_newest_periods(groups: list[int], periods:
 
 
 def test_a_season_under_way_is_judged_with_the_one_before_it() -> None:
-    assert training.split(table([20, 20, 20, 9]), OPTIONS).periods["test"] == [2002, 2003]
-    assert training.split(table([20, 20, 20, 10]), OPTIONS).periods["test"] == [2003, 2003]
+    assert training.split(table([20, 20, 20, 9], 5), OPTIONS).periods["test"] == [2002, 2003]
+    assert training.split(table([20, 20, 20, 10], 5), OPTIONS).periods["test"] == [2003, 2003]
 
 
 def test_the_search_keeps_the_setting_that_validates_best(parts: training.Split) -> None:

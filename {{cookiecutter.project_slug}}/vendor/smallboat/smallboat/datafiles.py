@@ -55,7 +55,9 @@ def find(folder: Path, *patterns: str) -> list[Path]:
             is no table does, has a null byte, or is a gzip file that unpacks to far more than
             tables do.
     """
-    paths = [path for path in folder.iterdir() if any(fnmatchcase(path.name, p) for p in patterns)]
+    # What begins with a dot is not the user's: macOS puts `._table.csv` beside `table.csv`.
+    names = (path.name for path in folder.iterdir() if not path.name.startswith("."))
+    paths = [folder / name for name in names if any(fnmatchcase(name, p) for p in patterns)]
     for path in sorted(paths):
         mode = path.lstat().st_mode
         if not stat.S_ISREG(mode):
@@ -111,7 +113,7 @@ def header(path: Path) -> list[str]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path} is not CSV in UTF-8; save it so.") from error
     for name, times in Counter(names).items():
-        if times > 1:
+        if name and times > 1:
             raise UserError(f"{path} has two columns of the name {name}; rename one.")
     return names
 

@@ -1,6 +1,7 @@
 """Small raw tables in Coveo's format, for tests, and ways to store them."""
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +49,11 @@ def write(
     parts: int = 1,
     reverse: bool = False,
     ending: str = "\n",
+    pages: Callable[[str], str] | None = None,
 ) -> Path:
     """Write the tables into a folder, as one file each or in parts; returns the folder.
 
-    A table that is None is not written.
+    A table that is None is not written. With `pages` browsing has a page_type, made of the session.
     """
     folder.mkdir(exist_ok=True)
     tables = {"browsing_train": browsing, "search_train": search, "sku_to_content": catalog}
@@ -59,9 +61,12 @@ def write(
         if rows is None:
             continue
         rows = rows[::-1] if reverse else rows
+        header = HEADERS[table]
+        if pages and table == "browsing_train":
+            header, rows = f"{header},page_type", [(*row, pages(row[0])) for row in rows]
         for part in range(parts):
             name = table if parts == 1 else f"{table}-{part}"
-            lines = [HEADERS[table], *(",".join(map(_field, row)) for row in rows[part::parts])]
+            lines = [header, *(",".join(map(_field, row)) for row in rows[part::parts])]
             _store(folder / f"{name}.{kind}", "".join(line + ending for line in lines))
     return folder
 

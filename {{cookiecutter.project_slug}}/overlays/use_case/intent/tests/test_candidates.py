@@ -12,6 +12,7 @@ from smallboat.store import bundle
 from smallboat.training import calibration, training
 
 from {{ cookiecutter.project_slug }} import candidates, metrics
+from {{ cookiecutter.project_slug }}.events import PAGE_COUNTS
 from {{ cookiecutter.project_slug }}.inputs import NAMES, SEQUENCE
 from {{ cookiecutter.project_slug }}.problem import PROBLEM
 
@@ -95,6 +96,22 @@ def test_its_graph_answers_as_it_does_and_has_the_same_bytes_each_time(
     one, other = (training.export(PROBLEM, each, NEXT) for each in fitted)
     assert one["parity"] <= 1e-4
     assert one["onnx"] == other["onnx"]
+
+
+@EACH
+def test_without_types_of_pages_it_is_the_model_that_it_was_before_there_were_any(
+    candidate: candidates.Candidate,
+) -> None:
+    names = [name for name in NAMES if name not in PAGE_COUNTS]
+    past, later = (frame.assign(**dict.fromkeys(PAGE_COUNTS, 0.0)) for frame in (PAST, NEXT))
+    before = candidates.fit(candidate, candidate.grid[0], past, names, 7)
+    now = _fit(candidate, past)
+    one, other = (
+        bundle.answers(fitted, later[columns].to_numpy(dtype=np.float32), candidates.OUTPUT)
+        for fitted, columns in ((before, names), (now, list(NAMES)))
+    )
+    assert np.array_equal(one, other)
+    assert not np.array_equal(_predicted(candidate), other)
 
 
 @EACH

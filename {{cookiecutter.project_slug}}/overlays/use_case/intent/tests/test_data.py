@@ -1,6 +1,10 @@
 """Tests of the raw events: what a snapshot holds, and that it depends on nothing but its input."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +14,10 @@ from coveo_tables import BROWSING, CATALOG, MS, config, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from smallboat.errors import FullDiskError, UserError
+from test_damaged_files import EVENTS
+from test_sources import MONTH, otto
 
-from {{ cookiecutter.project_slug }} import data
+from {{ cookiecutter.project_slug }} import data, validation_views
 from {{ cookiecutter.project_slug }}.sources import coveo, snapshot
 from {{ cookiecutter.project_slug }}.warehouse import Warehouse
 
@@ -128,6 +134,20 @@ def test_the_columns_are_typed(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_types_of_pages_are_kept_if_there_are_any(kind: str, tmp_path: Path) -> None:
+    typed = write(tmp_path / "typed", kind=kind, pages=lambda name: f" {name.title()}")
+    collected(typed, tmp_path / "one")
+    path = tmp_path / "one" / "browsing-2019-01-16.parquet"
+    assert duckdb.execute(f"SELECT page_type, count(*) FROM '{path}' GROUP BY ALL").fetchall() == [
+        ("early", 2)
+    ]
+    empty = write(tmp_path / "empty", kind=kind, pages=lambda _: "")
+    collected(empty, tmp_path / "two")
+    collected(write(tmp_path / "plain"), tmp_path / "three")
+    assert contents(tmp_path / "two") == contents(tmp_path / "three")
+
+
 def test_what_is_said_of_a_snapshot(tmp_path: Path) -> None:
     directory = write(tmp_path / "in")
     said = collected(directory, tmp_path / "one")
@@ -158,6 +178,15 @@ def test_an_unknown_action_is_kept_for_the_expectations_to_report(tmp_path: Path
 def test_snowflake_is_written_down(tmp_path: Path) -> None:
     collected(write(tmp_path / "in"), tmp_path / "out", warehouse="snowflake")
     assert (tmp_path / "out" / "warehouse.json").read_text() == '{"kind": "snowflake"}\n'
+
+
+def test_a_snapshots_folder_may_have_wildcards_in_its_name(tmp_path: Path) -> None:
+    for name in ("it's [1] *", "it's 1 ab"):
+        (tmp_path / name).mkdir()
+        collected(write(tmp_path / name / "in"), tmp_path / name / "out")
+    found = validation_views.views(data.read(tmp_path / "it's [1] *" / "out"))
+    assert found["days"]["carts"].sum() == 2
+    assert found["totals"]["browsing"].item() == 6
 
 
 def test_read_reads_nothing(tmp_path: Path) -> None:
@@ -226,7 +255,7 @@ def test_no_event_is_lost_or_made_up(events: list[Row], tmp_path_factory: Any) -
     write(folder / "in", browsing=events, search=[])
     filling = {row[0] for row in events if row[2] == "add"}
     if not filling:
-        with pytest.raises(UserError, match="sessions adds something to the cart"):
+        with pytest.raises(UserError, match="none adds something to the cart"):
             collected(folder / "in", folder / "out")
         return
     collected(folder / "in", folder / "out")
@@ -306,6 +335,16 @@ def test_a_full_disk_is_a_sentence_and_nothing_is_kept(tmp_path: Path) -> None:
     assert names(tmp_path) == {"in", "out"}
 
 
+def test_a_format_without_rules_refuses_wrong_rows_too(tmp_path: Path) -> None:
+    directory = write(tmp_path / "in", browsing=[*BROWSING, (*BROWSING[0][:4], 5, "u")])
+    with (
+        pytest.raises(UserError, match="1 row without a session, without a time"),
+        snapshot.database(tmp_path, 500) as connection,
+    ):
+        raw = replace(coveo.raw(connection, directory), rules=())
+        snapshot.write(connection, raw, tmp_path, say=str)
+
+
 def test_too_little_memory_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"1 MB are too few.*raise memory_mb"):
         collected(write(tmp_path / "in"), tmp_path / "out", memory_mb=1)
@@ -317,3 +356,59 @@ def test_the_configuration_is_checked() -> None:
     for wrong in ({"sessions": 0}, {"seed": -1}, {"format": "xml"}, {"written": "json"}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             data.Config(**values | wrong)
+
+
+IN_A_ZONE = """
+import hashlib, sys
+from pathlib import Path
+from coveo_tables import config
+from {{ cookiecutter.project_slug }} import data, features
+
+def hashed(*contents):
+    return hashlib.sha256(b"".join(contents)).hexdigest()
+
+for folder in sorted(Path(sys.argv[1]).iterdir()):
+    out = Path(sys.argv[2]) / folder.name
+    out.mkdir(parents=True)
+    about = data.collect(config(folder, format=folder.name.split("-")[0]), out)
+    files = [path.read_bytes() for path in sorted(out.iterdir())]
+    print("found", folder.name, about["newest"], about["rows"], hashed(*files))
+table = features.build(data.read(out))
+print("found", list(table["group"]), table["period"].tolist(), hashed(table.to_csv().encode()))
+"""
+
+
+@pytest.fixture
+def of_each_format(tmp_path: Path) -> Path:
+    """Each format, REES46's as Parquet with a time zone, too; all near midnight."""
+    for name in ("coveo", "otto", "rees46", "rees46-parquet", "retailrocket"):
+        (tmp_path / "in" / name).mkdir(parents=True)
+    write(tmp_path / "in" / "coveo")
+    late = [(7, MS - 1, "clicks"), (7, MS - 1 + 5000, "carts")]
+    (tmp_path / "in" / "otto" / "train.jsonl").write_text(otto((1, late)))
+    (tmp_path / "in" / "retailrocket" / "events.csv").write_text(EVENTS)
+    month = tmp_path / "in" / "rees46" / "2019-Oct.csv"
+    month.write_text(MONTH)
+    duckdb.execute("SET TimeZone = 'UTC'")
+    duckdb.execute(
+        "COPY (SELECT * REPLACE (event_time::TIMESTAMPTZ AS event_time) FROM "
+        f"read_csv('{month}', all_varchar = true)) TO '{tmp_path}/in/rees46-parquet/x.parquet'"
+    )
+    return tmp_path
+
+
+def test_three_time_zones_give_one_hash(of_each_format: Path) -> None:
+    found = {}
+    for zone in ("Pacific/Auckland", "America/Los_Angeles", "UTC"):
+        done = subprocess.run(
+            [sys.executable, "-c", IN_A_ZONE, of_each_format / "in", of_each_format / zone],
+            env=os.environ | {"TZ": zone, "PYTHONPATH": str(Path(__file__).parent)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        found[zone] = [line for line in done.stdout.splitlines() if line.startswith("found")]
+    assert len(found["UTC"]) == 6
+    assert found["UTC"] == found["Pacific/Auckland"] == found["America/Los_Angeles"]
+    hashes = {line.split()[1]: line.split()[-1] for line in found["UTC"][:-1]}
+    assert hashes["rees46"] == hashes["rees46-parquet"]

@@ -109,7 +109,7 @@ def test_examples_are_a_mix_of_sessions_to_replay(online: dict[str, list[dict]])
 
 
 def test_a_snapshot_without_a_cart_has_no_rows(tmp_path: Path) -> None:
-    made = visits.Day([("one", None, None, 1_546_300_800_000)])
+    made = visits.Day([("one", None, None, 1_546_300_800_000, None)])
     empty = Warehouse(visits.write(tmp_path / "none", {"2019-01-01": made}, {}))
     frame = features.build(empty)
     assert list(frame) == [*LABELS, *NAMES]

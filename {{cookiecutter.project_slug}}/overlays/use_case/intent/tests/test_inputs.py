@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from smallboat.errors import RequestError
 
 from {{ cookiecutter.project_slug }} import features
-from {{ cookiecutter.project_slug }}.events import ACTIONS, COUNTED
+from {{ cookiecutter.project_slug }}.events import ACTIONS, COUNTED, PAGES
 from {{ cookiecutter.project_slug }}.inputs import (
     FEATURES,
     MOST_AFTER,
@@ -78,6 +78,22 @@ def test_a_visit_counted_by_hand() -> None:
     assert order == set(SEQUENCE) & set(expected)
 
 
+def test_pages_are_counted_by_their_type() -> None:
+    pages = ["checkout", " Checkout ", "home", "account", "", None, "cart"]
+    before = [_event("view", 101 + at, page=page) for at, page in enumerate(pages)]
+    after = [_event("view", 500, page="checkout"), _event("detail", 501, "odd", page="checkout")]
+    row = _row([*before, *VISIT, *after])
+    found = {name: row[name] for name in NAMES if "page_" in name and row[name]}
+    assert found == {"page_checkout": 3, "page_other": 2, "page_cart": 1, "after_page_checkout": 1}
+    assert row["views"] == 1 + len(before) + 1
+    assert not any(value for name, value in _row(VISIT).items() if "page_" in name)
+
+
+def test_two_pages_at_once_are_two_views() -> None:
+    at_once = [_event("view", 5, page=page) for page in ("search", None, "checkout", "search")]
+    assert [event.page for event in prefix(at_once)] == [None, "checkout", "search"]
+
+
 def test_one_event_is_enough() -> None:
     row = _row([_event("add", 86_400 * 5 + 3_600 * 13, "bare")])
     assert (row["events"], row["after"], row["hour"], row["weekend"]) == (1, 0, 13, 1)
@@ -85,8 +101,8 @@ def test_one_event_is_enough() -> None:
     assert (row["last_add"], sum(row[f"previous_{each}"] for each in ACTIONS[:-1])) == (1, 0)
 
 
-def test_names_are_80_or_so_and_sequence_is_their_end() -> None:
-    assert 60 <= len(NAMES) <= 90
+def test_names_are_100_or_so_and_sequence_is_their_end() -> None:
+    assert 60 <= len(NAMES) <= 100
     assert len(set(NAMES)) == len(NAMES)
     assert NAMES[-len(SEQUENCE) :] == SEQUENCE
     assert len(SEQUENCE) == 25 + 2 * 5
@@ -168,6 +184,7 @@ EVENTS = st.lists(
         action=st.sampled_from(ACTIONS),
         time=st.integers(0, 50),
         sku=st.sampled_from([None, "", *CATALOG, "other"]),
+        page=st.sampled_from([None, "", "checkout", "Search", "home"]),
         clicks=st.integers(0, 4),
     ),
     min_size=1,
@@ -189,13 +206,16 @@ def test_the_order_in_which_events_are_told_does_not_matter(
 def test_counts_hang_together(events: list[dict[str, Any]]) -> None:
     known = prefix(events)
     assert known == sorted(
-        known, key=lambda each: (each.time, ACTIONS.index(each.action), each.sku or "")
+        known,
+        key=lambda each: (each.time, ACTIONS.index(each.action), each.sku or "", each.page or ""),
     )
     assert all(one != other for one, other in pairwise(known))
     if not any(event.action == "add" for event in known):
         return
     counted = raw(known, CATALOG)
     assert set(counted) == set(COUNTED)
+    assert sum(counted[f"page_{name}"] for name in PAGES) <= counted["views"]
+    assert sum(counted[f"after_page_{name}"] for name in PAGES) <= counted["after_views"]
     kinds = ("searches", "views", "details", "adds", "removes")
     assert sum(counted[name] for name in kinds) == counted["events"] == len(known)
     assert sum(counted[f"after_{name}"] for name in kinds) == len(known) - counted["place"]
@@ -226,9 +246,12 @@ def test_serving_makes_what_training_made(warehouse: Warehouse) -> None:
         known = prefix(sessions[name])
         seen = [event.action for event in known].index("add") + 1 + after
         told = [
-            {"action": event.action, "time": event.time, "sku": event.sku, "clicks": event.clicks}
+            {
+                "action": event.action, "time": event.time, "sku": event.sku,
+                "clicks": event.clicks, "page": event.page,
+            }
             for event in known[:seen]
-        ]
+        ]  # fmt: skip
         served, _ = assemble({"events": told}, online)
         differs = served[0] != expected.to_numpy(dtype=np.float32)
         assert not differs.any(), [n for n, bad in zip(NAMES, differs, strict=True) if bad]

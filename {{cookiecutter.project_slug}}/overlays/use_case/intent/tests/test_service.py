@@ -195,6 +195,14 @@ def test_each_feature_belongs_to_one_topic() -> None:
     assert sorted(told) == sorted(NAMES)
 
 
+def test_the_types_of_pages_are_told_as_far_as_they_are_known() -> None:
+    seen = [ADD, event("view", 9, page="checkout"), event("view", 10, page="home")]
+    values, _ = service.features({"events": seen}, ONLINE)
+    (looks,) = (topic for topic in topics.TOPICS if topic.name == "looks")
+    row = dict(zip(NAMES, values[0].tolist(), strict=True))
+    assert looks.message(row) == "0 products, 2 other pages (checkout 1, other 1)"
+
+
 def _explained(events: list[Any], model: Any = _likes) -> list[dict[str, Any]]:
     values, _ = service.features({"events": events}, ONLINE)
     (reasons,) = service.explain(model(values), values, model)

@@ -199,13 +199,13 @@ def _refusal(code: str, message: str) -> dict[str, Any]:
         (
             _refusal("390100", "Incorrect username or password was specified."),
             {},
-            "Snowflake: .*Incorrect username or password.* the next run goes on",
+            "Snowflake: .*Incorrect username or password.* run the command again",
         ),
         (
             LOGGED_IN,
             _refusal("090073", "Warehouse 'SMALL' cannot be resumed because resource monitor "
                      "'MONTH' has exceeded its quota."),
-            "Snowflake: .*has exceeded its quota.* nothing was loaded by half",
+            "Snowflake: .*has exceeded its quota.* no day is loaded in part",
         ),
     ],
     ids=["login", "quota"],
@@ -236,7 +236,7 @@ def test_a_snowflake_that_is_away_is_said(tmp_path: Path, monkeypatch: pytest.Mo
         host="127.0.0.1", port=9, protocol="http",
     )  # fmt: skip
     monkeypatch.setattr(account, "PATIENCE_SECONDS", 2)
-    with pytest.raises(UserError, match=r"Snowflake: .*the next run goes on"):
+    with pytest.raises(UserError, match=r"Snowflake: .*it continues where this run stopped"):
         made.build()
 
 

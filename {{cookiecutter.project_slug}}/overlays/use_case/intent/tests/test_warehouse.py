@@ -1,6 +1,7 @@
 """The dbt models count what `events.raw` counts, see no purchase, and compute new days only."""
 
 import json
+import re
 import resource
 import shutil
 import subprocess
@@ -146,7 +147,7 @@ def test_a_product_that_is_known_otherwise_changes_the_days_that_met_it(
     days = {
         visits.DAYS[0]: FIRST[visits.DAYS[0]],
         LATER: visits.day(LATER, 150),
-        "2019-02-05": visits.Day([("one", "add", rare, 1_549_324_800_000)]),
+        "2019-02-05": visits.Day([("one", "add", rare, 1_549_324_800_000, None)]),
     }
     visits.write(store / "third", days, previous="second")
     Warehouse(store / "third").build()
@@ -201,9 +202,17 @@ def test_a_broken_row_stops_the_build_and_names_test_and_model(tmp_path: Path) -
 def test_a_broken_file_stops_the_build_and_names_the_model(tmp_path: Path) -> None:
     folder = visits.write(tmp_path / "broken", {LATER: visits.day(LATER, 20)})
     pd.DataFrame({"session_id_hash": ["one"]}).to_parquet(folder / f"browsing-{LATER}.parquet")
-    with pytest.raises(UserError, match=r"model \w+ could not be built: .*product_action"):
+    message = r"model \w+ could not be built: .*product_action.*; see warehouse/models/\w+\.sql$"
+    with pytest.raises(UserError, match=message) as raised:
         Warehouse(folder).build()
+    assert not re.search(r"Error|LINE|Candidate|\n", str(raised.value))
     assert list((folder / "cache").iterdir()) == []
+
+
+def test_a_folder_may_have_any_name(tmp_path: Path) -> None:
+    made = Warehouse(visits.write(tmp_path / "it's [1] *" / "x", {LATER: visits.day(LATER, 20)}))
+    visits.write(tmp_path / "it's 1 ab" / "x", {LATER: visits.day(LATER, 5)})
+    assert visits.table(made)["session_id"].nunique() > 5
 
 
 def test_half_a_day_is_refused(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 from smallboat import integrity
+from smallboat.warehouse.tables import text
 
 from {{ cookiecutter.project_slug }}.warehouse import Warehouse
 
@@ -22,13 +23,14 @@ CATALOG = {
 }
 """Price bucket and category; some products are not in it, others without one or both."""
 DAYS = ["2019-01-15", "2019-01-16", "2019-02-01"]
-Browsed = tuple[str, str | None, str | None, int]
+PAGES = [None, None, "", "checkout", "cart", "search", "category", "home"]
+Browsed = tuple[str, str | None, str | None, int, str | None]
 Searched = tuple[str, int, int]
 
 
 @dataclass
 class Day:
-    """A day's rows: (session, product_action, sku, time) and (session, time, clicks)."""
+    """A day's rows: (session, product_action, sku, time, page) and (session, time, clicks)."""
 
     browsing: list[Browsed] = field(default_factory=list)
     search: list[Searched] = field(default_factory=list)
@@ -57,15 +59,18 @@ def session(chance: random.Random, name: str, start: int) -> Day:
             if chance.random() < 0.2:
                 made.search.append((name, time, 7))
         elif kind == "view":
-            made.browsing.append((name, chance.choice([None, None, ""]), None, time))
+            action, page = chance.choice([None, None, ""]), chance.choice(PAGES)
+            made.browsing.append((name, action, None, time, page))
         elif chance.random() < 0.02:
-            made.browsing.append((name, "wishlist", sku, time))
+            made.browsing.append((name, "wishlist", sku, time, None))
         else:
-            made.browsing += [(name, kind, sku, time)] * chance.choice([1, 1, 1, 2])
+            made.browsing += [(name, kind, sku, time, chance.choice(PAGES))] * chance.choice(
+                [1, 1, 1, 2]
+            )
             if chance.random() < 0.3:
-                made.browsing.append((name, None, None, time))
+                made.browsing.append((name, None, None, time, chance.choice(PAGES)))
             if kind == "remove" and chance.random() < 0.5:
-                made.browsing.append((name, "remove", chance.choice(some), time))
+                made.browsing.append((name, "remove", chance.choice(some), time, None))
     return made
 
 
@@ -96,7 +101,7 @@ def write(
         browsing = pd.DataFrame(
             [(name, "pageview", *rest) for name, *rest in made.browsing],
             columns=["session_id_hash", "event_type", "product_action", "product_sku_hash",
-                     "server_timestamp_epoch_ms"],
+                     "server_timestamp_epoch_ms", "page_type"],
         )  # fmt: skip
         search = pd.DataFrame(
             made.search, columns=["session_id_hash", "server_timestamp_epoch_ms", "clicks"]
@@ -116,7 +121,7 @@ def write(
 
 BROWSING = (
     "session_id_hash::varchar, event_type::varchar, product_action::varchar, "
-    "product_sku_hash::varchar, server_timestamp_epoch_ms::bigint"
+    "product_sku_hash::varchar, server_timestamp_epoch_ms::bigint, page_type::varchar"
 )
 SEARCH = "session_id_hash::varchar, server_timestamp_epoch_ms::bigint, clicks::integer"
 PRODUCTS = "product_sku_hash::varchar, category_hash::varchar, price_bucket::smallint"
@@ -126,14 +131,14 @@ def _parquet(table: pd.DataFrame, columns: str, path: Path) -> None:
     named = ", ".join(f"{each} as {each.partition('::')[0]}" for each in columns.split(", "))
     with duckdb.connect() as connection:
         connection.register("rows", table.astype(object).where(table.notna(), None))
-        connection.execute(f"copy (select {named} from rows) to '{path}' (format parquet)")
+        connection.execute(f"copy (select {named} from rows) to {text(str(path))} (format parquet)")
 
 
 def requests(made: Day) -> dict[str, list[dict[str, Any]]]:
     """What a client would send of each session: all of its events."""
     events: dict[str, list[dict[str, Any]]] = {}
-    for name, action, sku, time in made.browsing:
-        event = {"action": action or "view", "time": time}
+    for name, action, sku, time, page in made.browsing:
+        event = {"action": action or "view", "time": time, "page": page}
         events.setdefault(name, []).append(event | ({"sku": sku} if sku else {}))
     for name, time, clicks in made.search:
         event = {"action": "search", "time": time, "clicks": clicks}
@@ -144,7 +149,7 @@ def requests(made: Day) -> dict[str, list[dict[str, Any]]]:
 def without_what_follows(made: Day) -> Day:
     """The same sessions, other events after their first purchase."""
     bought: dict[str, int] = {}
-    for name, action, _, time in made.browsing:
+    for name, action, _, time, _ in made.browsing:
         if action == "purchase":
             bought[name] = min(bought.get(name, time), time)
 
@@ -153,7 +158,7 @@ def without_what_follows(made: Day) -> Day:
 
     browsing = [row for row in made.browsing if not later(row[0], row[3])]
     added: Iterable[Browsed] = (
-        (name, action, SKUS[0], time + delay)
+        (name, action, SKUS[0], time + delay, "checkout")
         for name, time in bought.items()
         for delay, action in [(1, "add"), (2, "remove"), (2, "purchase"), (5, None)]
     )

@@ -15,6 +15,7 @@ import pandas as pd
 from smallboat import problem
 from smallboat.problem import Output, settings
 
+from .events import PAGE_COUNTS
 from .inputs import SEQUENCE
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -129,7 +130,10 @@ def fit(
     from sklearn.pipeline import make_pipeline
     from smallboat.training.calibration import Calibrated
 
-    seen = [at for at, name in enumerate(columns) if candidate.sequence or name not in SEQUENCE]
+    unseen = set() if candidate.sequence else set(SEQUENCE)
+    if not frame[list(PAGE_COUNTS)].to_numpy().any():  # the shop tells no types of pages
+        unseen |= set(PAGE_COUNTS)
+    seen = [at for at, name in enumerate(columns) if name not in unseen]
     classifier = make_pipeline(
         ColumnTransformer([("seen", "passthrough", seen)]), candidate.make(seed, **settings)
     )

@@ -18,9 +18,13 @@ COUNTS = {
     "search": "searches", "view": "views", "detail": "details", "add": "adds", "remove": "removes",
 }  # fmt: skip
 """What the events of an action are called."""
+PAGES = ("checkout", "cart", "search", "category", "other")
+"""Types of the pages that a view shows; `other` stands for any other word."""
+PAGE_COUNTS = (*(f"page_{name}" for name in PAGES), *(f"after_page_{name}" for name in PAGES))
 PAIRS = tuple(f"{first}_to_{then}" for first in SEEN for then in SEEN)
 COUNTED = (
     "events", "place", *COUNTS.values(), *(f"after_{name}" for name in COUNTS.values()),
+    *PAGE_COUNTS,
     "clicks", "ms", "ms_to_add", "gap_last_ms", "gap_longest_ms", "hour", "day_of_week",
     "skus", "skus_repeated", "skus_added", "added_again", "added_seen",
     "price", "price_sum", "price_count", "categories", "category_known", "category_same",
@@ -33,12 +37,13 @@ Counts = dict[str, float | None]
 
 
 class Event(NamedTuple):
-    """One event of a session: time in epoch ms, one of ACTIONS, product, clicks of a search."""
+    """One event of a session: time in epoch ms, one of ACTIONS, product, clicks, type of page."""
 
     time: int
     action: str
     sku: str | None
     clicks: int
+    page: str | None = None
 
 
 def prefix(events: Iterable[Mapping[str, Any]]) -> list[Event]:
@@ -47,20 +52,27 @@ def prefix(events: Iterable[Mapping[str, Any]]) -> list[Event]:
     An unknown action is left out, and so is a `view` at the time of a product's event: the page of
     a product gives both.
     """
-    clicks: dict[tuple[int, int, str], int] = {}
+    clicks: dict[tuple[int, int, str, str], int] = {}
     for each in events:
         if each["action"] in ACTIONS:
-            key = (int(each["time"]), ACTIONS.index(each["action"]), each.get("sku") or "")
+            rank, page = ACTIONS.index(each["action"]), _page(each)
+            key = (int(each["time"]), rank, each.get("sku") or "", page)
             clicks[key] = max(clicks.get(key, 0), int(each.get("clicks") or 0))
-    with_product = {time for time, rank, _ in clicks if ACTIONS[rank] not in ("search", "view")}
+    with_product = {time for time, rank, _, _ in clicks if ACTIONS[rank] not in ("search", "view")}
     kept: list[Event] = []
     for key in sorted(clicks):
-        time, rank, sku = key
+        time, rank, sku, page = key
         if ACTIONS[rank] == "purchase":
             break
         if ACTIONS[rank] != "view" or time not in with_product:
-            kept.append(Event(time, ACTIONS[rank], sku or None, clicks[key]))
+            kept.append(Event(time, ACTIONS[rank], sku or None, clicks[key], page or None))
     return kept
+
+
+def _page(event: Mapping[str, Any]) -> str:
+    """The type of a view's page; empty if it is not known."""
+    word = (event.get("page") or "").strip().lower() if event["action"] == "view" else ""
+    return word if word in PAGES or not word else "other"
 
 
 def raw(events: Sequence[Event], catalog: Catalog) -> dict[str, float]:
@@ -87,11 +99,14 @@ def _counts(events: Sequence[Event], place: int) -> Counts:
     actions = [event.action for event in events]
     pairs = [f"{before}_to_{then}" for before, then in pairwise(actions)]
     after = actions[place + 1 :]
+    pages = [event.page for event in events]
     return {
         "events": len(events),
         "place": place + 1,
         **{name: actions.count(action) for action, name in COUNTS.items()},
         **{f"after_{name}": after.count(action) for action, name in COUNTS.items()},
+        **{f"page_{name}": pages.count(name) for name in PAGES},
+        **{f"after_page_{name}": pages[place + 1 :].count(name) for name in PAGES},
         "clicks": sum(event.clicks for event in events if event.action == "search"),
         "last": SEEN.index(actions[-1]),
         "previous": SEEN.index(actions[-2]) if len(actions) > 1 else None,

@@ -11,6 +11,7 @@ from smallboat.validation import checks
 from smallboat.validation.checks import Check, Severity
 
 from . import validation_views
+from .events import PAGE_COUNTS
 from .features import FEATURES
 from .validation_views import views
 
@@ -84,8 +85,11 @@ def feature() -> list[Check]:
 
 def feature_views(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """The feature table as `features`, `feature_days` by day, `feature_columns` by feature."""
+    # Not every shop tells the types of its pages, or has all of them.
     ranges = {each.name: RANGE_OF_UNIT.get(each.unit, RANGE_OF_ANY) for each in FEATURES}
-    return validation_views.feature_views(frame, ranges)
+    found = validation_views.feature_views(frame, ranges)
+    found["feature_columns"].loc[list(PAGE_COUNTS), "constant"] = 0
+    return found
 
 
 def _grown(table: str, previous: int) -> Check:

@@ -11,7 +11,7 @@ import numpy as np
 from smallboat.errors import RequestError
 from smallboat.problem import Feature
 
-from .events import ACTIONS, COUNTED, COUNTS, PAIRS, PRODUCT, SEEN, Event, prefix, raw
+from .events import ACTIONS, COUNTED, COUNTS, PAGES, PAIRS, PRODUCT, SEEN, Event, prefix, raw
 
 __all__ = [
     "ACTIONS", "COUNTED", "FEATURES", "MOST_AFTER", "NAMES", "SEQUENCE", "Array", "Event",
@@ -65,6 +65,8 @@ FEATURES: tuple[Feature, ...] = (
     Feature("price_difference", "tenths", "price of the added less that of the viewed", 0.0),
     Feature("categories", "categories", "different top categories", 1.0),
     Feature("category_share", "share of events", "product events in the added one's category", 0.0),
+    *(Feature(f"page_{n}", _E, f"views of pages of the type {n}", 0.0) for n in PAGES),
+    *(Feature(f"after_page_{n}", _E, f"the same after the first add: {n}", 0.0) for n in PAGES),
     *(Feature(name, "pairs", f"events {name.replace('_', ' ')} next", 0.0) for name in PAIRS),
     *(Feature(f"last_{n}", "0 or 1", f"the newest event is `{n}`", 0.0) for n in SEEN),
     *(Feature(f"previous_{n}", "0 or 1", f"the one before it is `{n}`", 0.0) for n in SEEN),
@@ -119,7 +121,7 @@ def assemble(request: Mapping[str, Any], online: Mapping[str, Any]) -> tuple[Arr
     """Features of a session that goes on.
 
     Args:
-        request: `events`: each an `action`, a `time` (epoch ms), maybe a `sku` and `clicks`.
+        request: `events`: each an `action`, a `time` (epoch ms), maybe `sku`, `clicks`, `page`.
         online: what `features.online_features` returned.
 
     Returns:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+from smallboat.warehouse.connection import connected
+from smallboat.warehouse.tables import literal
 
 from .data import Tables
 
@@ -86,12 +88,10 @@ def views(tables: Tables) -> dict[str, pd.DataFrame]:
     `totals`: one row: rows of each table, carts, purchases, the share of carts that are bought, and
     that of products in use that the catalogue has (null where there is no catalogue).
     """
-    import duckdb
-
-    folder = tables.folder
+    folder = literal(tables.folder)
     kinds = {"browsing": "browsing-*", "search": "search-*", "catalog": "catalog", "days": "days"}
-    files = {name: str(folder / f"{kind}.parquet") for name, kind in kinds.items()}
-    with duckdb.connect(config={"memory_limit": "2GB", "threads": 2}) as connection:
+    files = {name: f"{folder}/{kind}.parquet" for name, kind in kinds.items()}
+    with connected() as connection:
         days = connection.execute(DAYS, _only(files, "browsing", "days")).df().set_index("day")
         used, known, catalog, search = connection.execute(
             CATALOGUED, _only(files, "browsing", "search", "catalog")

@@ -1,8 +1,8 @@
-"""What the steps of the training flow call: split by time, search, evaluate, refit."""
+"""What the steps of the training flow call: search, evaluate, refit."""
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -12,80 +12,12 @@ from ..errors import UserError
 from ..evaluation import evaluation, selection
 from ..problem import Feature, Output, Problem
 from ..store import bundle, converters
+from .splits import Split as Split
+from .splits import recent as recent
+from .splits import split as split
 
 Result = dict[str, Any]
 CURVE_EVERY = 5
-
-
-@dataclass(frozen=True)
-class Split:
-    """A feature table cut by time: each part lies after the one before it."""
-
-    train: pd.DataFrame
-    validation: pd.DataFrame
-    test: pd.DataFrame
-
-    @property
-    def past(self) -> pd.DataFrame:
-        """The rows that the evaluation model may learn from."""
-        return pd.concat([self.train, self.validation])
-
-    @property
-    def held_out(self) -> pd.DataFrame:
-        """The rows that models are evaluated on: validation, then test."""
-        return pd.concat([self.validation, self.test])
-
-    @property
-    def periods(self) -> dict[str, list[int]]:
-        """The first and the last period of each part."""
-        return {
-            name: [int(part["period"].min()), int(part["period"].max())]
-            for name, part in vars(self).items()
-        }
-
-
-def recent(frame: pd.DataFrame, periods: int) -> pd.DataFrame:
-    """The rows of the newest periods; older ones only feed the features' history."""
-    first = frame["period"].drop_duplicates().nlargest(periods).min()
-    newest: pd.DataFrame = frame[frame["period"] >= first]
-    return newest
-
-
-def split(frame: pd.DataFrame, options: dict[str, Any]) -> Split:
-    """Cut a feature table by period, with the options of the table [training].
-
-    A newest period with fewer groups than `smallest_period` joins the one before it; rows of the
-    last `gap_days` before validation and before test are left out. UserError if a part is empty.
-    """
-    groups = frame.groupby("period")["group"].nunique()
-    whole = list(groups.index)
-    if len(whole) > 1 and groups.iloc[-1] < options["smallest_period"]:
-        whole.pop()
-    held_out = options["validation_periods"] + options["test_periods"]
-    if len(whole) <= held_out:
-        raise UserError(
-            f"the data has {len(whole)} whole periods ({', '.join(map(str, whole))}): "
-            f"to hold out {held_out}, training needs at least {held_out + 1}"
-        )
-    validation, test = whole[-held_out], whole[-options["test_periods"]]
-    period, gap = frame["period"], options["gap_days"]
-    parts = Split(
-        train=_before(validation, frame[period < validation], frame, gap),
-        validation=_before(test, frame[(period >= validation) & (period < test)], frame, gap),
-        test=frame[period >= test],
-    )
-    if parts.train.empty or parts.validation.empty:
-        raise UserError(f"training.gap_days = {gap} leaves nothing to train or to validate on")
-    return parts
-
-
-def _before(next_one: int, part: pd.DataFrame, frame: pd.DataFrame, gap_days: int) -> pd.DataFrame:
-    """A part without the days right before the period in which the next part begins."""
-    if gap_days == 0:
-        return part
-    begins = frame.loc[frame["period"] == next_one, "date"].min()
-    kept: pd.DataFrame = part[part["date"] < begins - pd.Timedelta(days=gap_days)]
-    return kept
 
 
 def columns(problem: Problem) -> list[str]:

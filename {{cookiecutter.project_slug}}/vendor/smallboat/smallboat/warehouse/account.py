@@ -51,7 +51,8 @@ def _sentences() -> Iterator[None]:
     except errors.Error as error:
         message = " ".join(str(error.msg or error).split())
         raise UserError(
-            f"Snowflake: {message}; nothing was loaded by half, and the next run goes on from here"
+            f"Snowflake: {message.rstrip('.')}; solve this and run the command again: it continues "
+            "where this run stopped, and no day is loaded in part"
         ) from error
 
 

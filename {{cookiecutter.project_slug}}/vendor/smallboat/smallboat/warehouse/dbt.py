@@ -12,6 +12,7 @@ from typing import Any
 
 from .. import disk
 from ..errors import FullDiskError, UserError
+from . import sentences
 
 PROJECT = Path("warehouse")
 """The dbt project, in the project's folder, which is the current one."""
@@ -87,18 +88,14 @@ def _why(ended: Any) -> str:
     """A sentence about the first model or test that failed."""
     for result in getattr(ended.result, "results", None) or ():
         if result.status in ("error", "fail"):
-            return _sentence(result.node, _first_lines(result.message))
-    return f"the warehouse could not be built: {_first_lines(str(ended.exception))}"
+            return _sentence(result.node, sentences.reason(result.message))
+    reason = sentences.reason(str(ended.exception or ""))
+    return f"the warehouse could not be built: {reason}; see {PROJECT}/"
 
 
 def _sentence(node: Any, message: str) -> str:
+    path = PROJECT / node.original_file_path
     if node.resource_type != "test":
-        return f"the warehouse's model {node.name} could not be built: {message}"
+        return f"the warehouse's model {node.name} could not be built: {message}; see {path}"
     models = " and ".join(name.split(".")[-1] for name in node.depends_on.nodes)
-    return f"the warehouse's test {node.name} of {models} failed: {message}"
-
-
-def _first_lines(message: str | None) -> str:
-    """The message without its traceback or SQL, on one line."""
-    lines = [line.strip() for line in (message or "no reason was given").splitlines()]
-    return " ".join(line for line in lines[:4] if line)
+    return f"the warehouse's test {node.name} of {models} failed: {message}; see {path}"

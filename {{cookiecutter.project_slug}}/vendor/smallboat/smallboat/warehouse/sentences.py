@@ -1,60 +1,61 @@
-"""What DuckDB says of wrong files and of too little room, in one sentence."""
+"""What DuckDB says of wrong files, in one sentence without its own words."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from pathlib import Path
 
-from ..errors import UserError
+from ..words import counted
 
 CSV = re.compile(r"CSV Error on Line: (\d+)")
-CSV_FILE = re.compile(r"^\s*file = (.*)$", re.MULTILINE)
-VALUE = re.compile(r'Error when converting column "(.*?)". Could not convert string "(.*?)" to')
 COUNTS = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
-JSON = re.compile(r'JSON(?: transform error)? in file "(.*?)"')
-GZIP = re.compile(r"GZIP stream: (.*)|(?:gz|GZ).*?\"(.*?)\"")
-PARQUET = re.compile(r"""(?:[Ff]ile ['"](.*?\.parquet)['"])""")
+LINE = re.compile(r"in line (\d+)")
+TITLE = re.compile(r"^\w+ Error(?: in \w+ .*)?$")
+"""A line of dbt's before its reason, as in `Runtime Error in model features (features.sql)`."""
+KIND = re.compile(r"^(?:[A-Z][\w-]*(?: [A-Z][\w-]*)* (?:Error|exception): ?)+")
+"""How a reason of DuckDB's begins, as in `Invalid Input Error: `."""
+NOTE = re.compile(r"\s*(?:LINE \d+:|Candidate bindings|Possible (?:solution|fix)|Try setting).*")
+"""What follows a reason: the SQL, and hints that are not for users."""
 
-
-@contextmanager
-def told(memory_mb: int) -> Iterator[None]:
-    """Turn an error of DuckDB within the block into a UserError."""
-    import duckdb
-
-    try:
-        yield
-    except duckdb.OutOfMemoryException as error:
-        raise UserError(
-            f"{memory_mb} MB are too few to sort the events, or the disk has no room for the rest; "
-            "raise memory_mb in the table [data] of the configuration, or make room."
-        ) from error
-    except duckdb.Error as error:
-        raise UserError(sentence(str(error))) from error
+MOST = 300
+"""Letters of a reason that are told."""
 
 
 def sentence(message: str) -> str:
-    """A message of DuckDB as a sentence that names the file and what to do."""
-    if found := CSV.search(message):
-        file = CSV_FILE.search(message)
-        return _csv(f"{file[1] if file else 'The CSV file'}, line {found[1]}", message)
-    if found := JSON.search(message):
-        return f"{found[1]} has a line that is torn or other JSON; copy or download it again."
-    if found := GZIP.search(message):
-        return f"{found[1] or found[2]} is not a whole gzip file; copy or download it again."
-    if found := PARQUET.search(message):
-        return f"{found[1]} is not a whole Parquet file; copy or download it again."
-    return message.splitlines()[0]
+    """A message of DuckDB that is about no file."""
+    return (
+        f"DuckDB could not finish ({reason(message)}); try again, and if it ends the same, make "
+        "the data anew."
+    )
+
+
+def csv(path: Path, message: str) -> str | None:
+    """What a message of DuckDB says of a CSV file; None if it names no line."""
+    found = CSV.search(message)
+    return _csv(f"{path}, line {found[1]}", message) if found else None
+
+
+def line(message: str) -> int:
+    """The line of a file that a message about JSON names; 1 if it names none."""
+    found = LINE.search(message)
+    return int(found[1]) if found else 1
+
+
+def reason(message: str | None) -> str:
+    """What an engine's message says, on one line, without its kind, its SQL and its hints."""
+    lines = [line.strip() for line in (message or "").splitlines()]
+    told = " ".join(KIND.sub("", line) for line in lines if not TITLE.match(line))
+    return NOTE.sub("", told)[:MOST].strip(" .;:!") or "no reason was given"
 
 
 def _csv(place: str, message: str) -> str:
-    if found := VALUE.search(message):
-        return f"{place}, column {found[1]}: {found[2]!r} is not a value of this column."
     if "unicode" in message:
         return f"{place} is not UTF-8; save the file as CSV in UTF-8."
     if found := COUNTS.search(message):
         return (
-            f"{place} has {found[2]} values instead of {found[1]}: it is torn, or has another "
-            "separator than commas; copy or download the file again."
+            f"{place} has {counted(int(found[2]), 'value')} instead of {found[1]}: it is torn, or "
+            "has another separator than commas; copy or download the file again."
         )
     if "quote" in message:
         return f"{place} has a quotation mark that is not closed; copy or download the file again."
-    return f"{place} is not CSV ({message.splitlines()[1]})."
+    if "line size" in message:
+        return f"{place} is too long for a line of a table; copy or download the file again."
+    return f"{place} is not CSV with commas; copy or download the file again."

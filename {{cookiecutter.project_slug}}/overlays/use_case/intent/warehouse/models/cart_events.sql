@@ -1,7 +1,7 @@
 {{ config(materialized='incremental', incremental_strategy='append', pre_hook="{{ forget() }}") }}
 
 -- The events of these sessions in order, each once, until the first purchase.
-{% set in_order = 'over (partition by session order by time_ms, action, sku nulls first)' %}
+{% set in_order = 'over (partition by session order by time_ms, action, sku nulls first, page nulls first)' %}
 
 with sessions as (
     select * from {{ ref('cart_sessions') }}
@@ -14,6 +14,12 @@ found as (
         browsing.time_ms,
         browsing.sku,
         0 as clicks,
+        -- Only a view has a type of page: a product's event says what it shows.
+        case
+            when coalesce(browsing.product_action, '') <> '' then null
+            when browsing.page in ({{ "'" ~ pages() | join("', '") ~ "'" }}) then browsing.page
+            when browsing.page is not null then 'other'
+        end as page,
         case coalesce(browsing.product_action, '')
             when '' then {{ action('view') }}
             {%- for name in ['detail', 'add', 'remove', 'purchase'] %}
@@ -32,6 +38,7 @@ found as (
         searches.time_ms,
         null as sku,
         searches.clicks,
+        null as page,
         {{ action('search') }} as action
     from {{ ref('searches') }} as searches
     inner join sessions on searches.session_id = sessions.session_id
@@ -43,9 +50,10 @@ once as (
         time_ms,
         action,
         sku,
+        page,
         max(clicks) as clicks
     from found
-    group by session, time_ms, action, sku
+    group by session, time_ms, action, sku, page
 ),
 
 -- The page of a product gives a view, too: the product's event tells more.
@@ -96,6 +104,7 @@ select
     ordered.gap_ms,
     ordered.sku,
     cast(ordered.clicks as integer) as clicks,
+    ordered.page,
     cast(firsts.place as integer) as place,
     cast(case when firsts.bought is null then 0 else 1 end as smallint) as purchased
 from ordered

@@ -49,6 +49,7 @@ select
     events.action,
     events.sku,
     events.clicks,
+    events.page,
     events.purchased
 from {{ ref('cart_events') }} as events
 inner join chosen on events.session = chosen.session

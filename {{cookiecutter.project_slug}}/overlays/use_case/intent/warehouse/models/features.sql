@@ -25,6 +25,10 @@
     {% do counts.update({name: times('action = ' ~ loop.index0)}) %}
     {% do counts.update({'after_' ~ name: times('position > place and action = ' ~ loop.index0)}) %}
 {% endfor %}
+{% for page in pages() %}
+    {% do counts.update({'page_' ~ page: times("page = '" ~ page ~ "'")}) %}
+    {% do counts.update({'after_page_' ~ page: times("position > place and page = '" ~ page ~ "'")}) %}
+{% endfor %}
 {% for first in seen %}
     {% set before = loop.index0 %}
     {% for then in seen %}
@@ -45,6 +49,7 @@ with seen as (
         time_ms,
         action,
         clicks,
+        page,
         case when action >= {{ action('detail') }} then sku end as sku,
         action_before,
         gap_ms,

@@ -52,6 +52,12 @@ SCHEMA: dict[str, Any] = {
                         "maximum": 1000,
                         "description": "of a search: how many of its results were clicked",
                     },
+                    "page": {
+                        "type": ["string", "null"],
+                        "maxLength": 64,
+                        "description": "of a view: the type of its page: checkout, cart, search, "
+                        "category; any other word counts as other",
+                    },
                 },
             },
         },

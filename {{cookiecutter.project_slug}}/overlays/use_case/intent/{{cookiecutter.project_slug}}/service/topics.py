@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from ..events import PAGES
 from ..inputs import NAMES, SEQUENCE
 
 Values = Mapping[str, float]
@@ -47,7 +48,9 @@ def _cart(of: Values) -> str:
 
 
 def _looks(of: Values) -> str:
-    return f"{_count(of['details'], 'product')}, {_count(of['views'], 'other page')}"
+    known = [f"{page} {of[f'page_{page}']:.0f}" for page in PAGES if of[f"page_{page}"]]
+    types = f" ({', '.join(known)})" if known else ""
+    return f"{_count(of['details'], 'product')}, {_count(of['views'], 'other page')}{types}"
 
 
 def _products(of: Values) -> str:
@@ -105,7 +108,11 @@ TOPICS: tuple[Topic, ...] = (
     ),
     Topic(
         "looks", "Pages looked at",
-        (*_named("events", "place", "views", "details"), "product_share"), _looks,
+        (
+            *_named("events", "place", "views", "details", "page_", "after_page_"),
+            "product_share",
+        ),
+        _looks,
     ),
     Topic(
         "products", "Products",

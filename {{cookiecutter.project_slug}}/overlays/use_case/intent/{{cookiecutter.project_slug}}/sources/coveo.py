@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smallboat.samples.shops.raw import Raw
-from smallboat.warehouse import files
+from smallboat.samples.shops.raw import BUCKETS, Raw, present
+from smallboat.warehouse import files, times
+from smallboat.warehouse.tables import Rule, Table
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -16,19 +17,15 @@ WHERE = (
     "for research only, not to be passed on."
 )
 
-BROWSING = {
-    "session_id_hash": "VARCHAR",
-    "event_type": "VARCHAR",
-    "product_action": "VARCHAR",
-    "product_sku_hash": "VARCHAR",
-    "server_timestamp_epoch_ms": "BIGINT",
-}
-SEARCH = {
-    "session_id_hash": "VARCHAR",
-    "clicked_skus_hash": "VARCHAR",
-    "server_timestamp_epoch_ms": "BIGINT",
-}
-CATALOG = {"product_sku_hash": "VARCHAR", "category_hash": "VARCHAR", "price_bucket": "DOUBLE"}
+BROWSING = (
+    "session_id_hash", "event_type", "product_action", "product_sku_hash",
+    "server_timestamp_epoch_ms",
+)  # fmt: skip
+PAGE = "page_type"
+"""A column that browsing may have: what kind of page was seen."""
+SEARCH = ("session_id_hash", "clicked_skus_hash", "server_timestamp_epoch_ms")
+CATALOG = ("product_sku_hash", "category_hash", "price_bucket")
+SESSION, TIME = BROWSING[0], BROWSING[-1]
 
 
 def raw(connection: "DuckDBPyConnection", directory: Path) -> Raw:
@@ -38,35 +35,50 @@ def raw(connection: "DuckDBPyConnection", directory: Path) -> Raw:
         UserError: A file is missing or not what it should be.
     """
     names = {"browsing_train": BROWSING, "search_train": SEARCH, "sku_to_content": CATALOG}
-    paths = {name: files.find(directory, name, WHERE) for name in names}
     browsing, search, catalog = (
-        files.table(connection, paths[name], types, WHERE) for name, types in names.items()
+        files.table(connection, files.find(directory, name, WHERE), needed, WHERE)
+        for name, needed in names.items()
     )
+    price = catalog.text("price_bucket")
     return Raw(
-        origin=paths["browsing_train"][0].name,
-        search_origin=paths["search_train"][0].name,
-        catalog_origin=paths["sku_to_content"][0].name,
+        tables=[browsing, search, catalog],
         browsing=f"""
-            SELECT session_id_hash AS session, event_type,
-                nullif(product_action, '') AS product_action,
-                nullif(product_sku_hash, '') AS sku,
-                server_timestamp_epoch_ms::BIGINT AS time
+            SELECT {SESSION}::VARCHAR AS session, event_type::VARCHAR AS event_type,
+                nullif(product_action::VARCHAR, '') AS product_action,
+                nullif(product_sku_hash::VARCHAR, '') AS sku,
+                nullif(lower(trim({browsing.text(PAGE)})), '') AS page,
+                {times.milliseconds(browsing, TIME)} AS time
             FROM {browsing.sql}""",
         search=f"""
-            SELECT session_id_hash AS session, server_timestamp_epoch_ms::BIGINT AS time,
+            SELECT {SESSION}::VARCHAR AS session, {times.milliseconds(search, TIME)} AS time,
                 {_size(search, "clicked_skus_hash")} AS clicks
             FROM {search.sql}""",
         catalog=f"""
-            SELECT product_sku_hash AS sku, nullif(category_hash, '') AS category,
-                price_bucket::DOUBLE AS price
+            SELECT product_sku_hash::VARCHAR AS sku,
+                nullif(category_hash::VARCHAR, '') AS category,
+                CASE WHEN {price} <> '' THEN coalesce(TRY_CAST({price} AS DOUBLE), 'nan') END
+                    AS price
             FROM {catalog.sql}""",
-    )
+        rules=[
+            *(present(table, SESSION) for table in (browsing, search)),
+            *(
+                times.rule(table, TIME, times.milliseconds(table, TIME))
+                for table in (browsing, search)
+            ),
+            Rule(
+                catalog, "price_bucket",
+                f"{price} <> '' AND coalesce(TRY_CAST({price} AS DOUBLE) NOT IN ({BUCKETS}), true)",
+                ": {!r} is not a price bucket; use a whole number from 1 to 10.".format,
+            ),
+        ],
+    )  # fmt: skip
 
 
-def _size(table: files.Table, column: str) -> str:
+def _size(table: Table, column: str) -> str:
     """SQL of the number of items in a list, or in the text of one."""
     if table.types[column].endswith("[]"):
         return f"coalesce(len({column}), 0)::INTEGER"
-    commas = f"strlen({column}) - strlen(replace({column}, ',', ''))"
+    listed = table.text(column)
+    commas = f"strlen({listed}) - strlen(replace({listed}, ',', ''))"
     return f"""
-        CASE WHEN trim({column}, '[] ') <> '' THEN {commas} + 1 ELSE 0 END::INTEGER"""
+        CASE WHEN trim({listed}, '[] ') <> '' THEN {commas} + 1 ELSE 0 END::INTEGER"""

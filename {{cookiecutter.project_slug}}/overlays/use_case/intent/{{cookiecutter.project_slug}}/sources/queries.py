@@ -6,6 +6,7 @@ one). Only the events that fill a cart keep the session's name. The other texts 
 is written.
 """
 
+from smallboat.samples.shops.raw import BUCKETS
 from smallboat.warehouse.times import USUAL
 
 DAY_MS = 86_400_000
@@ -31,17 +32,18 @@ SELECT
     event_type::{event_types} AS event_type,
     product_action::{actions} AS product_action,
     CASE WHEN sku IS NOT NULL THEN hash(sku) END AS sku,
+    page,
     CASE WHEN product_action = 'add' THEN session END AS filling
 FROM ({browsing})
 """
 
-NAMELESS = "SELECT count(*) > count(key) FROM {table}"
-
-TIMES = f"""
-SELECT count(*), count(time), count(*) FILTER ({USUAL}), min(time), max(time) FROM {{table}}
+WRONG = f"""
+SELECT
+    (SELECT count(*) FROM events) AS events,
+    (SELECT count(*) FROM events WHERE key IS NULL OR coalesce(time NOT {USUAL}, true))
+    + (SELECT count(*) FROM searches WHERE key IS NULL OR coalesce(time NOT {USUAL}, true))
+    + (SELECT count(*) FROM catalog WHERE price NOT IN ({BUCKETS}))
 """
-
-PRICES = "SELECT price FROM catalog WHERE price NOT BETWEEN 1 AND 10 LIMIT 1"
 
 NULL_BYTE = "SELECT {column} FROM {table} WHERE contains({column}::VARCHAR, chr(0)) LIMIT 1"
 
@@ -74,7 +76,7 @@ SELECT
 
 BROWSING = """
 CREATE TABLE browsing AS
-SELECT sessions.rowid::UINTEGER AS session, time, event_type, product_action, sku
+SELECT sessions.rowid::UINTEGER AS session, time, event_type, product_action, sku, page
 FROM events JOIN sessions USING (key)
 ORDER BY ALL NULLS FIRST
 """
@@ -103,6 +105,8 @@ GROUP BY key
 """
 """Products that the catalogue lacks."""
 
+PAGES = "SELECT count(page) > 0 FROM browsing"
+
 DAYS = "SELECT day, min(rowid), max(rowid) FROM sessions GROUP BY day ORDER BY day"
 
 BROWSING_OF_DAY = """
@@ -111,7 +115,7 @@ SELECT
     event_type,
     product_action,
     skus.sku AS product_sku_hash,
-    time AS server_timestamp_epoch_ms
+    time AS server_timestamp_epoch_ms{pages}
 FROM browsing
 JOIN sessions ON sessions.rowid = browsing.session
 LEFT JOIN skus ON skus.key = browsing.sku

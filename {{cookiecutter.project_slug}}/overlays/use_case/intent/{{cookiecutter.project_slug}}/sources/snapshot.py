@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from smallboat import disk
 from smallboat.errors import UserError
 from smallboat.samples.shops.raw import Raw
-from smallboat.warehouse import sentences, times
-from smallboat.warehouse.files import text
+from smallboat.warehouse.connection import connected
+from smallboat.warehouse.tables import text
+from smallboat.words import counted
 
 from . import queries
 
@@ -43,15 +44,9 @@ def database(
     Raises:
         UserError: For what DuckDB refuses within the block.
     """
-    import duckdb
-
-    limits: dict[str, Any] = {"memory_limit": f"{memory_mb}MB"}
-    if threads:
-        limits["threads"] = threads
     with (
-        sentences.told(memory_mb),
         tempfile.TemporaryDirectory(prefix=".sorting-", dir=parent) as spill,
-        duckdb.connect(config=limits | {"temp_directory": spill}) as connection,
+        connected(memory_mb=memory_mb, threads=threads, spill=Path(spill)) as connection,
         disk.full_disk_errors(Path(spill), "the snapshot"),
     ):
         # A join that is turned round does not keep the order of its rows.
@@ -79,9 +74,18 @@ def write(
     Raises:
         UserError: The tables are not what they should be.
     """
-    browsing = _read(connection, raw)
-    _check(connection, raw)
-    _sort(connection, raw, browsing, say)
+    import duckdb
+
+    try:
+        browsing = _read(connection, raw)
+        _check(connection, raw)
+        _sort(connection, raw, browsing, say)
+    except duckdb.OutOfMemoryException:
+        raise
+    except (duckdb.Error, UnicodeDecodeError):
+        for table in raw.tables:
+            table.check()
+        raise
     _check_texts(connection, raw)
     days = connection.execute(queries.DAYS).fetchall()
     try:
@@ -93,7 +97,7 @@ def write(
         for path in folder.iterdir():
             path.unlink()
         raise
-    say(f"Wrote {len(days):,} days.")
+    say(f"Wrote {counted(len(days), 'day')}.")
     return {"newest": _date(days[-1]), "rows": rows}
 
 
@@ -119,17 +123,17 @@ def _read(connection: "DuckDBPyConnection", raw: Raw) -> str:
 
 
 def _check(connection: "DuckDBPyConnection", raw: Raw) -> None:
-    """UserError if there are no events, or some without a session or a time as it should be."""
-    for table, origin in (("events", raw.origin), ("searches", raw.search_origin)):
-        times_of = connection.execute(queries.TIMES.format(table=table)).fetchall()[0]
-        if table == "events" and times_of[0] == 0:
-            raise UserError(f"{origin} has no events.")
-        if connection.execute(queries.NAMELESS.format(table=table)).fetchall()[0][0]:
-            raise UserError(f"There are rows of {origin} without a session; each needs one.")
-        if wrong := times.wrong(*times_of):
-            raise UserError(f"{origin}: {wrong}")
-    for (price,) in connection.execute(queries.PRICES).fetchall():
-        raise UserError(f"{raw.catalog_origin}: the price bucket {price:g} is not one of 1 to 10.")
+    """UserError if there are no events, or a row that breaks a rule of its format."""
+    events, wrong = connection.execute(queries.WRONG).fetchall()[0]
+    if not events:
+        raise UserError(f"{raw.origin} has no events.")
+    if wrong:
+        for rule in raw.rules:
+            rule.check(connection)
+        raise UserError(
+            f"{raw.origin}: {counted(wrong, 'row')} without a session, without a time of the years "
+            "2000 to 2099, or with a price bucket other than 1 to 10."
+        )
 
 
 def _check_texts(connection: "DuckDBPyConnection", raw: Raw) -> None:
@@ -138,9 +142,10 @@ def _check_texts(connection: "DuckDBPyConnection", raw: Raw) -> None:
         ("sessions", "session", raw.origin),
         ("browsing", "event_type", raw.origin),
         ("browsing", "product_action", raw.origin),
+        ("browsing", "page", raw.origin),
         ("skus", "sku", raw.origin),
-        ("catalog", "sku", raw.catalog_origin or raw.origin),
-        ("catalog", "category", raw.catalog_origin or raw.origin),
+        ("catalog", "sku", raw.tables[-1].paths[0]),
+        ("catalog", "category", raw.tables[-1].paths[0]),
     ):
         query = queries.NULL_BYTE.format(table=table, column=column)
         for (value,) in connection.execute(query).fetchall():
@@ -156,10 +161,13 @@ def _sort(
     events, visits, filling = connection.execute(queries.READ).fetchall()[0]
     if not filling:
         raise UserError(
-            f"{raw.origin}: none of {visits:,} sessions adds something to the cart (product_action "
-            "add); only from those that do something can be learned."
+            f"{raw.origin}: of {counted(visits, 'session')} none adds something to the cart "
+            "(product_action add); training needs sessions that do."
         )
-    say(f"Read {events:,} events of {visits:,} sessions, of which {filling:,} fill a cart.")
+    say(
+        f"Read {counted(events, 'event')} of {counted(visits, 'session')}; sessions that fill a "
+        f"cart: {filling:,}."
+    )
     for query in (queries.SEARCH, queries.BROWSING, queries.SKUS):
         connection.execute(query)
     (new,) = connection.execute(queries.NEW_KEYS).fetchall()[0]
@@ -173,18 +181,23 @@ def _write_days(connection: "DuckDBPyConnection", days: list[Day], folder: Path)
     A join keeps the order of rows only if one thread does it.
     """
     (threads,) = connection.execute("SELECT current_setting('threads')").fetchall()[0]
+    (known,) = connection.execute(queries.PAGES).fetchall()[0]
+    # Without page types the files are what they were before there were any.
+    pages = ", page AS page_type" if known else ""
     connection.execute("SET threads = 1")
     with ThreadPoolExecutor(threads) as pool:
-        written = list(pool.map(lambda day: _write_day(connection, day, folder), days))
+        written = list(pool.map(lambda day: _write_day(connection, day, folder, pages), days))
     return {
         "browsing": sum(browsing for browsing, _ in written),
         "search": sum(search for _, search in written),
     }
 
 
-def _write_day(connection: "DuckDBPyConnection", day: Day, folder: Path) -> tuple[int, int]:
+def _write_day(
+    connection: "DuckDBPyConnection", day: Day, folder: Path, pages: str
+) -> tuple[int, int]:
     number, first, last = day
-    bounds = {"day": number, "first": first, "last": last}
+    bounds = {"day": number, "first": first, "last": last, "pages": pages}
     with connection.cursor() as cursor:
         browsing, search = (
             _copy(cursor, query.format(**bounds), folder / f"{kind}-{_date(day)}.parquet")

@@ -105,8 +105,8 @@ class Warehouse:
         """
         with local.connect(self.build()) as connection:
             rows = connection.sql(
-                "select day, number_of_day, purchased, action, time_ms, sku, clicks from examples "
-                "order by day desc, number_of_day, position"
+                "select day, number_of_day, purchased, action, time_ms, sku, clicks, page "
+                "from examples order by day desc, number_of_day, position"
             ).fetchall()
         return [
             {
@@ -119,10 +119,14 @@ class Warehouse:
         ]
 
 
-def _event(action: int, time_ms: int, sku: str | None, clicks: int) -> dict[str, Any]:
+def _event(
+    action: int, time_ms: int, sku: str | None, clicks: int, page: str | None
+) -> dict[str, Any]:
     event: dict[str, Any] = {"action": ACTIONS[action], "time": int(time_ms)}
     if sku:
         event["sku"] = sku
     if clicks:
         event["clicks"] = int(clicks)
+    if page:
+        event["page"] = page
     return event

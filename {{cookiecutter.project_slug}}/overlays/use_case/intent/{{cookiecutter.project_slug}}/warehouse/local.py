@@ -1,27 +1,28 @@
 """Builds a warehouse on this machine: dbt on DuckDB, on the files of the snapshot."""
 
 import shutil
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smallboat import integrity
 from smallboat.warehouse import dbt
+from smallboat.warehouse.connection import connected
+from smallboat.warehouse.tables import names
 
 from . import parts
 
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
 FILE = "warehouse.duckdb"
 """As profiles.yml names it."""
-MEMORY, THREADS = "2GB", 2
-"""What reading may use; building may use what profiles.yml says."""
 
 
-def connect(database: Path, read_only: bool = True) -> Any:
-    """A connection of limited size to a warehouse."""
-    import duckdb
-
-    limits: dict[str, Any] = {"memory_limit": MEMORY, "threads": THREADS}
-    return duckdb.connect(str(database), read_only=read_only, config=limits)
+def connect(database: Path, read_only: bool = True) -> "AbstractContextManager[DuckDBPyConnection]":
+    """A connection of limited size to a warehouse; building may use what profiles.yml says."""
+    return connected(database, read_only=read_only)
 
 
 def built(folder: Path) -> Path | None:
@@ -96,17 +97,13 @@ def _begin(folder: Path, database: Path, contents: Mapping[str, str]) -> set[str
 def _views(folder: Path, contents: Mapping[str, str], kept: Collection[str]) -> dict[str, str]:
     """The models' sources: the files of the days to be computed, and the catalogue."""
     days = [day for day in contents if day not in kept]
-    views = {"snapshot_catalog": f"select * from read_parquet({_list([parts.catalog(folder)[0]])})"}
+    views = {"snapshot_catalog": f"select * from read_parquet({names([parts.catalog(folder)[0]])})"}
     for kind in ("browsing", "search"):
         # There is no view of no file.
-        files = _list(parts.files(folder, kind, days or [min(contents)]))
+        files = names(parts.files(folder, kind, days or [min(contents)]))
         views[f"snapshot_{kind}"] = (
+            "select null::varchar as page_type where false union all by name "
             "select *, substr(filename, length(filename) - 17, 10) as day "
             f"from read_parquet({files}, filename = true) {'' if days else 'where false'}"
         )
     return views
-
-
-def _list(paths: Iterable[Path]) -> str:
-    """SQL of a list of files."""
-    return "[" + ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths) + "]"

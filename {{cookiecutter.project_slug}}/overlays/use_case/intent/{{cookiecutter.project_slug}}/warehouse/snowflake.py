@@ -18,7 +18,7 @@ RAW = "INTENT_RAW"
 TABLES = {
     "browsing": {
         "session_id_hash": "varchar", "product_action": "varchar", "product_sku_hash": "varchar",
-        "server_timestamp_epoch_ms": "bigint",
+        "server_timestamp_epoch_ms": "bigint", "page_type": "varchar",
     },
     "search": {
         "session_id_hash": "varchar", "server_timestamp_epoch_ms": "bigint", "clicks": "integer",
@@ -71,6 +71,7 @@ def _load(connection: Connection, folder: Path, contents: Mapping[str, str]) -> 
     for table, columns in TABLES.items():
         typed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
         connection.execute(f"create table if not exists {RAW}.{table} (part varchar, {typed})")
+    connection.execute(f"alter table {RAW}.browsing add column if not exists page_type varchar")
     loaded = {part for (part,) in connection.execute(f"select part from {RAW}.loaded")}
     path, content = parts.catalog(folder)
     catalog = f"catalog-{content}"

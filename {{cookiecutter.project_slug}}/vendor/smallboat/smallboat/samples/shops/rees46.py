@@ -1,11 +1,13 @@
 """REES46's format: events with their product's category and price, as CSV, a file a month."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ... import datafiles
 from ...errors import UserError
-from ...warehouse import files
+from ...warehouse import files, times
+from ...warehouse.tables import Rule, Table
 from .raw import Raw
 
 if TYPE_CHECKING:
@@ -18,15 +20,15 @@ WHERE = (
     "free to use if the source is named."
 )
 
-EVENTS = {
-    "event_time": "TIMESTAMP",
-    "event_type": "VARCHAR",
-    "product_id": "VARCHAR",
-    "category_id": "VARCHAR",
-    "category_code": "VARCHAR",
-    "price": "DOUBLE",
-    "user_session": "VARCHAR",
-}
+EVENTS = (
+    "event_time", "event_type", "product_id", "category_id", "category_code", "price",
+    "user_session",
+)  # fmt: skip
+
+SESSION = "coalesce(user_session::VARCHAR, '') <> ''"
+
+PRICE = "coalesce({text}, '') <> '' AND NOT coalesce(isfinite(TRY_CAST({text} AS DOUBLE)), false)"
+"""SQL that is true for a price that is no number."""
 
 
 def raw(connection: "DuckDBPyConnection", directory: Path) -> Raw:
@@ -44,41 +46,57 @@ def raw(connection: "DuckDBPyConnection", directory: Path) -> Raw:
     if len(kinds) > 1:
         raise UserError(f"{directory} has files of several kinds; keep one.")
     table = files.table(connection, kinds[0], EVENTS, WHERE)
+    time, price = times.instants(table, "event_time"), PRICE.format(text=table.text("price"))
+    timed = times.rule(table, "event_time", time, times.ZONED)
     return Raw(
-        origin=kinds[0][0].name,
+        tables=[table],
         browsing=f"""
             SELECT
-                user_session AS session,
+                user_session::VARCHAR AS session,
                 'event_product' AS event_type,
-                CASE event_type
+                CASE event_type::VARCHAR
                     WHEN 'view' THEN 'detail' WHEN 'cart' THEN 'add'
-                    WHEN 'remove_from_cart' THEN 'remove' ELSE coalesce(event_type, 'unknown')
+                    WHEN 'remove_from_cart' THEN 'remove'
+                    ELSE coalesce(event_type::VARCHAR, 'unknown')
                 END AS product_action,
                 product_id::VARCHAR AS sku,
-                epoch_ms(event_time::TIMESTAMP) AS time
+                NULL::VARCHAR AS page,
+                {time} AS time
             FROM {table.sql}
-            WHERE user_session <> ''""",
-        catalog=_catalog(table),
+            WHERE {SESSION}""",
+        catalog=_catalog(table, price),
+        rules=[
+            replace(timed, wrong=f"{SESSION} AND {timed.wrong}"),
+            Rule(table, "price", price, ": {!r} is not a price; correct it.".format),
+        ],
     )
 
 
-def _catalog(table: files.Table) -> str:
-    """SQL of the products, each with its highest price's tenth and the path of its category."""
+def _catalog(table: Table, wrong: str) -> str:
+    """SQL of the products, each with its highest price's tenth and the path of its category.
+
+    A price of 0 or less is not known: the real files have some. One that is no number is NaN.
+    """
+    price = table.text("price")
     return f"""
         WITH products AS (
             SELECT
                 product_id::VARCHAR AS sku,
-                coalesce(max(replace(category_code, '.', '/')), max(category_id::VARCHAR))
-                    AS category,
-                nullif(max(price), 0) AS price
+                coalesce(
+                    max(replace(nullif(category_code::VARCHAR, ''), '.', '/')),
+                    max(category_id::VARCHAR)
+                ) AS category,
+                max(CASE WHEN {wrong} THEN 'nan' ELSE TRY_CAST({price} AS DOUBLE) END) AS price
             FROM {table.sql}
             WHERE product_id IS NOT NULL
             GROUP BY 1
         ),
         ranked AS (
-            SELECT sku, percent_rank() OVER (ORDER BY price) AS place FROM products
-            WHERE price IS NOT NULL
+            SELECT sku, percent_rank() OVER (ORDER BY price) AS place FROM products WHERE price > 0
         )
-        SELECT sku, category,
-            CASE WHEN place = 1 THEN 10 ELSE 1 + floor(10 * place) END::SMALLINT AS price
+        SELECT sku, category, CASE
+                WHEN isnan(price) THEN price
+                WHEN place = 1 THEN 10
+                ELSE 1 + floor(10 * place)
+            END AS price
         FROM products LEFT JOIN ranked USING (sku)"""

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...warehouse import files
-from .raw import Raw, visits
+from ...warehouse import files, times
+from .raw import Raw, present, visits
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -16,7 +16,7 @@ WHERE = (
     "licensed CC BY-NC-SA 4.0."
 )
 
-EVENTS = {"timestamp": "BIGINT", "visitorid": "VARCHAR", "event": "VARCHAR", "itemid": "VARCHAR"}
+EVENTS = ("timestamp", "visitorid", "event", "itemid")
 
 
 def raw(connection: "DuckDBPyConnection", directory: Path) -> Raw:
@@ -27,17 +27,19 @@ def raw(connection: "DuckDBPyConnection", directory: Path) -> Raw:
     """
     paths = files.find(directory, "events", WHERE)
     table = files.table(connection, paths, EVENTS, WHERE)
+    time = times.milliseconds(table, "timestamp")
     return Raw(
-        origin=paths[0].name,
+        tables=[table],
         costly=True,
         browsing=visits(f"""
             SELECT
                 visitorid::VARCHAR AS visitor,
-                CASE event
+                CASE event::VARCHAR
                     WHEN 'view' THEN 'detail' WHEN 'addtocart' THEN 'add'
-                    WHEN 'transaction' THEN 'purchase' ELSE coalesce(event, 'unknown')
+                    WHEN 'transaction' THEN 'purchase' ELSE coalesce(event::VARCHAR, 'unknown')
                 END AS product_action,
                 itemid::VARCHAR AS sku,
-                timestamp::BIGINT AS time
+                {time} AS time
             FROM {table.sql}"""),
+        rules=[present(table, "visitorid"), times.rule(table, "timestamp", time)],
     )

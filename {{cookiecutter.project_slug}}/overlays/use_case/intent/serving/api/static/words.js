@@ -46,7 +46,7 @@ export function words(event, names) {
     const clicks = event.clicks ?? 0;
     return `${says} and clicked ${clicks === 0 ? "nothing" : `${clicks} result${clicks > 1 ? "s" : ""}`}`;
   }
-  if (event.action === "view") return product ? `${says} of ${product}` : says;
+  if (event.action === "view") return product ? `${says} of ${product}` : event.page ? `${says} (${event.page})` : says;
   return `${says} ${product || "a product"}`;
 }
 

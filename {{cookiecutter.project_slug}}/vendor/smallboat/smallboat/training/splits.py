@@ -1,0 +1,139 @@
+"""The split of a feature table by time, and what to change if its parts are too small."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from ..errors import UserError
+from ..words import counted
+
+FEWEST_ROWS = 50
+"""Rows that each part needs; it also needs as many groups as `smallest_period` says."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """A feature table cut by time: each part lies after the one before it."""
+
+    train: pd.DataFrame
+    validation: pd.DataFrame
+    test: pd.DataFrame
+
+    @property
+    def past(self) -> pd.DataFrame:
+        """The rows that the evaluation model may learn from."""
+        return pd.concat([self.train, self.validation])
+
+    @property
+    def held_out(self) -> pd.DataFrame:
+        """The rows that models are evaluated on: validation, then test."""
+        return pd.concat([self.validation, self.test])
+
+    @property
+    def periods(self) -> dict[str, list[int]]:
+        """The first and the last period of each part."""
+        return {
+            name: [int(part["period"].min()), int(part["period"].max())]
+            for name, part in vars(self).items()
+        }
+
+
+def recent(frame: pd.DataFrame, periods: int) -> pd.DataFrame:
+    """The rows of the newest periods; older ones only feed the features' history."""
+    first = frame["period"].drop_duplicates().nlargest(periods).min()
+    newest: pd.DataFrame = frame[frame["period"] >= first]
+    return newest
+
+
+def split(frame: pd.DataFrame, options: Mapping[str, Any]) -> Split:
+    """Cut a feature table by period, with the options of the table [training].
+
+    The newest and the oldest period are not whole if they have fewer groups than `smallest_period`.
+    Such a newest one joins the one before it; the rows of such an oldest one are trained on, but it
+    does not count. Rows of the last `gap_days` before validation and before test are left out.
+
+    Raises:
+        UserError: There are too few whole periods, or a part has fewer groups than
+            `smallest_period` or fewer rows than FEWEST_ROWS; says which setting would help.
+    """
+    if wrong := _too_short(frame, options):
+        raise UserError(f"{wrong}; {_remedy(frame, options)}")
+    return _cut(frame, options)
+
+
+def _whole(frame: pd.DataFrame, options: Mapping[str, Any]) -> list[int]:
+    groups = frame.groupby("period")["group"].nunique()
+    few = groups < options["smallest_period"]
+    first, last = int(few.iloc[0]), len(groups) - int(few.iloc[-1])
+    return [int(period) for period in groups.index[first:last]]
+
+
+def _cut(frame: pd.DataFrame, options: Mapping[str, Any]) -> Split:
+    whole, gap = _whole(frame, options), options["gap_days"]
+    validation = whole[-options["validation_periods"] - options["test_periods"]]
+    test, period = whole[-options["test_periods"]], frame["period"]
+    return Split(
+        train=_before(validation, frame[period < validation], frame, gap),
+        validation=_before(test, frame[(period >= validation) & (period < test)], frame, gap),
+        test=frame[period >= test],
+    )
+
+
+def _before(next_one: int, part: pd.DataFrame, frame: pd.DataFrame, gap_days: int) -> pd.DataFrame:
+    """A part without the days right before the period in which the next part begins."""
+    if gap_days == 0:
+        return part
+    begins = frame.loc[frame["period"] == next_one, "date"].min()
+    kept: pd.DataFrame = part[part["date"] < begins - pd.Timedelta(days=gap_days)]
+    return kept
+
+
+def _too_short(frame: pd.DataFrame, options: Mapping[str, Any]) -> str | None:
+    """Why a table can't be split with these options, if it can't."""
+    whole, least = _whole(frame, options), options["smallest_period"]
+    held_out = options["validation_periods"] + options["test_periods"]
+    if len(whole) <= held_out:
+        return (
+            f"the data has {counted(len(whole), 'whole period')}{_span(whole)}: to hold out "
+            f"{held_out}, training needs at least {held_out + 1}"
+        )
+    for name, part in vars(_cut(frame, options)).items():
+        groups, rows = part["group"].nunique(), len(part)
+        if groups < least or rows < FEWEST_ROWS:
+            return (
+                f"the {name} part would have {counted(groups, 'group')} (races, days) and "
+                f"{counted(rows, 'row')}: it needs at least {least} (training.smallest_period) and "
+                f"{FEWEST_ROWS} rows"
+            )
+    return None
+
+
+def _remedy(frame: pd.DataFrame, options: Mapping[str, Any]) -> str:
+    """The settings under which the table can be split, nearest to these; else what is missing."""
+    for changed in _others(options):
+        if _too_short(frame, {**options, **changed}) is None:
+            settings = [f"{name} = {value}" for name, value in changed.items()]
+            return f"set {' and '.join(settings)} under [training] in config/base.toml"
+    return "bring more data: no other setting of periods and gap leaves enough"
+
+
+def _others(options: Mapping[str, Any]) -> Iterator[dict[str, int]]:
+    """Smaller hold-outs, and those without a gap; the most even between the two parts first."""
+    most = {name: options[name] for name in ("validation_periods", "test_periods", "gap_days")}
+    for gap in sorted({most["gap_days"], 0}, reverse=True):
+        for least in range(max(most["validation_periods"], most["test_periods"]), 0, -1):
+            asked = {
+                "validation_periods": min(least, most["validation_periods"]),
+                "test_periods": min(least, most["test_periods"]),
+                "gap_days": gap,
+            }
+            yield {name: value for name, value in asked.items() if value != most[name]}
+
+
+def _span(periods: list[int]) -> str:
+    """The first and the last period, for people."""
+    if not periods:
+        return ""
+    return f" ({periods[0]})" if len(periods) == 1 else f" ({periods[0]} to {periods[-1]})"
