@@ -142,6 +142,11 @@ class Metrics(Protocol):
 
     If the configuration has the table [decision], there must also be a function `decide(frame,
     predicted, costs)`: what is decided on validation rows at these costs, as plain JSON.
+
+    If people are shown more than the answers, such as probabilities or ranges, a function
+    `calibration(frame, predicted, spread, past)` measures it: two DataFrames, of the model and of a
+    trivial rule that knows only the rows `past`, with a row a group in the table's order and a
+    column a metric, whose value is the mean over groups. `spread` was fitted on other rows.
     """
 
     @property
@@ -170,7 +175,10 @@ class Metrics(Protocol):
         """Answers in the unit of the target, shape [n]."""
 
     def spread(self, frame: "pd.DataFrame", predicted: "Array", /) -> Json:
-        """How far off answers are on rows that the model has not seen; `predictions` reads it."""
+        """What makes the probabilities or ranges that people are shown out of answers.
+
+        It is fitted on rows that the model has not seen, and plain JSON; `predictions` reads it.
+        """
 
     def baseline(self, frame: "pd.DataFrame", /) -> "Array":
         """What a trivial rule answers, shape [n]; a model must beat it."""

@@ -130,7 +130,7 @@ def online_features(tables: Tables) -> dict[str, Any]:
         kind: dict(zip(tables[f"{kind}s"]["ref"], tables[f"{kind}s"]["name"], strict=True))
         for kind in known["ids"]
     }
-    known["races"] = grids(tables, entries)
+    known["races"] = grids(tables, entries, known["driver_standing"]["rows"])
     return known
 
 

@@ -4,6 +4,7 @@ A starter is who has a result other than W (withdrew, did not start), F (did not
 E (excluded before the start). Who was disqualified (D) or was not classified (N, R) did start.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,15 +57,19 @@ def race_entries(tables: Tables) -> pd.DataFrame:
     return _remembered(entries)
 
 
-def grids(tables: Tables, entries: pd.DataFrame) -> list[dict[str, Any]]:
-    """The races of the newest season with their grids, in time, as people and requests name them.
+def grids(
+    tables: Tables, entries: pd.DataFrame, standings: Mapping[str, Sequence[float]]
+) -> list[dict[str, Any]]:
+    """The races of the newest season and the one to come, as people and requests name them.
 
     Args:
         tables: what `data.read` returned.
         entries: what `race_entries` returned of them.
+        standings: the place of each driver after the newest race, and what else is known.
 
     Returns:
-        For each race `name`, `date` and `request`: season, round, circuit and grid.
+        For each race, in time, `name`, `date` and `request`: season, round, circuit and grid. The
+        last one is to come; its `note` tells where its grid is from.
     """
     refs = {
         kind: tables[f"{kind}s"].set_index(f"{kind}_id")["ref"]
@@ -72,9 +77,12 @@ def grids(tables: Tables, entries: pd.DataFrame) -> list[dict[str, Any]]:
     }
     names = tables["races"].set_index("race_id")["name"]
     newest = entries[entries["period"] == entries["period"].iloc[-1]]
+    coming, note = _to_come(tables, entries, standings)
+    races = [(names[group], race, {}) for group, race in newest.groupby("group", sort=False)]
+    races.append((names.get(coming["group"].iloc[0], "The next race"), coming, {"note": note}))
     return [
         {
-            "name": names[group],
+            "name": name,
             "date": race["date"].iloc[0].date().isoformat(),
             "request": {
                 "season": int(race["period"].iloc[0]),
@@ -85,9 +93,43 @@ def grids(tables: Tables, entries: pd.DataFrame) -> list[dict[str, Any]]:
                     for driver, team, *where in race[list(ENTRY)].itertuples(index=False)
                 ],
             },
+            **rest,
         }
-        for group, race in newest.groupby("group", sort=False)
+        for name, race, rest in races
     ]
+
+
+def _to_come(
+    tables: Tables, entries: pd.DataFrame, standings: Mapping[str, Sequence[float]]
+) -> tuple[pd.DataFrame, str]:
+    """The entries of the next race, with the columns ENTRY, and where its grid is from.
+
+    It is the first race after the newest one that has a qualifying, else the first in the calendar.
+    """
+    newest, races, rounds = entries.iloc[-1], tables["races"], tables["qualifying"]
+    later = races[races["date"] > newest["date"]].sort_values(["date", "year", "round"])
+    qualified = later[later["race_id"].isin(rounds["race_id"])]
+    if not qualified.empty:
+        later = qualified
+        times = _qualifying(tables)
+        cars = rounds.drop_duplicates(["race_id", "driver_id"])[["constructor_id"]].join(times)
+        cars = cars[cars["race_id"] == later["race_id"].iloc[0]].sort_values("qualifying")
+        cars = cars.rename(columns={"driver_id": "entity", "constructor_id": "constructor"})
+        note = "the grid is the order of qualifying: penalties are not in it"
+    else:
+        cars = entries[entries["group"] == newest["group"]].drop(columns="grid")
+        place = cars["entity"].map({driver: place for driver, (place, *_) in standings.items()})
+        cars = cars.assign(place=place, qualifying=np.nan, seconds=np.nan).sort_values("place")
+        note = "no qualifying yet: the newest cars start in the order of the drivers' standings"
+    if later.empty:
+        race = {"group": None, "date": newest["date"], "round": newest["round"] + 1}
+        race |= {"period": newest["period"], "circuit": newest["circuit"]}
+        note = f"the calendar has no race to come, so this is the newest circuit; {note}"
+    else:
+        names = {"race_id": "group", "year": "period", "circuit_id": "circuit"}
+        kept = ["group", "date", "round", "period", "circuit"]
+        race = later.rename(columns=names).iloc[0][kept].to_dict()
+    return cars.assign(**race, grid=np.arange(1, len(cars) + 1)), note
 
 
 def _entry(

@@ -159,6 +159,21 @@ def _decide(sample: Sample) -> Iterator[str]:
         sample.evaluation = sample.evaluation | {"decision": decision}
 
 
+def _calibration(sample: Sample) -> Iterator[str]:
+    measure: Any = getattr(sample.problem.metrics, "calibration", None)
+    if measure is None:
+        return
+    rows, past = sample.parts.validation, sample.parts.train
+    tables = measure(rows, sample.predicted, sample.evaluation["spread"], past)
+    model, trivial = tables
+    if list(model) != list(trivial):
+        yield f"the model has {', '.join(model)}; the trivial rule has {', '.join(trivial)}"
+    for table in tables:
+        for name in table:
+            values = array(table[name].to_numpy(), rows["group"].nunique())
+            yield from (f"{name}: {what}" for what in values)
+
+
 RULES: tuple[tuple[str, Rule], ...] = (
     ("config [training]", _split),
     ("metrics.baseline", _baseline),
@@ -171,4 +186,5 @@ RULES: tuple[tuple[str, Rule], ...] = (
     ("candidates.fit", _fit),
     ("metrics.spread", _spread),
     ("metrics.decide", _decide),
+    ("metrics.calibration", _calibration),
 )

@@ -52,6 +52,30 @@ def difference(
     return differences
 
 
+def calibration(model: pd.DataFrame, trivial: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Means over groups, and their intervals, of what `metrics.calibration` returned.
+
+    Returns:
+        By metric, as for those of `score`: `metrics`, `intervals`, `baseline` and `difference`.
+    """
+    counts = bootstrap.counts(len(model))
+    found: dict[str, dict[str, Any]] = {
+        "metrics": {}, "intervals": {}, "baseline": {}, "difference": {}
+    }  # fmt: skip
+    for name in model:
+        values, difference = (
+            groups.to_numpy(dtype=np.float64)
+            for groups in (model[name], model[name] - trivial[name])
+        )
+        low, high = bootstrap.interval(counts @ difference / len(model))
+        ends = {"value": float(difference.mean()), "low": low, "high": high}
+        found["metrics"][name] = float(values.mean())
+        found["intervals"][name] = bootstrap.interval(counts @ values / len(model))
+        found["baseline"][name] = float(trivial[name].mean())
+        found["difference"][name] = {end: round(value, DIGITS) for end, value in ends.items()}
+    return found
+
+
 def slices(
     problem: Problem, frame: pd.DataFrame, predicted: Array, least: int
 ) -> list[dict[str, Any]]:

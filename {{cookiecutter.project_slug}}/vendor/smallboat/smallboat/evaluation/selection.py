@@ -137,7 +137,7 @@ def evaluate(facts: Result, winner: Result, evaluated: Result, shown: list[Resul
         "baseline": {"validation": winner["baseline"], "test": evaluated["baseline"]},
         "evaluation_trained_until": evaluated["until"],
         **{name: evaluated[name] for name in ("difference", "slices", "spread", "importance")},
-        **({"decision": evaluated["decision"]} if "decision" in evaluated else {}),
+        **{name: evaluated[name] for name in ("decision", "calibration") if name in evaluated},
         "gates": shown,
         "passed": all(gate["passed"] for gate in shown),
     }

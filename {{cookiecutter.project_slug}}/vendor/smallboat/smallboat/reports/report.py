@@ -42,6 +42,7 @@ def table(evaluation: dict[str, Any], paths: list[tuple[str, Path]]) -> str:
         _row("  evaluation model", _values(evaluation["metrics"]["test"], names)),
         _row("  baseline", _values(evaluation["baseline"]["test"], names)),
         *(_row(title, _bounds(evaluation["difference"], names, key)) for title, key in DIFFERENCE),
+        *_calibration(evaluation.get("calibration")),
         "",
         *map(gate, evaluation["gates"]),
         *_decision(evaluation.get("decision")),
@@ -50,6 +51,21 @@ def table(evaluation: dict[str, Any], paths: list[tuple[str, Path]]) -> str:
         f"{'passed' if evaluation['passed'] else 'not passed'}: model {evaluation['model_hash']}",
     ]
     return "\n".join(lines)
+
+
+def _calibration(calibration: dict[str, Any] | None) -> list[str]:
+    if calibration is None:
+        return []
+    lines = []
+    for name, value in calibration["metrics"].items():
+        low, high = calibration["intervals"][name]
+        difference = "{value:+.3f} ({low:+.3f} to {high:+.3f})"
+        lines.append(
+            f"  {name:<34}{value:.3f} ({low:.3f} to {high:.3f}), baseline "
+            f"{calibration['baseline'][name]:.3f}, difference "
+            + difference.format(**calibration["difference"][name])
+        )
+    return ["", "probabilities and ranges on test, with 95 % intervals", *lines]
 
 
 def _decision(decision: dict[str, float] | None) -> list[str]:

@@ -214,7 +214,24 @@ def evaluate_winner(
         ),
         "predicted": problem.metrics.as_target(parts.test, predicted),
         **decision,
+        **_calibration(problem, winner, parts, predicted),
     }
+
+
+def _calibration(
+    problem: Problem, winner: Result, parts: Split, predicted: bundle.FloatArray
+) -> Result:
+    """How good the shown probabilities and ranges are on test rows; empty if it is not measured.
+
+    What makes them out of answers is fitted on validation rows: the served one, which is fitted on
+    all held-out rows, has seen the test rows.
+    """
+    measure = getattr(problem.metrics, "calibration", None)
+    if measure is None:
+        return {}
+    spread = problem.metrics.spread(parts.validation, winner["held_out"]["predicted"])
+    groups = measure(parts.test, predicted, spread, parts.past)
+    return {"calibration": evaluation.calibration(*groups)}
 
 
 def _decide(problem: Problem) -> Any:
