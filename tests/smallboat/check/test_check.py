@@ -295,6 +295,15 @@ BROKEN: list[tuple[Any, ...]] = [
         "serializable",
         ("metrics.py", '{"error": [', '{"errors": np.zeros(2), "error": ['),
     ),
+    (
+        "metrics.calibration: the model has band_coverage, band_width; the trivial rule has "
+        "band_coverage",
+        ("metrics.py", "baseline(frame), trivial)", "baseline(frame), trivial).iloc[:, :1]"),
+    ),
+    (
+        "metrics.calibration: band_width: returns 24 numbers that are not finite",
+        ("metrics.py", '"band_width": high - low', '"band_width": np.inf'),
+    ),
     # candidates
     (
         "candidates.OUTPUT: kind probabilities (classes: not named) can't be served: an answer is "
@@ -407,8 +416,8 @@ BROKEN: list[tuple[Any, ...]] = [
         ("service.py", "answers.tolist(), strict=True)\n    ]", "[], strict=False)\n    ] or {}"),
     ),
     (
-        "service.predictions: raises KeyError: 'error' (service.py, line ...)",
-        ("metrics.py", '{"error": [', '{"errors": ['),
+        "service.predictions: raises KeyError: 'errors' (service.py, line ...)",
+        ("service.py", 'evaluation["spread"]["error"]', 'evaluation["spread"]["errors"]'),
     ),
     (
         "service.predictions: what it returns is not plain JSON: Object of type float32 is not "

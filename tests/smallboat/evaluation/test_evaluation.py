@@ -4,6 +4,7 @@ import time
 
 import bundles
 import numpy as np
+import pandas as pd
 import pytest
 from smallboat.evaluation import bootstrap, evaluation
 from smallboat.store import bundle
@@ -46,6 +47,20 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
     ends = [bootstrap.interval(counts @ sample / 40) for sample in values]
     covered = np.mean([low <= 1 <= high for low, high in ends])
     assert 0.88 <= covered <= 0.97
+
+
+def test_what_people_are_shown_has_means_over_groups_beside_the_trivial_rule() -> None:
+    rng = np.random.default_rng(1)
+    model = pd.DataFrame({"loss": rng.exponential(size=40), "width": 3.0})
+    trivial = model.assign(loss=model["loss"] + 1, width=2.5)
+    found = evaluation.calibration(model, trivial)
+    assert found["metrics"] == pytest.approx({"loss": model["loss"].mean(), "width": 3.0})
+    assert found["baseline"] == pytest.approx({"loss": model["loss"].mean() + 1, "width": 2.5})
+    low, high = found["intervals"]["loss"]
+    assert low < model["loss"].mean() < high
+    # Paired: the models differ by the same in each group.
+    assert found["difference"]["loss"] == {"value": -1.0, "low": -1.0, "high": -1.0}
+    assert found["difference"]["width"] == {"value": 0.5, "low": 0.5, "high": 0.5}
 
 
 def test_every_metric_of_validation_within_a_second(parts: training.Split) -> None:

@@ -175,6 +175,22 @@ def test_a_page_is_small_well_formed_and_its_ids_are_unique(evaluation: dict[str
     assert set(re.findall(r"(?:href=\"#|url\(#)([^\")]+)", html)) <= set(tree.ids)
 
 
+def test_probabilities_that_people_are_shown_have_a_table_where_they_were_judged(
+    evaluation: dict[str, Any],
+) -> None:
+    calibration = {
+        "metrics": {"log_loss": 1.234},
+        "intervals": {"log_loss": [1.111, 1.333]},
+        "baseline": {"log_loss": 1.469},
+        "difference": {"log_loss": {"value": -0.235, "low": -0.4, "high": -0.1}},
+    }
+    some: list[dict[str, Any]] = [{}, {"calibration": calibration}]
+    for known in some:
+        html = str(cards.winner(evaluation | known, "loss", ACTUAL, ACTUAL).html)
+        for text in ("log_loss", "1.111 to 1.333", "1.469", "-0.235", "-0.400 to -0.100"):
+            assert (text in html) is bool(known), text
+
+
 def test_the_same_values_make_the_same_page(evaluation: dict[str, Any]) -> None:
     assert report(evaluation) == report(evaluation)
 

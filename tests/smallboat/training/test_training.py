@@ -254,6 +254,29 @@ def test_a_decision_is_made_on_validation_and_only_where_it_has_costs(
         training.evaluate_winner(PROBLEM, winner, parts, 1, 60, costs)
 
 
+def test_what_people_are_shown_is_judged_on_test_rows_that_it_was_not_fitted_on(
+    parts: training.Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    winner = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
+    evaluated = training.evaluate_winner(PROBLEM, winner, parts, 1, 60)
+    predicted = bundle.predict(
+        evaluated["onnx"], parts.test[training.columns(PROBLEM)].to_numpy(dtype=np.float32)
+    )
+    spread = metrics.spread(parts.validation, winner["held_out"]["predicted"])
+    model, trivial = metrics.calibration(parts.test, predicted, spread, parts.past)
+    found = evaluated["calibration"]
+    assert found["metrics"] == pytest.approx(dict(model.mean()), abs=1e-3)
+    assert found["baseline"] == pytest.approx(dict(trivial.mean()))
+    assert 0.7 < found["metrics"]["band_coverage"] < 0.9
+    served = metrics.spread(
+        parts.held_out, np.concatenate([winner["held_out"]["predicted"], predicted])
+    )
+    assert evaluated["spread"]["error"] == pytest.approx(served["error"], abs=1e-3)
+    assert served != spread
+    monkeypatch.delattr(metrics, "calibration")
+    assert "calibration" not in training.evaluate_winner(PROBLEM, winner, parts, 1, 60)
+
+
 def test_a_judged_model_says_how_far_it_has_seen(parts: training.Split) -> None:
     winner = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
     assert training.evaluate_winner(PROBLEM, winner, parts, 1, 60)["until"] == str(

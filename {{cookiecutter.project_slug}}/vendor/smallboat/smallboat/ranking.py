@@ -42,7 +42,7 @@ def fit_temperatures(scores: Array, places: Array, groups: Array, stages: int) -
         low, high = np.log(scale / WIDEST), np.log(scale * WIDEST)
         for _ in range(STEPS):
             middle = (low + high) / 2
-            expected = _expected(scores[left], code[left], np.exp(middle))
+            expected = _expected(np.where(left, scores, np.inf), code, np.exp(middle))
             taken = left & (places == stage)
             # The slope of the log-likelihood, which is concave in 1 / temperature.
             if np.sum(scores[taken] - expected[code[taken]]) < 0:
@@ -54,11 +54,14 @@ def fit_temperatures(scores: Array, places: Array, groups: Array, stages: int) -
 
 
 def _expected(scores: Array, code: Array, temperature: float) -> Array:
-    """The mean score of who is drawn from each group, shape [groups]."""
+    """The mean score of who is drawn from each group, shape [groups]; infinity is not drawn."""
     best = np.full(code.max() + 1, np.inf)
     np.minimum.at(best, code, scores)
-    weight = np.exp((best[code] - scores) / temperature)
-    return np.bincount(code, weight * scores) / np.maximum(np.bincount(code, weight), 1e-300)
+    drawn = np.isfinite(scores)
+    weight = np.exp((best[code[drawn]] - scores[drawn]) / temperature)
+    total = np.bincount(code[drawn], weight, len(best))
+    mean = np.bincount(code[drawn], weight * scores[drawn], len(best))
+    return mean / np.maximum(total, 1.0)  # who is best weighs 1
 
 
 def among_first(scores: Array, temperatures: Sequence[float]) -> Array:

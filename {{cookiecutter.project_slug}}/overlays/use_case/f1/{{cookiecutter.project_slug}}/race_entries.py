@@ -79,7 +79,7 @@ def grids(
     newest = entries[entries["period"] == entries["period"].iloc[-1]]
     coming, note = _to_come(tables, entries, standings)
     races = [(names[group], race, {}) for group, race in newest.groupby("group", sort=False)]
-    races.append((names.get(coming["group"].iloc[0], "The next race"), coming, {"note": note}))
+    races.append((names.get(coming["group"].iloc[0], "not in the calendar"), coming, {"note": note}))
     return [
         {
             "name": name,

@@ -161,17 +161,15 @@ def _decide(sample: Sample) -> Iterator[str]:
 
 def _calibration(sample: Sample) -> Iterator[str]:
     measure: Any = getattr(sample.problem.metrics, "calibration", None)
-    if measure is None:
+    if measure is None or sample.baseline is None:  # a wrong baseline skips this rule, too
         return
     rows, past = sample.parts.validation, sample.parts.train
-    tables = measure(rows, sample.predicted, sample.evaluation["spread"], past)
-    model, trivial = tables
+    model, trivial = measure(rows, sample.predicted, sample.evaluation["spread"], past)
     if list(model) != list(trivial):
         yield f"the model has {', '.join(model)}; the trivial rule has {', '.join(trivial)}"
-    for table in tables:
-        for name in table:
-            values = array(table[name].to_numpy(), rows["group"].nunique())
-            yield from (f"{name}: {what}" for what in values)
+    for name in model:
+        values = array(model[name].to_numpy(), rows["group"].nunique())
+        yield from (f"{name}: {what}" for what in values)
 
 
 RULES: tuple[tuple[str, Rule], ...] = (

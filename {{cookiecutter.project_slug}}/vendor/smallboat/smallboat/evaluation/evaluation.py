@@ -56,22 +56,18 @@ def calibration(model: pd.DataFrame, trivial: pd.DataFrame) -> dict[str, dict[st
     """Means over groups, and their intervals, of what `metrics.calibration` returned.
 
     Returns:
-        By metric, as for those of `score`: `metrics`, `intervals`, `baseline` and `difference`.
+        `metrics`, `intervals`, `baseline` and `difference`, each by metric.
     """
-    counts = bootstrap.counts(len(model))
+    counts = bootstrap.counts(len(model)) / len(model)
     found: dict[str, dict[str, Any]] = {
-        "metrics": {}, "intervals": {}, "baseline": {}, "difference": {}
-    }  # fmt: skip
-    for name in model:
-        values, difference = (
-            groups.to_numpy(dtype=np.float64)
-            for groups in (model[name], model[name] - trivial[name])
-        )
-        low, high = bootstrap.interval(counts @ difference / len(model))
-        ends = {"value": float(difference.mean()), "low": low, "high": high}
-        found["metrics"][name] = float(values.mean())
-        found["intervals"][name] = bootstrap.interval(counts @ values / len(model))
-        found["baseline"][name] = float(trivial[name].mean())
+        part: {} for part in ("metrics", "intervals", "baseline", "difference")
+    }
+    for name in map(str, model):
+        values, other = (table[name].to_numpy(dtype=np.float64) for table in (model, trivial))
+        low, high = bootstrap.interval(counts @ (values - other))
+        ends = {"value": float((values - other).mean()), "low": low, "high": high}
+        found["metrics"][name], found["baseline"][name] = float(values.mean()), float(other.mean())
+        found["intervals"][name] = bootstrap.interval(counts @ values)
         found["difference"][name] = {end: round(value, DIGITS) for end, value in ends.items()}
     return found
 
