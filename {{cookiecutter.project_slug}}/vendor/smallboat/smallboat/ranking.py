@@ -49,7 +49,7 @@ def fit_temperatures(scores: Array, places: Array, groups: Array, stages: int) -
                 high = middle
             else:
                 low = middle
-        temperatures.append(round(float(np.exp(middle)), 6))
+        temperatures.append(float(f"{np.exp(middle):.7g}"))
     return temperatures
 
 

@@ -173,7 +173,8 @@ def _counted(past: pd.DataFrame) -> Callable[[int], Outcomes]:
         hits = np.bincount(place.astype(int), past["target"] <= first, len(count) + 1)[1:]
         # Krichevsky and Trofimov's half a count: what was not seen yet is not impossible.
         chance = ((hits + 0.5) / (count + 1))[np.minimum(np.arange(size), len(count) - 1)]
-        return np.minimum(chance * min(first, size) / chance.sum(), 1.0)
+        scaled: Array = np.minimum(chance * min(first, size) / chance.sum(), 1.0)
+        return scaled
 
     return lambda size: Outcomes(*ranges(size, bands), shares(size, 1), shares(size, PODIUM))
 

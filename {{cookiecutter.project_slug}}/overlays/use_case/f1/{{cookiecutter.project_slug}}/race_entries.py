@@ -78,8 +78,8 @@ def grids(
     names = tables["races"].set_index("race_id")["name"]
     newest = entries[entries["period"] == entries["period"].iloc[-1]]
     coming, note = _to_come(tables, entries, standings)
-    races = [(names[group], race, {}) for group, race in newest.groupby("group", sort=False)]
-    races.append((names.get(coming["group"].iloc[0], "not in the calendar"), coming, {"note": note}))
+    finished = [(names[group], race) for group, race in newest.groupby("group", sort=False)]
+    next_one = (names.get(coming["group"].iloc[0], "not in the calendar"), coming)
     return [
         {
             "name": name,
@@ -93,9 +93,9 @@ def grids(
                     for driver, team, *where in race[list(ENTRY)].itertuples(index=False)
                 ],
             },
-            **rest,
+            **({"note": note} if race is coming else {}),
         }
-        for name, race, rest in races
+        for name, race in (*finished, next_one)
     ]
 
 
@@ -106,30 +106,33 @@ def _to_come(
 
     It is the first race after the newest one that has a qualifying, else the first in the calendar.
     """
-    newest, races, rounds = entries.iloc[-1], tables["races"], tables["qualifying"]
+    newest, races = entries.iloc[-1], tables["races"]
     later = races[races["date"] > newest["date"]].sort_values(["date", "year", "round"])
-    qualified = later[later["race_id"].isin(rounds["race_id"])]
-    if not qualified.empty:
-        later = qualified
-        times = _qualifying(tables)
-        cars = rounds.drop_duplicates(["race_id", "driver_id"])[["constructor_id"]].join(times)
-        cars = cars[cars["race_id"] == later["race_id"].iloc[0]].sort_values("qualifying")
-        cars = cars.rename(columns={"driver_id": "entity", "constructor_id": "constructor"})
+    later = later.rename(columns={"race_id": "group", "year": "period", "circuit_id": "circuit"})
+    qualified = later[later["group"].isin(tables["qualifying"]["race_id"])]
+    if len(qualified):
+        later, cars = qualified, _qualified(tables, qualified["group"].iloc[0])
         note = "the grid is the order of qualifying: penalties are not in it"
     else:
-        cars = entries[entries["group"] == newest["group"]].drop(columns="grid")
-        place = cars["entity"].map({driver: place for driver, (place, *_) in standings.items()})
-        cars = cars.assign(place=place, qualifying=np.nan, seconds=np.nan).sort_values("place")
+        place = {driver: place for driver, (place, *_) in standings.items()}
+        cars = entries[entries["group"] == newest["group"]]
+        cars = cars.assign(line_up=cars["entity"].map(place), qualifying=np.nan, seconds=np.nan)
         note = "no qualifying yet: the newest cars start in the order of the drivers' standings"
-    if later.empty:
-        race = {"group": None, "date": newest["date"], "round": newest["round"] + 1}
-        race |= {"period": newest["period"], "circuit": newest["circuit"]}
-        note = f"the calendar has no race to come, so this is the newest circuit; {note}"
+    columns = ["group", "period", "round", "circuit", "date"]
+    race = dict(newest[columns]) | {"group": None, "round": newest["round"] + 1}
+    if len(later):
+        race = dict(later.iloc[0][columns])
     else:
-        names = {"race_id": "group", "year": "period", "circuit_id": "circuit"}
-        kept = ["group", "date", "round", "period", "circuit"]
-        race = later.rename(columns=names).iloc[0][kept].to_dict()
-    return cars.assign(**race, grid=np.arange(1, len(cars) + 1)), note
+        note = f"the calendar has no race to come, so this is the newest circuit; {note}"
+    cars = cars.sort_values("line_up").assign(**race)
+    return cars.assign(grid=np.arange(1, len(cars) + 1)), note
+
+
+def _qualified(tables: Tables, race: str) -> pd.DataFrame:
+    rounds = tables["qualifying"].drop_duplicates(["race_id", "driver_id"])
+    cars = rounds[["constructor_id"]].join(_qualifying(tables))
+    cars = cars.rename(columns={"driver_id": "entity", "constructor_id": "constructor"})
+    return cars[cars["race_id"] == race].assign(line_up=cars["qualifying"])
 
 
 def _entry(

@@ -127,4 +127,3 @@ def explain(
 def _order(answers: Array, features: Array) -> Array:
     """Rows by answer; equal ones as they start, so the order of the request's rows is nothing."""
     return np.lexsort((features[:, 0], np.round(answers, 5)))
-

@@ -83,14 +83,14 @@ def features(request: Request, online: Online) -> tuple[Array, list[str]]:
     """The model's inputs, float32 of shape [entries, len(NAMES)], and what had to be guessed."""
     values, warnings = assemble(request, request["grid"], online)
     race, newest = (request["season"], request["round"]), (online["season"], online["round"])
-    coming = online["races"][-1]
+    *_, coming = online["races"]
     as_of = f"the features are as of {online['as_of']}"
     if race <= newest:
         warnings.append(f"{as_of}: they know how this race and later ones ended")
-    elif race not in (tuple(coming["request"][name] for name in RACE[:2]), (newest[0] + 1, 1)):
+    elif race == (coming["request"]["season"], coming["request"]["round"]):
+        warnings += [coming["note"]] if _cars(request) == _cars(coming["request"]) else []
+    elif race != (newest[0] + 1, 1):
         warnings.append(f"{as_of}: the races between then and this one are not in them")
-    elif _cars(request) == _cars(coming["request"]):
-        warnings.append(coming["note"])
     return values, warnings
 
 
