@@ -31,7 +31,7 @@ def main(folder: str, first: int, last: int) -> None:
     answered, *calibrations = (pd.concat(each) for each in zip(*seasons, strict=True))
     for name in ("predicted", "baseline"):
         print(f"{name:<12}", _told(metrics.score(answered, answered[name].to_numpy())))
-    pooled = evaluation.calibration(*calibrations)
+    pooled = evaluation.calibration_metrics(*calibrations)
     for name, value in pooled["metrics"].items():
         low, high = pooled["intervals"][name]
         difference = pooled["difference"][name]
@@ -45,7 +45,7 @@ def main(folder: str, first: int, last: int) -> None:
 def _season(
     frame: pd.DataFrame, season: int, options: dict[str, int]
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """The season's rows with their predictions, and `metrics.calibration` of them."""
+    """The season's rows with their predictions, and `metrics.calibration_metrics` of them."""
     known = training.recent(frame[frame["period"] <= season], options["periods"])
     split = training.split(known, options)
     with redirect_stdout(StringIO()):
@@ -58,8 +58,8 @@ def _season(
         PROBLEM, winner["candidate"], winner["settings"], split.past, options["seed"]
     )
     predicted = training.predict(PROBLEM, fitted, split.test)
-    spread = metrics.spread(split.validation, winner["held_out"]["predicted"])
-    model, grid = metrics.calibration(split.test, predicted, spread, split.past)
+    calibration = metrics.calibration(split.validation, winner["held_out"]["predicted"])
+    model, grid = metrics.calibration_metrics(split.test, predicted, calibration, split.past)
     told = _told({**metrics.score(split.test, predicted), **model.mean()})
     print(f"{season:<12}", told, winner["candidate"], winner["settings"], flush=True)
     answered = split.test.assign(predicted=predicted, baseline=metrics.baseline(split.test))

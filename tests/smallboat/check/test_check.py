@@ -291,17 +291,17 @@ BROKEN: list[tuple[Any, ...]] = [
         ("metrics.py", "counts @ days[name]", "counts[:1] @ days[name]"),
     ),
     (
-        "metrics.spread: what it returns is not plain JSON: Object of type ndarray is not JSON "
+        "metrics.calibration: what it returns is not plain JSON: Object of type ndarray is not JSON "
         "serializable",
         ("metrics.py", '{"error": [', '{"errors": np.zeros(2), "error": ['),
     ),
     (
-        "metrics.calibration: the model has band_coverage, band_width; the trivial rule has "
+        "metrics.calibration_metrics: the model has band_coverage, band_width; the trivial rule has "
         "band_coverage",
         ("metrics.py", "baseline(frame), trivial)", "baseline(frame), trivial).iloc[:, :1]"),
     ),
     (
-        "metrics.calibration: band_width: returns 24 numbers that are not finite",
+        "metrics.calibration_metrics: band_width: returns 24 numbers that are not finite",
         ("metrics.py", '"band_width": high - low', '"band_width": np.inf'),
     ),
     # candidates
@@ -417,7 +417,7 @@ BROKEN: list[tuple[Any, ...]] = [
     ),
     (
         "service.predictions: raises KeyError: 'errors' (service.py, line ...)",
-        ("service.py", 'evaluation["spread"]["error"]', 'evaluation["spread"]["errors"]'),
+        ("service.py", 'evaluation["calibration"]["error"]', 'evaluation["calibration"]["errors"]'),
     ),
     (
         "service.predictions: what it returns is not plain JSON: Object of type float32 is not "

@@ -53,7 +53,7 @@ def test_what_people_are_shown_has_means_over_groups_beside_the_trivial_rule() -
     rng = np.random.default_rng(1)
     model = pd.DataFrame({"loss": rng.exponential(size=40), "width": 3.0})
     trivial = model.assign(loss=model["loss"] + 1, width=2.5)
-    found = evaluation.calibration(model, trivial)
+    found = evaluation.calibration_metrics(model, trivial)
     assert found["metrics"] == pytest.approx({"loss": model["loss"].mean(), "width": 3.0})
     assert found["baseline"] == pytest.approx({"loss": model["loss"].mean() + 1, "width": 2.5})
     low, high = found["intervals"]["loss"]

@@ -144,7 +144,7 @@ def test_what_only_the_machine_needs_is_not_kept() -> None:
 
 @pytest.mark.parametrize("passed", [True, False])
 def test_all_gates_must_pass(passed: bool) -> None:
-    names = ("metrics", "intervals", "baseline", "difference", "spread", "importance")
+    names = ("metrics", "intervals", "baseline", "difference", "calibration", "importance")
     known = {name: {} for name in names}
     evaluated = GOOD | known | {"until": "2020-01-01"}
     shown = gates(size=1 if passed else 2**30)
@@ -156,7 +156,7 @@ def test_all_gates_must_pass(passed: bool) -> None:
 
 @pytest.mark.parametrize("decision", [{}, {"decision": {"threshold": 0.3}}])
 def test_a_decision_is_kept_where_there_is_one(decision: dict[str, Any]) -> None:
-    names = ("metrics", "intervals", "baseline", "difference", "spread", "importance")
+    names = ("metrics", "intervals", "baseline", "difference", "calibration", "importance")
     known = {name: {} for name in names}
     told = selection.evaluate({}, known, GOOD | known | {"until": "2020-01-01"} | decision, [])
     assert {key: told[key] for key in told if key == "decision"} == decision

@@ -93,7 +93,7 @@ def evaluation() -> dict[str, Any]:
             {"by": "place", "value": "north", "rows": 600, "error": 0.4, "baseline": 0.9},
             {"by": "place", "value": "south", "rows": 600, "error": 0.95, "baseline": 0.9},
         ],
-        "spread": {},
+        "calibration": {},
         "importance": [{"feature": f"column_{i}", "rise": 0.2 - i / 100} for i in range(30)],
         "gates": [
             {"gate": "beats it", "expected": "< 0.9", "actual": "0.5", "passed": True},
@@ -178,13 +178,13 @@ def test_a_page_is_small_well_formed_and_its_ids_are_unique(evaluation: dict[str
 def test_probabilities_that_people_are_shown_have_a_table_where_they_were_judged(
     evaluation: dict[str, Any],
 ) -> None:
-    calibration = {
+    calibration_metrics = {
         "metrics": {"log_loss": 1.234},
         "intervals": {"log_loss": [1.111, 1.333]},
         "baseline": {"log_loss": 1.469},
         "difference": {"log_loss": {"value": -0.235, "low": -0.4, "high": -0.1}},
     }
-    some: list[dict[str, Any]] = [{}, {"calibration": calibration}]
+    some: list[dict[str, Any]] = [{}, {"calibration_metrics": calibration_metrics}]
     for known in some:
         html = str(cards.winner(evaluation | known, "loss", ACTUAL, ACTUAL).html)
         for text in ("log_loss", "1.111 to 1.333", "1.469", "-0.235", "-0.400 to -0.100"):
@@ -287,7 +287,7 @@ CURVE = {
 
 
 def test_of_chances_the_reliability_is_shown(evaluation: dict[str, Any]) -> None:
-    evaluation["spread"] = CURVE
+    evaluation["calibration"] = CURVE
     shown = cards.winner(evaluation, "loss", ACTUAL % 2, ACTUAL / 20)
     assert "Reliability" in text(shown) and "Predicted against actual" not in text(shown)
     assert "probability, of 599 rows: 0.120 at 0.100, 0.350 at 0.400" in shown.html

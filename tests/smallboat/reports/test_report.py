@@ -87,13 +87,13 @@ def test_a_snapshot_is_told_in_a_few_lines() -> None:
 
 def test_how_good_the_shown_probabilities_are_is_told_where_it_is_known() -> None:
     assert "probabilities" not in report.table(evaluation(), [])
-    calibration = {
+    calibration_metrics = {
         "metrics": {"log_loss": 1.2},
         "intervals": {"log_loss": [1.0, 1.5]},
         "baseline": {"log_loss": 1.4},
         "difference": {"log_loss": {"value": -0.2, "low": -0.3, "high": 0.1}},
     }
-    told = report.table(evaluation(calibration=calibration), [])
+    told = report.table(evaluation(calibration_metrics=calibration_metrics), [])
     (line,) = [line.split() for line in told.splitlines() if "log_loss" in line]
     assert " ".join(line) == (
         "log_loss 1.200 (1.000 to 1.500), baseline 1.400, difference -0.200 (-0.300 to +0.100)"

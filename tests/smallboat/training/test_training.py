@@ -262,19 +262,19 @@ def test_what_people_are_shown_is_judged_on_test_rows_that_it_was_not_fitted_on(
     predicted = bundle.predict(
         evaluated["onnx"], parts.test[training.columns(PROBLEM)].to_numpy(dtype=np.float32)
     )
-    spread = metrics.spread(parts.validation, winner["held_out"]["predicted"])
-    model, trivial = metrics.calibration(parts.test, predicted, spread, parts.past)
-    found = evaluated["calibration"]
+    calibration = metrics.calibration(parts.validation, winner["held_out"]["predicted"])
+    model, trivial = metrics.calibration_metrics(parts.test, predicted, calibration, parts.past)
+    found = evaluated["calibration_metrics"]
     assert found["metrics"] == pytest.approx(dict(model.mean()), abs=1e-3)
     assert found["baseline"] == pytest.approx(dict(trivial.mean()))
     assert 0.7 < found["metrics"]["band_coverage"] < 0.9
-    served = metrics.spread(
+    served = metrics.calibration(
         parts.held_out, np.concatenate([winner["held_out"]["predicted"], predicted])
     )
-    assert evaluated["spread"]["error"] == pytest.approx(served["error"], abs=1e-3)
-    assert served != spread
-    monkeypatch.delattr(metrics, "calibration")
-    assert "calibration" not in training.evaluate_winner(PROBLEM, winner, parts, 1, 60)
+    assert evaluated["calibration"]["error"] == pytest.approx(served["error"], abs=1e-3)
+    assert served != calibration
+    monkeypatch.delattr(metrics, "calibration_metrics")
+    assert "calibration_metrics" not in training.evaluate_winner(PROBLEM, winner, parts, 1, 60)
 
 
 def test_a_judged_model_says_how_far_it_has_seen(parts: training.Split) -> None:

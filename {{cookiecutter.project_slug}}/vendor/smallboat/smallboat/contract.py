@@ -144,9 +144,9 @@ class Metrics(Protocol):
     predicted, costs)`: what is decided on validation rows at these costs, as plain JSON.
 
     If people are shown more than the answers, such as probabilities or ranges, a function
-    `calibration(frame, predicted, spread, past)` measures it: two DataFrames, of the model and of a
+    `calibration_metrics(frame, predicted, calibration, past)` measures it: two DataFrames, of the model and of a
     trivial rule that knows only the rows `past`, with a row a group in the table's order and a
-    column a metric, whose value is the mean over groups. `spread` was fitted on other rows.
+    column a metric, whose value is the mean over groups. `calibration` was fitted on other rows.
     """
 
     @property
@@ -174,7 +174,7 @@ class Metrics(Protocol):
     def as_target(self, frame: "pd.DataFrame", predicted: "Array", /) -> "Array":
         """Answers in the unit of the target, shape [n]."""
 
-    def spread(self, frame: "pd.DataFrame", predicted: "Array", /) -> Json:
+    def calibration(self, frame: "pd.DataFrame", predicted: "Array", /) -> Json:
         """What makes the probabilities or ranges that people are shown out of answers.
 
         It is fitted on rows that the model has not seen, and plain JSON; `predictions` reads it.
@@ -213,7 +213,7 @@ class Service(Protocol):
     ) -> list[Json]:
         """The model's answers, shape [k], for people.
 
-        `features` is what `features` returned; `evaluation` has `spread`, and `decision` if any.
+        `features` is what `features` returned; `evaluation` has `calibration`, and `decision` if any.
         """
 
     def explain(

@@ -1,6 +1,6 @@
 """Probabilities and ranges of places, from scores whose order within a group is predicted.
 
-For problems of kind "rank": `metrics.spread` fits on held-out rows, `service.predictions` applies.
+For problems of kind "rank": `metrics.calibration` fits on held-out rows, `service.predictions` applies.
 It needs numpy alone, because the model server runs it. Lower scores are better.
 """
 

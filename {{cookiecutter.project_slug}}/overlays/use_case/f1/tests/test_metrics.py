@@ -114,9 +114,9 @@ def test_what_is_shown_holds_in_races_that_it_was_not_made_of() -> None:
     frame, predicted = _drawn(400)
     seen = frame["group"].isin([f"r{n}" for n in range(64)]).to_numpy()
     past, future = frame[seen], frame[~seen]
-    spread = metrics.spread(past, predicted[seen])
-    assert (np.diff(spread["low"]) >= 0).all() and (np.diff(spread["high"]) >= 0).all()
-    model, grid = metrics.calibration(future, predicted[~seen], spread, past)
+    calibration = metrics.calibration(past, predicted[seen])
+    assert (np.diff(calibration["low"]) >= 0).all() and (np.diff(calibration["high"]) >= 0).all()
+    model, grid = metrics.calibration_metrics(future, predicted[~seen], calibration, past)
     found, counted = model.mean(), grid.mean()
     assert list(model.index) == list(dict.fromkeys(future["group"]))
     assert 0.77 < found["band_coverage"] < 0.85
@@ -129,9 +129,9 @@ def test_what_is_shown_holds_in_races_that_it_was_not_made_of() -> None:
 
 def test_chances_are_as_frequent_as_they_are_said_to_be() -> None:
     frame, predicted = _drawn(400)
-    spread = metrics.spread(frame, predicted)
+    calibration = metrics.calibration(frame, predicted)
     rows = frame.assign(predicted=predicted).sort_values(["group", "predicted"])
-    said = [outcomes(race["predicted"].to_numpy(), spread) for _, race in rows.groupby("group")]
+    said = [outcomes(race["predicted"].to_numpy(), calibration) for _, race in rows.groupby("group")]
     for name, first in (("win", 1), ("podium", 3)):
         chance = np.concatenate([getattr(each, name) for each in said])
         for low, high in ((0, 0.05), (0.05, 0.3), (0.3, 0.6), (0.6, 1)):
@@ -143,8 +143,8 @@ def test_chances_are_as_frequent_as_they_are_said_to_be() -> None:
 
 def test_losses_of_chances_and_ranges_counted_by_hand() -> None:
     frame = _races([2, 1, 3, 4]).assign(grid=[1.0, 2.0, 3.0, 4.0])
-    spread = {"temperatures": [1.0, 1.0, 1.0], "share": [0, 1], "low": [0, 1], "high": [0, 1]}
-    (model,) = metrics.calibration(frame, np.zeros(4), spread, frame)[0].to_dict("records")
+    calibration = {"temperatures": [1.0, 1.0, 1.0], "share": [0, 1], "low": [0, 1], "high": [0, 1]}
+    (model,) = metrics.calibration_metrics(frame, np.zeros(4), calibration, frame)[0].to_dict("records")
     assert model == pytest.approx(
         {
             "win_log_loss": np.log(4),

@@ -30,7 +30,7 @@ EVALUATION = {
         "mae": {"value": -0.5, "low": -0.7, "high": -0.3},
         "spearman": {"value": -0.02, "low": -0.125, "high": 0.085},
     },
-    "calibration": {
+    "calibration_metrics": {
         "metrics": {"win_log_loss": 1.234, "band_coverage": 0.81},
         "intervals": {"win_log_loss": [1.1, 1.3], "band_coverage": [0.78, 0.84]},
         "baseline": {"win_log_loss": 1.469, "band_coverage": 0.7},

@@ -18,7 +18,7 @@ from {{ cookiecutter.project_slug }}.inputs import NAMES, Array
 TABLES = seasons.make()
 ONLINE = json.loads(json.dumps(features.online_features(TABLES)))
 FRAME = features.build(TABLES)
-EVALUATION = {"spread": metrics.spread(FRAME, metrics.baseline(FRAME))}
+EVALUATION = {"calibration": metrics.calibration(FRAME, metrics.baseline(FRAME))}
 RACE = ONLINE["races"][-2]["request"]  # finished
 VALID = fastjsonschema.compile(service.SCHEMA)
 

@@ -98,7 +98,7 @@ def loss(frame: pd.DataFrame, predicted: Array) -> Array:
     return errors
 
 
-def spread(frame: pd.DataFrame, predicted: Array) -> dict[str, list[float]]:
+def calibration(frame: pd.DataFrame, predicted: Array) -> dict[str, list[float]]:
     """What makes probabilities and ranges of places out of a model's answers.
 
     Args:
@@ -122,15 +122,15 @@ def _bands(frame: pd.DataFrame, predicted: Array) -> dict[str, list[float]]:
     return ranking.fit_bands((place - 1) / last, (ended - 1) / last, int(np.median(size)))
 
 
-def calibration(
-    frame: pd.DataFrame, predicted: Array, spread: Mapping[str, Any], past: pd.DataFrame
+def calibration_metrics(
+    frame: pd.DataFrame, predicted: Array, calibration: Mapping[str, Any], past: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """How good the probabilities and ranges are, beside those of grid places counted in the past.
 
     Args:
-        frame: rows that neither the model nor `spread` has seen.
+        frame: rows that neither the model nor `calibration` has seen.
         predicted: shape [len(frame)], lower = better finish.
-        spread: of the model.
+        calibration: of the model.
         past: the rows before.
 
     Returns:
@@ -141,12 +141,12 @@ def calibration(
     """
     counted = _counted(past)
     return (
-        _calibration(frame, predicted, lambda scores: outcomes(scores, spread)),
-        _calibration(frame, baseline(frame), lambda scores: counted(len(scores))),
+        _calibration_metrics(frame, predicted, lambda scores: outcomes(scores, calibration)),
+        _calibration_metrics(frame, baseline(frame), lambda scores: counted(len(scores))),
     )
 
 
-def _calibration(
+def _calibration_metrics(
     frame: pd.DataFrame, predicted: Array, shown: Callable[[Array], Outcomes]
 ) -> pd.DataFrame:
     order = np.lexsort((as_target(frame, predicted), frame.groupby("group", sort=False).ngroup()))

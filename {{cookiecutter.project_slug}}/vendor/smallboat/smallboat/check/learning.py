@@ -136,12 +136,12 @@ def _thinned(frame: "pd.DataFrame") -> "pd.DataFrame":
     return frame.iloc[:: max(1, len(frame) // FEW)]
 
 
-def _spread(sample: Sample) -> Iterator[str]:
-    spread = sample.problem.metrics.spread(sample.parts.validation, sample.predicted)
-    wrong = list(plain(spread, "what it returns"))
+def _calibration(sample: Sample) -> Iterator[str]:
+    calibration = sample.problem.metrics.calibration(sample.parts.validation, sample.predicted)
+    wrong = list(plain(calibration, "what it returns"))
     yield from wrong
     if not wrong:
-        sample.evaluation = {"spread": spread}
+        sample.evaluation = {"calibration": calibration}
 
 
 def _decide(sample: Sample) -> Iterator[str]:
@@ -159,12 +159,12 @@ def _decide(sample: Sample) -> Iterator[str]:
         sample.evaluation = sample.evaluation | {"decision": decision}
 
 
-def _calibration(sample: Sample) -> Iterator[str]:
-    measure: Any = getattr(sample.problem.metrics, "calibration", None)
+def _calibration_metrics(sample: Sample) -> Iterator[str]:
+    measure: Any = getattr(sample.problem.metrics, "calibration_metrics", None)
     if measure is None or sample.baseline is None:  # a wrong baseline skips this rule, too
         return
     rows, past = sample.parts.validation, sample.parts.train
-    model, trivial = measure(rows, sample.predicted, sample.evaluation["spread"], past)
+    model, trivial = measure(rows, sample.predicted, sample.evaluation["calibration"], past)
     if list(model) != list(trivial):
         yield f"the model has {', '.join(model)}; the trivial rule has {', '.join(trivial)}"
     for name in model:
@@ -182,7 +182,7 @@ RULES: tuple[tuple[str, Rule], ...] = (
     ("candidates.OUTPUT", _output),
     ("candidates.CANDIDATES", _candidates),
     ("candidates.fit", _fit),
-    ("metrics.spread", _spread),
-    ("metrics.decide", _decide),
     ("metrics.calibration", _calibration),
+    ("metrics.decide", _decide),
+    ("metrics.calibration_metrics", _calibration_metrics),
 )

@@ -52,8 +52,8 @@ def difference(
     return differences
 
 
-def calibration(model: pd.DataFrame, trivial: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Means over groups, and their intervals, of what `metrics.calibration` returned.
+def calibration_metrics(model: pd.DataFrame, trivial: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Means over groups, and their intervals, of what `metrics.calibration_metrics` returned.
 
     Returns:
         `metrics`, `intervals`, `baseline` and `difference`, each by metric.

@@ -136,8 +136,12 @@ def evaluate(facts: Result, winner: Result, evaluated: Result, shown: list[Resul
         "intervals": {"validation": winner["intervals"], "test": evaluated["intervals"]},
         "baseline": {"validation": winner["baseline"], "test": evaluated["baseline"]},
         "evaluation_trained_until": evaluated["until"],
-        **{name: evaluated[name] for name in ("difference", "slices", "spread", "importance")},
-        **{name: evaluated[name] for name in ("decision", "calibration") if name in evaluated},
+        **{name: evaluated[name] for name in ("difference", "slices", "calibration", "importance")},
+        **{
+            name: evaluated[name]
+            for name in ("decision", "calibration_metrics")
+            if name in evaluated
+        },
         "gates": shown,
         "passed": all(gate["passed"] for gate in shown),
     }

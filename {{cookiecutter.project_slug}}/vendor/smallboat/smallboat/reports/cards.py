@@ -80,7 +80,7 @@ def winner(
     """Whether the winner passed its gates, its metrics beside the baseline's, and its weak slices.
 
     Predicted against actual is a heat map; for probabilities it is the reliability curve, which the
-    `spread` then holds.
+    `calibration` then holds.
 
     Args:
         evaluation: the content of evaluation.json.
@@ -88,7 +88,7 @@ def winner(
         actual: shape [n], of the test rows.
         predicted: shape [n], in the same unit.
     """
-    curve = evaluation["spread"] if "observed" in evaluation["spread"] else None
+    curve = evaluation["calibration"] if "observed" in evaluation["calibration"] else None
     names = _primary_first(evaluation["metrics"]["test"], primary)
     html = _render(
         "winner",

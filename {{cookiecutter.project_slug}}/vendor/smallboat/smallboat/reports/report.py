@@ -42,7 +42,7 @@ def table(evaluation: dict[str, Any], paths: list[tuple[str, Path]]) -> str:
         _row("  evaluation model", _values(evaluation["metrics"]["test"], names)),
         _row("  baseline", _values(evaluation["baseline"]["test"], names)),
         *(_row(title, _bounds(evaluation["difference"], names, key)) for title, key in DIFFERENCE),
-        *_calibration(evaluation.get("calibration")),
+        *_calibration_metrics(evaluation.get("calibration_metrics")),
         "",
         *map(gate, evaluation["gates"]),
         *_decision(evaluation.get("decision")),
@@ -53,17 +53,17 @@ def table(evaluation: dict[str, Any], paths: list[tuple[str, Path]]) -> str:
     return "\n".join(lines)
 
 
-def _calibration(calibration: dict[str, Any] | None) -> list[str]:
-    if calibration is None:
+def _calibration_metrics(calibration_metrics: dict[str, Any] | None) -> list[str]:
+    if calibration_metrics is None:
         return []
     lines = []
-    for name, value in calibration["metrics"].items():
-        low, high = calibration["intervals"][name]
+    for name, value in calibration_metrics["metrics"].items():
+        low, high = calibration_metrics["intervals"][name]
         difference = "{value:+.3f} ({low:+.3f} to {high:+.3f})"
         lines.append(
             f"  {name:<34}{value:.3f} ({low:.3f} to {high:.3f}), baseline "
-            f"{calibration['baseline'][name]:.3f}, difference "
-            + difference.format(**calibration["difference"][name])
+            f"{calibration_metrics['baseline'][name]:.3f}, difference "
+            + difference.format(**calibration_metrics["difference"][name])
         )
     return ["", "probabilities and ranges on test, with 95 % intervals", *lines]
 

@@ -109,9 +109,11 @@ def _log_winner(experiment: Any, evaluation: dict[str, Any], bundle: Path) -> No
     metrics, intervals = evaluation["metrics"]["test"], evaluation["intervals"]["test"]
     _log_metrics(experiment, "test", metrics, intervals)
     experiment.log_metrics(evaluation["baseline"]["test"], prefix="test_baseline")
-    if calibration := evaluation.get("calibration"):
-        _log_metrics(experiment, "test", calibration["metrics"], calibration["intervals"])
-        experiment.log_metrics(calibration["baseline"], prefix="test_baseline")
+    if calibration_metrics := evaluation.get("calibration_metrics"):
+        _log_metrics(
+            experiment, "test", calibration_metrics["metrics"], calibration_metrics["intervals"]
+        )
+        experiment.log_metrics(calibration_metrics["baseline"], prefix="test_baseline")
     for gate in evaluation["gates"]:
         outcome = "passed" if gate["passed"] else "failed"
         text = f"{outcome}: {gate['actual']} {gate['expected']}"

@@ -185,7 +185,7 @@ def evaluate_winner(
 ) -> Result:
     """Fit the winner's settings on the past, and compare it with the baseline on the test rows.
 
-    Slices and the spread need more rows than one period has: they use all held-out rows, each
+    Slices and the calibration need more rows than one period has: they use all held-out rows, each
     predicted by a model that had not seen it. With `costs` (the table [decision]) there is a
     `decision`, made on validation rows: test rows choose nothing.
     """
@@ -207,18 +207,18 @@ def evaluate_winner(
         "baseline": trivial["metrics"],
         "baseline_score": trivial["score"],
         "difference": evaluation.difference(problem, parts.test, predicted, baseline),
-        "spread": problem.metrics.spread(parts.held_out, held_out),
+        "calibration": problem.metrics.calibration(parts.held_out, held_out),
         "slices": evaluation.slices(problem, parts.held_out, held_out, slice_rows),
         "importance": evaluation.importance(
             problem, exported["onnx"], parts.test, columns(problem), seed
         ),
         "predicted": problem.metrics.as_target(parts.test, predicted),
         **decision,
-        **_calibration(problem, winner, parts, predicted),
+        **_calibration_metrics(problem, winner, parts, predicted),
     }
 
 
-def _calibration(
+def _calibration_metrics(
     problem: Problem, winner: Result, parts: Split, predicted: bundle.FloatArray
 ) -> Result:
     """How good the shown probabilities and ranges are on test rows; empty if it is not measured.
@@ -226,12 +226,12 @@ def _calibration(
     What makes them out of answers is fitted on validation rows: the served one, which is fitted on
     all held-out rows, has seen the test rows.
     """
-    measure = getattr(problem.metrics, "calibration", None)
+    measure = getattr(problem.metrics, "calibration_metrics", None)
     if measure is None:
         return {}
-    spread = problem.metrics.spread(parts.validation, winner["held_out"]["predicted"])
-    groups = measure(parts.test, predicted, spread, parts.past)
-    return {"calibration": evaluation.calibration(*groups)}
+    calibration = problem.metrics.calibration(parts.validation, winner["held_out"]["predicted"])
+    groups = measure(parts.test, predicted, calibration, parts.past)
+    return {"calibration_metrics": evaluation.calibration_metrics(*groups)}
 
 
 def _decide(problem: Problem) -> Any:

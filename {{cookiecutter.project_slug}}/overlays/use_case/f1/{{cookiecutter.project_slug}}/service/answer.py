@@ -29,22 +29,22 @@ class Outcomes(NamedTuple):
     podium: Array
 
 
-def outcomes(scores: Array, spread: Mapping[str, Any]) -> Outcomes:
+def outcomes(scores: Array, calibration: Mapping[str, Any]) -> Outcomes:
     """How a race may end for cars with these scores.
 
     Args:
         scores: the model's answers, ascending, shape [cars].
-        spread: what `metrics.spread` returned.
+        calibration: what `metrics.calibration` returned.
     """
-    win, *_, podium = ranking.among_first(scores, spread["temperatures"])
-    return Outcomes(*ranges(len(scores), spread), win, podium)
+    win, *_, podium = ranking.among_first(scores, calibration["temperatures"])
+    return Outcomes(*ranges(len(scores), calibration), win, podium)
 
 
-def ranges(size: int, spread: Mapping[str, Any]) -> tuple[Array, Array]:
+def ranges(size: int, calibration: Mapping[str, Any]) -> tuple[Array, Array]:
     """The first and the last place of each car's range in a race of `size` cars."""
     last = size - 1
     low, high = (
-        np.interp(np.arange(size) / max(last, 1), spread["share"], spread[end]) * last
+        np.interp(np.arange(size) / max(last, 1), calibration["share"], calibration[end]) * last
         for end in ("low", "high")
     )
     return 1 + np.rint(low).astype(int), 1 + np.rint(high).astype(int)
@@ -59,14 +59,14 @@ def predictions(
         request: the race.
         answers: of the model, shape [entries]; lower is better.
         features: what `features` returned for the request.
-        evaluation: of the model; its `spread` is what `metrics.spread` returned.
+        evaluation: of the model; its `calibration` is what `metrics.calibration` returned.
 
     Returns:
         position, driver, constructor, grid, score (the model's answer), low and high (in some 80 %
         of held-out races a car predicted there ended between them), podium and win (probabilities).
     """
     order = _order(answers, features)
-    columns = outcomes(answers[order], evaluation["spread"])
+    columns = outcomes(answers[order], evaluation["calibration"])
     return [
         {
             "position": position,

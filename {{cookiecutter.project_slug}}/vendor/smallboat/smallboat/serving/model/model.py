@@ -66,7 +66,9 @@ class Release:
             "evaluation": {
                 # A run of before version 0.3 does not know its library.
                 "library": self._evaluation.get("library"),
-                "calibration": self._evaluation.get("calibration"),  # not every problem has one
+                "calibration_metrics": self._evaluation.get(
+                    "calibration_metrics"
+                ),  # not every problem has one
                 **{name: self._evaluation[name] for name in EVALUATION},
             },
             "page": self._service.page(self._online),

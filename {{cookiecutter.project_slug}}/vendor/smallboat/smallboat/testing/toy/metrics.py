@@ -39,17 +39,17 @@ def as_target(frame: pd.DataFrame, predicted: Array) -> Array:
     return predicted
 
 
-def spread(frame: pd.DataFrame, predicted: Array) -> dict[str, list[float]]:
+def calibration(frame: pd.DataFrame, predicted: Array) -> dict[str, list[float]]:
     """Between which errors 80 % of held-out parcels lie."""
     low, high = np.quantile(frame["target"].to_numpy() - predicted, [0.1, 0.9])
     return {"error": [round(float(low), 4), round(float(high), 4)]}
 
 
-def calibration(
+def calibration_metrics(
     frame: pd.DataFrame, predicted: Array, fitted: Mapping[str, Any], past: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """How many parcels of a day end within their band, and how wide it is, in minutes."""
-    trivial = spread(past, baseline(past))
+    trivial = calibration(past, baseline(past))
     return _bands(frame, predicted, fitted), _bands(frame, baseline(frame), trivial)
 
 

@@ -22,7 +22,7 @@ function facts(model) {
 }
 
 function metrics(model) {
-  const shown = model.calibration; // of probabilities and ranges; not every problem has it
+  const shown = model.calibration_metrics; // of probabilities and ranges; not every problem has it
   const values = { ...model.metrics.test, ...shown?.metrics };
   const intervals = { ...model.intervals.test, ...shown?.intervals };
   const baselines = { ...model.baseline.test, ...shown?.baseline };
