@@ -32,7 +32,7 @@ def noisy(name: str, score: float, complexity: int, noise: float) -> dict[str, A
 
 def gates(served: float = 0.0, errors: int = 0, size: int = 1, **evaluated: Any) -> list[Any]:
     expectations = {"checked": 90, "errors": errors}
-    return selection.gates(GOOD | evaluated, {"parity": served}, expectations, size, LIMITS)
+    return gates.decide(GOOD | evaluated, {"parity": served}, expectations, size, LIMITS)
 
 
 def failed(shown: list[dict[str, Any]]) -> list[str]:

@@ -10,6 +10,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..evaluation import selection
+from ..words import primary_first
 from . import plots
 
 if TYPE_CHECKING:
@@ -63,10 +65,11 @@ def candidates(evaluation: Mapping[str, Any], primary: str) -> Fragment:
         "candidates",
         evaluation,
         ranked,
-        _primary_first(ranked[0]["baseline"], primary) if ranked else [],
+        primary_first(ranked[0]["baseline"], primary) if ranked else [],
         plots.candidates(ranked, evaluation["winner"], primary) if ranked else "",
         plots.curves(curves, primary) if curves else "",
         _spans(evaluation),
+        selection.reason(ranked, evaluation["tied"]),
     )
     return Fragment("candidates", "Candidates", html)
 
@@ -89,7 +92,7 @@ def winner(
         predicted: shape [n], in the same unit.
     """
     curve = evaluation["spread"] if "observed" in evaluation["spread"] else None
-    names = _primary_first(evaluation["metrics"]["test"], primary)
+    names = primary_first(evaluation["metrics"]["test"], primary)
     html = _render(
         "winner",
         evaluation,
@@ -110,11 +113,6 @@ def run(steps: Sequence[Any]) -> Fragment:
     return Fragment("run", "Run", _render("run", steps))
 
 
-def _primary_first(scores: Mapping[str, float], primary: str) -> list[str]:
-    """The names of the metrics, the one that decides first."""
-    return sorted(scores, key=lambda name: (name != primary, name))
-
-
 def _spans(evaluation: Mapping[str, Any]) -> dict[str, str]:
     """Each part of the split with its periods, such as "test 2024"."""
     return {
@@ -128,7 +126,7 @@ def _slices(slices: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     kinds = []
     for by, group in groupby(slices, key=lambda row: row["by"]):
         rows = sorted(group, key=lambda row: row["baseline"] - row["error"])
-        worse = sum(row["error"] > row["baseline"] for row in rows)
+        worse = sum(row["difference"]["low"] > 0 for row in rows)
         kinds.append({"by": by, "rows": rows, "worse": worse})
     return kinds
 

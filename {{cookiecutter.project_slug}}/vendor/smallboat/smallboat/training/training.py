@@ -196,17 +196,11 @@ def evaluate_winner(
     fitted = fit(problem, winner["candidate"], winner["settings"], parts.past, seed)
     exported = export(problem, fitted, parts.test)
     predicted = predict(problem, fitted, parts.test)
-    baseline = problem.metrics.baseline(parts.test)
-    trivial = evaluation.score(problem, parts.test, baseline)
     held_out = np.concatenate([winner["held_out"]["predicted"], predicted])
     return {
         **exported,
-        **evaluation.score(problem, parts.test, predicted),
+        **evaluation.against_baseline(problem, parts.test, predicted),
         "until": str(parts.past["date"].max().date()),
-        "intervals": evaluation.intervals(evaluation.resample(problem, parts.test, predicted)),
-        "baseline": trivial["metrics"],
-        "baseline_score": trivial["score"],
-        "difference": evaluation.difference(problem, parts.test, predicted, baseline),
         "spread": problem.metrics.spread(parts.held_out, held_out),
         "slices": evaluation.slices(problem, parts.held_out, held_out, slice_rows),
         "importance": evaluation.importance(
@@ -236,10 +230,17 @@ def signature(problem: Problem, winner: Result, frame: pd.DataFrame) -> Result:
     return {
         "candidate": winner["candidate"],
         "settings": winner["settings"],
-        "inputs": [_field(feature) for feature in problem.features.FEATURES],
-        "output": _field(problem.candidates.OUTPUT),
+        **interface(problem),
         "trained_rows": len(frame),
         "trained_until": str(frame["date"].max().date()),
+    }
+
+
+def interface(problem: Problem) -> Result:
+    """The part of a signature that the problem states: inputs and output."""
+    return {
+        "inputs": [_field(feature) for feature in problem.features.FEATURES],
+        "output": _field(problem.candidates.OUTPUT),
     }
 
 
