@@ -75,7 +75,7 @@ class Runs:
             "passed": True,
             "evaluation_trained_until": "2023-12-31",
             "model_hash": bundle.model_hash(onnx, signature),
-            "spread": metrics.spread(self.frame, bundle.predict(evaluated, rows)),
+            "calibration": metrics.calibration(self.frame, bundle.predict(evaluated, rows)),
         } | changed
         online = self.online | {"as_of": as_of or self.online["as_of"], "fault": fault or {}}
         models = {"onnx": onnx, "signature": signature}

@@ -217,6 +217,14 @@ BROKEN: list[tuple[Any, ...]] = [
         ),
     ),
     (
+        "features.GROUPS: way has 'dist_*', which is the name of no feature",
+        ("features.py", "OTHER_COLUMNS = ", 'GROUPS = {"way": ("dist_*",)}\nOTHER_COLUMNS = '),
+    ),
+    (
+        "features.GROUPS: way is the text 'dist*'; a tuple of names or patterns is needed",
+        ("features.py", "OTHER_COLUMNS = ", 'GROUPS = {"way": "dist*"}\nOTHER_COLUMNS = '),
+    ),
+    (
         "features.online_features: as_of is None; the date of the newest event is needed",
         ("features.py", '"as_of"', '"date"'),
     ),
@@ -291,8 +299,8 @@ BROKEN: list[tuple[Any, ...]] = [
         ("metrics.py", "counts @ days[name]", "counts[:1] @ days[name]"),
     ),
     (
-        "metrics.spread: what it returns is not plain JSON: Object of type ndarray is not JSON "
-        "serializable",
+        "metrics.calibration: what it returns is not plain JSON: Object of type ndarray is not "
+        "JSON serializable",
         ("metrics.py", '{"error": [', '{"errors": np.zeros(2), "error": ['),
     ),
     # candidates

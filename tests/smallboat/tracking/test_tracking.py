@@ -107,7 +107,7 @@ def candidate(
         "score": error,
         "baseline": {"error": 4.0},
         "trials": tried,
-        "curve": curve or [],
+        "learning_curve": curve or [],
         "disqualified": disqualified,
     }
 

@@ -46,7 +46,7 @@ class Data(Protocol):
             folder: the empty folder.
 
         Returns:
-            `source` and `licence` (text), `newest` (ISO date of the newest event), `rows` (how
+            `source` and `licence` (text), `data_until` (ISO date of the newest event), `rows` (how
             many each table has).
 
         Raises:
@@ -169,7 +169,7 @@ class Metrics(Protocol):
     def as_target(self, frame: "pd.DataFrame", predicted: "Array", /) -> "Array":
         """Answers in the unit of the target, shape [n]."""
 
-    def spread(self, frame: "pd.DataFrame", predicted: "Array", /) -> Json:
+    def calibration(self, frame: "pd.DataFrame", predicted: "Array", /) -> Json:
         """How far off answers are on rows that the model has not seen; `predictions` reads it."""
 
     def baseline(self, frame: "pd.DataFrame", /) -> "Array":
@@ -205,7 +205,7 @@ class Service(Protocol):
     ) -> list[Json]:
         """The model's answers, shape [k], for people.
 
-        `features` is what `features` returned; `evaluation` has `spread`, and `decision` if any.
+        `features` is what `features` returned; `evaluation` has `calibration`, and maybe `decision`.
         """
 
     def explain(

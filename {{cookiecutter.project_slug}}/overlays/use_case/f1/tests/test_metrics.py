@@ -103,10 +103,10 @@ def test_who_is_predicted_further_in_front_has_better_bands_and_shares() -> None
     rng = np.random.default_rng(8)
     frame = _races(*[[int(place) for place in rng.permutation(20) + 1] for _ in range(30)])
     noise = rng.normal(0, 6, len(frame))
-    spread = metrics.spread(frame, frame["target"].to_numpy() + noise)
+    table = metrics.calibration(frame, frame["target"].to_numpy() + noise)
     for name, sign in (("low", 1), ("high", 1), ("podium", -1), ("win", -1)):
-        assert (sign * np.diff(spread[name]) >= 0).all(), name
-    assert min(spread["win"]) > 0 and max(spread["podium"]) < 1
+        assert (sign * np.diff(table[name]) >= 0).all(), name
+    assert min(table["win"]) > 0 and max(table["podium"]) < 1
 
 
 def test_bands_hold_80_percent_of_races_that_they_were_not_made_of() -> None:
@@ -114,10 +114,10 @@ def test_bands_hold_80_percent_of_races_that_they_were_not_made_of() -> None:
     frame = _races(*[[int(place) for place in rng.permutation(20) + 1] for _ in range(400)])
     predicted = frame["target"].to_numpy() + rng.normal(0, 6, len(frame))
     seen = frame["group"].isin([f"r{n}" for n in range(64)]).to_numpy()
-    spread = metrics.spread(frame[seen], predicted[seen])
+    table = metrics.calibration(frame[seen], predicted[seen])
     share = (metrics.as_target(frame[~seen], predicted[~seen]) - 1) / 19
     ended = (frame["target"][~seen].to_numpy() - 1) / 19
-    low, high = (np.interp(share, spread["share"], spread[end]) for end in ("low", "high"))
+    low, high = (np.interp(share, table["share"], table[end]) for end in ("low", "high"))
     inside = (np.rint(19 * low) <= 19 * ended) & (19 * ended <= np.rint(19 * high))
     assert 0.8 <= inside.mean() < 0.9
 

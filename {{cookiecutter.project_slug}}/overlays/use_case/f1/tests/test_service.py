@@ -19,7 +19,7 @@ from {{ cookiecutter.project_slug }}.inputs import NAMES, Array
 TABLES = seasons.make()
 ONLINE = json.loads(json.dumps(features.online_features(TABLES)))
 FRAME = features.build(TABLES)
-EVALUATION = {"spread": metrics.spread(FRAME, metrics.baseline(FRAME))}
+EVALUATION = {"calibration": metrics.calibration(FRAME, metrics.baseline(FRAME))}
 RACE = service.example(ONLINE)
 VALID = fastjsonschema.compile(service.SCHEMA)
 
@@ -255,13 +255,13 @@ def test_the_band_holds_80_percent_of_the_cars_and_shares_are_those_counted() ->
         }
     )
     predicted = frame["target"].to_numpy() + rng.normal(0, 3, len(frame))
-    spread = metrics.spread(frame, predicted)
+    table = metrics.calibration(frame, predicted)
     place = metrics.as_target(frame, predicted)
     share = (place - 1) / (size - 1)
     ended = (frame["target"].to_numpy() - 1) / (size - 1)
-    low, high = (np.interp(share, spread["share"], spread[end]) for end in ("low", "high"))
+    low, high = (np.interp(share, table["share"], table[end]) for end in ("low", "high"))
     inside = (low - 1e-6 <= ended) & (ended <= high + 1e-6)
     assert 0.8 <= inside.mean() < 0.9
     won = ((place == 1) & (ended == 0)).sum()
-    assert spread["win"][0] == pytest.approx((won + 0.5) / (races + 1), abs=1e-6)
-    assert spread["share"] == sorted(spread["share"])
+    assert table["win"][0] == pytest.approx((won + 0.5) / (races + 1), abs=1e-6)
+    assert table["share"] == sorted(table["share"])

@@ -94,7 +94,7 @@ def loss(frame: pd.DataFrame, predicted: Array) -> Array:
     return errors
 
 
-def spread(frame: pd.DataFrame, predicted: Array) -> dict[str, list[float]]:
+def calibration(frame: pd.DataFrame, predicted: Array) -> dict[str, list[float]]:
     """Where cars ended that were predicted at a place; better for each place further in front.
 
     Places that chance put into the wrong order are pooled, by isotonic regression.

@@ -136,12 +136,12 @@ def _thinned(frame: "pd.DataFrame") -> "pd.DataFrame":
     return frame.iloc[:: max(1, len(frame) // FEW)]
 
 
-def _spread(sample: Sample) -> Iterator[str]:
-    spread = sample.problem.metrics.spread(sample.parts.validation, sample.predicted)
-    wrong = list(plain(spread, "what it returns"))
+def _calibration(sample: Sample) -> Iterator[str]:
+    calibration = sample.problem.metrics.calibration(sample.parts.validation, sample.predicted)
+    wrong = list(plain(calibration, "what it returns"))
     yield from wrong
     if not wrong:
-        sample.evaluation = {"spread": spread}
+        sample.evaluation = {"calibration": calibration}
 
 
 def _decide(sample: Sample) -> Iterator[str]:
@@ -169,6 +169,6 @@ RULES: tuple[tuple[str, Rule], ...] = (
     ("candidates.OUTPUT", _output),
     ("candidates.CANDIDATES", _candidates),
     ("candidates.fit", _fit),
-    ("metrics.spread", _spread),
+    ("metrics.calibration", _calibration),
     ("metrics.decide", _decide),
 )

@@ -1,5 +1,6 @@
 """Metrics, intervals, slices and importance of a model's answers on held-out rows."""
 
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -133,9 +134,10 @@ def _rounded(value: float, ends: list[float]) -> Interval:
 def importance(
     problem: Problem, onnx: bytes, frame: pd.DataFrame, columns: list[str], seed: int
 ) -> list[dict[str, Any]]:
-    """How much PRIMARY rises if a feature's values are shuffled; the largest rise comes first.
+    """How much PRIMARY increases if a group of features is shuffled, the most important first.
 
-    Permutation importance: Breiman, Random Forests, Machine Learning 45, 2001.
+    Permutation importance: Breiman, Random Forests, Machine Learning 45, 2001. The features of a
+    group are shuffled together, since each of them alone can be replaced by the others.
     """
 
     def primary(answers: Array) -> float:
@@ -146,14 +148,27 @@ def importance(
         frame = frame.iloc[np.sort(rng.choice(len(frame), MOST_ROWS, replace=False))]
     rows = frame[columns].to_numpy(dtype=np.float32)
     unshuffled = primary(bundle.predict(onnx, rows))
-    rises = {}
-    for column, name in enumerate(columns):
+    found = []
+    for group, names in groups(problem, columns).items():
+        own = [columns.index(name) for name in names]
         shuffled = np.tile(rows, (SHUFFLES, 1, 1))
         for values in shuffled:
-            values[:, column] = rng.permutation(values[:, column])
+            values[:, own] = rng.permutation(values[:, own])
         answers = bundle.predict(onnx, shuffled.reshape(-1, len(columns))).reshape(SHUFFLES, -1)
-        rises[name] = round(
-            float(np.mean([primary(each) for each in answers])) - unshuffled, DIGITS
-        )
-    ranked = sorted(rises.items(), key=lambda pair: -pair[1])
-    return [{"feature": name, "rise": rise} for name, rise in ranked]
+        increase = float(np.mean([primary(each) for each in answers])) - unshuffled
+        found.append({"group": group, "features": names, "importance": round(increase, DIGITS)})
+    return sorted(found, key=lambda each: -each["importance"])
+
+
+def groups(problem: Problem, columns: list[str]) -> dict[str, list[str]]:
+    """The features by group: the first of `features.GROUPS` that takes it, or one of its own."""
+    stated = [
+        (group, pattern)
+        for group, patterns in getattr(problem.features, "GROUPS", {}).items()
+        for pattern in patterns
+    ]
+    found: dict[str, list[str]] = {}
+    for name in columns:
+        taken = (group for group, pattern in stated if fnmatchcase(name, pattern))
+        found.setdefault(next(taken, name), []).append(name)
+    return found

@@ -122,8 +122,8 @@ def _baseline(primary: str, found: Result) -> Result:
 def _leakage(found: Result, least: float) -> Result:
     """The gate that the error is not too small to be true."""
     warning = (
-        f"the error is {found['value']:.3f} of the baseline's, less than gates.leakage = {least:g}, "
-        "which may be chance"
+        f"the error is {found['value']:.3f} of the baseline's, less than gates.leakage = "
+        f"{least:g}, which may be chance"
     )
     return gate(
         "no leakage",

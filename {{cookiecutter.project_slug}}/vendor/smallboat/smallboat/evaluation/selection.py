@@ -8,7 +8,7 @@ from .. import __version__
 from ..errors import NoCandidateError
 from . import gates
 
-KEPT = ("primary", "difference", "relative_error", "slices", "spread", "importance")
+KEPT = ("primary", "difference", "relative_error", "slices", "calibration", "importance")
 """What evaluation.json takes from the winner's evaluation as it is."""
 
 Result = dict[str, Any]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from markupsafe import Markup
 
-MOST_FEATURES = 15
+MOST_GROUPS = 15
 
 
 class Fragment(NamedTuple):
@@ -60,7 +60,7 @@ def candidates(evaluation: Mapping[str, Any], primary: str) -> Fragment:
         primary: the metric that decides, lower is better.
     """
     ranked = sorted(evaluation["candidates"], key=lambda result: result["score"])
-    curves = {result["candidate"]: result["curve"] for result in ranked if result["curve"]}
+    curves = {result["candidate"]: result["learning_curve"] for result in ranked if result["learning_curve"]}
     html = _render(
         "candidates",
         evaluation,
@@ -83,7 +83,7 @@ def winner(
     """Whether the winner passed its gates, its metrics beside the baseline's, and its weak slices.
 
     Predicted against actual is a heat map; for probabilities it is the reliability curve, which the
-    `spread` then holds.
+    `calibration` then holds.
 
     Args:
         evaluation: the content of evaluation.json.
@@ -91,7 +91,7 @@ def winner(
         actual: shape [n], of the test rows.
         predicted: shape [n], in the same unit.
     """
-    curve = evaluation["spread"] if "observed" in evaluation["spread"] else None
+    curve = evaluation["calibration"] if "observed" in evaluation["calibration"] else None
     names = primary_first(evaluation["metrics"]["test"], primary)
     html = _render(
         "winner",
@@ -101,7 +101,7 @@ def winner(
         plots.differences({name: evaluation["difference"][name] for name in names}),
         plots.reliability(curve) if curve else plots.agreement(actual, predicted),
         bool(curve),
-        evaluation["importance"][:MOST_FEATURES],
+        evaluation["importance"][:MOST_GROUPS],
         _slices(evaluation["slices"]),
         _spans(evaluation),
     )

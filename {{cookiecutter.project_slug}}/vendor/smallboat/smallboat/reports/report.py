@@ -22,7 +22,7 @@ def snapshot(name: str, manifest: dict[str, Any]) -> str:
             f"snapshot {name} from {manifest['source']}",
             f"  licence  {manifest['licence']}",
             f"  rows     {rows}",
-            f"  newest   {manifest['newest']}",
+            f"  newest   {manifest['data_until']}",
         ]
     )
 

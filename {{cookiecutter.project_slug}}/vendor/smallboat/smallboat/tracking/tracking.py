@@ -120,7 +120,7 @@ def _log_winner(experiment: Any, evaluation: dict[str, Any], bundle: Path) -> No
 def _log_trials(experiment: Any, candidate: dict[str, Any]) -> None:
     """Log the series last: all that follows would have their last step."""
     experiment.log_asset_data(candidate["trials"], name="trials.json")
-    for step, score in candidate["curve"]:
+    for step, score in candidate["learning_curve"]:
         experiment.log_metric("validation_score", score, step=step)
     for step, trial in enumerate(candidate["trials"], 1):
         experiment.log_metric("trial_score", trial["score"], step=step)

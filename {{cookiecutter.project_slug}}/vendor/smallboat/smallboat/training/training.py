@@ -155,14 +155,14 @@ def search(
         "trials": trials,
         **trial,
         "intervals": evaluation.intervals(resampled),
-        "curve": _curve(problem, fitted, validation),
+        "learning_curve": _learning_curve(problem, fitted, validation),
         "baseline": problem.metrics.score(validation, problem.metrics.baseline(validation)),
         "disqualified": selection.disqualified(export(problem, fitted, validation)["parity"]),
         "held_out": {"predicted": predicted, "resampled": resampled[primary]},
     }
 
 
-def _curve(problem: Problem, fitted: Any, frame: pd.DataFrame) -> list[tuple[int, float]]:
+def _learning_curve(problem: Problem, fitted: Any, frame: pd.DataFrame) -> list[tuple[int, float]]:
     """Boosting rounds and PRIMARY after them; empty for a family that has no rounds."""
     rounds = problem.candidates.rounds(fitted, frame, columns(problem), CURVE_EVERY)
     return [(done, evaluation.score(problem, frame, answer)["score"]) for done, answer in rounds]
@@ -185,7 +185,7 @@ def evaluate_winner(
 ) -> Result:
     """Fit the winner's settings on the past, and compare it with the baseline on the test rows.
 
-    Slices and the spread need more rows than one period has: they use all held-out rows, each
+    Slices and calibration need more rows than one period has: they use all held-out rows, each
     predicted by a model that had not seen it. With `costs` (the table [decision]) there is a
     `decision`, made on validation rows: test rows choose nothing.
     """
@@ -201,7 +201,7 @@ def evaluate_winner(
         **exported,
         **evaluation.against_baseline(problem, parts.test, predicted),
         "until": str(parts.past["date"].max().date()),
-        "spread": problem.metrics.spread(parts.held_out, held_out),
+        "calibration": problem.metrics.calibration(parts.held_out, held_out),
         "slices": evaluation.slices(problem, parts.held_out, held_out, slice_rows),
         "importance": evaluation.importance(
             problem, exported["onnx"], parts.test, columns(problem), seed

@@ -22,7 +22,7 @@ def predictions(
         request: the race.
         answers: of the model, shape [entries]; lower is better.
         features: what `features` returned for the request.
-        evaluation: of the model; its `spread` is what `metrics.spread` returned.
+        evaluation: of the model; its `calibration` is what `metrics.calibration` returned.
 
     Returns:
         position, driver, constructor, grid, score (the model's answer), low and high (in some 80 %
@@ -30,9 +30,9 @@ def predictions(
     """
     order, size = _order(answers, features), len(answers)
     share = np.arange(size) / max(size - 1, 1)
-    spread = evaluation["spread"]
+    table = evaluation["calibration"]
     low, high, podium, win = (
-        np.interp(share, spread["share"], spread[name]) for name in ("low", "high", "podium", "win")
+        np.interp(share, table["share"], table[name]) for name in ("low", "high", "podium", "win")
     )
     columns = zip(
         order.tolist(),

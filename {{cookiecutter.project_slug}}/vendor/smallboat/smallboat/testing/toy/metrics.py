@@ -38,7 +38,7 @@ def as_target(frame: pd.DataFrame, predicted: Array) -> Array:
     return predicted
 
 
-def spread(frame: pd.DataFrame, predicted: Array) -> dict[str, list[float]]:
+def calibration(frame: pd.DataFrame, predicted: Array) -> dict[str, list[float]]:
     """Between which errors 80 % of held-out parcels lie."""
     low, high = np.quantile(frame["target"].to_numpy() - predicted, [0.1, 0.9])
     return {"error": [round(float(low), 4), round(float(high), 4)]}
