@@ -42,7 +42,7 @@ class Bundle:
         """The inputs of the signature without their descriptions."""
         return [
             {key: value for key, value in each.items() if key != "description"}
-            for each in self.signature["inputs"]
+            for each in self.signature.get("inputs", [])
         ]
 
     def __str__(self) -> str:
