@@ -32,7 +32,12 @@ def online_features(tables):
 
 def older(project: Path) -> None:
     """Make a project's sample end half a year earlier."""
-    _end_sample(project, 'newest = "2024-06-30"\n')
+    until(project, "2024-06-30")
+
+
+def until(project: Path, date: str) -> None:
+    """Make a project's sample end on a date."""
+    _end_sample(project, f'newest = "{date}"\n')
 
 
 def newest(project: Path) -> None:
