@@ -26,6 +26,8 @@ OPTIONS, LIMITS = SETTINGS.training.model_dump(), SETTINGS.gates.model_dump()
 SEED = OPTIONS["seed"]
 NO_ERRORS = {"checked": 0, "errors": 0}
 Result = dict[str, Any]
+Decision = tuple[float, list[Result]]
+"""How much worse than the baseline the winner is on the test races, and the gates."""
 
 
 def main(folder: str, first: int, last: int, checked: str = "") -> None:
@@ -44,18 +46,19 @@ def main(folder: str, first: int, last: int, checked: str = "") -> None:
         print(f"{season}, race {race}: the whole procedure decides the same", flush=True)
 
 
-def told(season: int, weeks: dict[int, list[Result]]) -> str:
+def told(season: int, weeks: dict[int, Decision]) -> str:
     """The failed gates and the warnings of a season, with the races after which they came."""
     lines = [f"{season}: {len(weeks)} weeks"]
     for word, shown in (("stopped", lambda gate: not gate["passed"]), ("warned", warned)):
         by_gate: dict[str, list[int]] = {}
-        for race, decided in weeks.items():
+        for race, (_, decided) in weeks.items():
             for gate in filter(shown, decided):
                 by_gate.setdefault(gate["gate"], []).append(race)
         lines += [f"  {word} {len(at)}: {name}, after {at}" for name, at in by_gate.items()]
         stops = {race for at in by_gate.values() for race in at}
         lines[0] += f", {len(stops)} {word}"
-    return "\n".join(lines)
+    above = sum(difference >= 0 for difference, _ in weeks.values())
+    return "\n".join([f"{lines[0]}; by the mean alone {above} stopped", *lines[1:]])
 
 
 def warned(gate: Result) -> bool:
@@ -63,9 +66,7 @@ def warned(gate: Result) -> bool:
     return bool(gate["warning"])
 
 
-def replayed(
-    frame: pd.DataFrame, season: int, race: int, models: dict[int, Result]
-) -> list[Result]:
+def replayed(frame: pd.DataFrame, season: int, race: int, models: dict[int, Result]) -> Decision:
     """The gates after a race, with the winner of its past seasons, which `models` keeps."""
     parts = split(frame[known(frame, season, race)])
     newest = int(parts.past["period"].max())
@@ -90,7 +91,7 @@ def replayed(
     return decide(evaluated)
 
 
-def trained(tables: data.Tables, season: int, race: int) -> list[Result]:
+def trained(tables: data.Tables, season: int, race: int) -> Decision:
     """The gates of the whole procedure, from tables that end at that race."""
     races = tables["races"]
     ended = races[(races["year"] < season) | (races["year"] == season) & (races["round"] <= race)]
@@ -125,10 +126,11 @@ def search(parts: training.Split) -> Result:
     return selection.choose(results, {})
 
 
-def decide(evaluated: Result) -> list[Result]:
+def decide(evaluated: Result) -> Decision:
     """The gates; the served model and the bundle's size are none of this replay's."""
     decided = gates.decide(evaluated, {"parity": 0.0}, NO_ERRORS, 0, LIMITS)
-    return [gate for gate in decided if not gate["gate"].startswith("parity")]
+    kept = [gate for gate in decided if not gate["gate"].startswith("parity")]
+    return evaluated["difference"][evaluated["primary"]]["value"], kept
 
 
 if __name__ == "__main__":
