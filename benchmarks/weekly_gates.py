@@ -35,7 +35,8 @@ def main(folder: str, first: int, last: int, checked: str = "") -> None:
     with tempfile.TemporaryDirectory() as snapshot:
         data.collect({"source": "files", "directory": folder}, Path(snapshot))
         tables = data.read(Path(snapshot))
-    frame, models = features.build(tables), {}
+    frame = features.build(tables)
+    models: dict[int, Result] = {}
     for season in range(first, last + 1):
         races = frame.loc[frame["period"] == season, "group"].nunique()
         weeks = {race: replayed(frame, season, race, models) for race in range(1, races + 1)}

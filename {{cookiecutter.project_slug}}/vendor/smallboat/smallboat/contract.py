@@ -205,7 +205,7 @@ class Service(Protocol):
     ) -> list[Json]:
         """The model's answers, shape [k], for people.
 
-        `features` is what `features` returned; `evaluation` has `calibration`, and maybe `decision`.
+        `features` is what `features` returned; `evaluation` has `calibration` and maybe `decision`.
         """
 
     def explain(

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..problem import Feature
 from ..store import store
+from ..words import counted
 from .sample import Rule, Sample, plain
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _build(sample: Sample) -> Iterator[str]:
     yield from wrong
     if not wrong:
         sample.frame = frame
-        print(f"  {len(frame):,} rows, {len(columns)} features")
+        print(f"  {counted(len(frame), 'row')}, {counted(len(columns), 'feature')}")
 
 
 def _missing(frame: "pd.DataFrame", columns: list[str]) -> Iterator[str]:

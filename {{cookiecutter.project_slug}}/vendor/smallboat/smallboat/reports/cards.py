@@ -60,7 +60,11 @@ def candidates(evaluation: Mapping[str, Any], primary: str) -> Fragment:
         primary: the metric that decides, lower is better.
     """
     ranked = sorted(evaluation["candidates"], key=lambda result: result["score"])
-    curves = {result["candidate"]: result["learning_curve"] for result in ranked if result["learning_curve"]}
+    curves = {
+        result["candidate"]: result["learning_curve"]
+        for result in ranked
+        if result["learning_curve"]
+    }
     html = _render(
         "candidates",
         evaluation,

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import CommandError, UserError
 from ..store import s3_cache, store
+from ..words import counted
 from . import comet
 
 JOB = "AWS_BATCH_JOB_ID"
@@ -73,7 +74,7 @@ def upload(root: str, project: str) -> None:
         return
     obstacle = comet.obstacle()
     if obstacle:
-        raise UserError(f"{obstacle}, so {len(archives)} experiments wait in {folder}")
+        raise UserError(f"{obstacle}: {counted(len(archives), 'experiment')} kept in {folder}")
     comet.send(archives, project, patient=True)
 
 

@@ -12,6 +12,7 @@ from ..errors import UserError
 from ..evaluation import evaluation, selection
 from ..problem import Feature, Output, Problem
 from ..store import bundle
+from ..words import counted
 
 Result = dict[str, Any]
 CURVE_EVERY = 5
@@ -64,7 +65,7 @@ def split(frame: pd.DataFrame, options: dict[str, Any]) -> Split:
     held_out = options["validation_periods"] + options["test_periods"]
     if len(whole) <= held_out:
         raise UserError(
-            f"the data has {len(whole)} whole periods ({', '.join(map(str, whole))}): "
+            f"the data has {counted(len(whole), 'whole period')} ({', '.join(map(str, whole))}): "
             f"to hold out {held_out}, training needs at least {held_out + 1}"
         )
     validation, test = whole[-held_out], whole[-options["test_periods"]]
@@ -145,10 +146,8 @@ def search(
     assert best is not None, f"{name} has an empty grid"
     trial, fitted, predicted = best
     resampled = evaluation.resample(problem, validation, predicted)
-    print(
-        f"{name}: {len(trials)} fits, best {primary} {trial['score']:.3f} on validation with "
-        f"{trial['settings']}"
-    )
+    fits, best_score = counted(len(trials), "fit"), f"{primary} {trial['score']:.3f}"
+    print(f"{name}: {fits}, best {best_score} on validation with {trial['settings']}")
     return {
         "candidate": name,
         "complexity": candidate.complexity,
