@@ -18,6 +18,11 @@ from dataclasses import replace
 _POOR = {"max_depth": 1, "learning_rate": 0.05}
 CANDIDATES = (replace(CANDIDATES[0], grid=(_POOR,)),)
 """
+PERFECT_BASELINE = """
+
+def baseline(frame): return frame["target"].to_numpy(float)
+"""
+"""For metrics.py: no model passes its gates."""
 FAULTY = """
 
 _online = online_features

@@ -8,8 +8,6 @@ import edits
 import pytest
 from copies import command, compete, copy
 
-PERFECT_BASELINE = "\n\ndef baseline(frame): return frame['target'].to_numpy(float)\n"
-
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
@@ -30,7 +28,7 @@ def served(project: Path) -> dict[str, Any]:
 def test_the_champion_gets_new_features_unless_the_data_is_broken(project: Path) -> None:
     first = served(project)
     with (project / "toy" / "metrics.py").open("a") as file:
-        file.write(PERFECT_BASELINE)
+        file.write(edits.PERFECT_BASELINE)
     edits.until(project, "2024-06-30")
     done = command(project, "retrain")
     assert done.returncode == 3

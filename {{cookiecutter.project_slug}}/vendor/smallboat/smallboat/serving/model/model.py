@@ -66,6 +66,7 @@ class Release:
             "evaluation": {
                 # A run of before version 0.3 does not know its library.
                 "library": self._evaluation.get("library"),
+                "warnings": self._evaluation.get("warnings", []),
                 **{name: self._evaluation[name] for name in EVALUATION},
             },
             "page": self._service.page(self._online),
