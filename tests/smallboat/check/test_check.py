@@ -133,11 +133,11 @@ BROKEN: list[tuple[Any, ...]] = [
         ("data.py", 'read_csv(folder / "parcels.csv"', 'read_csv(folder / "letters.csv"'),
     ),
     (
-        "expectations.raw: the data fails 1 expectations, ...minutes is between 0 and 20 ...",
+        "expectations.raw: the data fails 1 expectation, ...minutes is between 0 and 20 ...",
         ("expectations.py", '"minutes", 0, 120', '"minutes", 0, 20'),
     ),
     (
-        "expectations.feature: the data fails 1 expectations, ...weight has no nulls ...",
+        "expectations.feature: the data fails 1 expectation, ...weight has no nulls ...",
         ("expectations.py", '("date", "group", "target")', '("date", "weight")'),
     ),
     # the features

@@ -129,7 +129,7 @@ def test_errors_of_any_report_are_not_accepted() -> None:
     failed = validation.run([SOUND, TOO_BIG], {"table": FRAME})
     validation.accept(warned)
     with pytest.raises(
-        UserError, match=r"fails 1 expectations.*table: it holds \(found 1 of 4 rows"
+        UserError, match=r"fails 1 expectation,.*table: it holds \(found 1 of 4 rows"
     ):
         validation.accept(warned, failed)
 
@@ -151,7 +151,7 @@ def test_the_table_puts_errors_first() -> None:
         replace(TOO_BIG, description="value is tiny"),
     ]
     assert validation.run(checks, {"table": FRAME}).table().splitlines() == [
-        "3 expectations: 1 errors, 1 warnings",
+        "3 expectations: 1 error, 1 warning",
         "error: table: value is tiny, found 1 of 4 rows; row 3: 30",
         "warning: table: value is small, found 1 of 4 rows; row 3: 30",
     ]

@@ -32,9 +32,10 @@ def compare(problem: Problem, environment: str, other: str) -> int:
 
 def table(change: Evaluation, main: Evaluation | None) -> str:
     """Both winners as a table in Markdown, with `-` for what main does not have."""
-    tested = next((each for each in (change, main) if each and each["winner"]), None)
-    names = primary_first(tested["metrics"]["test"], tested["primary"]) if tested else []
-    metrics = {f"{name} (decides)" if name == names[0] else name: _metric(name) for name in names}
+    tested = next((each for each in (change, main) if each and each.get("winner")), {})
+    primary = tested.get("primary", "")
+    names = primary_first(tested.get("metrics", {}).get("test", ()), primary)
+    metrics = {f"{name} (decides)" if name == primary else name: _metric(name) for name in names}
     rows: dict[str, Callable[[Evaluation], str]] = {
         "winner": lambda evaluation: evaluation["winner"] or "none",
         **metrics,
