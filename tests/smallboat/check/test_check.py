@@ -117,7 +117,7 @@ BROKEN: list[tuple[Any, ...]] = [
         ("data.py", '{"parcels": len(parcels)}', "len(parcels)"),
     ),
     (
-        "data.collect: newest is '31.12.2024'; a date as 2024-12-31 is needed",
+        "data.collect: data_until is '31.12.2024'; a date as 2024-12-31 is needed",
         ("data.py", ".date().isoformat()", '.strftime("%d.%m.%Y")'),
     ),
     (
