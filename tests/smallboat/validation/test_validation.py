@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from smallboat.errors import UserError
-from smallboat.validation import gx, validation
+from smallboat.validation import checks, gx, validation
 from smallboat.validation.checks import Check
 
 FRAME = pd.DataFrame(
@@ -105,6 +105,18 @@ def test_a_crash_fails_its_check_alone() -> None:
 def test_what_is_no_expectation_fails() -> None:
     [error] = validation.run([replace(SOUND, expectation="none")], {"table": FRAME}).errors
     assert error["observed"].startswith("the check crashed: ")
+
+
+def test_an_example_shows_what_its_ids_stand_for() -> None:
+    drivers = pd.DataFrame({"driver_id": ["830", "1"], "name": ["Max Verstappen", None]})
+    twice = pd.DataFrame({"race_id": ["7", "7", "8", "8"], "driver_id": ["830", "830", "1", "1"]})
+    check = checks.unique("qualifying", ["race_id", "driver_id"], "warning")
+    (result,) = validation.run([check], {"qualifying": twice, "drivers": drivers}).results
+    assert result["unexpected"] == [
+        "row 1: race_id 7, driver_id 830 (Max Verstappen)",
+        "row 2: race_id 7, driver_id 830 (Max Verstappen)",
+        "row 3: race_id 8, driver_id 1",
+    ]
 
 
 def test_a_missing_view_fails_its_checks() -> None:

@@ -68,7 +68,7 @@ def run(checks: Iterable[Check], views: "Mapping[str, pd.DataFrame]") -> Report:
         views: The tables by name. Where a view's index is made of text, examples are named by it;
             elsewhere by their row number, counted from 1.
     """
-    batches = gx.batches(views)
+    batches, names = gx.batches(views), gx.names(views)
     return Report(
         [
             {
@@ -77,7 +77,7 @@ def run(checks: Iterable[Check], views: "Mapping[str, pd.DataFrame]") -> Report:
                 "severity": check.severity,
                 "description": check.description,
                 **(
-                    gx.evaluate(batches[check.view], views[check.view], check.expectation)
+                    gx.evaluate(batches[check.view], views[check.view], check.expectation, names)
                     if check.view in views
                     else gx.failed("there is no such table")
                 ),
