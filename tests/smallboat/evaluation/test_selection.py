@@ -127,7 +127,7 @@ def test_a_good_winner_passes_every_gate() -> None:
         ({"relative_error": found(0.4, 0.05)}, "no leakage"),
         ({"relative_error": found(NAN)}, "no leakage"),
         ({"slices": [part("north", found(1.3))]}, "worst slice against the baseline"),
-        ({"slices": [part("north", found(NAN))]}, "worst slice against the baseline"),
+        ({"slices": [part("north", found(NAN), 1)]}, "worst slice against the baseline"),
         ({"slices": []}, "worst slice against the baseline"),
         ({"parity": 0.3}, "parity of the evaluation model"),
         ({"served": 0.3}, "parity of the served model"),
@@ -162,6 +162,12 @@ def test_each_gate_can_be_broken(broken: dict[str, Any], gate: str) -> None:
             "no leakage",
             "the error is 0.450 of the baseline's, less than gates.leakage = 0.5, which may be "
             "chance",
+        ),
+        (
+            {"slices": [part("north", found(3.0), groups=3)]},
+            "worst slice against the baseline",
+            "place north is worse than the baseline by 3.000, more than gates.slice_margin = 1; on "
+            "80 rows in 3 groups it may be chance",
         ),
         (
             {"slices": [part("north", found(1.1)), part("south", found(1.15), groups=1)]},
