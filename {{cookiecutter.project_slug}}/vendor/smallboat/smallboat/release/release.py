@@ -2,7 +2,7 @@
 
 A release has one of three outcomes. Released: it passed the checks and is not inferior. Kept: the
 challenger is inferior or the same, so the champion's model stays. Failed: a gate or a check
-failed, and the champion is still served.
+failed, and the champion is still served. A champion that stays gets newer online features.
 """
 
 import tempfile
@@ -152,6 +152,8 @@ class Releaser:
             return outcome
         try:
             features = release_bundle.read_features(store.run_folder(root, run))
+            if not _newer(root, features.release, champion.release):
+                return outcome
             kept = self._keep(root, champion, features, outcome.message)
         except (ReleaseError, IntegrityError) as error:
             return Outcome("failed", f"{outcome.message}; its online features failed: {error}")
