@@ -112,14 +112,17 @@ def test_a_learning_curve_ends_at_the_score_of_the_whole_model(
     name: str, parts: training.Split
 ) -> None:
     result = training.search(PROBLEM, name, parts.train.tail(600), parts.validation, seed=1)
-    rounds = [done for done, _ in result["curve"]]
+    rounds = [done for done, _ in result["learning_curve"]]
     assert rounds == [5, 10, 15, 20]
-    assert result["curve"][-1][1] == pytest.approx(result["score"])
-    assert len({score for _, score in result["curve"]}) > 3
+    assert result["learning_curve"][-1][1] == pytest.approx(result["score"])
+    assert len({score for _, score in result["learning_curve"]}) > 3
 
 
 def test_a_family_without_rounds_has_no_curve(parts: training.Split) -> None:
-    assert training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)["curve"] == []
+    assert (
+        training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)["learning_curve"]
+        == []
+    )
 
 
 @pytest.mark.parametrize("name", training.candidate_names(PROBLEM))
@@ -213,7 +216,8 @@ def test_the_judged_score_is_that_of_the_kept_graph(parts: training.Split) -> No
     assert metrics.score(parts.test, answers) == pytest.approx(evaluated["metrics"])
     baseline = metrics.score(parts.test, metrics.baseline(parts.test))
     assert evaluated["baseline"] == baseline
-    assert evaluated["baseline_score"] == baseline[metrics.PRIMARY]
+    share = evaluated["relative_error"]["value"]
+    assert share == pytest.approx(evaluated["score"] / baseline[metrics.PRIMARY])
     for name, value in evaluated["difference"].items():
         assert value["value"] == pytest.approx(evaluated["metrics"][name] - baseline[name])
 

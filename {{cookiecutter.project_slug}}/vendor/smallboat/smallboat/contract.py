@@ -46,7 +46,7 @@ class Data(Protocol):
             folder: the empty folder.
 
         Returns:
-            `source` and `licence` (text), `newest` (ISO date of the newest event), `rows` (how
+            `source` and `licence` (text), `data_until` (ISO date of the newest event), `rows` (how
             many each table has).
 
         Raises:
@@ -144,9 +144,10 @@ class Metrics(Protocol):
     predicted, costs)`: what is decided on validation rows at these costs, as plain JSON.
 
     If people are shown more than the answers, such as probabilities or ranges, a function
-    `calibration_metrics(frame, predicted, calibration, past)` measures it: two DataFrames, of the model and of a
-    trivial rule that knows only the rows `past`, with a row a group in the table's order and a
-    column a metric, whose value is the mean over groups. `calibration` was fitted on other rows.
+    `calibration_metrics(frame, predicted, calibration, past)` measures it: two DataFrames, of the
+    model and of a trivial rule that knows only the rows `past`, with a row a group in the table's
+    order and a column a metric, whose value is the mean over groups. `calibration` was fitted on
+    other rows.
     """
 
     @property
@@ -213,7 +214,7 @@ class Service(Protocol):
     ) -> list[Json]:
         """The model's answers, shape [k], for people.
 
-        `features` is what `features` returned; `evaluation` has `calibration`, and `decision` if any.
+        `features` is what `features` returned; `evaluation` has `calibration` and maybe `decision`.
         """
 
     def explain(

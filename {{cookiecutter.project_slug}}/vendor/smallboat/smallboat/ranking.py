@@ -1,7 +1,8 @@
 """Probabilities and ranges of places, from scores whose order within a group is predicted.
 
-For problems of kind "rank": `metrics.calibration` fits on held-out rows, `service.predictions` applies.
-It needs numpy alone, because the model server runs it. Lower scores are better.
+For problems of kind "rank": `metrics.calibration` fits them on held-out rows, and
+`service.predictions` applies them. It needs numpy alone, because the model server runs it. Lower
+scores are better.
 """
 
 from collections.abc import Sequence

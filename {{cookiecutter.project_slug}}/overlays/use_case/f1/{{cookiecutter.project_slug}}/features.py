@@ -13,6 +13,14 @@ from .rolling_features import Array, History, Look
 __all__ = ["FEATURES", "OTHER_COLUMNS", "Feature", "Tables", "build", "online_features"]
 
 OTHER_COLUMNS = ("entity", "label")
+GROUPS = {
+    "start": ("grid*", "qualifying", "gap*"),
+    "retirements": ("*_retired",),
+    "circuit": ("*_here", "circuit_*"),
+    "qualifying so far": ("*_grid*", "*_gap*"),
+    "driver's results": ("driver_*",),
+    "team's results": ("team_*",),
+}
 
 LOOKS: dict[str, dict[str, Look]] = {
     "driver": {

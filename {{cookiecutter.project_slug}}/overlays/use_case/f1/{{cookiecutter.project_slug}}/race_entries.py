@@ -37,15 +37,9 @@ def race_entries(tables: Tables) -> pd.DataFrame:
         tables["races"][["race_id", "year", "round", "circuit_id", "date"]], on="race_id"
     )
     entries = entries.merge(_qualifying(tables), on=["race_id", "driver_id"], how="left")
-    entries = entries.rename(
-        columns={
-            "race_id": "group",
-            "year": "period",
-            "driver_id": "entity",
-            "constructor_id": "constructor",
-            "circuit_id": "circuit",
-        }
-    )
+    names = {"race_id": "group", "year": "period", "driver_id": "entity"}
+    names |= {f"{kind}_id": kind for kind in ("constructor", "circuit")}
+    entries = entries.rename(columns=names)
     calendar = entries[["group", "date", "period", "round"]].drop_duplicates("group")
     calendar = calendar.sort_values(["date", "period", "round"], kind="stable")
     order = pd.Series(np.arange(len(calendar)), index=calendar["group"])

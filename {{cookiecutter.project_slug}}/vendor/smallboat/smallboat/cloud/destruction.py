@@ -7,6 +7,7 @@ from ..aws.buckets import Bucket
 from ..config import config
 from ..errors import CloudError, UserError
 from ..problem import Problem
+from ..words import counted
 from . import inventory
 
 
@@ -69,7 +70,7 @@ def _empty_bucket(bucket: Bucket, force: bool) -> int:
     """Delete objects, and the bucket once it is empty; returns how many versions were deleted."""
     count = bucket.empty(force)
     if count:
-        print(f"deleted: {count} versions of objects", flush=True)
+        print(f"deleted: {counted(count, 'version')} of objects", flush=True)
     if bucket.exists() and not any(bucket.versions()):
         bucket.remove()
         print(f"deleted: bucket {bucket.name}", flush=True)

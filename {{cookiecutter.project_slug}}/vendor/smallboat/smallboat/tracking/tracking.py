@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import CommandError, UserError
 from ..store import s3_cache, store
+from ..words import counted
 from . import comet
 
 JOB = "AWS_BATCH_JOB_ID"
@@ -73,7 +74,7 @@ def upload(root: str, project: str) -> None:
         return
     obstacle = comet.obstacle()
     if obstacle:
-        raise UserError(f"{obstacle}, so {len(archives)} experiments wait in {folder}")
+        raise UserError(f"{obstacle}: {counted(len(archives), 'experiment')} kept in {folder}")
     comet.send(archives, project, patient=True)
 
 
@@ -125,7 +126,7 @@ def _log_winner(experiment: Any, evaluation: dict[str, Any], bundle: Path) -> No
 def _log_trials(experiment: Any, candidate: dict[str, Any]) -> None:
     """Log the series last: all that follows would have their last step."""
     experiment.log_asset_data(candidate["trials"], name="trials.json")
-    for step, score in candidate["curve"]:
+    for step, score in candidate["learning_curve"]:
         experiment.log_metric("validation_score", score, step=step)
     for step, trial in enumerate(candidate["trials"], 1):
         experiment.log_metric("trial_score", trial["score"], step=step)

@@ -12,6 +12,7 @@ from ..errors import UserError
 from ..evaluation import evaluation, selection
 from ..problem import Feature, Output, Problem
 from ..store import bundle
+from ..words import counted
 
 Result = dict[str, Any]
 CURVE_EVERY = 5
@@ -64,7 +65,7 @@ def split(frame: pd.DataFrame, options: dict[str, Any]) -> Split:
     held_out = options["validation_periods"] + options["test_periods"]
     if len(whole) <= held_out:
         raise UserError(
-            f"the data has {len(whole)} whole periods ({', '.join(map(str, whole))}): "
+            f"the data has {counted(len(whole), 'whole period')} ({', '.join(map(str, whole))}): "
             f"to hold out {held_out}, training needs at least {held_out + 1}"
         )
     validation, test = whole[-held_out], whole[-options["test_periods"]]
@@ -145,24 +146,22 @@ def search(
     assert best is not None, f"{name} has an empty grid"
     trial, fitted, predicted = best
     resampled = evaluation.resample(problem, validation, predicted)
-    print(
-        f"{name}: {len(trials)} fits, best {primary} {trial['score']:.3f} on validation with "
-        f"{trial['settings']}"
-    )
+    fits, best_score = counted(len(trials), "fit"), f"{primary} {trial['score']:.3f}"
+    print(f"{name}: {fits}, best {best_score} on validation with {trial['settings']}")
     return {
         "candidate": name,
         "complexity": candidate.complexity,
         "trials": trials,
         **trial,
         "intervals": evaluation.intervals(resampled),
-        "curve": _curve(problem, fitted, validation),
+        "learning_curve": _learning_curve(problem, fitted, validation),
         "baseline": problem.metrics.score(validation, problem.metrics.baseline(validation)),
         "disqualified": selection.disqualified(export(problem, fitted, validation)["parity"]),
         "held_out": {"predicted": predicted, "resampled": resampled[primary]},
     }
 
 
-def _curve(problem: Problem, fitted: Any, frame: pd.DataFrame) -> list[tuple[int, float]]:
+def _learning_curve(problem: Problem, fitted: Any, frame: pd.DataFrame) -> list[tuple[int, float]]:
     """Boosting rounds and PRIMARY after them; empty for a family that has no rounds."""
     rounds = problem.candidates.rounds(fitted, frame, columns(problem), CURVE_EVERY)
     return [(done, evaluation.score(problem, frame, answer)["score"]) for done, answer in rounds]
@@ -196,17 +195,11 @@ def evaluate_winner(
     fitted = fit(problem, winner["candidate"], winner["settings"], parts.past, seed)
     exported = export(problem, fitted, parts.test)
     predicted = predict(problem, fitted, parts.test)
-    baseline = problem.metrics.baseline(parts.test)
-    trivial = evaluation.score(problem, parts.test, baseline)
     held_out = np.concatenate([winner["held_out"]["predicted"], predicted])
     return {
         **exported,
-        **evaluation.score(problem, parts.test, predicted),
+        **evaluation.against_baseline(problem, parts.test, predicted),
         "until": str(parts.past["date"].max().date()),
-        "intervals": evaluation.intervals(evaluation.resample(problem, parts.test, predicted)),
-        "baseline": trivial["metrics"],
-        "baseline_score": trivial["score"],
-        "difference": evaluation.difference(problem, parts.test, predicted, baseline),
         "calibration": problem.metrics.calibration(parts.held_out, held_out),
         "slices": evaluation.slices(problem, parts.held_out, held_out, slice_rows),
         "importance": evaluation.importance(
@@ -253,10 +246,17 @@ def signature(problem: Problem, winner: Result, frame: pd.DataFrame) -> Result:
     return {
         "candidate": winner["candidate"],
         "settings": winner["settings"],
-        "inputs": [_field(feature) for feature in problem.features.FEATURES],
-        "output": _field(problem.candidates.OUTPUT),
+        **interface(problem),
         "trained_rows": len(frame),
         "trained_until": str(frame["date"].max().date()),
+    }
+
+
+def interface(problem: Problem) -> Result:
+    """The part of a signature that the problem states: inputs and output."""
+    return {
+        "inputs": [_field(feature) for feature in problem.features.FEATURES],
+        "output": _field(problem.candidates.OUTPUT),
     }
 
 

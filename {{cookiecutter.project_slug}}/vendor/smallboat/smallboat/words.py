@@ -1,0 +1,13 @@
+"""What the texts for people share."""
+
+from collections.abc import Iterable
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: 1 row, 1,200 rows."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def primary_first(metrics: Iterable[str], primary: str) -> list[str]:
+    """The names of the metrics, the one that decides first."""
+    return sorted(metrics, key=lambda name: (name != primary, name))
