@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 from f1_predictor.problem import PROBLEM
 from smallboat.config import config
-from smallboat.evaluation import selection
+from smallboat.evaluation import gates, selection
 from smallboat.training import training
 from smallboat.validation import preparation, validation
 
@@ -37,8 +37,8 @@ def main(snapshot: str) -> None:
         )
         served = pool.submit(training.refit, PROBLEM, winner, frame, options["seed"])
         expectations = validation.summary([*raw.result().results, *report.results])
-        gates = selection.gates(evaluated.result(), served.result(), expectations, 0, limits)
-    print(winner["candidate"], evaluated.result()["metrics"], [gate["passed"] for gate in gates])
+        decided = gates.decide(evaluated.result(), served.result(), expectations, 0, limits)
+    print(winner["candidate"], evaluated.result()["metrics"], [gate["passed"] for gate in decided])
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 Run in a generated f1 project: python quality.py FOLDER FIRST LAST
 For each season the product's own procedure runs: the candidates are searched on the seasons before
 it, the one that validates best is refitted on all of them, and its predictions of the season count.
+Probabilities and ranges of places are fitted on the validation seasons; beside them stand the
+frequencies of grid places in all earlier seasons of the training data.
 """
 
 import sys
@@ -15,7 +17,7 @@ import pandas as pd
 from f1_predictor import data, features, metrics
 from f1_predictor.problem import PROBLEM
 from smallboat.config import config
-from smallboat.evaluation import selection
+from smallboat.evaluation import evaluation, selection
 from smallboat.training import training
 
 
@@ -25,13 +27,25 @@ def main(folder: str, first: int, last: int) -> None:
     with tempfile.TemporaryDirectory() as snapshot:
         data.collect({"source": "files", "directory": folder}, Path(snapshot))
         frame = features.build(data.read(Path(snapshot)))
-    parts = [_season(frame, season, options) for season in range(first, last + 1)]
-    pooled = pd.concat(parts)
+    seasons = [_season(frame, season, options) for season in range(first, last + 1)]
+    answered, *calibrations = (pd.concat(each) for each in zip(*seasons, strict=True))
     for name in ("predicted", "baseline"):
-        print(f"{name:<12}", _told(metrics.score(pooled, pooled[name].to_numpy())))
+        print(f"{name:<12}", _told(metrics.score(answered, answered[name].to_numpy())))
+    pooled = evaluation.calibration_metrics(*calibrations)
+    for name, value in pooled["metrics"].items():
+        low, high = pooled["intervals"][name]
+        difference = pooled["difference"][name]
+        print(
+            f"{name:<14} {value:.3f} [{low:.3f}, {high:.3f}], grid frequencies "
+            f"{pooled['baseline'][name]:.3f}, difference {difference['value']:+.3f} "
+            f"[{difference['low']:+.3f}, {difference['high']:+.3f}]"
+        )
 
 
-def _season(frame: pd.DataFrame, season: int, options: dict[str, int]) -> pd.DataFrame:
+def _season(
+    frame: pd.DataFrame, season: int, options: dict[str, int]
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """The season's rows with their predictions, and `metrics.calibration_metrics` of them."""
     known = training.recent(frame[frame["period"] <= season], options["periods"])
     split = training.split(known, options)
     with redirect_stdout(StringIO()):
@@ -44,11 +58,12 @@ def _season(frame: pd.DataFrame, season: int, options: dict[str, int]) -> pd.Dat
         PROBLEM, winner["candidate"], winner["settings"], split.past, options["seed"]
     )
     predicted = training.predict(PROBLEM, fitted, split.test)
-    told = _told(metrics.score(split.test, predicted))
+    calibration = metrics.calibration(split.validation, winner["held_out"]["predicted"])
+    model, grid = metrics.calibration_metrics(split.test, predicted, calibration, split.past)
+    told = _told({**metrics.score(split.test, predicted), **model.mean()})
     print(f"{season:<12}", told, winner["candidate"], winner["settings"], flush=True)
-    baseline = metrics.baseline(split.test)
-    answered: pd.DataFrame = split.test.assign(predicted=predicted, baseline=baseline)
-    return answered
+    answered = split.test.assign(predicted=predicted, baseline=metrics.baseline(split.test))
+    return answered, model, grid
 
 
 def _told(scores: dict[str, float]) -> str:

@@ -26,6 +26,7 @@ def main() -> None:
         if "F1_DATA_1950" in os.environ:
             script(project, "features.py", os.environ["F1_DATA_1950"])
             script(project, "quality.py", os.environ["F1_DATA_1950"], "2022", "2024")
+            script(project, "quality.py", os.environ["F1_DATA_1950"], "2018", "2024")
         if "F1_DATA" in os.environ:
             overhead(project, os.environ["F1_DATA"])
             script(project, "quality.py", os.environ["F1_DATA"], "2022", "2024")

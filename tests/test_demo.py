@@ -48,6 +48,10 @@ def test_demo_in_a_fresh_clone(tmp_path: Path) -> None:
         (run,) = (project / "store" / "runs").iterdir()
         assert served["run"] == run.name
         assert f"model of run {run.name}, features as of " in done.stdout
+        # The example is the race to come, not a finished one.
+        assert "circuit bellacosta, round 11, season 2025" in done.stdout
+        assert "warning: the grid is the order of qualifying" in done.stdout
+        assert "know how this race" not in done.stdout
     finally:
         stopped = make(project, "stop")
     assert stopped.stdout.startswith("stopped process ")

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.linear_model import LinearRegression
 from smallboat.config import config
+from smallboat.evaluation import selection
 from smallboat.store import bundle, store
 from smallboat.training import training
 from toy import candidates, data, features, metrics
@@ -75,13 +76,25 @@ class Runs:
             "passed": True,
             "evaluation_trained_until": "2023-12-31",
             "model_hash": bundle.model_hash(onnx, signature),
-            "spread": metrics.spread(self.frame, bundle.predict(evaluated, rows)),
+            "calibration": metrics.calibration(self.frame, bundle.predict(evaluated, rows)),
         } | changed
         online = self.online | {"as_of": as_of or self.online["as_of"], "fault": fault or {}}
         models = {"onnx": onnx, "signature": signature}
         files = bundle.files(models, {"onnx": evaluated}, online) | {
             "report.html": b"<html></html>"
         }
+        return store.write_run(self.root, run, evaluation, files)
+
+    def keep_without_model(self, run: str, as_of: str) -> Path:
+        """Keep a run in which no candidate could be served."""
+        facts = {
+            "run": run,
+            "created": f"2026-11-21T01:{int(run):02}:00+00:00",
+            "snapshot": self.snapshot,
+            "winner": None,
+        }
+        evaluation = selection.without_winner(facts, "no candidate can be served: ridge: boom")
+        files = bundle.without_model(training.interface(PROBLEM), self.online | {"as_of": as_of})
         return store.write_run(self.root, run, evaluation, files)
 
 

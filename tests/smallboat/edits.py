@@ -18,6 +18,11 @@ from dataclasses import replace
 _POOR = {"max_depth": 1, "learning_rate": 0.05}
 CANDIDATES = (replace(CANDIDATES[0], grid=(_POOR,)),)
 """
+PERFECT_BASELINE = """
+
+def baseline(frame): return frame["target"].to_numpy(float)
+"""
+"""For metrics.py: no model passes its gates."""
 FAULTY = """
 
 _online = online_features
@@ -32,7 +37,12 @@ def online_features(tables):
 
 def older(project: Path) -> None:
     """Make a project's sample end half a year earlier."""
-    _end_sample(project, 'newest = "2024-06-30"\n')
+    until(project, "2024-06-30")
+
+
+def until(project: Path, date: str) -> None:
+    """Make a project's sample end on a date."""
+    _end_sample(project, f'newest = "{date}"\n')
 
 
 def newest(project: Path) -> None:

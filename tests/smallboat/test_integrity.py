@@ -84,7 +84,7 @@ def test_every_file_of_each_folder_is_guarded(here: str) -> None:
 @pytest.mark.parametrize(
     ("name", "edited"),
     [
-        ("store/snapshots/*/snapshot.json", {"newest": "2030-01-01"}),
+        ("store/snapshots/*/snapshot.json", {"data_until": "2030-01-01"}),
         ("store/snapshots/*/snapshot.json", {"previous": "0123456789abcdef"}),
         ("store/runs/1/evaluation.json", {"passed": False}),
         ("store/runs/1/evaluation.json", {"metrics": {"test": {"error": 0.1}}}),

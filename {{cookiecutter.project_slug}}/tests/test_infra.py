@@ -1,11 +1,16 @@
-"""The CloudFormation templates: without fault, and each permission with its reason."""
+"""The CloudFormation templates: without fault, each permission with its reason; the image."""
 
+import shutil
+import subprocess
+import sys
+import sysconfig
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cfnlint.api import ManualArgs, lint_file
 from cfnlint.decode.cfn_yaml import load
+from smallboat.aws import image
 from smallboat.config import config
 
 from {{ cookiecutter.project_slug }}.problem import PROBLEM
@@ -56,3 +61,16 @@ def test_every_action_is_spelled_out(file: Path) -> None:
         actions = statement["Action"]
         for action in [actions] if isinstance(actions, str) else actions:
             assert not set(action) & set("*?"), f"{key} may do {action}"
+
+
+def test_the_image_holds_every_module_that_the_model_server_imports(tmp_path: Path) -> None:
+    for inside, file in image.content().items():
+        (tmp_path / inside).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, tmp_path / inside)
+    code = "import sys; sys.path += sys.argv[2:]; __import__('smallboat.serving.model.server'); "
+    code += "__import__(f'{sys.argv[1]}.service')"
+    paths = [tmp_path, tmp_path / "vendor" / "smallboat", sysconfig.get_path("purelib")]
+    # -S: without the environment's own path to the library.
+    words = [sys.executable, "-I", "-S", "-c", code, PROBLEM.package, *paths]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -117,7 +117,7 @@ BROKEN: list[tuple[Any, ...]] = [
         ("data.py", '{"parcels": len(parcels)}', "len(parcels)"),
     ),
     (
-        "data.collect: newest is '31.12.2024'; a date as 2024-12-31 is needed",
+        "data.collect: data_until is '31.12.2024'; a date as 2024-12-31 is needed",
         ("data.py", ".date().isoformat()", '.strftime("%d.%m.%Y")'),
     ),
     (
@@ -133,11 +133,11 @@ BROKEN: list[tuple[Any, ...]] = [
         ("data.py", 'read_csv(folder / "parcels.csv"', 'read_csv(folder / "letters.csv"'),
     ),
     (
-        "expectations.raw: the data fails 1 expectations, ...minutes is between 0 and 20 ...",
+        "expectations.raw: the data fails 1 expectation, ...minutes is between 0 and 20 ...",
         ("expectations.py", '"minutes", 0, 120', '"minutes", 0, 20'),
     ),
     (
-        "expectations.feature: the data fails 1 expectations, ...weight has no nulls ...",
+        "expectations.feature: the data fails 1 expectation, ...weight has no nulls ...",
         ("expectations.py", '("date", "group", "target")', '("date", "weight")'),
     ),
     # the features
@@ -217,6 +217,14 @@ BROKEN: list[tuple[Any, ...]] = [
         ),
     ),
     (
+        "features.GROUPS: way has 'dist_*', which is the name of no feature",
+        ("features.py", "OTHER_COLUMNS = ", 'GROUPS = {"way": ("dist_*",)}\nOTHER_COLUMNS = '),
+    ),
+    (
+        "features.GROUPS: way is the text 'dist*'; a tuple of names or patterns is needed",
+        ("features.py", "OTHER_COLUMNS = ", 'GROUPS = {"way": "dist*"}\nOTHER_COLUMNS = '),
+    ),
+    (
         "features.online_features: as_of is None; the date of the newest event is needed",
         ("features.py", '"as_of"', '"date"'),
     ),
@@ -291,9 +299,18 @@ BROKEN: list[tuple[Any, ...]] = [
         ("metrics.py", "counts @ days[name]", "counts[:1] @ days[name]"),
     ),
     (
-        "metrics.spread: what it returns is not plain JSON: Object of type ndarray is not JSON "
-        "serializable",
+        "metrics.calibration: what it returns is not plain JSON: Object of type ndarray is not "
+        "JSON serializable",
         ("metrics.py", '{"error": [', '{"errors": np.zeros(2), "error": ['),
+    ),
+    (
+        "metrics.calibration_metrics: the model has band_coverage, band_width; the trivial rule "
+        "has band_coverage",
+        ("metrics.py", "baseline(frame), trivial)", "baseline(frame), trivial).iloc[:, :1]"),
+    ),
+    (
+        "metrics.calibration_metrics: band_width: returns 24 numbers that are not finite",
+        ("metrics.py", '"band_width": high - low', '"band_width": np.inf'),
     ),
     # candidates
     (
@@ -407,8 +424,8 @@ BROKEN: list[tuple[Any, ...]] = [
         ("service.py", "answers.tolist(), strict=True)\n    ]", "[], strict=False)\n    ] or {}"),
     ),
     (
-        "service.predictions: raises KeyError: 'error' (service.py, line ...)",
-        ("metrics.py", '{"error": [', '{"errors": ['),
+        "service.predictions: raises KeyError: 'errors' (service.py, line ...)",
+        ("service.py", 'evaluation["calibration"]["error"]', 'evaluation["calibration"]["errors"]'),
     ),
     (
         "service.predictions: what it returns is not plain JSON: Object of type float32 is not "

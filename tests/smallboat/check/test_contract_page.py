@@ -69,7 +69,7 @@ def test_the_example_is_trained(project: Path) -> None:
     assert evaluation["failures"] == {}
     forest = next(each for each in evaluation["candidates"] if each["candidate"] == "forest")
     assert len(forest["trials"]) == 2 and forest["disqualified"] is None
-    assert "stairs" in {each["feature"] for each in evaluation["importance"]}
+    assert ["stairs"] in [each["features"] for each in evaluation["importance"]]
     assert evaluation["metrics"]["test"].keys() == {"mae", "bias", "late"}
 
 

@@ -210,7 +210,7 @@ def test_only_what_is_new_is_released(walk: Walk) -> None:
     assert "nothing to deploy" in walk.printed["again"]
     assert walk.printed["second"].count("released: ") == 1
     assert "kept: run 3 is inferior" in walk.printed["kept"]
-    assert "its newer features are served" in walk.printed["kept"]
+    assert "the champion now serves its newer online features" in walk.printed["kept"]
 
 
 def test_prod_gets_the_very_pair_that_staging_serves(walk: Walk) -> None:

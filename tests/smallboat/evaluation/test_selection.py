@@ -6,13 +6,27 @@ import numpy as np
 import pytest
 import smallboat
 from smallboat.errors import NoCandidateError
-from smallboat.evaluation import selection
+from smallboat.evaluation import gates, selection
+
+NAN = float("nan")
+
+
+def found(value: float, half: float = 0.2) -> dict[str, float]:
+    """A value in the middle of its interval."""
+    return {"value": value, "low": value - half, "high": value + half}
+
+
+def part(value: str, difference: dict[str, float], groups: int = 4) -> dict[str, Any]:
+    """A slice, and how much worse it is than the baseline."""
+    return {"by": "place", "value": value, "rows": 80, "groups": groups, "difference": difference}
+
 
 GOOD: dict[str, Any] = {
-    "score": 3.0,
-    "baseline_score": 3.5,
+    "primary": "error",
+    "difference": {"error": found(-0.5), "bias": found(9.0)},
+    "relative_error": found(0.86, 0.05),
     "parity": 0.0,
-    "slices": [{"by": "place", "value": "north", "rows": 80, "error": 3.9, "baseline": 3.5}],
+    "slices": [part("north", found(0.4))],
 }
 LIMITS = {"leakage": 0.5, "slice_margin": 1.0, "bundle_mib": 50.0}
 
@@ -30,9 +44,9 @@ def noisy(name: str, score: float, complexity: int, noise: float) -> dict[str, A
     return result(name, score, complexity) | {"held_out": {"resampled": values}}
 
 
-def gates(served: float = 0.0, errors: int = 0, size: int = 1, **evaluated: Any) -> list[Any]:
+def decide(served: float = 0.0, errors: int = 0, size: int = 1, **evaluated: Any) -> list[Any]:
     expectations = {"checked": 90, "errors": errors}
-    return selection.gates(GOOD | evaluated, {"parity": served}, expectations, size, LIMITS)
+    return gates.decide(GOOD | evaluated, {"parity": served}, expectations, size, LIMITS)
 
 
 def failed(shown: list[dict[str, Any]]) -> list[str]:
@@ -99,17 +113,21 @@ def test_parity_disqualifies(parity: float, qualified: bool) -> None:
 
 
 def test_a_good_winner_passes_every_gate() -> None:
-    assert failed(gates(served=1e-6)) == []
+    shown = decide(served=1e-6)
+    assert failed(shown) == []
+    assert all(gate["warning"] is None and gate["next_step"] is None for gate in shown)
 
 
 @pytest.mark.parametrize(
     ("broken", "gate"),
     [
         ({"errors": 1}, "expectations"),
-        ({"score": 3.5}, "better than the baseline"),
-        ({"score": 3.6}, "better than the baseline"),
-        ({"score": 1.7}, "no leakage"),
-        ({"slices": [GOOD["slices"][0] | {"error": 4.6}]}, "worst slice against the baseline"),
+        ({"difference": {"error": found(0.3)}}, "not worse than the baseline"),
+        ({"difference": {"error": found(NAN)}}, "not worse than the baseline"),
+        ({"relative_error": found(0.4, 0.05)}, "no leakage"),
+        ({"relative_error": found(NAN)}, "no leakage"),
+        ({"slices": [part("north", found(1.3))]}, "worst slice against the baseline"),
+        ({"slices": [part("north", found(NAN), 1)]}, "worst slice against the baseline"),
         ({"slices": []}, "worst slice against the baseline"),
         ({"parity": 0.3}, "parity of the evaluation model"),
         ({"served": 0.3}, "parity of the served model"),
@@ -118,18 +136,60 @@ def test_a_good_winner_passes_every_gate() -> None:
     ],
 )
 def test_each_gate_can_be_broken(broken: dict[str, Any], gate: str) -> None:
-    assert failed(gates(**broken)) == [gate]
+    shown = decide(**broken)
+    assert failed(shown) == [gate]
+    (next_step,) = [each["next_step"] for each in shown if not each["passed"]]
+    assert next_step and gates.failures({"gates": shown}).endswith(f": {next_step}")
 
 
-def test_a_score_that_is_no_number_passes_nothing() -> None:
-    assert failed(gates(score=float("nan"))) == ["better than the baseline", "no leakage"]
+@pytest.mark.parametrize(
+    ("moved", "gate", "warning"),
+    [
+        (
+            {"difference": {"error": found(0.1)}},
+            "not worse than the baseline",
+            "error may be no better than the baseline's: the 95 % interval of the difference, "
+            "-0.100 to +0.300, includes 0",
+        ),
+        (
+            {"difference": {"error": found(0.0, 0.0)}},
+            "not worse than the baseline",
+            "error may be no better than the baseline's: the 95 % interval of the difference, "
+            "+0.000 to +0.000, includes 0",
+        ),
+        (
+            {"relative_error": found(0.45)},
+            "no leakage",
+            "the error is 0.450 of the baseline's, less than gates.leakage = 0.5, which may be "
+            "chance",
+        ),
+        (
+            {"slices": [part("north", found(3.0), groups=3)]},
+            "worst slice against the baseline",
+            "place north is worse than the baseline by 3.000, more than gates.slice_margin = 1; on "
+            "80 rows in 3 groups it may be chance",
+        ),
+        (
+            {"slices": [part("north", found(1.1)), part("south", found(1.15), groups=1)]},
+            "worst slice against the baseline",
+            "place south is worse than the baseline by 1.150, more than gates.slice_margin = 1; on "
+            "80 rows in 1 group it may be chance",
+        ),
+    ],
+)
+def test_what_chance_could_have_made_is_a_warning(
+    moved: dict[str, Any], gate: str, warning: str
+) -> None:
+    shown = decide(**moved)
+    assert failed(shown) == []
+    assert {each["gate"]: each["warning"] for each in shown if each["warning"]} == {gate: warning}
 
 
-def test_the_worst_slice_is_named() -> None:
-    bad = {"by": "place", "value": "south", "rows": 70, "error": 5.0, "baseline": 3.5}
-    (shown,) = [g for g in gates(slices=[*GOOD["slices"], bad]) if "slice" in g["gate"]]
-    assert shown["expected"] == "<= 1"
-    assert shown["actual"] == "1.5 (place south, 70 rows)"
+def test_the_slice_that_is_worse_for_sure_is_named_not_the_one_that_may_be_worse() -> None:
+    slices = [part("south", found(1.6, 1.5)), part("west", found(1.5)), *GOOD["slices"]]
+    (shown,) = [each for each in decide(slices=slices) if "slice" in each["gate"]]
+    assert shown["expected"] == "95 % interval of the difference not wholly above 1"
+    assert shown["actual"] == "+1.5 [+1.3, +1.7] (place west, 80 rows in 4 groups)"
 
 
 def test_what_only_the_machine_needs_is_not_kept() -> None:
@@ -144,19 +204,21 @@ def test_what_only_the_machine_needs_is_not_kept() -> None:
 
 @pytest.mark.parametrize("passed", [True, False])
 def test_all_gates_must_pass(passed: bool) -> None:
-    names = ("metrics", "intervals", "baseline", "difference", "spread", "importance")
+    names = ("metrics", "intervals", "baseline", "difference", "calibration", "importance")
     known = {name: {} for name in names}
     evaluated = GOOD | known | {"until": "2020-01-01"}
-    shown = gates(size=1 if passed else 2**30)
+    shown = decide(size=1 if passed else 2**30, relative_error=found(0.45))
     told = selection.evaluate({"run": "7"}, known, evaluated, shown)
     assert told["run"] == "7" and told["evaluation_trained_until"] == "2020-01-01"
     assert told["library"] == f"smallboat {smallboat.__version__}"
     assert told["passed"] is passed
+    (warning,) = told["warnings"]
+    assert warning.startswith("the error is 0.450 of the baseline's")
 
 
 @pytest.mark.parametrize("decision", [{}, {"decision": {"threshold": 0.3}}])
 def test_a_decision_is_kept_where_there_is_one(decision: dict[str, Any]) -> None:
-    names = ("metrics", "intervals", "baseline", "difference", "spread", "importance")
+    names = ("metrics", "intervals", "baseline", "difference", "calibration", "importance")
     known = {name: {} for name in names}
     told = selection.evaluate({}, known, GOOD | known | {"until": "2020-01-01"} | decision, [])
     assert {key: told[key] for key in told if key == "decision"} == decision

@@ -13,10 +13,12 @@ from bundles import BETTER, BREAKS, PLAIN, WORSE, WRONG, Runs
 from smallboat import integrity
 from smallboat.config import config, sections
 from smallboat.errors import CloudError, ReleaseError, UserError
+from smallboat.evaluation import gates
 from smallboat.release import smoke_tests
-from smallboat.release.release import Releaser
+from smallboat.release.release import UNCHANGED, Releaser
 from smallboat.serving import servers
 from smallboat.store import bundle, release_bundle, store
+from smallboat.training import training
 from smallboat.validation import preparation
 from smallboat.validation.validation import Report
 from toy import metrics, service
@@ -239,6 +241,132 @@ def test_features_that_fail_with_the_champion_are_a_failure(target: Fake, runs: 
     target.fault = ("live_server", "is wrong")
     assert deploy(target, runs).exit_code == 4
     assert served(target) == ("1", "1")
+
+
+FRESH = "2030-01-01"
+PARITY = gates.exact("parity", 0.3, "<=", 1e-4, "train without this candidate")
+
+
+def refresh(target: Fake, runs: Runs, run: str) -> Any:
+    target.log.clear()
+    return Releaser(PROBLEM, target, RULES).refresh_features(runs.root, run)
+
+
+def fail(runs: Runs, run: str, as_of: str = FRESH, **more: Any) -> Path:
+    """A run whose winner failed a gate."""
+    return runs.keep(run, BETTER, as_of=as_of, passed=False, gates=[PARITY], **more)
+
+
+def test_a_champion_gets_the_features_of_a_run_that_failed_its_gates(
+    target: Fake, runs: Runs
+) -> None:
+    runs.keep("1", PLAIN)
+    deploy(target, runs)
+    (fail(runs, "2") / "model.onnx").write_bytes(b"its model is of no interest")
+    integrity.seal(
+        Path(runs.root, "runs", "2"),
+        integrity.EVALUATION,
+        integrity.read_manifest(Path(runs.root, "runs", "2"), integrity.EVALUATION)[0],
+    )
+    outcome = refresh(target, runs, "2")
+    assert (outcome.name, outcome.exit_code, outcome.changed) == ("kept", 3, True)
+    assert outcome.message.startswith(
+        "no candidate of run 2 passed its gates: parity (found 0.3): train without this "
+        "candidate; the champion now serves its newer online features: model "
+    )
+    assert outcome.message.endswith(f"of run 1 with features as of {FRESH} of run 2")
+    assert target.log == ["pre_switch_server", "update", "live_server", "confirm"]
+    assert served(target) == ("1", "2")
+    with pytest.raises(UserError, match="no candidate of run 2 passed its gates") as raised:
+        outcome.check()
+    assert raised.value.exit_code == 3
+    again = refresh(target, runs, "2")
+    assert (again.changed, again.exit_code, target.log) == (False, 3, [])
+
+
+def test_so_it_does_where_no_candidate_could_be_served(target: Fake, runs: Runs) -> None:
+    runs.keep("1", PLAIN)
+    deploy(target, runs)
+    runs.keep_without_model("2", FRESH)
+    outcome = refresh(target, runs, "2")
+    assert "no candidate can be served: ridge: boom" in outcome.message
+    assert (outcome.exit_code, served(target)) == (3, ("1", "2"))
+    # The pair is promoted to an environment whose champion is the same model.
+    other = Fake(target._folder / "other")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            servers, "temporary_model_server", lambda _, folder: other.pre_switch_server(folder)
+        )
+        assert Releaser(PROBLEM, other, RULES).deploy(runs.root, "1").name == "released"
+        promoted = Releaser(PROBLEM, other, RULES).deploy(runs.root, "1", features_run="2")
+    assert (promoted.name, served(other)) == ("kept", ("1", "2"))
+
+
+@pytest.mark.parametrize("run", [None, "2"])
+def test_a_deployment_refreshes_the_features_too(target: Fake, runs: Runs, run: str | None) -> None:
+    """Named, the run is refused all the same."""
+    runs.keep("1", PLAIN)
+    deploy(target, runs)
+    fail(runs, "2")
+    outcome = deploy(target, runs, run)
+    expected = ("kept", 0, True) if run is None else ("failed", 4, True)
+    assert (outcome.name, outcome.exit_code, outcome.changed) == expected
+    assert served(target) == ("1", "2")
+
+
+def test_features_of_a_run_whose_model_breaks_at_release_are_served(
+    target: Fake, runs: Runs
+) -> None:
+    runs.keep("1", PLAIN)
+    deploy(target, runs)
+    runs.keep("2", BETTER, as_of=FRESH, onnx=bundles.linear(tuple(WRONG.items())))
+    outcome = deploy(target, runs)
+    assert (outcome.name, outcome.exit_code, outcome.changed) == ("failed", 4, True)
+    assert BREAKS in outcome.message
+    assert f"features as of {FRESH} of run 2" in outcome.message
+    assert served(target) == ("1", "2")
+
+
+@pytest.mark.parametrize("when", ["pre_switch_server", "live_server"])
+def test_features_that_break_the_champion_are_taken_back(
+    target: Fake, runs: Runs, when: str
+) -> None:
+    runs.keep("1", PLAIN)
+    deploy(target, runs)
+    fail(runs, "2")
+    target.fault = (when, "is wrong")
+    outcome = refresh(target, runs, "2")
+    assert (outcome.name, outcome.exit_code, outcome.changed) == ("failed", 4, False)
+    assert "its online features failed: " in outcome.message
+    with pytest.raises(UserError, match=f"{UNCHANGED}$"):
+        outcome.check()
+    assert served(target) == ("1", "1")
+
+
+def test_older_features_of_a_failed_run_and_those_of_other_inputs_are_not_served(
+    target: Fake, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs.keep("1", PLAIN)
+    deploy(target, runs)
+    fail(runs, "2", as_of="2001-01-01")
+    assert refresh(target, runs, "2").changed is False
+    monkeypatch.setattr(training, "interface", lambda _: {"inputs": GONE, "output": {}})
+    runs.keep_without_model("3", FRESH)
+    outcome = refresh(target, runs, "3")
+    assert "does not take its newer online features: their inputs differ" in outcome.message
+    assert (outcome.changed, target.log) == (False, [])
+
+
+def test_before_the_first_release_there_is_nothing_to_refresh(target: Fake, runs: Runs) -> None:
+    fail(runs, "1")
+    outcome = refresh(target, runs, "1")
+    assert (outcome.exit_code, outcome.changed, target.log) == (3, False, [])
+
+
+def test_a_release_tells_the_warnings_of_its_gates(target: Fake, runs: Runs) -> None:
+    runs.keep("1", PLAIN, warnings=["it may be no better than the baseline"])
+    message = deploy(target, runs).message
+    assert message.endswith("; warning: it may be no better than the baseline")
 
 
 FAULTS = ["is wrong", "is late", "crashes", "is another", "is strange"]

@@ -1,19 +1,18 @@
 """How a retraining ends: by which exit code, and what is told of it."""
 
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import metaflow
 import pytest
 from smallboat.errors import CloudError, CommandError, UserError
-from smallboat.release import commands, release
+from smallboat.release import after_run, commands, release
+from smallboat.store import store
+from smallboat.tracking import tracking
 from smallboat.training import commands as training
 from smallboat.workflows import notices
 from toy.problem import PROBLEM
-
-PASSED = {"passed": True, "gates": []}
-BROKEN = {
-    "passed": False,
-    "gates": [{"gate": "size", "passed": True}, {"gate": "baseline", "passed": False}],
-}
 
 
 def tell(told: list[str]) -> Any:
@@ -34,15 +33,21 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     told: list[str] = []
     monkeypatch.setattr(notices, "tell", tell(told))
     monkeypatch.setattr(training, "collect_and_train", lambda *_: "1")
-    monkeypatch.setattr(training, "print_results", lambda *_: PASSED)
+    monkeypatch.setattr(training, "print_results", lambda *_: None)
     monkeypatch.setattr(commands, "deploy_api", lambda *_: told.append("the API follows"))
     ends(monkeypatch, "released")
     return told
 
 
-def ends(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    outcome = release.Outcome(name, "run 1 is as it is")
-    monkeypatch.setattr(commands, "_deploy", lambda *_: outcome)
+def ends(monkeypatch: pytest.MonkeyPatch, name: str, passed: bool = True, **more: Any) -> None:
+    """Let a run pass its gates or not, and its release or the refreshing of features end so."""
+    outcome = release.Outcome(name, "run 1 is as it is", **more)
+    asked = "deploy" if passed else "refresh_features"
+    monkeypatch.setattr(
+        commands, "_releaser", lambda *_: SimpleNamespace(**{asked: lambda *_: outcome})
+    )
+    monkeypatch.setattr(store, "run_folder", lambda *_: Path("run"))
+    monkeypatch.setattr(store, "read_json", lambda _: {"passed": passed})
 
 
 def fails(message: str, kind: type[CommandError]) -> Any:
@@ -75,12 +80,61 @@ def test_a_release_that_failed_is_told_once(
     assert told == ["failed: run 1 is as it is; what is served has not changed"]
 
 
-def test_gates_that_broke_are_named(told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "print_results", lambda *_: BROKEN)
+@pytest.mark.parametrize("changed", [True, False])
+def test_without_a_candidate_the_champion_gets_the_features_and_both_is_told(
+    told: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    changed: bool,
+) -> None:
+    """The workflow promotes what changed, though the job fails."""
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
+    ends(monkeypatch, "kept", passed=False, changed=changed, no_candidate=True)
     with pytest.raises(CommandError) as raised:
         commands.retrain(PROBLEM, *OPTIONS)
     assert raised.value.exit_code == 3
-    assert told == ["failed: run 1 failed: baseline"]
+    failed = "failed: run 1 is as it is"
+    expected = ["the API follows", failed] if changed else [f"{failed}; {release.UNCHANGED}"]
+    assert told == expected
+    assert (tmp_path / "output").read_text() == f"changed={str(changed).lower()}\n"
+
+
+@pytest.mark.parametrize(("passed", "code"), [(True, 0), (False, 3)])
+def test_the_state_machine_ends_as_a_retraining_does(
+    told: list[str], monkeypatch: pytest.MonkeyPatch, passed: bool, code: int
+) -> None:
+    """Its last step releases; what it raises is told by the policy of its steps."""
+    ends(monkeypatch, "kept", passed=passed, changed=True, no_candidate=not passed)
+    monkeypatch.setattr(tracking, "track", lambda *_: None)
+    settings = SimpleNamespace(on_step_functions=True, store=SimpleNamespace(root="store"))
+    monkeypatch.setattr(after_run.config, "check", lambda _: settings)
+    now = SimpleNamespace(branch_name="prod.staging", origin_run_id=None, is_production=True)
+    monkeypatch.setattr(metaflow, "current", now)
+    flow = SimpleNamespace(evaluation={"run": "1"}, given="a snapshot", config=FlowConfig())
+    if code == 0:
+        after_run.finish(PROBLEM, flow)
+        assert told == ["kept: run 1 is as it is"]
+        return
+    with pytest.raises(CommandError, match="run 1 is as it is") as raised:
+        after_run.finish(PROBLEM, flow)
+    assert (raised.value.exit_code, told) == (code, [])
+
+
+class FlowConfig:
+    """What a flow has as its configuration."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {}
+
+
+def test_features_that_fail_with_the_champion_are_a_failed_release(
+    told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends(monkeypatch, "failed", passed=False, no_candidate=True)
+    with pytest.raises(CommandError) as raised:
+        commands.retrain(PROBLEM, *OPTIONS)
+    assert raised.value.exit_code == 4
+    assert told == [f"failed: run 1 is as it is; {release.UNCHANGED}"]
 
 
 def test_an_api_that_does_not_follow_is_told(

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from smallboat.evaluation import gates
 from smallboat.reports import cards, plots, svg
 
 HOSTILE = "<script>alert('$x$ \" & http-equiv')</script>"
@@ -51,10 +52,18 @@ def candidate(name: str, score: float, **more: Any) -> dict[str, Any]:
         "score": score,
         "baseline": {"gain": 5000.0, "loss": 0.9},
         "trials": [{"score": score + i / 10, "seconds": 0.2} for i in range(3)],
-        "curve": [],
+        "learning_curve": [],
         "disqualified": None,
         **more,
     }
+
+
+def part(by: str, value: str, rows: int, error: float) -> dict[str, Any]:
+    """A slice; the baseline's error is 0.9, and the interval is 0.02 to both sides."""
+    worse = error - 0.9
+    difference = {"value": worse, "low": worse - 0.02, "high": worse + 0.02}
+    errors = {"error": error, "baseline": 0.9, "difference": difference}
+    return {"by": by, "value": value, "rows": rows, "groups": 9, **errors}
 
 
 @pytest.fixture
@@ -74,7 +83,7 @@ def evaluation() -> dict[str, Any]:
         "evaluation_trained_until": "2023-11-26",
         "candidates": [
             candidate("plain", 0.52),
-            candidate("forest", 0.5, curve=[[1, 0.8], [2, 0.6], [3, 0.65]]),
+            candidate("forest", 0.5, learning_curve=[[1, 0.8], [2, 0.6], [3, 0.65]]),
             candidate("odd", 0.4, disqualified="its graph differs"),
         ],
         "failures": {"slow": "timed out after 600 seconds"},
@@ -89,15 +98,19 @@ def evaluation() -> dict[str, Any]:
             "loss": {"value": -0.4, "low": -0.5, "high": -0.3},
         },
         "slices": [
-            {"by": "period", "value": "9", "rows": 1200, "error": 0.5, "baseline": 0.9},
-            {"by": "place", "value": "north", "rows": 600, "error": 0.4, "baseline": 0.9},
-            {"by": "place", "value": "south", "rows": 600, "error": 0.95, "baseline": 0.9},
+            part("period", "9", 1200, 0.5),
+            part("place", "north", 600, 0.4),
+            part("place", "south", 600, 0.95),
         ],
-        "spread": {},
-        "importance": [{"feature": f"column_{i}", "rise": 0.2 - i / 100} for i in range(30)],
+        "calibration": {},
+        "importance": [
+            {"group": f"column_{i}", "features": [f"column_{i}"], "importance": 0.2 - i / 100}
+            for i in range(30)
+        ],
+        "warnings": [],
         "gates": [
-            {"gate": "beats it", "expected": "< 0.9", "actual": "0.5", "passed": True},
-            {"gate": "small", "expected": "<= 9", "actual": "4", "passed": True},
+            gates.gate("beats it", "< 0.9", "0.5", True, "train longer"),
+            gates.gate("small", "<= 9", "4", True, "prune it"),
         ],
         "passed": True,
     }
@@ -106,7 +119,7 @@ def evaluation() -> dict[str, Any]:
 ABOUT = {
     "source": "sample",
     "licence": "CC0",
-    "newest": "2026-11-01",
+    "data_until": "2026-11-01",
     "created": "2026-11-21T01:00:00+00:00",
     "rows": {"orders": 1200, "people": 30},
 }
@@ -175,6 +188,22 @@ def test_a_page_is_small_well_formed_and_its_ids_are_unique(evaluation: dict[str
     assert set(re.findall(r"(?:href=\"#|url\(#)([^\")]+)", html)) <= set(tree.ids)
 
 
+def test_probabilities_that_people_are_shown_have_a_table_where_they_were_judged(
+    evaluation: dict[str, Any],
+) -> None:
+    calibration_metrics = {
+        "metrics": {"log_loss": 1.234},
+        "intervals": {"log_loss": [1.111, 1.333]},
+        "baseline": {"log_loss": 1.469},
+        "difference": {"log_loss": {"value": -0.235, "low": -0.4, "high": -0.1}},
+    }
+    some: list[dict[str, Any]] = [{}, {"calibration_metrics": calibration_metrics}]
+    for known in some:
+        html = str(cards.winner(evaluation | known, "loss", ACTUAL, ACTUAL).html)
+        for text in ("log_loss", "1.111 to 1.333", "1.469", "-0.235", "-0.400 to -0.100"):
+            assert (text in html) is bool(known), text
+
+
 def test_the_same_values_make_the_same_page(evaluation: dict[str, Any]) -> None:
     assert report(evaluation) == report(evaluation)
 
@@ -228,12 +257,20 @@ def test_the_verdict_comes_first_and_says_why(evaluation: dict[str, Any]) -> Non
     assert "loss is 0.500 on the test rows; the baseline has 0.900." in message
     assert "chance" not in message.split("Gates")[0]
 
-    evaluation["gates"][1]["passed"] = evaluation["passed"] = False
-    evaluation["difference"]["loss"]["high"] = 0.1
+    warning = "the difference may be chance"
+    evaluation["warnings"] = [warning]
+    evaluation["gates"][0]["warning"] = warning
+    message = text(cards.winner(evaluation, "loss", ACTUAL, ACTUAL)).strip()
+    assert message.startswith("Passed with 1 warning: forest may be released")
+    assert f"Warning: {warning}." in message.split("Gates")[0]
+    assert f"! passed with a warning{warning}" in message
+
+    evaluation["gates"][1] |= {"passed": False, "next_step": "prune it"}
+    evaluation["passed"] = False
     message = text(cards.winner(evaluation, "loss", ACTUAL, ACTUAL)).strip()
     assert message.startswith("Failed: forest can't be released")
     assert "Failed gates: small (expected <= 9, found 4)." in message
-    assert "interval of the difference includes zero" in message
+    assert "✗ failednext: prune it" in message
 
 
 def test_the_report_names_the_library_that_made_the_run(evaluation: dict[str, Any]) -> None:
@@ -256,7 +293,7 @@ def test_the_winner_shows_metrics_slices_and_the_most_important_features(
     assert "gain7,0006,500 to 7,5005,000 +2,000-100.000 to +4,000" in message
     assert "period: nowhere worse than the baseline" in message
     assert "place: worse than the baseline in 1 of 2" in message
-    assert "south6000.9500.900+0.050 worse" in message
+    assert "south6000.9500.900+0.050 worse+0.030 to +0.070" in message
     assert "column_14+0.060" in message
     assert "column_15" not in message
 
@@ -271,7 +308,7 @@ CURVE = {
 
 
 def test_of_chances_the_reliability_is_shown(evaluation: dict[str, Any]) -> None:
-    evaluation["spread"] = CURVE
+    evaluation["calibration"] = CURVE
     shown = cards.winner(evaluation, "loss", ACTUAL % 2, ACTUAL / 20)
     assert "Reliability" in text(shown) and "Predicted against actual" not in text(shown)
     assert "probability, of 599 rows: 0.120 at 0.100, 0.350 at 0.400" in shown.html

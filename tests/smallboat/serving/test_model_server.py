@@ -30,7 +30,7 @@ def request_(files: Files) -> dict[str, Any]:
     return service.example(json.loads(files["online_features.json"]))
 
 
-def test_describe_has_what_the_api_and_the_page_need(server: Server) -> None:
+def test_describe_has_what_the_api_and_the_page_need(server: Server, files: Files) -> None:
     status, answer = server.ask({"describe": True})
     assert status == 200
     assert set(answer) == {
@@ -38,6 +38,7 @@ def test_describe_has_what_the_api_and_the_page_need(server: Server) -> None:
     }  # fmt: skip
     assert answer["request"] == service.SCHEMA
     assert answer["evaluation"]["library"] == f"smallboat {smallboat.__version__}"
+    assert answer["evaluation"]["warnings"] == json.loads(files["evaluation.json"])["warnings"]
     assert server.ask({"requests": [answer["example"]]})[0] == 200
 
 

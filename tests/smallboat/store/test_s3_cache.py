@@ -39,7 +39,7 @@ def snapshot(s3: Any, monkeypatch: pytest.MonkeyPatch) -> str:
 
     def collect(config: Any, folder: Path) -> dict[str, Any]:
         (folder / "orders.csv").write_text("id\n1\n")
-        return {"source": "files: here", "licence": "CC0", "newest": "2024-12-08", "rows": {}}
+        return {"source": "files: here", "licence": "CC0", "data_until": "2024-12-08", "rows": {}}
 
     monkeypatch.setattr(data, "collect", collect)
     made = store.make_snapshot(PROBLEM, ROOT, {})

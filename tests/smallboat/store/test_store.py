@@ -21,7 +21,7 @@ def collected(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         for name, text in content.items():
             (folder / name).write_text(text)
         rows = {"orders": content["orders.csv"].count("\n") - 1}
-        return {"source": "files: here", "licence": "CC0", "newest": "2024-12-08", "rows": rows}
+        return {"source": "files: here", "licence": "CC0", "data_until": "2024-12-08", "rows": rows}
 
     monkeypatch.setattr(data, "collect", collect)
     return content

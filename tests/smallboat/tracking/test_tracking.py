@@ -107,7 +107,7 @@ def candidate(
         "score": error,
         "baseline": {"error": 4.0},
         "trials": tried,
-        "curve": curve or [],
+        "learning_curve": curve or [],
         "disqualified": disqualified,
     }
 
@@ -195,7 +195,7 @@ def test_without_a_key_a_run_waits_in_archives_and_is_sent_later(
         "`make tracking-upload` sends them\n"
     )
     assert err == ""
-    with pytest.raises(UserError, match=f"no COMET_API_KEY, so 4 experiments wait in {where}"):
+    with pytest.raises(UserError, match=f"no COMET_API_KEY: 4 experiments kept in {where}"):
         tracking.upload(str(tmp_path), "project")
 
     monkeypatch.setenv("COMET_API_KEY", KEY)
@@ -249,7 +249,7 @@ def test_where_nobody_listens_a_run_waits_in_archives(
     tracking.track(config, RUN)
     assert archives(tmp_path) == EVERY
     assert "offline (http://127.0.0.1:9/clientlib/ does not answer)" in capfd.readouterr().out
-    with pytest.raises(UserError, match="does not answer, so 4 experiments wait"):
+    with pytest.raises(UserError, match="does not answer: 4 experiments kept"):
         tracking.upload(str(tmp_path), "project")
 
 
@@ -465,4 +465,4 @@ def test_the_command_ends_with_2_if_it_could_not_send(
     assert main(["tracking-upload"]) == 2
     out, err = capsys.readouterr()
     assert out == "tracking: nothing to send, there is no archive in store/tracking\n"
-    assert err == "error: there is no COMET_API_KEY, so 1 experiments wait in store/tracking\n"
+    assert err == "error: there is no COMET_API_KEY: 1 experiment kept in store/tracking\n"

@@ -80,6 +80,16 @@ def test_an_older_run_is_made_again_by_its_own_code(committed: Path, tmp_path: P
     assert not list(tmp_path.glob("reproduce-*"))
 
 
+def test_a_run_that_made_no_model_is_refused(committed: Path) -> None:
+    evaluation = {"run": "2", "created": "2020-01-01", "model_hash": None, "snapshot": "x"}
+    folder = store.write_run(str(stored(committed).parents[1]), "2", evaluation, {})
+    done = command(committed, "reproduce", "--run", "2")
+    shutil.rmtree(folder)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (
+        2, "error: run 2 made no model: name one that did with RUN, see `make runs`"
+    )  # fmt: skip
+
+
 def test_how_a_model_differs_is_told(committed: Path) -> None:
     forged = stored(committed).parent / "1"
     shutil.copytree(stored(committed), forged)

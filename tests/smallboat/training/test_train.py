@@ -96,8 +96,18 @@ def test_when_no_candidate_is_left_the_exit_code_says_so(project: Path) -> None:
     compete(project, "crashing")
     done = train(project)
     assert done.returncode == 3
-    assert done.stderr.strip().endswith("error: no candidate can be served: crashing: boom")
-    assert not (project / "store" / "runs").exists()
+    reason = "no candidate can be served: crashing: boom"
+    assert f"FAILED  a candidate that can be served: expected at least 1, found {reason}" in (
+        done.stdout
+    )
+    assert done.stdout.splitlines()[-2] == "not passed: no model"
+    (folder,) = (project / "store" / "runs").iterdir()
+    kept = {file.name for file in folder.iterdir()}
+    assert kept == {"evaluation.json", "online_features.json", "report.html", "signature.json"}
+    assert store.read_json(folder / "evaluation.json")["passed"] is False
+    assert f"{folder.name}  " in command(project, "runs").stdout
+    resumed = command(project, "resume")
+    assert resumed.returncode == 3 and reason in resumed.stdout
 
 
 def test_a_winner_that_fails_a_gate_is_kept_and_the_exit_code_says_so(project: Path) -> None:
@@ -107,8 +117,10 @@ def test_a_winner_that_fails_a_gate_is_kept_and_the_exit_code_says_so(project: P
         file.write("\n\ndef baseline(frame): return frame['target'].to_numpy()\n")
     done = train(project)
     assert done.returncode == 3
-    assert "FAILED  better than the baseline: expected < 0" in done.stdout
-    assert done.stdout.splitlines()[-1].startswith("not passed: model ")
+    assert "FAILED  not worse than the baseline: expected 95 % interval" in done.stdout
+    last = done.stdout.splitlines()[-2:]
+    assert last[0].startswith("not passed: model ")
+    assert last[1].startswith("next: correct what failed; make deploy gives the champion")
     (folder,) = (project / "store" / "runs").iterdir()
     assert store.read_json(folder / "evaluation.json")["passed"] is False
 

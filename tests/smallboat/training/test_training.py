@@ -165,14 +165,17 @@ def test_a_learning_curve_ends_at_the_score_of_the_whole_model(
     name: str, parts: training.Split
 ) -> None:
     result = training.search(PROBLEM, name, parts.train.tail(600), parts.validation, seed=1)
-    rounds = [done for done, _ in result["curve"]]
+    rounds = [done for done, _ in result["learning_curve"]]
     assert rounds == [5, 10, 15, 20]
-    assert result["curve"][-1][1] == pytest.approx(result["score"])
-    assert len({score for _, score in result["curve"]}) > 3
+    assert result["learning_curve"][-1][1] == pytest.approx(result["score"])
+    assert len({score for _, score in result["learning_curve"]}) > 3
 
 
 def test_a_family_without_rounds_has_no_curve(parts: training.Split) -> None:
-    assert training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)["curve"] == []
+    assert (
+        training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)["learning_curve"]
+        == []
+    )
 
 
 @pytest.mark.parametrize("name", training.candidate_names(PROBLEM))
@@ -266,7 +269,8 @@ def test_the_judged_score_is_that_of_the_kept_graph(parts: training.Split) -> No
     assert metrics.score(parts.test, answers) == pytest.approx(evaluated["metrics"])
     baseline = metrics.score(parts.test, metrics.baseline(parts.test))
     assert evaluated["baseline"] == baseline
-    assert evaluated["baseline_score"] == baseline[metrics.PRIMARY]
+    share = evaluated["relative_error"]["value"]
+    assert share == pytest.approx(evaluated["score"] / baseline[metrics.PRIMARY])
     for name, value in evaluated["difference"].items():
         assert value["value"] == pytest.approx(evaluated["metrics"][name] - baseline[name])
 
@@ -305,6 +309,29 @@ def test_a_decision_is_made_on_validation_and_only_where_it_has_costs(
     monkeypatch.delattr(metrics, "decide")
     with pytest.raises(UserError, match=r"a table \[decision\], but metrics\.py has no"):
         training.evaluate_winner(PROBLEM, winner, parts, 1, 60, costs)
+
+
+def test_what_people_are_shown_is_judged_on_test_rows_that_it_was_not_fitted_on(
+    parts: training.Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    winner = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
+    evaluated = training.evaluate_winner(PROBLEM, winner, parts, 1, 60)
+    predicted = bundle.predict(
+        evaluated["onnx"], parts.test[training.columns(PROBLEM)].to_numpy(dtype=np.float32)
+    )
+    calibration = metrics.calibration(parts.validation, winner["held_out"]["predicted"])
+    model, trivial = metrics.calibration_metrics(parts.test, predicted, calibration, parts.past)
+    found = evaluated["calibration_metrics"]
+    assert found["metrics"] == pytest.approx(dict(model.mean()), abs=1e-3)
+    assert found["baseline"] == pytest.approx(dict(trivial.mean()))
+    assert 0.7 < found["metrics"]["band_coverage"] < 0.9
+    served = metrics.calibration(
+        parts.held_out, np.concatenate([winner["held_out"]["predicted"], predicted])
+    )
+    assert evaluated["calibration"]["error"] == pytest.approx(served["error"], abs=1e-3)
+    assert served != calibration
+    monkeypatch.delattr(metrics, "calibration_metrics")
+    assert "calibration_metrics" not in training.evaluate_winner(PROBLEM, winner, parts, 1, 60)
 
 
 def test_a_judged_model_says_how_far_it_has_seen(parts: training.Split) -> None:

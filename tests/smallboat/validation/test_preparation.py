@@ -26,7 +26,7 @@ def delivered(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     def collect(config: Any, folder: Path) -> dict[str, Any]:
         years = [year for year in range(2020, told["last"] + 1) for _ in range(A_YEAR)]
         (folder / "years.json").write_text(json.dumps({"of": told["source"], "years": years}))
-        about = {"source": told["source"], "licence": "CC0", "newest": f"{told['last']}-01-01"}
+        about = {"source": told["source"], "licence": "CC0", "data_until": f"{told['last']}-01-01"}
         return {**about, "rows": {"years": len(years)}}
 
     def build(folder: Path) -> pd.DataFrame:

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from smallboat.errors import UserError
 from smallboat.testing.toy.problem import PROBLEM as TOY
-from smallboat.validation import gx, validation
+from smallboat.validation import checks, gx, validation
 from smallboat.validation.checks import Check
 
 FRAME = pd.DataFrame(
@@ -109,6 +109,18 @@ def test_what_is_no_expectation_fails() -> None:
     assert error["observed"] == gx.UNFIT
 
 
+def test_an_example_shows_what_its_ids_stand_for() -> None:
+    drivers = pd.DataFrame({"driver_id": ["830", "1"], "name": ["Max Verstappen", None]})
+    twice = pd.DataFrame({"race_id": ["7", "7", "8", "8"], "driver_id": ["830", "830", "1", "1"]})
+    check = checks.unique("qualifying", ["race_id", "driver_id"], "warning")
+    (result,) = validation.run([check], {"qualifying": twice, "drivers": drivers}).results
+    assert result["unexpected"] == [
+        "row 1: race_id 7, driver_id 830 (Max Verstappen)",
+        "row 2: race_id 7, driver_id 830 (Max Verstappen)",
+        "row 3: race_id 8, driver_id 1",
+    ]
+
+
 def test_a_missing_view_fails_its_checks() -> None:
     report = validation.run([SOUND, replace(SOUND, view="lost")], {"table": FRAME})
     [error] = report.errors
@@ -131,7 +143,7 @@ def test_errors_of_any_report_are_not_accepted() -> None:
     failed = validation.run([SOUND, TOO_BIG], {"table": FRAME})
     validation.accept(warned)
     with pytest.raises(
-        UserError, match=r"fails 1 expectations.*table: it holds \(found 1 of 4 rows"
+        UserError, match=r"fails 1 expectation,.*table: it holds \(found 1 of 4 rows"
     ):
         validation.accept(warned, failed)
 
@@ -176,7 +188,7 @@ def test_the_table_puts_errors_first() -> None:
         replace(TOO_BIG, description="value is tiny"),
     ]
     assert validation.run(checks, {"table": FRAME}).table().splitlines() == [
-        "3 expectations: 1 errors, 1 warnings",
+        "3 expectations: 1 error, 1 warning",
         "error: table: value is tiny, found 1 of 4 rows; row 3: 30",
         "warning: table: value is small, found 1 of 4 rows; row 3: 30",
     ]

@@ -28,6 +28,7 @@ def keep(checkout: Path, run: str, model: str, error: float, **changed: Any) -> 
         "run": run,
         "created": f"2026-11-21T0{run}:00:00+00:00",
         "winner": "ridge",
+        "primary": "hits",
         "metrics": {"test": scores},
         "intervals": {"test": {name: [value - 1, value + 1] for name, value in scores.items()}},
         "gates": [{"gate": "no leakage", "passed": True}],
@@ -47,9 +48,26 @@ def test_both_winners_stand_side_by_side(folder: Path, capsys: pytest.CaptureFix
     assert run() == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[:3] == ["### Challenger and main", "", "| | this change | main |"]
-    assert "| error | 2.500 (1.500 to 3.500) | 2.750 (1.750 to 3.750) |" in lines
+    assert lines.index("| hits (decides) | 0.500 (-0.500 to 1.500) | 0.500 (-0.500 to 1.500) |") < (
+        lines.index("| error | 2.500 (1.500 to 3.500) | 2.750 (1.750 to 3.750) |")
+    )
     assert "| gates | passed | failed: no leakage |" in lines
     assert "| model | `aa` | `bb` |" in lines
+
+
+def test_warnings_and_a_change_without_a_model_are_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep(Path("main"), "1", "bb", 2.75, warnings=["it may be chance"])
+    without = {"winner": None, "metrics": None, "intervals": None, "model_hash": None}
+    failed = [{"gate": "a candidate that can be served", "passed": False}]
+    keep(Path(), "4", "", 0.0, gates=failed, **without)
+    run()
+    told = capsys.readouterr().out
+    assert "| winner | none | ridge |" in told
+    assert "| error | - | 2.750 (1.750 to 3.750) |" in told
+    assert "failed: a candidate that can be served | passed; warning: it may be chance |" in told
+    assert "No candidate of this change can be served" in told
 
 
 def test_the_newest_run_of_each_is_meant(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -77,6 +77,23 @@ def test_an_action_has_one_commit_everywhere() -> None:
     assert len(used) == len({use.partition("@")[0] for use in used})
 
 
+@pytest.mark.parametrize("result", ["success", "failure"])
+@pytest.mark.parametrize("changed", ["true", "false", ""])
+def test_what_changed_on_staging_is_promoted_also_if_no_candidate_passed(
+    result: str, changed: str
+) -> None:
+    """Exit code 3 fails the job, and the champion has new online features."""
+    file = next(file for file in FILES if file.name == "retrain.yml")
+    job = yaml.safe_load(file.read_text())["jobs"]["promote"]
+    needs = {
+        "plan": {"result": "success", "outputs": {"prod": "a role"}},
+        "retrain": {"result": result, "outputs": {"changed": changed}},
+    }
+    contexts = {"needs": needs, "inputs": {"promote_only": False}}
+    functions = {"cancelled": lambda: False}
+    assert expressions.condition(job["if"], contexts, functions) == (changed == "true")
+
+
 def test_releases_of_an_environment_wait_for_each_other() -> None:
     """Whatever workflow they are in; none is cancelled, not even one that waits."""
     groups, asked = {}, hole("inputs.rollback")

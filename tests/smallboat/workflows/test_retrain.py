@@ -1,4 +1,4 @@
-"""retrain.yml from an empty runner: a champion, bad data, one that is kept out, one taken back."""
+"""retrain.yml from an empty runner: a champion, challengers that fail or are kept out, bad data."""
 
 import json
 from collections.abc import Iterator
@@ -71,6 +71,11 @@ def begun(tools: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sto
 def story(begun: Story) -> Story:
     """A year in the life of that project."""
     story, hub = begun, begun.hub
+    edits.until(hub.origin, "2024-09-30")
+    hub.append(f"{PACKAGE}/metrics.py", edits.PERFECT_BASELINE)
+    hub.commit("newer rows, and a baseline that no model beats")
+    story.tell("gate failed", "retrain", "schedule")
+    hub.git("checkout", "-q", "HEAD~1", "--", f"{PACKAGE}/metrics.py")
     edits.broken(hub.origin)
     hub.commit("broken data")
     story.tell("bad data", "retrain", "schedule")
@@ -126,24 +131,40 @@ def test_prod_waits_for_its_approval(begun: Story) -> None:
 
 
 @pytest.mark.nightly
+def test_features_of_a_run_that_failed_its_gates_reach_staging_and_prod(story: Story) -> None:
+    """The job fails, and its issue says both."""
+    assert story.results("gate failed") == {
+        "plan": "success", "retrain": "failure", "promote": "success"
+    }  # fmt: skip
+    job = story.jobs["gate failed"]["retrain"]
+    assert "Error 3" in job.printed and job.outputs["changed"] == "true"
+    assert "passed its gates" in job.printed
+    assert "the champion now serves its newer online features" in job.printed
+    (before, _), (after, prod) = story.served["first"], story.served["gate failed"]
+    assert before.partition("-")[0] == after.partition("-")[0] and before != after
+    assert after == prod
+    assert story.issues["gate failed"] == [(TITLE, "open", 0)]
+
+
+@pytest.mark.nightly
 def test_bad_data_stops_before_a_release_and_opens_one_issue(story: Story) -> None:
     for what in ("bad data", "bad data again"):
         assert story.results(what) == {
             "plan": "success", "retrain": "failure", "promote": "skipped"
         }  # fmt: skip
-        assert story.served[what] == story.served["first"]
+        assert story.served[what] == story.served["gate failed"]
     printed = story.jobs["bad data"]["retrain"].printed
     assert "Error 2" in printed and "error: the data" in printed
-    assert story.issues["bad data"] == [(TITLE, "open", 0)]
-    assert story.issues["bad data again"] == [(TITLE, "open", 1)]
+    assert story.issues["bad data"] == [(TITLE, "open", 1)]
+    assert story.issues["bad data again"] == [(TITLE, "open", 2)]
 
 
 @pytest.mark.nightly
 def test_who_is_inferior_is_kept_out_while_newer_features_are_served(story: Story) -> None:
     assert story.results("kept") == dict.fromkeys(("plan", "retrain", "promote"), "success")
     job = story.jobs["kept"]["retrain"]
-    assert "is inferior" in job.printed and "its newer features are served" in job.printed
-    (before, _), (after, prod) = story.served["first"], story.served["kept"]
+    assert "is inferior" in job.printed and "serves its newer online features" in job.printed
+    (before, _), (after, prod) = story.served["gate failed"], story.served["kept"]
     assert before.partition("-")[0] == after.partition("-")[0] and before != after
     assert after == prod
     assert job.outputs["changed"] == "true"
@@ -151,7 +172,7 @@ def test_who_is_inferior_is_kept_out_while_newer_features_are_served(story: Stor
 
 @pytest.mark.nightly
 def test_what_is_no_failure_closes_the_issue(story: Story) -> None:
-    assert story.issues["kept"] == [(TITLE, "closed", 2)]
+    assert story.issues["kept"] == [(TITLE, "closed", 3)]
 
 
 @pytest.mark.nightly
@@ -161,7 +182,7 @@ def test_a_release_that_answers_wrong_is_taken_back(story: Story) -> None:
     }  # fmt: skip
     assert "Error 4" in story.jobs["taken back"]["retrain"].printed
     assert story.served["taken back"] == story.served["kept"]
-    assert story.issues["taken back"] == [(TITLE, "closed", 2), (TITLE, "open", 0)]
+    assert story.issues["taken back"] == [(TITLE, "closed", 3), (TITLE, "open", 0)]
 
 
 @pytest.mark.nightly
@@ -169,7 +190,7 @@ def test_prod_goes_back_by_the_workflow_only_and_comes_again(story: Story) -> No
     assert story.results("prod rolled back")["rollback"] == "success"
     assert story.jobs["prod rolled back"]["rollback"].environment == "prod"
     staging, prod = story.served["prod rolled back"]
-    assert [staging, prod] == [story.served["kept"][0], story.served["first"][1]]
+    assert [staging, prod] == [story.served["kept"][0], story.served["gate failed"][1]]
     assert story.results("promoted") == {
         "plan": "success", "retrain": "skipped", "promote": "success"
     }  # fmt: skip

@@ -8,6 +8,7 @@ import pytest
 from bundles import BETTER, PLAIN, WRONG
 from releasing import INSTANCES, RULES, Project, read
 from smallboat.errors import CloudError, IntegrityError, UserError
+from smallboat.evaluation import gates
 from smallboat.release.release import Releaser
 from smallboat.release.targets import archives, lease
 from smallboat.release.targets.configurations import Configurations
@@ -150,6 +151,24 @@ def test_a_model_that_fails_on_the_endpoint_is_taken_back(project: Project, hast
         assert f"run {run} failed: post-switch check failed" in outcome.message
         assert project.served() == ("1", "1")
     assert len(project.history()) == 1
+
+
+def test_the_endpoint_gets_the_features_of_a_run_that_failed_its_gates(project: Project) -> None:
+    """Also of one without a model; then fails one whose features break the endpoint."""
+    released(project, "1")
+    fault = {"where": ["endpoint"], "how": "is wrong"}
+    gate = gates.exact("parity", 0.3, "<=", 1e-4, "train without this candidate")
+    project.runs.keep("2", BETTER, as_of="2032-01-01", passed=False, gates=[gate])
+    project.runs.keep_without_model("3", as_of="2033-01-01")
+    project.runs.keep("4", BETTER, as_of="2034-01-01", passed=False, gates=[gate], fault=fault)
+    releaser = Releaser(PROBLEM, project.target(), RULES)
+    for run, served, code in (("2", "2", 3), ("3", "3", 3), ("4", "3", 4)):
+        outcome = releaser.refresh_features(project.runs.root, run)
+        assert outcome.exit_code == code, outcome.message
+        assert project.served() == ("1", served)
+    assert len(project.history()) == 3
+    assert project.roll_back().name == "rolled back"
+    assert project.served() == ("1", "2")
 
 
 def test_earlier_runs_are_tried_and_an_endpoint_that_never_was_good_is_removed(

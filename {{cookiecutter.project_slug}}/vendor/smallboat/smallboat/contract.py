@@ -46,7 +46,7 @@ class Data(Protocol):
             folder: the empty folder.
 
         Returns:
-            `source` and `licence` (text), `newest` (ISO date of the newest event), `rows` (how
+            `source` and `licence` (text), `data_until` (ISO date of the newest event), `rows` (how
             many each table has).
 
         Raises:
@@ -142,6 +142,12 @@ class Metrics(Protocol):
 
     If the configuration has the table [decision], there must also be a function `decide(frame,
     predicted, costs)`: what is decided on validation rows at these costs, as plain JSON.
+
+    If people are shown more than the answers, such as probabilities or ranges, a function
+    `calibration_metrics(frame, predicted, calibration, past)` measures it: two DataFrames, of the
+    model and of a trivial rule that knows only the rows `past`, with a row a group in the table's
+    order and a column a metric, whose value is the mean over groups. `calibration` was fitted on
+    other rows.
     """
 
     @property
@@ -169,8 +175,11 @@ class Metrics(Protocol):
     def as_target(self, frame: "pd.DataFrame", predicted: "Array", /) -> "Array":
         """Answers in the unit of the target, shape [n]."""
 
-    def spread(self, frame: "pd.DataFrame", predicted: "Array", /) -> Json:
-        """How far off answers are on rows that the model has not seen; `predictions` reads it."""
+    def calibration(self, frame: "pd.DataFrame", predicted: "Array", /) -> Json:
+        """What makes the probabilities or ranges that people are shown out of answers.
+
+        It is fitted on rows that the model has not seen, and plain JSON; `predictions` reads it.
+        """
 
     def baseline(self, frame: "pd.DataFrame", /) -> "Array":
         """What a trivial rule answers, shape [n]; a model must beat it."""
@@ -205,7 +214,7 @@ class Service(Protocol):
     ) -> list[Json]:
         """The model's answers, shape [k], for people.
 
-        `features` is what `features` returned; `evaluation` has `spread`, and `decision` if any.
+        `features` is what `features` returned; `evaluation` has `calibration` and maybe `decision`.
         """
 
     def explain(

@@ -85,7 +85,7 @@ def test_what_is_said_of_a_snapshot(tmp_path: Path) -> None:
     (directory / "LICENSE-made-up.txt").write_text("Free")
     (tmp_path / "out").mkdir()
     said = data.collect({"source": "files", "directory": str(directory)}, tmp_path / "out")
-    assert said["newest"] == "2022-11-15"
+    assert said["data_until"] == "2022-11-15"
     assert said["rows"]["results"] == 216
     assert said["rows"]["races"] == 13
     assert said["licence"] == "see LICENSE-made-up.txt beside the tables"

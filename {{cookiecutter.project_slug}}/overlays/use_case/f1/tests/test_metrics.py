@@ -1,6 +1,7 @@
 """The metrics against counting by hand and against the correlation of ranks."""
 
 import time
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from {{ cookiecutter.project_slug }} import metrics
+from {{ cookiecutter.project_slug }}.service.answer import outcomes
 
 
 def _races(*targets: list[int]) -> pd.DataFrame:
@@ -99,27 +101,58 @@ def test_a_perfect_prediction_is_perfect() -> None:
     assert found == {"mae": 0.0, "spearman": 1.0, "winner": 1.0, "podium": 1.0}
 
 
-def test_who_is_predicted_further_in_front_has_better_bands_and_shares() -> None:
+def _drawn(races: int) -> tuple[pd.DataFrame, np.ndarray[Any, Any]]:
+    """Races of 20 cars on a grid at random that end as Plackett and Luce say, and the scores."""
     rng = np.random.default_rng(8)
-    frame = _races(*[[int(place) for place in rng.permutation(20) + 1] for _ in range(30)])
-    noise = rng.normal(0, 6, len(frame))
-    spread = metrics.spread(frame, frame["target"].to_numpy() + noise)
-    for name, sign in (("low", 1), ("high", 1), ("podium", -1), ("win", -1)):
-        assert (sign * np.diff(spread[name]) >= 0).all(), name
-    assert min(spread["win"]) > 0 and max(spread["podium"]) < 1
+    scores = rng.normal(0, 5, (races, 20))
+    ended = (scores / 2 - rng.gumbel(size=scores.shape)).argsort(axis=1).argsort(axis=1) + 1
+    frame = _races(*ended.tolist()).assign(grid=np.tile(np.arange(1.0, 21.0), races))
+    return frame, scores.ravel()
 
 
-def test_bands_hold_80_percent_of_races_that_they_were_not_made_of() -> None:
-    rng = np.random.default_rng(8)
-    frame = _races(*[[int(place) for place in rng.permutation(20) + 1] for _ in range(400)])
-    predicted = frame["target"].to_numpy() + rng.normal(0, 6, len(frame))
+def test_what_is_shown_holds_in_races_that_it_was_not_made_of() -> None:
+    frame, predicted = _drawn(400)
     seen = frame["group"].isin([f"r{n}" for n in range(64)]).to_numpy()
-    spread = metrics.spread(frame[seen], predicted[seen])
-    share = (metrics.as_target(frame[~seen], predicted[~seen]) - 1) / 19
-    ended = (frame["target"][~seen].to_numpy() - 1) / 19
-    low, high = (np.interp(share, spread["share"], spread[end]) for end in ("low", "high"))
-    inside = (np.rint(19 * low) <= 19 * ended) & (19 * ended <= np.rint(19 * high))
-    assert 0.8 <= inside.mean() < 0.9
+    past, future = frame[seen], frame[~seen]
+    calibration = metrics.calibration(past, predicted[seen])
+    assert (np.diff(calibration["low"]) >= 0).all() and (np.diff(calibration["high"]) >= 0).all()
+    model, grid = metrics.calibration_metrics(future, predicted[~seen], calibration, past)
+    found, counted = model.mean(), grid.mean()
+    assert list(model.index) == list(dict.fromkeys(future["group"]))
+    assert 0.77 < found["band_coverage"] < 0.85
+    assert found["band_width"] < 0.8 * counted["band_width"]
+    # The grid tells nothing here: 1 of 20 wins, 3 of 20 reach the podium.
+    assert counted["win_log_loss"] == pytest.approx(np.log(20), abs=0.2)
+    assert counted["podium_brier"] == pytest.approx(3 * 17 / 20, abs=0.1)
+    assert found["win_log_loss"] < 1.6 and found["podium_brier"] < 1.7
+
+
+def test_chances_are_as_frequent_as_they_are_said_to_be() -> None:
+    frame, predicted = _drawn(400)
+    calibration = metrics.calibration(frame, predicted)
+    rows = frame.assign(predicted=predicted).sort_values(["group", "predicted"])
+    said = [outcomes(race["predicted"].to_numpy(), calibration) for _, race in rows.groupby("group")]
+    for name, first in (("win", 1), ("podium", 3)):
+        chance = np.concatenate([getattr(each, name) for each in said])
+        for low, high in ((0, 0.05), (0.05, 0.3), (0.3, 0.6), (0.6, 1)):
+            some = (low <= chance) & (chance < high)
+            hits = rows["target"].to_numpy()[some] <= first
+            assert some.sum() > 50
+            assert hits.mean() == pytest.approx(chance[some].mean(), abs=0.06)
+
+
+def test_losses_of_chances_and_ranges_counted_by_hand() -> None:
+    frame = _races([2, 1, 3, 4]).assign(grid=[1.0, 2.0, 3.0, 4.0])
+    calibration = {"temperatures": [1.0, 1.0, 1.0], "share": [0, 1], "low": [0, 1], "high": [0, 1]}
+    (model,) = metrics.calibration_metrics(frame, np.zeros(4), calibration, frame)[0].to_dict("records")
+    assert model == pytest.approx(
+        {
+            "win_log_loss": np.log(4),
+            "podium_brier": 3 * 0.25**2 + 0.75**2,
+            "band_coverage": 0.5,  # one place each: the cars on grid 3 and 4 ended there
+            "band_width": 1,
+        }
+    )
 
 
 def test_300_races_are_scored_in_no_time() -> None:

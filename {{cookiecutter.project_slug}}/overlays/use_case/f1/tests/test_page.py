@@ -15,6 +15,10 @@ GRID = [
     {"driver": driver, "constructor": "falkenrode", "grid": grid, "gap_to_pole": 0.1 * row}
     for row, (driver, grid) in enumerate(zip(DRIVERS, (1, 2, 0), strict=True))
 ]
+TO_COME = [
+    {key: entry[key] for key in ("driver", "constructor")} | {"grid": place}
+    for place, entry in enumerate(GRID, start=1)
+]
 EVALUATION = {
     "created": "2026-03-02T10:00:00+00:00",
     "winner": "ridge",
@@ -25,6 +29,15 @@ EVALUATION = {
     "difference": {
         "mae": {"value": -0.5, "low": -0.7, "high": -0.3},
         "spearman": {"value": -0.02, "low": -0.125, "high": 0.085},
+    },
+    "calibration_metrics": {
+        "metrics": {"win_log_loss": 1.234, "band_coverage": 0.81},
+        "intervals": {"win_log_loss": [1.1, 1.3], "band_coverage": [0.78, 0.84]},
+        "baseline": {"win_log_loss": 1.469, "band_coverage": 0.7},
+        "difference": {
+            "win_log_loss": {"value": -0.235, "low": -0.4, "high": -0.1},
+            "band_coverage": {"value": 0.11, "low": 0.05, "high": 0.2},
+        },
     },
 }
 
@@ -58,10 +71,21 @@ def page(browser: webdriver.Chrome, model: Model) -> Iterator[Page]:
     model.predict, model.evaluation = by_grid, EVALUATION
     race = {"season": 2026, "round": 3, "circuit": "meerdam", "grid": GRID}
     model.page = {
-        "circuits": [{"id": "meerdam", "name": "Circuit Meerdam"}],
+        "circuits": [
+            {"id": "dunmere", "name": "Dunmere Park"},
+            {"id": "meerdam", "name": "Circuit Meerdam"},
+        ],
         "drivers": [{"id": driver, "name": name} for driver, name in DRIVERS.items()],
         "constructors": [{"id": "falkenrode", "name": "Falkenrode"}],
-        "races": [{"name": "Meerdam Grand Prix", "date": "2026-03-01", "request": race}],
+        "races": [
+            {"name": "Meerdam Grand Prix", "date": "2026-03-01", "request": race},
+            {
+                "name": "Dunmere Grand Prix",
+                "date": "2026-03-15",
+                "request": {**race, "round": 4, "circuit": "dunmere", "grid": TO_COME},
+                "note": "no qualifying yet",
+            },
+        ],
     }
     with browsing.opened(browser, model):
         yield Page(browser)
@@ -87,7 +111,7 @@ def test_keys_buttons_and_drags_reorder_the_grid_and_the_answer_follows(
     page.unlock()
     first, second, third = DRIVERS
     page.wait(lambda: page.settled([first, second, third]))
-    page.one("#race option[value='0']").click()
+    page.one("#race option[value='1']").click()
     page.wait(lambda: model.asked[-1]["round"] == 3)
     page.wait(lambda: page.settled([first, second, third]))
     page.one("#grid .handle").send_keys(Keys.ARROW_DOWN)
@@ -123,20 +147,33 @@ def test_it_tells_how_sure_the_model_is_why_and_what_it_is(page: Page) -> None:
     page.unlock()
     page.wait(lambda: page.settled(list(DRIVERS)))
     row = page.one("#result details")
-    assert "90 %" in row.text and "1 to 2" in row.text
+    chances = [each.text.split() for each in page.all("#result li:first-child .share")]
+    assert chances == [["40", "%", "win"], ["90", "%", "podium"]]
+    assert "1 to 2" in row.text
     assert "Start place" in row.text and "▲ 1.5" in row.text
     facts = page.one("#model").text
     for fact in ("run 17", "2026-03-01", "snapshot 55", "train 2016\u20132022", "2.800 to 3.200"):
         assert fact in facts
     assert "better" in facts and "not significant" in facts
+    rows = [row.text for row in page.all("#model tbody tr")]
+    (loss,) = [text for text in rows if text.startswith("Log loss")]
+    assert "1.234" in loss and "1.469" in loss
+    (coverage,) = [text for text in rows if "(aim: 0.8)" in text]
+    assert "0.810" in coverage and "better" not in coverage
 
 
-def test_it_opens_on_the_race_to_come_which_is_without_qualifying(page: Page, model: Model) -> None:
+def test_it_opens_on_the_race_to_come_on_its_own_circuit(page: Page, model: Model) -> None:
     page.unlock()
     page.wait(lambda: page.settled(list(DRIVERS)))
+    asked = model.asked[-1]
+    assert (asked["round"], asked["circuit"]) == (4, "dunmere")
+    assert "gap_to_pole" not in asked["grid"][0]
+    chosen = page.one("#race option:checked").text
+    assert chosen == "Next: Dunmere Grand Prix · 2026, round 4"
+    assert not page.one("#keep").is_displayed()
+    page.one("#circuit option[value='meerdam']").click()
+    page.wait(lambda: model.asked[-1]["circuit"] == "meerdam")
     assert model.asked[-1]["round"] == 4
-    assert "gap_to_pole" not in model.asked[-1]["grid"][0]
-    assert page.one("#circuit").is_displayed()
 
 
 def test_long_names_leave_the_buttons_free_on_a_small_phone(page: Page, model: Model) -> None:

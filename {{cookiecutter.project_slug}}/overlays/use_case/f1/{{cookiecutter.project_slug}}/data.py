@@ -57,7 +57,7 @@ def collect(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         folder: The empty folder.
 
     Returns:
-        `source` and `licence` (text for people), `newest` (ISO date of the newest race with
+        `source` and `licence` (text for people), `data_until` (ISO date of the newest race with
         results), `rows` (number of rows by table).
 
     Raises:
@@ -85,7 +85,7 @@ def collect(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     return {
         "source": source,
         "licence": licence,
-        "newest": tables["races"].loc[raced, "date"].max().date().isoformat(),
+        "data_until": tables["races"].loc[raced, "date"].max().date().isoformat(),
         "rows": {table: len(frame) for table, frame in tables.items()},
     }
 

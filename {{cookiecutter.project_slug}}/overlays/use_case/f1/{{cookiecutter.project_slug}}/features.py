@@ -13,6 +13,14 @@ from .rolling_features import Array, History, Look
 __all__ = ["FEATURES", "OTHER_COLUMNS", "Feature", "Tables", "build", "online_features"]
 
 OTHER_COLUMNS = ("entity", "label")
+GROUPS = {
+    "start": ("grid*", "qualifying", "gap*"),
+    "retirements": ("*_retired",),
+    "circuit": ("*_here", "circuit_*"),
+    "qualifying so far": ("*_grid*", "*_gap*"),
+    "driver's results": ("driver_*",),
+    "team's results": ("team_*",),
+}
 
 LOOKS: dict[str, dict[str, Look]] = {
     "driver": {
@@ -130,7 +138,7 @@ def online_features(tables: Tables) -> dict[str, Any]:
         kind: dict(zip(tables[f"{kind}s"]["ref"], tables[f"{kind}s"]["name"], strict=True))
         for kind in known["ids"]
     }
-    known["races"] = grids(tables, entries)
+    known["races"] = grids(tables, entries, known["driver_standing"]["rows"])
     return known
 
 

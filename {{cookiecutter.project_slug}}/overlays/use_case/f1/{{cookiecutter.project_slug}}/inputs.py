@@ -53,9 +53,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature("team_total", "share of the leader's", "team's points in the standings", 0.0),
     Feature("driver_finish_in_race", _SHARE, "driver's mean finish against this grid's mean", 0.0),
     Feature("driver_classified_in_race", _SHARE, "classified finish against this grid's mean", 0.0),
-    Feature(
-        "driver_grid_in_race", _SHARE, "driver's mean start place against this grid's mean", 0.0
-    ),
+    Feature("driver_grid_in_race", _SHARE, "driver's mean start against this grid's mean", 0.0),
     Feature("driver_gap_in_race", "%", "driver's gap in qualifying against this grid's mean", 0.0),
     Feature("team_finish_in_race", _SHARE, "team's mean finish against this grid's mean", 0.0),
     Feature("team_classified_in_race", _SHARE, "team's classified finish against grid's mean", 0.0),

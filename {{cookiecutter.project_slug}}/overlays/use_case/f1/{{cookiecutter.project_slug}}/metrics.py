@@ -4,10 +4,14 @@ Only the order within a race counts: predictions are ranked there first, so a mo
 by hedging towards the middle. Equal predictions keep the order of the table (that of the grid).
 """
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from smallboat import ranking
+
+from .service.answer import Outcomes, outcomes, ranges
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -94,46 +98,85 @@ def loss(frame: pd.DataFrame, predicted: Array) -> Array:
     return errors
 
 
-def spread(frame: pd.DataFrame, predicted: Array) -> dict[str, list[float]]:
-    """Where cars ended that were predicted at a place; better for each place further in front.
-
-    Places that chance put into the wrong order are pooled, by isotonic regression.
+def calibration(frame: pd.DataFrame, predicted: Array) -> dict[str, list[float]]:
+    """What makes probabilities and ranges of places out of a model's answers.
 
     Args:
         frame: rows that the model has not seen.
         predicted: shape [len(frame)], lower = better finish.
 
     Returns:
-        By predicted place, as a share of the field (`share`, ascending: 0 = first, 1 = last): `low`
-        and `high`, shares between which some 80 % of the cars ended; `podium` and `win`, shares of
-        the cars, none of them quite 0 or 1.
+        `temperatures` of the places on the podium, and the ranges that hold some 80 % of the cars
+        by predicted place: `share`, `low` and `high`, in shares of the field (0 = first, 1 = last).
     """
-    from sklearn.isotonic import IsotonicRegression
+    target = frame["target"].to_numpy(dtype=np.float64)
+    answers, groups = np.asarray(predicted, dtype=np.float64), frame["group"].to_numpy()
+    temperatures = ranking.fit_temperatures(answers, target, groups, PODIUM)
+    return {"temperatures": temperatures, **_bands(frame, answers)}
 
+
+def _bands(frame: pd.DataFrame, predicted: Array) -> dict[str, list[float]]:
     size = frame.groupby("group")["group"].transform("size").to_numpy()
     last = np.maximum(size - 1, 1)
-    target = frame["target"].to_numpy(dtype=np.float64)
-    steps = int(np.median(last))
-    step = np.rint((as_target(frame, predicted) - 1) / last * steps) / steps
-    rows = pd.DataFrame(
-        {"ended": (target - 1) / last, "podium": target <= PODIUM, "win": target == 1}
+    place, ended = as_target(frame, predicted), frame["target"].to_numpy(dtype=np.float64)
+    return ranking.fit_bands((place - 1) / last, (ended - 1) / last, int(np.median(size)))
+
+
+def calibration_metrics(
+    frame: pd.DataFrame, predicted: Array, calibration: Mapping[str, Any], past: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """How good the probabilities and ranges are, beside those of grid places counted in the past.
+
+    Args:
+        frame: rows that neither the model nor `calibration` has seen.
+        predicted: shape [len(frame)], lower = better finish.
+        calibration: of the model.
+        past: the rows before.
+
+    Returns:
+        For the model and for the grid, one row a race: win_log_loss (of the winner's probability),
+        podium_brier (squared errors of the podium's probabilities, summed over the cars: Brier,
+        Monthly Weather Review 78, 1950), band_coverage (share of cars that ended in their range),
+        band_width (places in a range). All are means over races.
+    """
+    counted = _counted(past)
+    return (
+        _calibration_metrics(frame, predicted, lambda scores: outcomes(scores, calibration)),
+        _calibration_metrics(frame, baseline(frame), lambda scores: counted(len(scores))),
     )
-    by_step = rows.groupby(step)
-    ended, count = by_step["ended"], by_step.size()
-    table = pd.DataFrame(
-        {
-            "low": ended.quantile(0.1, interpolation="lower"),
-            "high": ended.quantile(0.9, interpolation="higher"),
-            # Krichevsky and Trofimov's half a count: what was not seen yet is not impossible.
-            "podium": (by_step["podium"].sum() + 0.5) / (count + 1),
-            "win": (by_step["win"].sum() + 0.5) / (count + 1),
+
+
+def _calibration_metrics(
+    frame: pd.DataFrame, predicted: Array, shown: Callable[[Array], Outcomes]
+) -> pd.DataFrame:
+    order = np.lexsort((as_target(frame, predicted), frame.groupby("group", sort=False).ngroup()))
+    rows = frame[["group", "target"]].assign(predicted=predicted).iloc[order]
+    found = {}
+    for race, cars in rows.groupby("group", sort=False):
+        ended, said = cars["target"].to_numpy(), shown(cars["predicted"].to_numpy())
+        found[race] = {
+            "win_log_loss": -np.log(max(said.win[ended == 1].sum(), np.finfo(np.float64).tiny)),
+            "podium_brier": ((said.podium - (ended <= PODIUM)) ** 2).sum(),
+            "band_coverage": ((said.low <= ended) & (ended <= said.high)).mean(),
+            "band_width": (said.high - said.low + 1).mean(),
         }
-    )
-    for name, rises in (("low", True), ("high", True), ("podium", False), ("win", False)):
-        pooled = IsotonicRegression(increasing=rises)
-        table[name] = pooled.fit_transform(table.index, table[name], sample_weight=count + 1)
-    table = table.rename_axis("share").reset_index().round(6)
-    return {str(name): column.tolist() for name, column in table.items()}
+    return pd.DataFrame.from_dict(found, orient="index")
+
+
+def _counted(past: pd.DataFrame) -> Callable[[int], Outcomes]:
+    """How races of a given size ended by start place."""
+    place = as_target(past, baseline(past))
+    count = np.bincount(place.astype(int))[1:]
+    bands = _bands(past, baseline(past))
+
+    def shares(size: int, first: int) -> Array:
+        hits = np.bincount(place.astype(int), past["target"] <= first, len(count) + 1)[1:]
+        # Krichevsky and Trofimov's half a count: what was not seen yet is not impossible.
+        chance = ((hits + 0.5) / (count + 1))[np.minimum(np.arange(size), len(count) - 1)]
+        scaled: Array = np.minimum(chance * min(first, size) / chance.sum(), 1.0)
+        return scaled
+
+    return lambda size: Outcomes(*ranges(size, bands), shares(size, 1), shares(size, PODIUM))
 
 
 def as_target(frame: pd.DataFrame, predicted: Array) -> Array:

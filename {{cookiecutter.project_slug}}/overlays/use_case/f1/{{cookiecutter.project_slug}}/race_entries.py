@@ -4,6 +4,7 @@ A starter is who has a result other than W (withdrew, did not start), F (did not
 E (excluded before the start). Who was disqualified (D) or was not classified (N, R) did start.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,15 +36,9 @@ def race_entries(tables: Tables) -> pd.DataFrame:
         tables["races"][["race_id", "year", "round", "circuit_id", "date"]], on="race_id"
     )
     entries = entries.merge(_qualifying(tables), on=["race_id", "driver_id"], how="left")
-    entries = entries.rename(
-        columns={
-            "race_id": "group",
-            "year": "period",
-            "driver_id": "entity",
-            "constructor_id": "constructor",
-            "circuit_id": "circuit",
-        }
-    )
+    names = {"race_id": "group", "year": "period", "driver_id": "entity"}
+    names |= {f"{kind}_id": kind for kind in ("constructor", "circuit")}
+    entries = entries.rename(columns=names)
     calendar = entries[["group", "date", "period", "round"]].drop_duplicates("group")
     calendar = calendar.sort_values(["date", "period", "round"], kind="stable")
     order = pd.Series(np.arange(len(calendar)), index=calendar["group"])
@@ -59,15 +54,19 @@ def race_entries(tables: Tables) -> pd.DataFrame:
     return _remembered(entries)
 
 
-def grids(tables: Tables, entries: pd.DataFrame) -> list[dict[str, Any]]:
-    """The newest season's races whose grid is known, in time, as people and requests name them.
+def grids(
+    tables: Tables, entries: pd.DataFrame, standings: Mapping[str, Sequence[float]]
+) -> list[dict[str, Any]]:
+    """The races of the newest season and the one to come, as people and requests name them.
 
     Args:
         tables: what `data.read` returned.
         entries: what `race_entries` returned of them.
+        standings: the place of each driver after the newest race, and what else is known.
 
     Returns:
-        For each race `name`, `date` and `request`: season, round, circuit and grid.
+        For each race, in time, `name`, `date` and `request`: season, round, circuit and grid. The
+        last one is to come; its `note` tells where its grid is from.
     """
     refs = {
         kind: tables[f"{kind}s"].set_index(f"{kind}_id")["ref"]
@@ -76,9 +75,12 @@ def grids(tables: Tables, entries: pd.DataFrame) -> list[dict[str, Any]]:
     names = tables["races"].set_index("race_id")["name"]
     known = entries[entries["grid"].notna().groupby(entries["group"]).transform("all")]
     newest = known[known["period"] == known["period"].max()]
+    coming, note = _to_come(tables, entries, standings)
+    finished = [(names[group], race) for group, race in newest.groupby("group", sort=False)]
+    next_one = (names.get(coming["group"].iloc[0], "not in the calendar"), coming)
     return [
         {
-            "name": names[group],
+            "name": name,
             "date": race["date"].iloc[0].date().isoformat(),
             "request": {
                 "season": int(race["period"].iloc[0]),
@@ -89,9 +91,46 @@ def grids(tables: Tables, entries: pd.DataFrame) -> list[dict[str, Any]]:
                     for driver, team, *where in race[list(ENTRY)].itertuples(index=False)
                 ],
             },
+            **({"note": note} if race is coming else {}),
         }
-        for group, race in newest.groupby("group", sort=False)
+        for name, race in (*finished, next_one)
     ]
+
+
+def _to_come(
+    tables: Tables, entries: pd.DataFrame, standings: Mapping[str, Sequence[float]]
+) -> tuple[pd.DataFrame, str]:
+    """The entries of the next race, with the columns ENTRY, and where its grid is from.
+
+    It is the first race after the newest one that has a qualifying, else the first in the calendar.
+    """
+    newest, races = entries.iloc[-1], tables["races"]
+    later = races[races["date"] > newest["date"]].sort_values(["date", "year", "round"])
+    later = later.rename(columns={"race_id": "group", "year": "period", "circuit_id": "circuit"})
+    qualified = later[later["group"].isin(tables["qualifying"]["race_id"])]
+    if len(qualified):
+        later, cars = qualified, _qualified(tables, qualified["group"].iloc[0])
+        note = "the grid is the order of qualifying: penalties are not in it"
+    else:
+        place = {driver: place for driver, (place, *_) in standings.items()}
+        cars = entries[entries["group"] == newest["group"]]
+        cars = cars.assign(line_up=cars["entity"].map(place), qualifying=np.nan, seconds=np.nan)
+        note = "no qualifying yet: the newest cars start in the order of the drivers' standings"
+    columns = ["group", "period", "round", "circuit", "date"]
+    race = dict(newest[columns]) | {"group": None, "round": newest["round"] + 1}
+    if len(later):
+        race = dict(later.iloc[0][columns])
+    else:
+        note = f"the calendar has no race to come, so this is the newest circuit; {note}"
+    cars = cars.sort_values("line_up").assign(**race)
+    return cars.assign(grid=np.arange(1, len(cars) + 1)), note
+
+
+def _qualified(tables: Tables, race: str) -> pd.DataFrame:
+    rounds = tables["qualifying"].drop_duplicates(["race_id", "driver_id"])
+    cars = rounds[["constructor_id"]].join(_qualifying(tables))
+    cars = cars.rename(columns={"driver_id": "entity", "constructor_id": "constructor"})
+    return cars[cars["race_id"] == race].assign(line_up=cars["qualifying"])
 
 
 def _entry(

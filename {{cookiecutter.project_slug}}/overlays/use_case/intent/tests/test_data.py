@@ -59,7 +59,7 @@ def test_a_day_has_its_file_and_a_session_the_day_on_which_it_began(tmp_path: Pa
         ("early", "event_product", "add", "p2", MS),
         ("early", "event_product", "purchase", "p2", MS + 1),
     ]
-    assert said["newest"] == "2019-01-16"
+    assert said["data_until"] == "2019-01-16"
     assert said["rows"] == {"browsing": 6, "search": 2, "catalog": 2}
 
 
@@ -312,7 +312,7 @@ def test_made_up_sessions_are_collected_the_same_from_csv_and_parquet(elsewhere:
     said = sample(elsewhere / "one", sessions=3000, written="csv")
     sample(elsewhere / "two", sessions=3000, written="parquet")
     assert said["rows"]["browsing"] > 1000
-    assert said["newest"] > "2019-03-01"
+    assert said["data_until"] > "2019-03-01"
     assert contents(elsewhere / "one-out") == contents(elsewhere / "two-out")
 
 

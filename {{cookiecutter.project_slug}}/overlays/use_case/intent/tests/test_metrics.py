@@ -145,7 +145,7 @@ def test_who_was_sure_and_wrong_loses_much_but_not_everything() -> None:
 
 def test_the_reliability_curve_ascends_with_every_row_in_a_bin() -> None:
     frame, predicted = _sessions(3000, 2)
-    curve = metrics.spread(frame, predicted)
+    curve = metrics.calibration(frame, predicted)
     assert list(curve) == ["predicted", "observed", "low", "high", "rows"]
     assert len(curve["rows"]) == metrics.BINS and sum(curve["rows"]) == len(frame)
     assert (np.diff(curve["predicted"]) > 0).all()
@@ -160,7 +160,7 @@ def test_the_interval_of_a_bin_is_wilsons_for_its_sessions() -> None:
     """Of 25 sessions of four rows each 5 purchase: 8.9 to 39.1 percent."""
     entity = np.repeat(np.arange(25), 4)
     frame = pd.DataFrame({"entity": entity, "target": (entity < 5).astype(int)})
-    curve = metrics.spread(frame, np.full(100, 0.2))
+    curve = metrics.calibration(frame, np.full(100, 0.2))
     assert curve["rows"] == [100] and curve["observed"] == [0.2]
     assert (curve["low"][0], curve["high"][0]) == pytest.approx((0.0886, 0.3913), abs=1e-4)
 

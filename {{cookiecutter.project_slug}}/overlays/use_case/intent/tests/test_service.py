@@ -19,7 +19,7 @@ from {{ cookiecutter.project_slug }}.service import topics
 
 ONLINE = json.loads(json.dumps(example_visits.online_features()))
 EVALUATION = {
-    "spread": {
+    "calibration": {
         "predicted": [0.1, 0.3, 0.6],
         "observed": [0.12, 0.3, 0.7],
         "low": [0.05, 0.2, 0.5],
@@ -180,8 +180,9 @@ def test_the_answer_tells_how_sure_it_is_and_what_to_do(
 
 def test_without_stated_costs_who_is_likelier_to_buy_than_not_is_approached() -> None:
     values, _ = service.features(VISIT, ONLINE)
+    evaluation = {"calibration": EVALUATION["calibration"]}
     told = [
-        service.predictions(VISIT, np.array([chance]), values, {"spread": EVALUATION["spread"]})
+        service.predictions(VISIT, np.array([chance]), values, evaluation)
         for chance in (0.49, 0.5)
     ]
     assert [(each["threshold"], each["decision"]) for (each,) in told] == [

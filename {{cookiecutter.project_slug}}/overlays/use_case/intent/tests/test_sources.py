@@ -136,7 +136,7 @@ def test_rees46_has_sessions_and_tells_of_a_catalogue(tmp_path: Path) -> None:
         ("3", "2054", None),
         ("4", "appliances/kitchen/oven", 10),
     ]
-    assert said["newest"] == "2019-11-01"
+    assert said["data_until"] == "2019-11-01"
     assert said["rows"]["search"] == 0
 
 

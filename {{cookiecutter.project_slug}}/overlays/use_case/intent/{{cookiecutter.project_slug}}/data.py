@@ -54,7 +54,7 @@ def collect(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         folder: The empty folder.
 
     Returns:
-        `source` and `licence` (text for people), `newest` (ISO date of the newest day), `rows`
+        `source` and `licence` (text for people), `data_until` (ISO date of the newest day), `rows`
         (number of rows by table).
 
     Raises:

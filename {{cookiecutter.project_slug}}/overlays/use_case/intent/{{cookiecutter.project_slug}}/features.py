@@ -11,6 +11,15 @@ from .warehouse import Warehouse as Tables
 __all__ = ["FEATURES", "OTHER_COLUMNS", "Feature", "Tables", "build", "online_features"]
 
 OTHER_COLUMNS = ("entity", "label")
+GROUPS = {
+    "pace": ("seconds*", "gap_*"),
+    "hour and day": ("hour*", "day_of_week", "weekend"),
+    "price": ("price*",),
+    "products": ("sku*", "added_*", "product_share", "categor*"),
+    "newest events": ("last_*", "previous_*"),
+    "order of events": ("*_to_*",),
+    "number of events": ("*",),
+}
 
 TYPICAL = 20_000
 """Sessions by which `online` tells what is usual."""

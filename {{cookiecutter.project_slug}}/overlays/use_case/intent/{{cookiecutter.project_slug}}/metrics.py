@@ -152,7 +152,7 @@ def loss(frame: pd.DataFrame, predicted: Array) -> Array:
     return missed
 
 
-def spread(frame: pd.DataFrame, predicted: Array) -> dict[str, list[float]]:
+def calibration(frame: pd.DataFrame, predicted: Array) -> dict[str, list[float]]:
     """The reliability curve: how many purchase of those whose chance is said to be so.
 
     Args:

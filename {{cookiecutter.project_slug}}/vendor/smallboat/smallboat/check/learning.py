@@ -133,9 +133,9 @@ def _thinned(frame: "pd.DataFrame") -> "pd.DataFrame":
     return frame.iloc[:: max(1, len(frame) // FEW)]
 
 
-def _spread(sample: Sample) -> Iterator[str]:
-    spread = sample.problem.metrics.spread(sample.parts.validation, sample.predicted)
-    yield from sample.keep("evaluation", {"spread": spread}, plain(spread, "what it returns"))
+def _calibration(sample: Sample) -> Iterator[str]:
+    fitted = sample.problem.metrics.calibration(sample.parts.validation, sample.predicted)
+    yield from sample.keep("evaluation", {"calibration": fitted}, plain(fitted, "what it returns"))
 
 
 def _decide(sample: Sample) -> Iterator[str]:
@@ -151,6 +151,19 @@ def _decide(sample: Sample) -> Iterator[str]:
     yield from sample.keep("evaluation", evaluation, plain(decision, "what it returns"))
 
 
+def _calibration_metrics(sample: Sample) -> Iterator[str]:
+    measure: Any = getattr(sample.problem.metrics, "calibration_metrics", None)
+    if measure is None or sample.baseline is None:  # a wrong baseline skips this rule, too
+        return
+    rows, past = sample.parts.validation, sample.parts.train
+    model, trivial = measure(rows, sample.predicted, sample.evaluation["calibration"], past)
+    if list(model) != list(trivial):
+        yield f"the model has {', '.join(model)}; the trivial rule has {', '.join(trivial)}"
+    for name in model:
+        values = array(model[name].to_numpy(), rows["group"].nunique())
+        yield from (f"{name}: {what}" for what in values)
+
+
 RULES: tuple[tuple[str, Rule], ...] = (
     ("config [training]", _split),
     ("metrics.baseline", _baseline),
@@ -161,6 +174,7 @@ RULES: tuple[tuple[str, Rule], ...] = (
     ("candidates.OUTPUT", _output),
     ("candidates.CANDIDATES", _candidates),
     ("candidates.fit", _fit),
-    ("metrics.spread", _spread),
+    ("metrics.calibration", _calibration),
     ("metrics.decide", _decide),
+    ("metrics.calibration_metrics", _calibration_metrics),
 )

@@ -41,7 +41,7 @@ class Sample:
     candidates: list[Candidate]
     onnx: bytes  # the simplest candidate, fitted on a few rows
     predicted: "Array"  # its answers on validation rows
-    evaluation: Json  # its spread, and its decision if there is one
+    evaluation: Json  # its calibration, and its decision if there is one
     matches: Callable[[Json], Any]  # raises an exception for a request that breaks SCHEMA
     request: Json  # the example
     inputs: "Array"  # its features, shape [k, features]

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Iterable, Iterator
 from datetime import date
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..problem import Feature
 from ..store import store
+from ..words import counted
 from .sample import Rule, Sample, plain
 
 if TYPE_CHECKING:
@@ -24,14 +26,14 @@ def _collect(sample: Sample) -> Iterator[str]:
         root, data = str(sample.folder), sample.settings.data.model_dump()
         snapshot = store.make_snapshot(sample.problem, root, data)
     about = store.manifest(root, snapshot)
-    for name, kind in (("source", str), ("licence", str), ("newest", str), ("rows", dict)):
+    for name, kind in (("source", str), ("licence", str), ("data_until", str), ("rows", dict)):
         if not isinstance(about.get(name), kind):
             yield f"returns no {name}, or not as {'text' if kind is str else 'numbers by table'}"
             return
-    if not _is_date(about["newest"]):
-        yield f"newest is {about['newest']!r}; a date as 2024-12-31 is needed"
+    if not _is_date(about["data_until"]):
+        yield f"data_until is {about['data_until']!r}; a date as 2024-12-31 is needed"
     sample.root, sample.snapshot = root, snapshot
-    print(f"  snapshot {snapshot}, {about['source']}, up to {about['newest']}")
+    print(f"  snapshot {snapshot}, {about['source']}, up to {about['data_until']}")
 
 
 def _read(sample: Sample) -> Iterable[str]:
@@ -83,7 +85,7 @@ def _build(sample: Sample) -> Iterator[str]:
     yield from wrong
     if not wrong:
         sample.frame = frame
-        print(f"  {len(frame):,} rows, {len(columns)} features")
+        print(f"  {counted(len(frame), 'row')}, {counted(len(columns), 'feature')}")
 
 
 def _missing(frame: "pd.DataFrame", columns: list[str]) -> Iterator[str]:
@@ -138,6 +140,16 @@ def _other_columns(sample: Sample) -> Iterator[str]:
             )
 
 
+def _groups(sample: Sample) -> Iterator[str]:
+    for group, patterns in getattr(sample.problem.features, "GROUPS", {}).items():
+        if isinstance(patterns, str):
+            yield f"{group} is the text {patterns!r}; a tuple of names or patterns is needed"
+            continue
+        for pattern in patterns:
+            if not any(fnmatchcase(name, pattern) for name in sample.columns):
+                yield f"{group} has {pattern!r}, which is the name of no feature"
+
+
 def _slice_columns(sample: Sample) -> Iterator[str]:
     for name in sample.slices:
         if name not in sample.frame:
@@ -179,6 +191,7 @@ RULES: tuple[tuple[str, Rule], ...] = (
     ("data.read", _read),
     ("expectations.raw", _raw),
     ("features.FEATURES", _features),
+    ("features.GROUPS", _groups),
     ("metrics.SLICES", _slices),
     ("features.build", _build),
     ("features.build", _other_columns),

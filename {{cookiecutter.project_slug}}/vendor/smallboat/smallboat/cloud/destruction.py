@@ -7,6 +7,7 @@ from ..aws.buckets import Bucket
 from ..config import config
 from ..errors import CloudError, UserError
 from ..problem import Problem
+from ..words import counted
 from . import inventory
 
 KEPT = "store/"
@@ -75,7 +76,7 @@ def _empty_bucket(bucket: Bucket, force: bool) -> int:
     versions = others + kept if force else others
     if versions:
         bucket.discard(versions)
-        print(f"deleted: {len(versions)} versions of objects", flush=True)
+        print(f"deleted: {counted(len(versions), 'version')} of objects", flush=True)
     if not bucket.exists() or any(bucket.versions()):
         return len(versions)
     bucket.client.delete_bucket(Bucket=bucket.name)

@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import ReleaseError, UserError
 from ..problem import Problem
 from ..store import bundle, release_bundle
+from ..words import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,7 +121,9 @@ def compare(
     unseen = frame[frame["date"] > max(challenger.until, champion.until)]
     groups = unseen["group"].nunique()
     if groups < LEAST_GROUPS:
-        return not_comparable(f"{groups} groups that neither has seen, {LEAST_GROUPS} are needed")
+        return not_comparable(
+            f"{counted(groups, 'group')} that neither has seen, {LEAST_GROUPS} are needed"
+        )
     answers, champion_answers = (
         np.asarray(model.predict(unseen[model.inputs].to_numpy(dtype=np.float32)))
         for model in (challenger, champion)
@@ -135,7 +138,7 @@ def compare(
     return {
         "outcome": "inferior" if low > 0 and high > margin else "not inferior",
         "message": f"{primary} {value:+.3f} [{low:+.3f}, {high:+.3f}] against the champion on "
-        f"{groups} groups, margin {margin:g}",
+        f"{counted(groups, 'group')}, margin {margin:g}",
         "difference": differences[primary],
         "groups": groups,
     }

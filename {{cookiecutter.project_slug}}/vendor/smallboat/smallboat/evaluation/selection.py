@@ -1,16 +1,17 @@
-"""Which candidate wins, and the gates that the winner must pass."""
+"""Which candidate wins, and what evaluation.json says of it."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .. import __version__
 from ..errors import NoCandidateError
+from . import gates
 
-TOLERANCE = 1e-4
-"""How far a graph's answers may differ from its estimator's, in standard deviations of those."""
-DEVIATIONS = " standard deviations of its answers"
+KEPT = ("primary", "difference", "relative_error", "slices", "calibration", "importance")
+"""What evaluation.json takes from the winner's evaluation as it is."""
+OPTIONAL = ("decision", "calibration_metrics")
+"""The same, if the problem has it."""
 
 Result = dict[str, Any]
 
@@ -49,63 +50,28 @@ def _worse(result: Result, best: Any) -> bool:
     return bool(result["score"] - best["score"] > error)
 
 
-def gates(
-    evaluated: Result, served: Result, expectations: Result, size: int, limits: Result
-) -> list[Result]:
-    """Each gate with its limit and the actual value; all must pass for a release.
-
-    Args:
-        evaluated: what `training.evaluate_winner` returned.
-        served: what `training.refit` returned.
-        expectations: how many were `checked`, and how many `errors` there were.
-        size: bytes of the bundle.
-        limits: the `[gates]` of the configuration.
-    """
-    floor = limits["leakage"] * evaluated["baseline_score"]
-    return [
-        _gate("expectations", expectations["errors"], "<=", 0),
-        _gate("better than the baseline", evaluated["score"], "<", evaluated["baseline_score"]),
-        _gate("no leakage", evaluated["score"], ">=", floor),
-        _slices(evaluated["slices"], limits["slice_margin"]),
-        _gate("parity of the evaluation model", evaluated["parity"], "<=", TOLERANCE, DEVIATIONS),
-        _gate("parity of the served model", served["parity"], "<=", TOLERANCE, DEVIATIONS),
-        _gate("bundle size in MiB", size / 2**20, "<=", limits["bundle_mib"]),
-    ]
-
-
-SIGNS: dict[str, Callable[[float, float], bool]] = {
-    "<": lambda actual, limit: actual < limit,
-    "<=": lambda actual, limit: actual <= limit,
-    ">=": lambda actual, limit: actual >= limit,
-}
-
-
-def _gate(name: str, actual: float, sign: str, limit: float, suffix: str = "") -> Result:
-    return {
-        "gate": name,
-        "expected": f"{sign} {limit:.4g}",
-        "actual": f"{actual:.4g}{suffix}",
-        "passed": SIGNS[sign](actual, limit),
-    }
-
-
-def _slices(slices: list[Result], margin: float) -> Result:
-    """The gate that no slice is worse than the baseline by more than the margin."""
-    name = "worst slice against the baseline"
-    if not slices:
-        return _gate(name, float("nan"), "<=", margin, " (no slice has enough rows)")
-    worst = max(slices, key=lambda part: part["error"] - part["baseline"])
-    suffix = f" ({worst['by']} {worst['value']}, {worst['rows']} rows)"
-    return _gate(name, worst["error"] - worst["baseline"], "<=", margin, suffix)
-
-
 def disqualified(parity: float) -> str | None:
     """Why a candidate can't be served, or None: its graph must answer as its estimator does."""
-    if parity <= TOLERANCE:
+    if parity <= gates.TOLERANCE:
         return None
-    return (
-        f"its ONNX graph differs from the estimator by {parity:.1e}{DEVIATIONS} on validation rows"
-    )
+    far = f"{parity:.1e}{gates.DEVIATIONS}"
+    return f"its ONNX graph differs from the estimator by {far} on validation rows"
+
+
+def reason(results: list[Result], ties: list[str]) -> str:
+    """Why the winner was chosen, as the end of a sentence.
+
+    Args:
+        results: all candidates that were trained.
+        ties: the names of those that are as good as the best within noise.
+    """
+    if len(results) == 1:
+        return "the only candidate"
+    if sum(result["disqualified"] is None for result in results) == 1:
+        return "the only candidate that can be served"
+    if len(ties) == 1:
+        return "better than the others by more than one standard error"
+    return f"the simplest of the {len(ties)} that are within one standard error of the best"
 
 
 def competition(results: list[Result], failures: dict[str, str]) -> Result:
@@ -136,8 +102,21 @@ def evaluate(facts: Result, winner: Result, evaluated: Result, shown: list[Resul
         "intervals": {"validation": winner["intervals"], "test": evaluated["intervals"]},
         "baseline": {"validation": winner["baseline"], "test": evaluated["baseline"]},
         "evaluation_trained_until": evaluated["until"],
-        **{name: evaluated[name] for name in ("difference", "slices", "spread", "importance")},
-        **({"decision": evaluated["decision"]} if "decision" in evaluated else {}),
+        **{name: evaluated[name] for name in KEPT},
+        **{name: evaluated[name] for name in OPTIONAL if name in evaluated},
         "gates": shown,
+        "warnings": [gate["warning"] for gate in shown if gate["warning"]],
         "passed": all(gate["passed"] for gate in shown),
+    }
+
+
+def without_winner(facts: Result, reason: str) -> Result:
+    """The evaluation.json of a run in which no candidate can be served: its only gate failed."""
+    return {
+        **facts,
+        "library": f"smallboat {__version__}",
+        "model_hash": None,
+        "gates": [gates.no_candidate(reason)],
+        "warnings": [],
+        "passed": False,
     }

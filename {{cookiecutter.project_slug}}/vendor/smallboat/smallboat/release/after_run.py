@@ -11,15 +11,15 @@ from ..tracking import tracking
 def finish(problem: Problem, run: Any) -> None:
     """Report the run to Comet, make the snapshot that it collected the newest, and release it.
 
-    Only the state machine of the environment releases. Whoever trains by hand also releases by
-    hand.
+    If no candidate passed its gates, the champion gets the run's online features. Only the state
+    machine of the environment releases. Whoever trains by hand also releases by hand.
 
     Args:
         problem: the project's.
         run: the flow at its last step.
 
     Raises:
-        ReleaseError: the release failed; what is served has not changed.
+        UserError: no candidate passed its gates (exit code 3), or the release failed (4).
     """
     from metaflow import current
 
@@ -32,4 +32,4 @@ def finish(problem: Problem, run: Any) -> None:
     if current.is_production and settings.on_step_functions:
         from . import commands
 
-        commands.release_run(problem, settings, run_id)
+        commands.release_run(problem, settings, run_id).check()

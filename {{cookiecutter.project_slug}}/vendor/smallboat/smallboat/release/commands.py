@@ -6,18 +6,17 @@ from contextlib import suppress
 from ..aws import aws
 from ..cloud import lambda_api
 from ..config import config
-from ..errors import CommandError, NoCandidateError, ReleaseError, UserError, ended
+from ..errors import CommandError, UserError
 from ..problem import Problem
 from ..serving import serving
 from ..store import store
 from ..training import commands as training
 from ..workflows import notices
 from . import targets
-from .release import Outcome, Releaser
+from .release import UNCHANGED, Outcome, Releaser
 from .targets.local import FOLDER
 
 NOTHING = "nothing is released yet: `make deploy` releases the newest run that passed"
-UNCHANGED = "what is served has not changed"
 
 
 def deploy(
@@ -33,7 +32,8 @@ def deploy(
     features_run = run
     if source_environment:
         run, features_run = _promote(problem, source_environment, run, settings)
-    outcome = _deploy(problem, settings, run, features_run, allow_schema_change)
+    releaser = _releaser(problem, settings)
+    outcome = releaser.deploy(settings.store.root, run, allow_schema_change, features_run)
     _print(outcome)
     if outcome.changed or outcome.name == "failed":
         notices.tell(settings, outcome.name, outcome.message)
@@ -66,18 +66,19 @@ def retrain(problem: Problem, environment: str, source: str | None, directory: s
     """Collect data, train, release, report.
 
     Returns:
-        0 released or kept, 2 bad data, 3 no candidate passed, 4 the release failed.
+        0 released or kept. Any other code is that of an error: 2 bad data; 3 no candidate passed
+        its gates, and the champion has the new online features; 4 the release failed.
     """
     settings = config.load(problem, environment)
     check_permission(settings)
     try:
         run = training.collect_and_train(problem, settings, environment, source, directory)
-        evaluation = training.print_results(settings, run)
-        if not evaluation["passed"]:
-            failed = ", ".join(gate["gate"] for gate in evaluation["gates"] if not gate["passed"])
-            raise ended(f"run {run} failed: {failed}", NoCandidateError.exit_code)
-        release_run(problem, settings, run)
-        deploy_api(problem, settings)
+        training.print_results(settings, run)
+        outcome = release_run(problem, settings, run)
+        if outcome.changed or outcome.exit_code == 0:
+            deploy_api(problem, settings)
+        notices.output(changed=str(outcome.changed).lower())
+        outcome.check()
     except CommandError as error:
         notices.tell(settings, "failed", str(error))
         raise
@@ -113,13 +114,18 @@ def stop(problem: Problem, environment: str) -> int:
     return 0
 
 
-def release_run(problem: Problem, settings: config.Settings, run: str) -> None:
-    """Release a run of the environment's store and report it; ReleaseError if that failed."""
-    outcome = _deploy(problem, settings, run)
-    if outcome.name == "failed":
-        raise ReleaseError(f"{outcome.message}; {UNCHANGED}")
-    _print(outcome)
-    notices.tell(settings, outcome.name, outcome.message)
+def release_run(problem: Problem, settings: config.Settings, run: str) -> Outcome:
+    """Release a run of the environment's store, and report it unless `Outcome.check` will raise.
+
+    If no candidate of the run passed its gates, the champion gets the run's online features.
+    """
+    root, releaser = settings.store.root, _releaser(problem, settings)
+    passed = store.read_json(store.run_folder(root, run) / "evaluation.json")["passed"]
+    outcome = releaser.deploy(root, run) if passed else releaser.refresh_features(root, run)
+    if outcome.exit_code == 0:
+        _print(outcome)
+        notices.tell(settings, outcome.name, outcome.message)
+    return outcome
 
 
 def deploy_api(problem: Problem, settings: config.Settings) -> None:
@@ -171,18 +177,9 @@ def _promote(
     return pair
 
 
-def _deploy(
-    problem: Problem,
-    settings: config.Settings,
-    run: str | None,
-    features_run: str | None = None,
-    allow_schema_change: bool = False,
-) -> Outcome:
+def _releaser(problem: Problem, settings: config.Settings) -> Releaser:
     _interrupt_on_sigterm()
-    releaser = Releaser(problem, targets.of(problem, settings, releasing=True), settings.release)
-    outcome = releaser.deploy(settings.store.root, run, allow_schema_change, features_run)
-    notices.output(changed=str(outcome.changed).lower())
-    return outcome
+    return Releaser(problem, targets.of(problem, settings, releasing=True), settings.release)
 
 
 def _interrupt_on_sigterm() -> None:
@@ -192,6 +189,6 @@ def _interrupt_on_sigterm() -> None:
 
 def _print(outcome: Outcome) -> None:
     print(f"{outcome.name}: {outcome.message}")
-    if outcome.name == "failed":
+    if outcome.name == "failed" and not outcome.changed:
         print(UNCHANGED)
     notices.ended(outcome.name, outcome.message)

@@ -2,16 +2,16 @@
 
 A release has one of three outcomes. Released: it passed the checks and is not inferior. Kept: the
 challenger is inferior or the same, so the champion's model stays. Failed: a gate or a check
-failed, and the champion is still served.
+failed, and the champion is still served. A champion that stays gets newer online features.
 """
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..config import sections
-from ..errors import IntegrityError, ReleaseError, UserError
-from ..evaluation import comparison
+from ..errors import IntegrityError, NoCandidateError, ReleaseError, UserError, ended
+from ..evaluation import comparison, gates
 from ..problem import Problem
 from ..serving import servers
 from ..store import release_bundle, runs, store
@@ -21,6 +21,7 @@ from .targets.target import Target
 
 MAX_RUNS = 5
 """How many runs a deployment tries, the newest first, before it gives up."""
+UNCHANGED = "what is served has not changed"
 
 
 @dataclass(frozen=True)
@@ -31,16 +32,26 @@ class Outcome:
         name: one of these.
         message: why.
         changed: whether another release is served than before.
+        no_candidate: whether the champion is kept because no candidate of the run passed its gates.
     """
 
     name: str
     message: str
     changed: bool = False
+    no_candidate: bool = False
 
     @property
     def exit_code(self) -> int:
         """The exit code of the command."""
-        return ReleaseError.exit_code if self.name == "failed" else 0
+        if self.name == "failed":
+            return ReleaseError.exit_code
+        return NoCandidateError.exit_code if self.no_candidate else 0
+
+    def check(self) -> None:
+        """UserError with the exit code, unless that is 0."""
+        if self.exit_code:
+            served = "" if self.changed else f"; {UNCHANGED}"
+            raise ended(f"{self.message}{served}", self.exit_code)
 
 
 class NotComparableError(ReleaseError):
@@ -78,20 +89,22 @@ class Releaser:
         """
         with self.target.locked():
             challengers, failures = _challengers(root, run)
-            for challenger in challengers:
-                try:
-                    outcome = self._try(root, challenger, features_run, allow_schema_change)
-                except (ReleaseError, IntegrityError) as error:
-                    failures.append(f"run {challenger} failed: {error}")
-                    print(failures[-1], flush=True)
-                    if isinstance(error, NotComparableError):
-                        break
-                else:
-                    if outcome.name == "released" or not failures:
-                        return outcome
-                    failures.append(outcome.message)
-                    break
-        return Outcome("failed", "; ".join(failures))
+            outcome = self._first(root, challengers, failures, features_run, allow_schema_change)
+            newest = features_run or run or next(iter(runs.evaluations(root)))
+            tried = outcome.name == "kept" and newest == (features_run or challengers[0])
+            return outcome if outcome.changed or tried else self._refresh(root, newest, outcome)
+
+    def refresh_features(self, root: str, run: str) -> Outcome:
+        """Keep the champion's model, and serve it with the online features of a run that failed.
+
+        Args:
+            root: the model store.
+            run: a run that failed its gates.
+        """
+        evaluation = store.read_json(store.run_folder(root, run) / "evaluation.json")
+        reason = f"no candidate of run {run} passed its gates: {gates.failures(evaluation)}"
+        with self.target.locked():
+            return self._refresh(root, run, Outcome("kept", reason, no_candidate=True))
 
     def roll_back(self) -> Outcome:
         """Serve the previous release again, after the same checks."""
@@ -105,12 +118,53 @@ class Releaser:
                 return Outcome("failed", str(error))
             return Outcome("rolled back", message, changed=True)
 
+    def _first(
+        self,
+        root: str,
+        challengers: list[str],
+        failures: list[str],
+        features_run: str | None,
+        allow_schema_change: bool,
+    ) -> Outcome:
+        """The outcome of the first challenger whose checks pass; failed if one failed before it."""
+        for challenger in challengers:
+            try:
+                outcome = self._try(root, challenger, features_run, allow_schema_change)
+            except (ReleaseError, IntegrityError) as error:
+                failures.append(f"run {challenger} failed: {error}")
+                print(failures[-1], flush=True)
+                if isinstance(error, NotComparableError):
+                    break
+            else:
+                if outcome.name == "released" or not failures:
+                    return outcome
+                failures.append(outcome.message)
+                break
+        return Outcome("failed", "; ".join(failures))
+
+    def _refresh(self, root: str, run: str, outcome: Outcome) -> Outcome:
+        """Serve the champion with a run's online features, if they are newer, else as it was."""
+        try:
+            if self.target.current() is None:
+                return outcome
+            champion = release_bundle.load(self.target.folder())
+        except UserError:  # nobody knows what the champion takes
+            return outcome
+        try:
+            features = release_bundle.read_features(store.run_folder(root, run))
+            if not _newer(root, features.release, champion.release):
+                return outcome
+            kept = self._keep(root, champion, features, outcome.message)
+        except (ReleaseError, IntegrityError) as error:
+            return Outcome("failed", f"{outcome.message}; its online features failed: {error}")
+        return replace(outcome, message=kept.message, changed=kept.changed)
+
     def _try(
         self, root: str, run: str, features_run: str | None, allow_schema_change: bool
     ) -> Outcome:
         challenger = features = release_bundle.read(store.run_folder(root, run))
         if features_run not in (None, run):
-            features = release_bundle.read(store.run_folder(root, str(features_run)))
+            features = release_bundle.read_features(store.run_folder(root, str(features_run)))
         try:
             first = self.target.current() is None
             champion = None if first else release_bundle.load(self.target.folder())
@@ -129,18 +183,16 @@ class Releaser:
         if champion is None or result["outcome"] not in ("inferior", "the same"):
             print(reason, flush=True)
             return Outcome("released", self._release(challenger, features), changed=True)
-        return self._keep(root, champion, challenger, features, reason)
+        return self._keep(root, champion, features, reason)
 
-    def _keep(
-        self, root: str, champion: Bundle, challenger: Bundle, features: Bundle, reason: str
-    ) -> Outcome:
+    def _keep(self, root: str, champion: Bundle, features: Bundle, reason: str) -> Outcome:
         """Keep the champion's model, with newer features, image or settings if there are any."""
         if _newer(root, features.release, champion.release):
-            if challenger.inputs == champion.inputs:
+            if features.inputs == champion.inputs:
                 served = self._release(champion, features)
-                message = f"{reason}; its newer features are served: {served}"
+                message = f"{reason}; the champion now serves its newer online features: {served}"
                 return Outcome("kept", message, changed=True)
-            reason += "; the champion does not take its newer features"
+            reason += "; the champion does not take its newer online features: their inputs differ"
         if self.target.outdated():
             served = self._release(champion, champion)
             reason += f"; the champion was redeployed with the current image and settings: {served}"
@@ -164,7 +216,8 @@ class Releaser:
         except BaseException:
             self.target.undo()
             raise
-        return str(release)
+        warnings = release.evaluation.get("warnings", [])
+        return "; warning: ".join([str(release), *warnings])
 
 
 def _challengers(root: str, run: str | None) -> tuple[list[str], list[str]]:
@@ -178,9 +231,9 @@ def _challengers(root: str, run: str | None) -> tuple[list[str], list[str]]:
     passed = [each for each in candidates if evaluations[each].get("passed")]
     if passed:
         return passed[:MAX_RUNS], []
-    gates = [gate["gate"] for gate in evaluations[chosen].get("gates", []) if not gate["passed"]]
     newest = "no run passed its gates; the newest, " if run is None else ""
-    return [], [f"{newest}run {chosen}, failed: {', '.join(gates) or 'its gates'}"]
+    failed = gates.failures(evaluations[chosen]) or "its gates"
+    return [], [f"{newest}run {chosen}, failed: {failed}"]
 
 
 def _newer(root: str, features: Release, served: Release) -> bool:

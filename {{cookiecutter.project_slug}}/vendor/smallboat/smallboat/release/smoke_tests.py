@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 from ..errors import CloudError, ReleaseError
+from ..evaluation import gates
 from ..problem import Problem
 from ..reports import report
 from ..serving.servers import Invoke
@@ -15,6 +16,11 @@ TOLERANCE = 1e-3
 """How far an answered number may be from the one that the release's own files give."""
 REQUESTS = 20
 """How many requests measure the latency; one may be late."""
+LATENCY = "milliseconds of all answers but the slowest"
+
+ANSWERS = "repeat it; if it fails again, the server has other packages than training: compare them"
+INVARIANT = "correct the features or candidates, or the invariant itself in the project's `service`"
+FASTER = "repeat it without other load, choose a smaller model, or raise release.latency_ms"
 
 
 def check(problem: Problem, name: str, ask: Invoke, release: Bundle, latency_ms: float) -> None:
@@ -32,7 +38,7 @@ def check(problem: Problem, name: str, ask: Invoke, release: Bundle, latency_ms:
     """
     print(name, flush=True)
     try:
-        gates = _gates(problem, ask, release, latency_ms)
+        decided = _gates(problem, ask, release, latency_ms)
     except ReleaseError as error:
         raise ReleaseError(f"{name} failed: {error}") from None
     except CloudError:  # AWS did not answer, which says nothing about the release
@@ -40,10 +46,9 @@ def check(problem: Problem, name: str, ask: Invoke, release: Bundle, latency_ms:
     except Exception as error:  # an answer can be wrong in any way
         reason = f"{type(error).__name__}: {error}"
         raise ReleaseError(f"{name} failed: the answers can't be read: {reason}") from error
-    print("\n".join(map(report.gate, gates)), flush=True)
-    failed = [f"{gate['gate']} (found {gate['actual']})" for gate in gates if not gate["passed"]]
-    if failed:
-        raise ReleaseError(f"{name} failed: {'; '.join(failed)}")
+    print("\n".join(map(report.gate, decided)), flush=True)
+    if failed := gates.failures({"gates": decided}):
+        raise ReleaseError(f"{name} failed: {failed}")
 
 
 def _gates(
@@ -70,18 +75,13 @@ def _gates(
         if second_longest > latency_ms:
             break
     return [
-        _gate("answers match the release's files", error, TOLERANCE),
+        gates.exact("answers match the release's files", error, "<=", TOLERANCE, ANSWERS),
         *(
-            {"gate": invariant, "expected": "yes", "actual": message, "passed": passed}
+            gates.gate(invariant, "yes", message, passed, INVARIANT)
             for invariant, passed, message in invariants
         ),
-        _gate("milliseconds of all answers but the slowest", second_longest, latency_ms),
+        gates.exact(LATENCY, second_longest, "<=", latency_ms, FASTER),
     ]
-
-
-def _gate(name: str, value: float, limit: float) -> dict[str, Any]:
-    expected, actual = f"<= {limit:g}", f"{value:.3g}"
-    return {"gate": name, "expected": expected, "actual": actual, "passed": value <= limit}
 
 
 def _expected(problem: Problem, release: Bundle, questions: list[Any]) -> list[Any]:

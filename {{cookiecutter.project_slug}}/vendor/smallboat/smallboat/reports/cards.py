@@ -10,13 +10,15 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..evaluation import selection
+from ..words import primary_first
 from . import plots
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     from markupsafe import Markup
 
-MOST_FEATURES = 15
+MOST_GROUPS = 15
 
 
 class Fragment(NamedTuple):
@@ -58,15 +60,20 @@ def candidates(evaluation: Mapping[str, Any], primary: str) -> Fragment:
         primary: the metric that decides, lower is better.
     """
     ranked = sorted(evaluation["candidates"], key=lambda result: result["score"])
-    curves = {result["candidate"]: result["curve"] for result in ranked if result["curve"]}
+    curves = {
+        result["candidate"]: result["learning_curve"]
+        for result in ranked
+        if result["learning_curve"]
+    }
     html = _render(
         "candidates",
         evaluation,
         ranked,
-        _primary_first(ranked[0]["baseline"], primary) if ranked else [],
+        primary_first(ranked[0]["baseline"], primary) if ranked else [],
         plots.candidates(ranked, evaluation["winner"], primary) if ranked else "",
         plots.curves(curves, primary) if curves else "",
         _spans(evaluation),
+        selection.reason(ranked, evaluation["tied"]),
     )
     return Fragment("candidates", "Candidates", html)
 
@@ -80,7 +87,7 @@ def winner(
     """Whether the winner passed its gates, its metrics beside the baseline's, and its weak slices.
 
     Predicted against actual is a heat map; for probabilities it is the reliability curve, which the
-    `spread` then holds.
+    `calibration` then holds.
 
     Args:
         evaluation: the content of evaluation.json.
@@ -88,8 +95,8 @@ def winner(
         actual: shape [n], of the test rows.
         predicted: shape [n], in the same unit.
     """
-    curve = evaluation["spread"] if "observed" in evaluation["spread"] else None
-    names = _primary_first(evaluation["metrics"]["test"], primary)
+    curve = evaluation["calibration"] if "observed" in evaluation["calibration"] else None
+    names = primary_first(evaluation["metrics"]["test"], primary)
     html = _render(
         "winner",
         evaluation,
@@ -98,7 +105,7 @@ def winner(
         plots.differences({name: evaluation["difference"][name] for name in names}),
         plots.reliability(curve) if curve else plots.agreement(actual, predicted),
         bool(curve),
-        evaluation["importance"][:MOST_FEATURES],
+        evaluation["importance"][:MOST_GROUPS],
         _slices(evaluation["slices"]),
         _spans(evaluation),
     )
@@ -108,11 +115,6 @@ def winner(
 def run(steps: Sequence[Any]) -> Fragment:
     """The flow as a diagram; `steps` are those of `training.card.steps`."""
     return Fragment("run", "Run", _render("run", steps))
-
-
-def _primary_first(scores: Mapping[str, float], primary: str) -> list[str]:
-    """The names of the metrics, the one that decides first."""
-    return sorted(scores, key=lambda name: (name != primary, name))
 
 
 def _spans(evaluation: Mapping[str, Any]) -> dict[str, str]:
@@ -128,7 +130,7 @@ def _slices(slices: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     kinds = []
     for by, group in groupby(slices, key=lambda row: row["by"]):
         rows = sorted(group, key=lambda row: row["baseline"] - row["error"])
-        worse = sum(row["error"] > row["baseline"] for row in rows)
+        worse = sum(row["difference"]["low"] > 0 for row in rows)
         kinds.append({"by": by, "rows": rows, "worse": worse})
     return kinds
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..words import counted
 from . import svg
 from .svg import ACCENT, BASELINE, MUTED
 
@@ -57,8 +58,8 @@ def candidates(results: Sequence[Mapping[str, Any]], winner: str | None, metric:
 
     best = min(results, key=lambda result: result["score"])
     message = (
-        f"{metric} of every trial of {len(results)} candidates; the best is {best['candidate']} "
-        f"with {best['score']:.4g}, the baseline has {baseline:.4g}"
+        f"{metric} of every trial of {counted(len(results), 'candidate')}; the best is "
+        f"{best['candidate']} with {best['score']:.4g}, the baseline has {baseline:.4g}"
     )
     return svg.inline("candidates", message, 0.8 + 0.36 * len(results), draw)
 

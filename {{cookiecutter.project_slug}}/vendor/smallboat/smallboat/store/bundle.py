@@ -156,6 +156,14 @@ def files(
     }
 
 
+def without_model(interface: dict[str, Any], online: dict[str, Any]) -> dict[str, bytes]:
+    """The files of a run that has no winner: inputs and output, online features."""
+    return {
+        "signature.json": store.to_json(interface),
+        "online_features.json": store.to_json(online),
+    }
+
+
 def commit() -> str | None:
     """The commit of the code, with a `+` if files differ from it; None outside of git.
 

@@ -4,7 +4,7 @@ import io
 import json
 import shutil
 import tarfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ class Bundle:
         """The inputs of the signature without their descriptions."""
         return [
             {key: value for key, value in each.items() if key != "description"}
-            for each in self.signature["inputs"]
+            for each in self.signature.get("inputs", [])
         ]
 
     def __str__(self) -> str:
@@ -68,28 +68,48 @@ def read(folder: Path, release: Release | None = None) -> Bundle:
     Raises:
         ReleaseError: a file can't be read, or the evaluation is of another model.
     """
+    found = read_features(folder)
+    try:
+        bundle.session((folder / "evaluation_model.onnx").read_bytes())
+        model_hash = bundle.model_hash((folder / "model.onnx").read_bytes(), found.signature)
+        expected = found.evaluation["model_hash"]
+    except Exception as error:  # files can be broken in any way
+        raise _unreadable(folder, error) from None
+    if model_hash != expected:
+        raise ReleaseError(f"{folder} holds model {model_hash}, its evaluation is of {expected}")
+    return replace(found, release=release or found.release | _model(found, model_hash))
+
+
+def read_features(folder: Path) -> Bundle:
+    """Read the bundle of a run without its models, which may be missing or have failed a gate.
+
+    `release` then has only what concerns the online features. ReleaseError if a file can't be read.
+    """
     try:
         signature, evaluation = (store.read_json(folder / name) for name in MODEL[2:])
         content = (folder / ONLINE).read_bytes()
         online = json.loads(content)
-        bundle.session((folder / "evaluation_model.onnx").read_bytes())
-        model_hash = bundle.model_hash((folder / "model.onnx").read_bytes(), signature)
-        expected = evaluation["model_hash"]
-        online_features_hash = sha256(content).hexdigest()[:16]
-        release = release or {
-            "release": f"{model_hash}-{online_features_hash}",
-            "run": evaluation["run"],
-            "model_hash": model_hash,
+        release = {
             "features_run": evaluation["run"],
-            "online_features_hash": online_features_hash,
+            "online_features_hash": sha256(content).hexdigest()[:16],
             "features_as_of": str(online["as_of"]),
             "snapshot": evaluation["snapshot"],
         }
     except Exception as error:  # files can be broken in any way
-        raise ReleaseError(f"{folder} can't be read: {type(error).__name__}: {error}") from None
-    if model_hash != expected:
-        raise ReleaseError(f"{folder} holds model {model_hash}, its evaluation is of {expected}")
+        raise _unreadable(folder, error) from None
     return Bundle(folder, signature, evaluation, online, release)
+
+
+def _model(run: Bundle, model_hash: str) -> Release:
+    return {
+        "release": f"{model_hash}-{run.release['online_features_hash']}",
+        "run": run.evaluation["run"],
+        "model_hash": model_hash,
+    }
+
+
+def _unreadable(folder: Path, error: Exception) -> ReleaseError:
+    return ReleaseError(f"{folder} can't be read: {type(error).__name__}: {error}")
 
 
 def write(folder: Path, model: Bundle, features: Bundle) -> Bundle:

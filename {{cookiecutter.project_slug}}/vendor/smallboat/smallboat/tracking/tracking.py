@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import CommandError, UserError
 from ..store import release_bundle, s3_cache, store
+from ..words import counted
 from . import comet
 
 JOB = "AWS_BATCH_JOB_ID"
@@ -65,7 +66,7 @@ def upload(root: str, project: str) -> None:
         return
     obstacle = comet.obstacle()
     if obstacle:
-        raise UserError(f"{obstacle}, so {len(archives)} experiments wait in {folder}")
+        raise UserError(f"{obstacle}: {counted(len(archives), 'experiment')} kept in {folder}")
     comet.send(archives, project, patient=True)
 
 
@@ -101,6 +102,11 @@ def _log_winner(experiment: Any, evaluation: dict[str, Any], bundle: Path) -> No
     metrics, intervals = evaluation["metrics"]["test"], evaluation["intervals"]["test"]
     _log_metrics(experiment, "test", metrics, intervals)
     experiment.log_metrics(evaluation["baseline"]["test"], prefix="test_baseline")
+    if calibration_metrics := evaluation.get("calibration_metrics"):
+        _log_metrics(
+            experiment, "test", calibration_metrics["metrics"], calibration_metrics["intervals"]
+        )
+        experiment.log_metrics(calibration_metrics["baseline"], prefix="test_baseline")
     for gate in evaluation["gates"]:
         outcome = "passed" if gate["passed"] else "failed"
         text = f"{outcome}: {gate['actual']} {gate['expected']}"
@@ -112,7 +118,7 @@ def _log_winner(experiment: Any, evaluation: dict[str, Any], bundle: Path) -> No
 def _log_trials(experiment: Any, candidate: dict[str, Any]) -> None:
     """Log the series last: all that follows would have their last step."""
     experiment.log_asset_data(candidate["trials"], name="trials.json")
-    for step, score in candidate["curve"]:
+    for step, score in candidate["learning_curve"]:
         experiment.log_metric("validation_score", score, step=step)
     for step, trial in enumerate(candidate["trials"], 1):
         experiment.log_metric("trial_score", trial["score"], step=step)

@@ -93,6 +93,8 @@ def _train(settings: config.Settings, environment: str, snapshot: str) -> str:
 
 def _finish(settings: config.Settings, run: str, environment: str) -> int:
     if not print_results(settings, run)["passed"]:
+        deploy = f"make deploy{_in(environment)}"
+        print(f"next: correct what failed; {deploy} gives the champion the new online features")
         return NoCandidateError.exit_code
     print(f"next: make deploy{_in(environment)}")
     return 0

@@ -39,7 +39,7 @@ def reproduce(problem: Problem, environment: str, run: str | None) -> int:
         _link_snapshots(tree, root, original["snapshot"])
         _localise(tree / files.FOLDER, environment, commit)
         again = _train(problem, tree, environment, flow.environment(settings))
-        if again is None:
+        if again is None or again["model_hash"] is None:
             raise ended(
                 f"not reproduced: training failed at commit {commit}, see its message above", 1
             )
@@ -62,8 +62,10 @@ def reproduce(problem: Problem, environment: str, run: str | None) -> int:
 
 
 def _commit(evaluation: dict[str, Any]) -> str:
-    """A run's commit; UserError if the repository can't give its code back."""
+    """A run's commit; UserError if it made no model, or its code can't be restored."""
     run, commit = evaluation["run"], evaluation.get("commit")
+    if evaluation["model_hash"] is None:
+        raise UserError(f"run {run} made no model: name one that did with RUN, see `make runs`")
     if commit is None:
         raise UserError(
             f"run {run} was made outside of a git repository of the project: "

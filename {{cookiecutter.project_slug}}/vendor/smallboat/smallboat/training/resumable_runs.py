@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..config import config
-from ..errors import NoCandidateError, UserError
+from ..errors import UserError
 from . import metaflow_private
 
 
@@ -15,7 +15,7 @@ class ResumableRun:
     Attributes:
         id: the run's id; one of Step Functions begins with `sfn-`.
         settings: the configuration that it started with.
-        none_left: whether it ended because no candidate could be served.
+        none_left: whether no candidate could be served.
     """
 
     id: str
@@ -33,8 +33,9 @@ def read_run(datastore: Any, run: str) -> ResumableRun:
     parameters = [task for task in tasks if task.step_name == "_parameters" and "config" in task]
     if not parameters:
         raise UserError(f"run {run} was killed before it began: `make train` starts another")
-    if any(task.step_name == "end" and task.get("_task_ok") for task in tasks):
+    none_left = any(task.step_name == "select_winner" and task.get("no_winner") for task in tasks)
+    ended_well = any(task.step_name == "end" and task.get("_task_ok") for task in tasks)
+    if ended_well and not none_left:
         raise UserError(f"run {run} ended well: there is nothing to resume")
-    exit_codes = {task.get("exit_code") for task in tasks if not task.get("_task_ok")}
     settings = config.check(parameters[0]["config"])
-    return ResumableRun(run, settings, NoCandidateError.exit_code in exit_codes)
+    return ResumableRun(run, settings, none_left)

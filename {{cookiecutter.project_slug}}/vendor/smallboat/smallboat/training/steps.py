@@ -74,13 +74,13 @@ def train_candidate(problem: Problem, flow: Any) -> None:
 
 
 def select_winner(problem: Problem, flow: Any, inputs: Sequence[Any]) -> None:
-    """Set `competition`, `parts`, `candidates_fragment` and `winner`.
+    """Set `competition`, `parts`, `candidates_fragment`, `winner` and `no_winner`.
 
-    Raises:
-        NoCandidateError: no candidate can be served.
+    `winner` is None if no candidate can be served; `no_winner` then says why, and else is None.
     """
     from metaflow import current
 
+    from ..errors import NoCandidateError
     from ..evaluation import selection
     from ..reports import cards
     from . import card
@@ -90,25 +90,31 @@ def select_winner(problem: Problem, flow: Any, inputs: Sequence[Any]) -> None:
     flow.competition = selection.competition(results, failures)
     flow.merge_artifacts(inputs, include=SHARED)
     flow.parts = inputs[0].parts  # not merged: its bytes differ once a task has read it
-    flow.competition["periods"] = flow.parts.periods
+    flow.competition |= {"periods": flow.parts.periods, "primary": problem.metrics.PRIMARY}
     flow.candidates_fragment = cards.candidates(flow.competition, problem.metrics.PRIMARY)
     card.save(f"Candidates of run {current.run_id}", flow.candidates_fragment)
-    flow.winner = selection.choose(results, failures)
+    flow.winner = flow.no_winner = None
+    try:
+        flow.winner = selection.choose(results, failures)
+    except NoCandidateError as error:
+        flow.no_winner = str(error)
 
 
 def make_bundle(problem: Problem, flow: Any) -> None:
     """Evaluate the winner once on the test periods, refit it on all rows, and save the bundle.
 
-    Sets `evaluated`, `served`, `model_hash` and `evaluation`.
+    Sets `evaluation`, and if there is a winner `evaluated`, `served` and `model_hash`. Without one
+    the bundle has no model, only the online features, with which the champion can go on.
     """
-    from metaflow import current
-
-    from ..evaluation import selection
+    from ..evaluation import gates, selection
     from ..reports import cards
-    from ..store import bundle, store
-    from ..validation import validation
-    from . import card, training
+    from ..store import bundle
+    from . import training
 
+    if flow.winner is None:
+        flow.evaluation = selection.without_winner(_facts(flow), flow.no_winner)
+        _save(flow, bundle.without_model(training.interface(problem), flow.online))
+        return
     config = flow.config
     seed, limits = config.training.seed, config.gates
     flow.evaluated = training.evaluate_winner(
@@ -117,26 +123,46 @@ def make_bundle(problem: Problem, flow: Any) -> None:
     flow.served = training.refit(problem, flow.winner, flow.frame, seed)
     flow.model_hash = bundle.model_hash(flow.served["onnx"], flow.served["signature"])
     files = bundle.files(flow.served, flow.evaluated, flow.online)
-    expectations = validation.summary(flow.checks)
-    facts = {
+    size = sum(len(content) for content in files.values())
+    facts = _facts(flow) | {"model_hash": flow.model_hash}
+    decided = gates.decide(flow.evaluated, flow.served, facts["expectations"], size, limits)
+    flow.evaluation = selection.evaluate(facts, flow.winner, flow.evaluated, decided)
+    target, predicted = flow.parts.test["target"], flow.evaluated["predicted"]
+    shown = cards.winner(flow.evaluation, problem.metrics.PRIMARY, target, predicted)
+    _save(flow, files, shown)
+
+
+def _facts(flow: Any) -> dict[str, Any]:
+    """What evaluation.json says of any run."""
+    from metaflow import current
+
+    from ..store import bundle, store
+    from ..validation import validation
+
+    return {
         "run": current.run_id,
         "created": store.now(),
         "snapshot": flow.snapshot,
         "commit": bundle.commit(),
-        "model_hash": flow.model_hash,
-        "expectations": expectations,
+        "expectations": validation.summary(flow.checks),
         **flow.competition,
     }
-    size = sum(len(content) for content in files.values())
-    gates = selection.gates(flow.evaluated, flow.served, expectations, size, limits)
-    flow.evaluation = selection.evaluate(facts, flow.winner, flow.evaluated, gates)
-    target, predicted = flow.parts.test["target"], flow.evaluated["predicted"]
+
+
+def _save(flow: Any, files: dict[str, bytes], *winner: Any) -> None:
+    """Save the run with its report, which begins with the fragment about the winner."""
+    from metaflow import current
+
+    from ..reports import cards
+    from ..store import store
+    from . import card
+
     page = card.save(
-        f"{config.project.name}: run {current.run_id}",
-        cards.winner(flow.evaluation, problem.metrics.PRIMARY, target, predicted),
+        f"{flow.config.project.name}: run {current.run_id}",
+        *winner,
         flow.candidates_fragment,
         flow.data_fragment,
         cards.run(card.steps()),
     )
-    files["report.html"] = page.encode()
-    store.write_run(config.store.root, current.run_id, flow.evaluation, files)
+    files = files | {"report.html": page.encode()}
+    store.write_run(flow.config.store.root, current.run_id, flow.evaluation, files)

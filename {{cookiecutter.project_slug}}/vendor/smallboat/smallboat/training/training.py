@@ -77,17 +77,15 @@ def search(
     assert best is not None, f"{name} has an empty grid"
     trial, fitted, predicted = best
     resampled = evaluation.resample(problem, validation, predicted)
-    print(
-        f"{name}: {len(trials)} fits, best {primary} {trial['score']:.3f} on validation with "
-        f"{trial['settings']}"
-    )
+    fits, best_score = counted(len(trials), "fit"), f"{primary} {trial['score']:.3f}"
+    print(f"{name}: {fits}, best {best_score} on validation with {trial['settings']}")
     return {
         "candidate": name,
         "complexity": candidate.complexity,
         "trials": trials,
         **trial,
         "intervals": evaluation.intervals(resampled),
-        "curve": _curve(problem, fitted, validation),
+        "learning_curve": _learning_curve(problem, fitted, validation),
         "baseline": problem.metrics.score(validation, problem.metrics.baseline(validation)),
         "disqualified": _disqualified(problem, fitted, validation),
         "held_out": {"predicted": predicted, "resampled": resampled[primary]},
@@ -103,7 +101,7 @@ def _disqualified(problem: Problem, fitted: Any, frame: pd.DataFrame) -> str | N
     return selection.disqualified(parity)
 
 
-def _curve(problem: Problem, fitted: Any, frame: pd.DataFrame) -> list[tuple[int, float]]:
+def _learning_curve(problem: Problem, fitted: Any, frame: pd.DataFrame) -> list[tuple[int, float]]:
     """Boosting rounds and PRIMARY after them; empty for a family that has no rounds."""
     rounds = problem.candidates.rounds(fitted, frame, columns(problem), CURVE_EVERY)
     return [(done, evaluation.score(problem, frame, answer)["score"]) for done, answer in rounds]
@@ -126,7 +124,7 @@ def evaluate_winner(
 ) -> Result:
     """Fit the winner's settings on the past, and compare it with the baseline on the test rows.
 
-    Slices and the spread need more rows than one period has: they use all held-out rows, each
+    Slices and the calibration need more rows than one period has: they use all held-out rows, each
     predicted by a model that had not seen it. With `costs` (the table [decision]) there is a
     `decision`, made on validation rows: test rows choose nothing.
     """
@@ -137,25 +135,36 @@ def evaluate_winner(
     fitted = fit(problem, winner["candidate"], winner["settings"], parts.past, seed)
     exported = export(problem, fitted, parts.test)
     predicted = predict(problem, fitted, parts.test)
-    baseline = problem.metrics.baseline(parts.test)
-    trivial = evaluation.score(problem, parts.test, baseline)
     held_out = np.concatenate([winner["held_out"]["predicted"], predicted])
     return {
         **exported,
-        **evaluation.score(problem, parts.test, predicted),
+        **evaluation.against_baseline(problem, parts.test, predicted),
         "until": str(parts.past["date"].max().date()),
-        "intervals": evaluation.intervals(evaluation.resample(problem, parts.test, predicted)),
-        "baseline": trivial["metrics"],
-        "baseline_score": trivial["score"],
-        "difference": evaluation.difference(problem, parts.test, predicted, baseline),
-        "spread": problem.metrics.spread(parts.held_out, held_out),
+        "calibration": problem.metrics.calibration(parts.held_out, held_out),
         "slices": evaluation.slices(problem, parts.held_out, held_out, slice_rows),
         "importance": evaluation.importance(
             problem, exported["onnx"], parts.test, columns(problem), seed
         ),
         "predicted": problem.metrics.as_target(parts.test, predicted),
         **decision,
+        **_calibration_metrics(problem, winner, parts, predicted),
     }
+
+
+def _calibration_metrics(
+    problem: Problem, winner: Result, parts: Split, predicted: bundle.FloatArray
+) -> Result:
+    """How good the shown probabilities and ranges are on test rows; empty if it is not measured.
+
+    What makes them out of answers is fitted on validation rows: the served one, which is fitted on
+    all held-out rows, has seen the test rows.
+    """
+    measure = getattr(problem.metrics, "calibration_metrics", None)
+    if measure is None:
+        return {}
+    calibration = problem.metrics.calibration(parts.validation, winner["held_out"]["predicted"])
+    groups = measure(parts.test, predicted, calibration, parts.past)
+    return {"calibration_metrics": evaluation.calibration_metrics(*groups)}
 
 
 def _decide(problem: Problem) -> Any:
@@ -177,10 +186,17 @@ def signature(problem: Problem, winner: Result, frame: pd.DataFrame) -> Result:
     return {
         "candidate": winner["candidate"],
         "settings": winner["settings"],
-        "inputs": [_field(feature) for feature in problem.features.FEATURES],
-        "output": _field(problem.candidates.OUTPUT),
+        **interface(problem),
         "trained_rows": len(frame),
         "trained_until": str(frame["date"].max().date()),
+    }
+
+
+def interface(problem: Problem) -> Result:
+    """The part of a signature that the problem states: inputs and output."""
+    return {
+        "inputs": [_field(feature) for feature in problem.features.FEATURES],
+        "output": _field(problem.candidates.OUTPUT),
     }
 
 

@@ -10,6 +10,7 @@ EXAMPLES = 3
 UNFIT = "the check can't be made on values of this type"
 
 Result = dict[str, Any]
+Names = Mapping[str, Mapping[Any, str]]
 
 
 def batches(views: "Mapping[str, pd.DataFrame]") -> dict[str, Any]:
@@ -27,13 +28,23 @@ def batches(views: "Mapping[str, pd.DataFrame]") -> dict[str, Any]:
     }
 
 
-def evaluate(batch: Any, frame: "pd.DataFrame", expectation: Any) -> Result:
+def names(views: "Mapping[str, pd.DataFrame]") -> Names:
+    """What ids stand for, by column: of `driver_id` it is the column `name` of `drivers`."""
+    return {
+        column: frame.dropna(subset=[column, "name"]).set_index(column)["name"].to_dict()
+        for view, frame in views.items()
+        if {"name", column := f"{view.removesuffix('s')}_id"} <= set(frame.columns)
+    }
+
+
+def evaluate(batch: Any, frame: "pd.DataFrame", expectation: Any, names: Names) -> Result:
     """Check one expectation; a check that crashes has failed.
 
     Args:
         batch: the table as a batch, see `batches`.
         frame: the same table.
         expectation: an expectation object of Great Expectations.
+        names: what ids stand for; examples show it behind the id.
 
     Returns:
         `passed`, `observed` (short text) and `unexpected` (some examples as text).
@@ -49,7 +60,7 @@ def evaluate(batch: Any, frame: "pd.DataFrame", expectation: Any) -> Result:
         return {
             "passed": result.success is True,
             "observed": _observed(result.result),
-            "unexpected": [] if result.success else _unexpected(result.result, frame),
+            "unexpected": [] if result.success else _unexpected(result.result, frame, names),
         }
     except Exception:  # whatever breaks a check, its data is not known to be good
         return failed(UNFIT)
@@ -80,19 +91,27 @@ def _observed(values: Mapping[str, Any]) -> str:
     return str(values.get("observed_value", ""))
 
 
-def _unexpected(values: Mapping[str, Any], frame: "pd.DataFrame") -> list[str]:
+def _unexpected(values: Mapping[str, Any], frame: "pd.DataFrame", names: Names) -> list[str]:
     examples = values.get("partial_unexpected_list", [])
     rows = values.get("partial_unexpected_index_list") or []
     numbered = frame.index.dtype.kind == "i"
     labels = [f"row {row + 1}" if numbered else str(row) for row in rows]
-    return [f"{label}: {_value(value)}" for label, value in zip(labels, examples, strict=True)]
+    found = zip(labels, examples, strict=True)
+    return [f"{label}: {_value(value, names)}" for label, value in found]
 
 
-def _value(value: Any) -> str:
+def _value(value: Any, names: Names) -> str:
     import pandas as pd
 
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_value(part)}" for key, part in value.items())
+        return ", ".join(
+            f"{key} {_value(part, names)}{_name(names.get(key, {}).get(part))}"
+            for key, part in value.items()
+        )
     if pd.isna(value):
         return "null"
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _name(name: str | None) -> str:
+    return f" ({name})" if name else ""

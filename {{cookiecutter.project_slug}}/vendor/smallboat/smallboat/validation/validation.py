@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .. import unexpected
 from ..errors import CommandError, UserError
 from ..problem import Problem
+from ..words import counted
 from . import gx
 from .checks import Check
 from .gx import Result
@@ -51,8 +52,9 @@ class Report:
 
     def table(self) -> str:
         """How many checks were made, then each that failed: errors first, then warnings."""
-        counts = f"{len(self.errors)} errors, {len(self.warnings)} warnings"
-        lines = [f"{len(self.results)} expectations: {counts}"]
+        errors, warnings = len(self.errors), len(self.warnings)
+        counts = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
+        lines = [f"{counted(len(self.results), 'expectation')}: {counts}"]
         for result in [*self.errors, *self.warnings]:
             lines.append(
                 f"{result['severity']}: {result['view']}: {result['description']}, "
@@ -69,7 +71,7 @@ def run(checks: Iterable[Check], views: "Mapping[str, pd.DataFrame]") -> Report:
         views: The tables by name. Where a view's index is made of text, examples are named by it;
             elsewhere by their row number, counted from 1.
     """
-    batches = gx.batches(views)
+    batches, names = gx.batches(views), gx.names(views)
     return Report(
         [
             {
@@ -78,7 +80,7 @@ def run(checks: Iterable[Check], views: "Mapping[str, pd.DataFrame]") -> Report:
                 "severity": check.severity,
                 "description": check.description,
                 **(
-                    gx.evaluate(batches[check.view], views[check.view], check.expectation)
+                    gx.evaluate(batches[check.view], views[check.view], check.expectation, names)
                     if check.view in views
                     else gx.failed("there is no such table")
                 ),
@@ -114,7 +116,8 @@ def accept(*reports: Report) -> None:
     errors = [_sentence(result) for result in causes or failed]
     if errors:
         raise UserError(
-            f"the data fails {len(errors)} expectations, nothing was trained: {'; '.join(errors)}"
+            f"the data fails {counted(len(errors), 'expectation')}, nothing was trained: "
+            f"{'; '.join(errors)}"
         )
 
 

@@ -8,6 +8,7 @@ from ..config import config
 from ..errors import UserError
 from ..problem import Problem
 from ..store import runs
+from ..words import primary_first
 from . import notices
 
 Evaluation = dict[str, Any]
@@ -31,15 +32,20 @@ def compare(problem: Problem, environment: str, other: str) -> int:
 
 def table(change: Evaluation, main: Evaluation | None) -> str:
     """Both winners as a table in Markdown, with `-` for what main does not have."""
-    metrics = {name: _metric(name) for name in change["metrics"]["test"]}
+    tested = next((each for each in (change, main) if each and each.get("winner")), {})
+    primary = tested.get("primary", "")
+    names = primary_first(tested.get("metrics", {}).get("test", ()), primary)
+    metrics = {f"{name} (decides)" if name == primary else name: _metric(name) for name in names}
     rows: dict[str, Callable[[Evaluation], str]] = {
-        "winner": lambda evaluation: str(evaluation["winner"]),
+        "winner": lambda evaluation: evaluation["winner"] or "none",
         **metrics,
         "gates": _gates,
         "model": lambda evaluation: f"`{evaluation['model_hash']}`",
         "data": lambda evaluation: f"`{evaluation['snapshot']}`",
     }
-    lines = [f"| {name} | {show(change)} | {_shown(main, show)} |" for name, show in rows.items()]
+    lines = [
+        f"| {name} | {_shown(change, show)} | {_shown(main, show)} |" for name, show in rows.items()
+    ]
     head = ["### Challenger and main", "", "| | this change | main |", "|---|---|---|"]
     return "\n".join([*head, *lines, "", _conclusion(change, main)])
 
@@ -58,13 +64,14 @@ def _metric(name: str) -> Callable[[Evaluation], str]:
 
 def _gates(evaluation: Evaluation) -> str:
     failed = [gate["gate"] for gate in evaluation["gates"] if not gate["passed"]]
-    return f"failed: {', '.join(failed)}" if failed else "passed"
+    warnings = "".join(f"; warning: {text}" for text in evaluation.get("warnings", []))
+    return f"failed: {', '.join(failed)}" if failed else f"passed{warnings}"
 
 
-def _shown(main: Evaluation | None, show: Callable[[Evaluation], str]) -> str:
-    """A value of main's evaluation, which may be missing or of an older version."""
+def _shown(evaluation: Evaluation | None, show: Callable[[Evaluation], str]) -> str:
+    """A value of an evaluation, which may have no winner, be missing or of an older version."""
     try:
-        return show(main or {})
+        return show(evaluation or {})
     except (KeyError, TypeError, ValueError):
         return "-"
 
@@ -72,6 +79,8 @@ def _shown(main: Evaluation | None, show: Callable[[Evaluation], str]) -> str:
 def _conclusion(change: Evaluation, main: Evaluation | None) -> str:
     if main is None:
         return "Training failed on main, so there is nothing to compare with."
+    if change["winner"] is None:
+        return "No candidate of this change can be served: the report says why."
     if change["model_hash"] == main["model_hash"]:
         return "Both are the same model."
     return (

@@ -1,16 +1,53 @@
-"""The model's answers in words: places with their bands, and what moved each car."""
+"""The model's answers in words: places, how sure they are, and what moved each car."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from smallboat import ranking
 
 from ..inputs import FEATURES, Array
 from .schema import Request
 
 Answer = dict[str, Any]
 REASONS = 5
-PODIUM = 3
+
+
+class Outcomes(NamedTuple):
+    """How a race may end for each car, the predicted winner first.
+
+    Attributes:
+        low: the first place of the range in which some 80 % of such cars ended, shape [cars].
+        high: the last place of that range, shape [cars].
+        win: probabilities, shape [cars].
+        podium: probabilities, shape [cars].
+    """
+
+    low: Array
+    high: Array
+    win: Array
+    podium: Array
+
+
+def outcomes(scores: Array, calibration: Mapping[str, Any]) -> Outcomes:
+    """How a race may end for cars with these scores.
+
+    Args:
+        scores: the model's answers, ascending, shape [cars].
+        calibration: what `metrics.calibration` returned.
+    """
+    win, *_, podium = ranking.among_first(scores, calibration["temperatures"])
+    return Outcomes(*ranges(len(scores), calibration), win, podium)
+
+
+def ranges(size: int, calibration: Mapping[str, Any]) -> tuple[Array, Array]:
+    """The first and the last place of each car's range in a race of `size` cars."""
+    last = size - 1
+    low, high = (
+        np.interp(np.arange(size) / max(last, 1), calibration["share"], calibration[end]) * last
+        for end in ("low", "high")
+    )
+    return 1 + np.rint(low).astype(int), 1 + np.rint(high).astype(int)
 
 
 def predictions(
@@ -22,41 +59,27 @@ def predictions(
         request: the race.
         answers: of the model, shape [entries]; lower is better.
         features: what `features` returned for the request.
-        evaluation: of the model; its `spread` is what `metrics.spread` returned.
+        evaluation: of the model; its `calibration` is what `metrics.calibration` returned.
 
     Returns:
         position, driver, constructor, grid, score (the model's answer), low and high (in some 80 %
-        of held-out races a car predicted there ended between them), podium and win (shares).
+        of held-out races a car predicted there ended between them), podium and win (probabilities).
     """
-    order, size = _order(answers, features), len(answers)
-    share = np.arange(size) / max(size - 1, 1)
-    spread = evaluation["spread"]
-    low, high, podium, win = (
-        np.interp(share, spread["share"], spread[name]) for name in ("low", "high", "podium", "win")
-    )
-    columns = zip(
-        order.tolist(),
-        answers[order].tolist(),
-        np.rint(1 + low * (size - 1)).astype(int).tolist(),
-        np.rint(1 + high * (size - 1)).astype(int).tolist(),
-        _shares(podium, PODIUM).tolist(),
-        _shares(win, 1).tolist(),
-        strict=True,
-    )
-    entries = request["grid"]
+    order = _order(answers, features)
+    columns = outcomes(answers[order], evaluation["calibration"])
     return [
         {
             "position": position,
-            "driver": entries[row]["driver"],
-            "constructor": entries[row]["constructor"],
-            "grid": entries[row]["grid"],
-            "score": round(score, 4),
-            "low": first,
-            "high": last,
-            "podium": round(podium_, 3),
-            "win": round(win_, 3),
+            **{name: request["grid"][row][name] for name in ("driver", "constructor", "grid")},
+            "score": round(float(answers[row]), 4),
+            "low": int(low),
+            "high": int(high),
+            "podium": round(float(podium), 4),
+            "win": round(float(win), 4),
         }
-        for position, (row, score, first, last, podium_, win_) in enumerate(columns, start=1)
+        for position, (row, low, high, win, podium) in enumerate(
+            zip(order, *columns, strict=True), start=1
+        )
     ]
 
 
@@ -104,16 +127,3 @@ def explain(
 def _order(answers: Array, features: Array) -> Array:
     """Rows by answer; equal ones as they start, so the order of the request's rows is nothing."""
     return np.lexsort((features[:, 0], np.round(answers, 5)))
-
-
-def _shares(shares: Array, total: int) -> Array:
-    """Shares that add up to the total, none above 1; all are 1 if there are no more cars."""
-    if len(shares) <= total:
-        return np.ones(len(shares))
-    whole = np.zeros(len(shares), dtype=bool)
-    while True:
-        free = np.where(whole, 0.0, shares)
-        scaled: Array = np.where(whole, 1.0, free * (total - whole.sum()) / free.sum())
-        if scaled.max() <= 1.0 + 1e-9:
-            return scaled
-        whole |= scaled > 1.0

@@ -32,7 +32,7 @@ def check(request: Request, online: Online) -> None:
 
 
 def example(online: Online) -> Request:
-    """A valid request: the newest race whose grid is known."""
+    """A valid request: the race to come."""
     request: Request = online["races"][-1]["request"]
     return request
 
@@ -83,16 +83,23 @@ def features(request: Request, online: Online) -> tuple[Array, list[str]]:
     """The model's inputs, float32 of shape [entries, len(NAMES)], and what had to be guessed."""
     values, warnings = assemble(request, request["grid"], online)
     race, newest = (request["season"], request["round"]), (online["season"], online["round"])
+    *_, coming = online["races"]
     as_of = f"the features are as of {online['as_of']}"
     if race <= newest:
         warnings.append(f"{as_of}: they know how this race and later ones ended")
-    elif race not in ((newest[0], newest[1] + 1), (newest[0] + 1, 1)):
+    elif race == (coming["request"]["season"], coming["request"]["round"]):
+        warnings += [coming["note"]] if _cars(request) == _cars(coming["request"]) else []
+    elif race != (newest[0] + 1, 1):
         warnings.append(f"{as_of}: the races between then and this one are not in them")
     return values, warnings
 
 
+def _cars(request: Request) -> dict[str, Any]:
+    return {entry["driver"]: entry for entry in request["grid"]}
+
+
 def page(online: Online) -> dict[str, Any]:
-    """What the page offers: names to choose from, and races with their grids, newest last."""
+    """What the page offers: names to choose from, and races with their grids, that to come last."""
     choices = {
         kind + "s": [{"id": ref, "name": name} for ref, name in sorted(names.items())]
         for kind, names in online["names"].items()

@@ -24,7 +24,7 @@ def predictions(
         request: the visit so far.
         answers: of the model, shape [1]: the probability of a purchase.
         features: what `features` returned for the request.
-        evaluation: of the model; its `spread` is what `metrics.spread` returned, its `decision`
+        evaluation: of the model; its `calibration` is that of `metrics.calibration`, its `decision`
             what `metrics.decide` did, if the configuration states costs.
 
     Returns:
@@ -32,9 +32,9 @@ def predictions(
         probability that purchased), decision (APPROACH from the threshold on, else WAIT),
         threshold, events_after (events after the first add).
     """
-    probability, spread = float(answers[0]), evaluation["spread"]
+    probability, curve = float(answers[0]), evaluation["calibration"]
     low, high = (
-        float(np.interp(probability, spread["predicted"], spread[end])) for end in ("low", "high")
+        float(np.interp(probability, curve["predicted"], curve[end])) for end in ("low", "high")
     )
     threshold = float(evaluation.get("decision", EVEN)["threshold"])
     return [

@@ -69,7 +69,7 @@ def write(
         say: Takes a sentence for each stage.
 
     Returns:
-        `newest` (ISO date) and `rows` (by table).
+        `data_until` (ISO date) and `rows` (by table).
 
     Raises:
         UserError: The tables are not what they should be.
@@ -98,7 +98,7 @@ def write(
             path.unlink()
         raise
     say(f"Wrote {counted(len(days), 'day')}.")
-    return {"newest": _date(days[-1]), "rows": rows}
+    return {"data_until": _date(days[-1]), "rows": rows}
 
 
 def _read(connection: "DuckDBPyConnection", raw: Raw) -> str:

@@ -66,6 +66,9 @@ class Release:
             "evaluation": {
                 # A run of before version 0.3 does not know its library.
                 "library": self._evaluation.get("library"),
+                "warnings": self._evaluation.get("warnings", []),
+                # Not every problem measures it.
+                "calibration_metrics": self._evaluation.get("calibration_metrics"),
                 **{name: self._evaluation[name] for name in EVALUATION},
             },
             "page": self._service.page(self._online),

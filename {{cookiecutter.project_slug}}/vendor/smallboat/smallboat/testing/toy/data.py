@@ -67,7 +67,7 @@ def collect(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     return {
         "source": source,
         "licence": "none needed: the parcels are made up",
-        "newest": parcels["date"].max().date().isoformat(),
+        "data_until": parcels["date"].max().date().isoformat(),
         "rows": {"parcels": len(parcels)},
     }
 

@@ -1,5 +1,6 @@
 """How good predicted minutes are."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -38,10 +39,25 @@ def as_target(frame: pd.DataFrame, predicted: Array) -> Array:
     return predicted
 
 
-def spread(frame: pd.DataFrame, predicted: Array) -> dict[str, list[float]]:
+def calibration(frame: pd.DataFrame, predicted: Array) -> dict[str, list[float]]:
     """Between which errors 80 % of held-out parcels lie."""
     low, high = np.quantile(frame["target"].to_numpy() - predicted, [0.1, 0.9])
     return {"error": [round(float(low), 4), round(float(high), 4)]}
+
+
+def calibration_metrics(
+    frame: pd.DataFrame, predicted: Array, fitted: Mapping[str, Any], past: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """How many parcels of a day end within their band, and how wide it is, in minutes."""
+    trivial = calibration(past, baseline(past))
+    return _bands(frame, predicted, fitted), _bands(frame, baseline(frame), trivial)
+
+
+def _bands(frame: pd.DataFrame, predicted: Array, fitted: Mapping[str, Any]) -> pd.DataFrame:
+    error, (low, high) = frame["target"].to_numpy() - predicted, fitted["error"]
+    inside = (low <= error) & (error <= high)
+    rows = pd.DataFrame({"band_coverage": inside, "band_width": high - low})
+    return rows.groupby(frame["group"].to_numpy(), sort=False).mean()
 
 
 def baseline(frame: pd.DataFrame) -> Array:

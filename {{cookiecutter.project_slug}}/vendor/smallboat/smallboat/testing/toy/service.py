@@ -83,7 +83,7 @@ def predictions(
     request: Json, answers: Array, features: Array, evaluation: Mapping[str, Any]
 ) -> list[Json]:
     """Minutes of each parcel, with the band in which 80 % lie."""
-    low, high = evaluation["spread"]["error"]
+    low, high = evaluation["calibration"]["error"]
     return [
         {
             "depot": parcel["depot"],

@@ -3,12 +3,16 @@ import { element, predict, trouble } from "./shared.js";
 
 export const title = "Who finishes where?";
 export const subtitle = "Choose a race, move cars on the grid, and see the predicted finish.";
-export const baseline = "Baseline: every driver finishes where they start.";
+export const baseline = "Baseline: every driver finishes where they start; for chances and ranges, what start places led to before.";
 export const metrics = {
   mae: { name: "Mean error, places", lower: true },
   spearman: { name: "Rank correlation in a race" },
   podium: { name: "Podiums predicted correctly, share" },
   winner: { name: "Winners predicted correctly, share" },
+  win_log_loss: { name: "Log loss of the chances to win", lower: true },
+  podium_brier: { name: "Brier score of the chances of a podium", lower: true },
+  band_coverage: { name: "Cars that ended in their range, share", aim: "0.8" },
+  band_width: { name: "Places in a range", lower: true },
 };
 
 const WAIT = 250; // ms after the last move before the request is sent
@@ -32,7 +36,7 @@ const TOPICS = [
 ];
 const topic = ({ feature, description }) => TOPICS.find(([names]) => names.test(feature))?.[1] ?? description;
 const sentence = (text) => text[0].toUpperCase() + text.slice(1);
-const percent = (share) => (share > 0 && share < 0.005 ? "< 1 %" : `${Math.round(share * 100)} %`);
+const percent = (share) => (share < 0.005 ? "< 1 %" : `${Math.round(share * 100)} %`);
 const place = (grid) => (grid ? `P${grid}` : "pit lane");
 
 let names; // of drivers, constructors and circuits, by id
@@ -53,8 +57,7 @@ export function start(root, data) {
   races = [...data.page.races].reverse();
   parts = {
     race: element("select", { id: "race", onchange: choose }, ...raceOptions()),
-    circuit: element("select", { id: "circuit", onchange: choose }, ...circuitOptions(data.page.circuits)),
-    circuitLabel: element("label", {}, "Circuit"),
+    circuit: element("select", { id: "circuit", onchange: moveRace }, ...data.page.circuits.map(({ id, name }) => element("option", { value: id }, name))),
     keep: element("input", { type: "checkbox", id: "keep", checked: true, onchange: update }),
     keepLabel: element("label", { class: "tick" }),
     reset: element("button", { type: "button", id: "reset", onclick: choose }, "Undo all moves"),
@@ -64,11 +67,10 @@ export function start(root, data) {
     warnings: element("div", { id: "warnings" }),
     podium: element("a", { id: "podium", href: "#finish" }),
   };
-  parts.circuitLabel.append(parts.circuit);
   parts.keepLabel.append(parts.keep, "Moved cars keep their qualifying result, as after a penalty");
   root.append(
     element("section", { class: "choice", "aria-label": "Race" },
-      element("label", {}, "Race", parts.race), parts.circuitLabel),
+      element("label", {}, "Race", parts.race), element("label", {}, "Circuit", parts.circuit)),
     element("div", { class: "sides" },
       element("section", { "aria-labelledby": "grid-title" },
         element("div", { class: "head" }, element("h2", { id: "grid-title" }, "Starting grid"), parts.reset),
@@ -82,38 +84,32 @@ export function start(root, data) {
 }
 
 function raceOptions() {
-  const known = races.map((each, index) => {
-    const { season, round } = each.request;
-    return element("option", { value: index }, `${each.name} · ${season}, round ${round}`);
-  });
-  // First, because the model was trained on the results of the others.
-  return [element("option", { value: "next" }, "The next race: the newest cars, on a circuit you choose"), ...known];
-}
-
-function circuitOptions(circuits) {
-  const last = races[0].request.circuit;
-  return circuits.map(({ id, name }) => element("option", { value: id, selected: id === last }, name));
+  return races.map(({ name, note, request }, index) =>
+    element("option", { value: index }, `${note ? "Next: " : ""}${name} · ${request.season}, round ${request.round}`));
 }
 
 function legend() {
   return element("p", { class: "muted small" },
-    "The bar spans the places in which 8 of 10 cars predicted there have ended in races that the evaluation model never saw; the dot is the prediction. Open a car to see what moved it most.");
+    "The bar spans the places in which 8 of 10 cars predicted there have ended in races that the evaluation model never saw; the dot is the prediction. The chances to win and to reach the podium are fitted on the same races. Open a car to see what moved it most.");
 }
 
 function choose() {
-  const next = parts.race.value === "next";
-  const { grid, ...rest } = races[next ? 0 : Number(parts.race.value)].request;
-  race = next ? { ...rest, round: rest.round + 1, circuit: parts.circuit.value } : rest;
-  parts.circuitLabel.hidden = !next;
+  const { grid, ...rest } = races[Number(parts.race.value)].request;
+  race = rest;
+  parts.circuit.value = race.circuit;
   const behind = (car) => car.grid || Infinity;
-  // What qualifying showed belongs to the race that was; a race to come has none yet.
   original = grid
-    .map(({ driver, constructor, grid: start, ...shown }) => ({ driver, constructor, grid: start, shown: next ? {} : shown }))
+    .map(({ driver, constructor, grid: start, ...shown }) => ({ driver, constructor, grid: start, shown }))
     .sort((one, other) => behind(one) - behind(other));
   slots = original.map((car) => car.grid);
   cars = [...original];
-  parts.keepLabel.hidden = next;
+  parts.keepLabel.hidden = !original.some(({ shown }) => "qualifying_position" in shown || "gap_to_pole" in shown);
   drawGrid();
+  update();
+}
+
+function moveRace() {
+  race = { ...race, circuit: parts.circuit.value };
   update();
 }
 
@@ -232,7 +228,7 @@ function drawResult({ predictions, warnings }) {
           element("span", { class: "who" }, element("b", {}, name),
             element("small", {}, `${team} · `, element("span", { class: "wide" }, "from "), `${place(each.grid)} `, element("span", { class: `gain ${gained > 0 ? "good" : "bad"}` }, change))),
           element("span", { class: "sure" }, band, element("small", {}, `${each.low} to ${each.high}`)),
-          element("span", { class: "share" }, element("b", {}, percent(each.podium)), element("small", {}, "podium"))),
+          element("span", { class: "chances" }, chance(each.win, "win"), chance(each.podium, "podium"))),
         why(each)));
   });
   parts.result.replaceChildren(...rows);
@@ -241,7 +237,11 @@ function drawResult({ predictions, warnings }) {
   parts.podium.textContent = last.map((name, index) => `${index + 1} ${name}`).join(" · ");
 }
 
-function why({ reasons, win }) {
+function chance(share, of) {
+  return element("span", { class: "share" }, element("b", {}, percent(share)), " ", element("small", {}, of));
+}
+
+function why({ reasons }) {
   const topics = Map.groupBy(reasons ?? [], topic);
   const rows = [...topics].map(([name, members]) => {
     const [{ places }] = members; // the strongest
@@ -255,5 +255,5 @@ function why({ reasons, win }) {
     ? "Places gained (▲) or lost (▼), compared with an average car on this grid:"
     : "Nothing distinguishes this car from the average on this grid.";
   return element("div", { class: "why" },
-    element("p", {}, `${percent(win)} to win. ${heading}`), element("ul", {}, ...rows));
+    element("p", {}, heading), element("ul", {}, ...rows));
 }

@@ -22,23 +22,27 @@ function facts(model) {
 }
 
 function metrics(model) {
-  const names = new Set([...Object.keys(useCase.metrics), ...Object.keys(model.metrics.test)]);
-  const rows = [...names].filter((name) => name in model.metrics.test).map((name) => {
-    const value = model.metrics.test[name];
+  const shown = model.calibration_metrics; // of probabilities and ranges; not every problem has it
+  const values = { ...model.metrics.test, ...shown?.metrics };
+  const intervals = { ...model.intervals.test, ...shown?.intervals };
+  const baselines = { ...model.baseline.test, ...shown?.baseline };
+  const differences = { ...model.difference, ...shown?.difference };
+  const names = new Set([...Object.keys(useCase.metrics), ...Object.keys(values)]);
+  const rows = [...names].filter((name) => name in values).map((name) => {
     const label = useCase.metrics[name] ?? { name };
-    const [low, high] = model.intervals.test[name];
-    const difference = model.difference[name];
+    const [low, high] = intervals[name];
+    const difference = differences[name];
     const sign = label.lower ? -1 : 1;
     const significant = difference.low * difference.high > 0;
     const better = difference.value * sign > 0;
     const verdict = significant ? (better ? "better" : "worse") : "not significant";
     return element(
       "tr", {},
-      element("th", { scope: "row" }, label.name, element("small", {}, label.lower ? " (lower is better)" : "")),
-      element("td", {}, number(value), element("small", {}, `${number(low)} to ${number(high)}`)),
-      element("td", {}, number(model.baseline.test[name])),
+      element("th", { scope: "row" }, label.name, element("small", {}, label.aim ? ` (aim: ${label.aim})` : label.lower ? " (lower is better)" : "")),
+      element("td", {}, number(values[name]), element("small", {}, `${number(low)} to ${number(high)}`)),
+      element("td", {}, number(baselines[name])),
       element("td", {}, number(difference.value),
-        element("span", { class: significant ? (better ? "good" : "bad") : "muted" }, verdict),
+        label.aim ? "" : element("span", { class: significant ? (better ? "good" : "bad") : "muted" }, verdict),
         element("small", {}, `${number(difference.low)} to ${number(difference.high)}`)),
     );
   });
