@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from f1_predictor.problem import PROBLEM
 from smallboat.config import config
 from smallboat.evaluation import gates, selection
-from smallboat.training import training
+from smallboat.training import splits, training
 from smallboat.validation import preparation, validation
 
 
@@ -22,9 +22,9 @@ def main(snapshot: str) -> None:
         raw = pool.submit(preparation.validate, PROBLEM, root, snapshot)
         engineered = pool.submit(preparation.engineer, PROBLEM, root, snapshot)
         frame, _, report = engineered.result()
-        frame = training.recent(frame, options["periods"])
+        frame = splits.recent(frame, options["periods"])
         validation.accept(raw.result(), report)
-        parts = training.split(frame, options)
+        parts = splits.split(frame, options)
         searches = [
             pool.submit(
                 training.search, PROBLEM, name, parts.train, parts.validation, options["seed"]

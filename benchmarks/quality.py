@@ -18,7 +18,7 @@ from f1_predictor import data, features, metrics
 from f1_predictor.problem import PROBLEM
 from smallboat.config import config
 from smallboat.evaluation import evaluation, selection
-from smallboat.training import training
+from smallboat.training import splits, training
 
 
 def main(folder: str, first: int, last: int) -> None:
@@ -46,8 +46,8 @@ def _season(
     frame: pd.DataFrame, season: int, options: dict[str, int]
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """The season's rows with their predictions, and `metrics.calibration_metrics` of them."""
-    known = training.recent(frame[frame["period"] <= season], options["periods"])
-    split = training.split(known, options)
+    known = splits.recent(frame[frame["period"] <= season], options["periods"])
+    split = splits.split(known, options)
     with redirect_stdout(StringIO()):
         results = [
             training.search(PROBLEM, name, split.train, split.validation, options["seed"])

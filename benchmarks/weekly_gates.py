@@ -19,7 +19,7 @@ from f1_predictor import data, features
 from f1_predictor.problem import PROBLEM
 from smallboat.config import config
 from smallboat.evaluation import evaluation, gates, selection
-from smallboat.training import training
+from smallboat.training import splits, training
 
 SETTINGS = config.load(PROBLEM, "local")
 OPTIONS, LIMITS = SETTINGS.training.model_dump(), SETTINGS.gates.model_dump()
@@ -105,9 +105,9 @@ def trained(tables: data.Tables, season: int, race: int) -> Decision:
     return decide(evaluated)
 
 
-def split(frame: pd.DataFrame) -> training.Split:
+def split(frame: pd.DataFrame) -> splits.Split:
     """The feature table as the flow cuts it."""
-    return training.split(training.recent(frame, OPTIONS["periods"]), OPTIONS)
+    return splits.split(splits.recent(frame, OPTIONS["periods"]), OPTIONS)
 
 
 def known(frame: pd.DataFrame, season: int, race: int) -> pd.Series:
@@ -117,7 +117,7 @@ def known(frame: pd.DataFrame, season: int, race: int) -> pd.Series:
     return (frame["period"] < season) | own & frame["group"].isin(ended)
 
 
-def search(parts: training.Split) -> Result:
+def search(parts: splits.Split) -> Result:
     """The winner among all candidates."""
     with redirect_stdout(StringIO()):
         results = [

@@ -21,7 +21,7 @@ from hypothesis import HealthCheck
 from smallboat import process_environment
 from smallboat.config import config
 from smallboat.store import store
-from smallboat.training import training
+from smallboat.training import splits
 from smallboat.validation import preparation
 from toy_project import lay
 
@@ -79,9 +79,9 @@ def frame(root: str, snapshot: str) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="session")
-def parts(frame: pd.DataFrame, settings: config.Settings) -> training.Split:
+def parts(frame: pd.DataFrame, settings: config.Settings) -> splits.Split:
     """The sample, cut by time."""
-    return training.split(frame, settings.training.model_dump())
+    return splits.split(frame, settings.training.model_dump())
 
 
 @pytest.fixture(scope="session", autouse=True)

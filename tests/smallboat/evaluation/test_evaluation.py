@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 from smallboat.evaluation import bootstrap, evaluation
 from smallboat.store import bundle
-from smallboat.training import training
+from smallboat.training import splits, training
 from toy import features, metrics
 from toy.problem import PROBLEM
 
 COLUMN = next(iter(bundles.PLAIN.items()))
 
 
-def test_an_interval_holds_the_metric_and_narrows_with_more_groups(parts: training.Split) -> None:
+def test_an_interval_holds_the_metric_and_narrows_with_more_groups(parts: splits.Split) -> None:
     baseline = metrics.baseline(parts.validation)
     told = metrics.score(parts.validation, baseline)[metrics.PRIMARY]
     shown = evaluation.intervals(evaluation.resample(PROBLEM, parts.validation, baseline))
@@ -26,7 +26,7 @@ def test_an_interval_holds_the_metric_and_narrows_with_more_groups(parts: traini
     assert high - low < higher - lower
 
 
-def test_resamples_are_of_whole_groups(parts: training.Split) -> None:
+def test_resamples_are_of_whole_groups(parts: splits.Split) -> None:
     """A metric of two groups has three values: of the one twice, of the other twice, of both."""
     two = parts.validation["group"].unique()[:2]
     frame = parts.validation[parts.validation["group"].isin(two)]
@@ -63,7 +63,7 @@ def test_what_people_are_shown_has_means_over_groups_beside_the_trivial_rule() -
     assert found["difference"]["width"] == {"value": 0.5, "low": 0.5, "high": 0.5}
 
 
-def test_every_metric_of_validation_within_a_second(parts: training.Split) -> None:
+def test_every_metric_of_validation_within_a_second(parts: splits.Split) -> None:
     bootstrap.counts.cache_clear()
     started = time.perf_counter()
     resampled = evaluation.resample(PROBLEM, parts.validation, metrics.baseline(parts.validation))
@@ -72,7 +72,7 @@ def test_every_metric_of_validation_within_a_second(parts: training.Split) -> No
     assert {len(values) for values in resampled.values()} == {10_000}
 
 
-def test_a_difference_is_paired(parts: training.Split) -> None:
+def test_a_difference_is_paired(parts: splits.Split) -> None:
     frame = parts.test
     baseline = metrics.baseline(frame)
     same = evaluation.difference(PROBLEM, frame, baseline, baseline)
@@ -83,7 +83,7 @@ def test_a_difference_is_paired(parts: training.Split) -> None:
 
 
 def test_small_slices_are_left_out_and_errors_are_means_of_their_rows(
-    parts: training.Split,
+    parts: splits.Split,
 ) -> None:
     frame = parts.validation
     worst = frame["target"].max() - frame["target"].to_numpy()
@@ -100,7 +100,7 @@ def test_small_slices_are_left_out_and_errors_are_means_of_their_rows(
         assert 0 < difference["low"] < difference["value"] < difference["high"]
 
 
-def test_the_interval_of_a_slice_is_of_its_own_groups(parts: training.Split) -> None:
+def test_the_interval_of_a_slice_is_of_its_own_groups(parts: splits.Split) -> None:
     """A slice that is all rows has the interval of the whole."""
     frame = parts.validation.assign(period=1)
     worst = frame["target"].max() - frame["target"].to_numpy()
@@ -111,7 +111,7 @@ def test_the_interval_of_a_slice_is_of_its_own_groups(parts: training.Split) -> 
     assert whole["difference"] == pytest.approx(compared[metrics.PRIMARY], abs=1e-6)
 
 
-def test_an_error_relative_to_the_baselines(parts: training.Split) -> None:
+def test_an_error_relative_to_the_baselines(parts: splits.Split) -> None:
     frame, baseline = parts.test, metrics.baseline(parts.test)
     half = (baseline + frame["target"].to_numpy()) / 2
     told = evaluation.against_baseline(PROBLEM, frame, half)["relative_error"]
@@ -119,14 +119,14 @@ def test_an_error_relative_to_the_baselines(parts: training.Split) -> None:
 
 
 def test_nothing_is_small_beside_a_perfect_baseline(
-    parts: training.Split, monkeypatch: pytest.MonkeyPatch
+    parts: splits.Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metrics, "baseline", lambda frame: frame["target"].to_numpy(float))
     told = evaluation.against_baseline(PROBLEM, parts.test, np.zeros(len(parts.test)))
     assert set(told["relative_error"].values()) == {evaluation.UNBOUNDED}
 
 
-def test_the_column_that_a_model_reads_is_the_important_one(parts: training.Split) -> None:
+def test_the_column_that_a_model_reads_is_the_important_one(parts: splits.Split) -> None:
     onnx = bundles.linear((COLUMN,))
     shown = evaluation.importance(PROBLEM, onnx, parts.test, training.columns(PROBLEM), seed=1)
     assert len(shown) == len(training.columns(PROBLEM))
@@ -135,7 +135,7 @@ def test_the_column_that_a_model_reads_is_the_important_one(parts: training.Spli
 
 
 def test_columns_that_tell_the_same_are_important_together(
-    parts: training.Split, monkeypatch: pytest.MonkeyPatch
+    parts: splits.Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The error that a group of two causes is more than the sum of what each of them does."""
     monkeypatch.setattr(features, "GROUPS", {"way": ("distance", "fl*")}, raising=False)
@@ -151,7 +151,7 @@ def test_columns_that_tell_the_same_are_important_together(
 
 
 def test_of_many_rows_some_are_enough_for_the_importance(
-    parts: training.Split, monkeypatch: pytest.MonkeyPatch
+    parts: splits.Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes, asked = [], bundle.predict
     monkeypatch.setattr(

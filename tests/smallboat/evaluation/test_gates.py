@@ -10,7 +10,7 @@ from smallboat.config import config
 from smallboat.evaluation import gates, selection
 from smallboat.problem import Output
 from smallboat.store import bundle
-from smallboat.training import training
+from smallboat.training import splits, training
 from toy import candidates, metrics
 from toy.problem import PROBLEM
 
@@ -18,7 +18,7 @@ CANDIDATE = min(candidates.CANDIDATES, key=lambda each: each.complexity).name
 LIMITS = config.load(PROBLEM, "local").gates.model_dump()
 
 
-def failed(parts: training.Split, limits: dict[str, Any] = LIMITS) -> dict[str, str]:
+def failed(parts: splits.Split, limits: dict[str, Any] = LIMITS) -> dict[str, str]:
     """Train and evaluate a candidate as the flow does; the gates that fail and what they found."""
     results = [training.search(PROBLEM, CANDIDATE, parts.train, parts.validation, 1)]
     winner = selection.choose(results, {})
@@ -29,29 +29,29 @@ def failed(parts: training.Split, limits: dict[str, Any] = LIMITS) -> dict[str, 
     return {gate["gate"]: gate["actual"] for gate in decided if not gate["passed"]}
 
 
-def test_an_honest_candidate_passes(parts: training.Split) -> None:
+def test_an_honest_candidate_passes(parts: splits.Split) -> None:
     assert failed(parts) == {}
 
 
-def test_a_feature_that_leaks(parts: training.Split) -> None:
+def test_a_feature_that_leaks(parts: splits.Split) -> None:
     """The target stands in a column that the baseline does not read."""
     column = next(name for name in training.columns(PROBLEM) if name not in PLAIN)
     leaking = [
         part.assign(**{column: part["target"].astype("float32")})
         for part in (parts.train, parts.validation, parts.test)
     ]
-    assert set(failed(training.Split(*leaking))) == {"no leakage"}
+    assert set(failed(splits.Split(*leaking))) == {"no leakage"}
 
 
 def test_a_candidate_worse_than_the_baseline(
-    parts: training.Split, monkeypatch: pytest.MonkeyPatch
+    parts: splits.Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metrics, "baseline", lambda frame: frame["target"].to_numpy(float))
     assert "not worse than the baseline" in failed(parts)
 
 
 def test_a_slice_that_is_much_worse_than_the_baseline(
-    parts: training.Split, monkeypatch: pytest.MonkeyPatch
+    parts: splits.Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the baseline knows the outcome in one slice, a model that does not is bad there."""
     by = metrics.SLICES[-1]
@@ -68,7 +68,7 @@ def test_a_slice_that_is_much_worse_than_the_baseline(
 
 
 @pytest.fixture
-def crooked(parts: training.Split, monkeypatch: pytest.MonkeyPatch) -> Any:
+def crooked(parts: splits.Split, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Makes the candidate answer some rows otherwise than its graph does."""
 
     def spoil(rows: pd.DataFrame, difference: float = 0.5) -> None:
@@ -86,7 +86,7 @@ def crooked(parts: training.Split, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_an_export_that_differs_on_validation_rows_is_no_winner(
-    parts: training.Split, crooked: Any
+    parts: splits.Split, crooked: Any
 ) -> None:
     crooked(parts.validation.tail(1))
     result = training.search(PROBLEM, CANDIDATE, parts.train, parts.validation, 1)
@@ -98,10 +98,10 @@ def test_an_export_that_differs_on_validation_rows_is_no_winner(
 
 
 def test_the_unit_of_the_target_decides_no_gate(
-    parts: training.Split, monkeypatch: pytest.MonkeyPatch, crooked: Any
+    parts: splits.Split, monkeypatch: pytest.MonkeyPatch, crooked: Any
 ) -> None:
     """In dollars, a million times larger, a sound float32 graph is off by more than 1e-4."""
-    dollars = training.Split(
+    dollars = splits.Split(
         *(
             part.assign(target=1e6 * part["target"])
             for part in (parts.train, parts.validation, parts.test)
@@ -118,10 +118,10 @@ def test_the_unit_of_the_target_decides_no_gate(
     }
 
 
-def test_an_export_that_differs_on_test_rows(parts: training.Split, crooked: Any) -> None:
+def test_an_export_that_differs_on_test_rows(parts: splits.Split, crooked: Any) -> None:
     crooked(parts.test.tail(1))
     assert set(failed(parts)) == {"parity of the evaluation model", "parity of the served model"}
 
 
-def test_a_bundle_that_is_too_large(parts: training.Split) -> None:
+def test_a_bundle_that_is_too_large(parts: splits.Split) -> None:
     assert set(failed(parts, limits=LIMITS | {"bundle_mib": 0.001})) == {"bundle size in MiB"}

@@ -5,7 +5,7 @@ from model_servers import Files, Server, running, write
 from smallboat.config import config
 from smallboat.evaluation import selection
 from smallboat.store import bundle, store
-from smallboat.training import training
+from smallboat.training import splits, training
 from smallboat.validation import preparation
 from toy import candidates
 from toy.problem import PROBLEM
@@ -18,7 +18,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     root = str(tmp_path_factory.mktemp("store"))
     snapshot = store.make_snapshot(PROBLEM, root, settings.data.model_dump())
     frame, online, _ = preparation.engineer(PROBLEM, root, snapshot)
-    parts = training.split(frame, settings.training.model_dump())
+    parts = splits.split(frame, settings.training.model_dump())
     name = min(candidates.CANDIDATES, key=lambda candidate: candidate.complexity).name
     winner = training.search(PROBLEM, name, parts.train, parts.validation, seed=1)
     costs = settings.model_dump()["decision"]

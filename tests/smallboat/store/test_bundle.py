@@ -17,12 +17,12 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from smallboat.errors import UserError
 from smallboat.problem import Output
 from smallboat.store import bundle, store
-from smallboat.training import training
+from smallboat.training import splits, training
 from toy.problem import PROBLEM
 
 
 @pytest.fixture(scope="module")
-def made(parts: training.Split, frame: pd.DataFrame) -> dict[str, Any]:
+def made(parts: splits.Split, frame: pd.DataFrame) -> dict[str, Any]:
     simplest = training.candidate_names(PROBLEM)[-1]
     winner = training.search(PROBLEM, simplest, parts.train, parts.validation, seed=1)
     evaluated, served = (
@@ -41,7 +41,7 @@ def test_the_hash_covers_graph_and_signature(made: dict[str, Any]) -> None:
 
 
 def test_a_bundle_is_read_with_numpy_and_onnxruntime_alone(
-    made: dict[str, Any], parts: training.Split, tmp_path: Path
+    made: dict[str, Any], parts: splits.Split, tmp_path: Path
 ) -> None:
     files = bundle.files(made["served"], made["evaluated"], {})
     folder = store.write_run(str(tmp_path), "7", {}, files)

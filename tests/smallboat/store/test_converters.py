@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from smallboat.problem import Output
 from smallboat.store import bundle, converters
-from smallboat.training import training
+from smallboat.training import splits, training
 from toy.problem import PROBLEM
 
 VALUE = Output("sold", "number", "", kind="value")
@@ -80,7 +80,7 @@ def test_an_estimator_without_a_converter_is_named(name: str) -> None:
 
 
 def test_a_candidate_that_cannot_be_exported_is_disqualified(
-    parts: training.Split, monkeypatch: pytest.MonkeyPatch
+    parts: splits.Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The search ends with its scores and the reason: another attempt would not help."""
 

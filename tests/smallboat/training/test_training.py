@@ -59,7 +59,7 @@ def test_a_split_cuts_all_rows_by_time_or_says_what_it_needs(
     few = [groups[at] < smallest and len(groups) > 1 for at in (0, -1)]
     whole = len(groups) - sum(few) if len(groups) > 2 or not all(few) else 0
     try:
-        parts = training.split(frame, options)
+        parts = splits.split(frame, options)
     except UserError as error:
         message = str(error)
         if "the data has" in message:
@@ -67,7 +67,7 @@ def test_a_split_cuts_all_rows_by_time_or_says_what_it_needs(
         else:
             assert whole > validation + test and "part would have" in message
         if "bring more data" not in message:
-            training.split(frame, options | changes(message))
+            splits.split(frame, options | changes(message))
         return
     assert whole > validation + test
     for part in vars(parts).values():
@@ -84,8 +84,8 @@ def test_a_gap_leaves_out_the_days_before_the_next_part_and_no_others(
     groups: list[int], gap: int
 ) -> None:
     frame = table(groups)
-    whole = training.split(frame, OPTIONS | {"smallest_period": 1})
-    parts = training.split(frame, OPTIONS | {"smallest_period": 1, "gap_days": gap})
+    whole = splits.split(frame, OPTIONS | {"smallest_period": 1})
+    parts = splits.split(frame, OPTIONS | {"smallest_period": 1, "gap_days": gap})
     pd.testing.assert_frame_equal(parts.test, whole.test)
     for part, before, after in (
         (parts.train, whole.train, whole.validation),
@@ -123,14 +123,14 @@ def test_data_that_is_too_short_is_refused_with_what_to_change(
     groups: list[int], options: dict[str, int], message: str
 ) -> None:
     with pytest.raises(UserError, match=re.sub(r"[()\[\]]", r"\\\g<0>", message)) as raised:
-        training.split(table(groups, 20), options)
+        splits.split(table(groups, 20), options)
     if "; set " in str(raised.value):
-        parts = training.split(table(groups, 20), options | changes(str(raised.value)))
+        parts = splits.split(table(groups, 20), options | changes(str(raised.value)))
         assert min(part["group"].nunique() for part in vars(parts).values()) >= 5
 
 
 def test_the_days_of_an_oldest_period_that_is_not_whole_are_trained_on() -> None:
-    parts = training.split(table([3, 7, 7, 7, 7], 20), WEEKS | {"validation_periods": 1})
+    parts = splits.split(table([3, 7, 7, 7, 7], 20), WEEKS | {"validation_periods": 1})
     assert parts.periods == {
         "train": [2000, 2001],
         "validation": [2002, 2002],
@@ -141,17 +141,17 @@ def test_the_days_of_an_oldest_period_that_is_not_whole_are_trained_on() -> None
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=9), st.integers(1, 12))
 def test_recent_rows_are_those_of_the_newest_periods(groups: list[int], periods: int) -> None:
     frame = table(groups)
-    kept = training.recent(frame, periods)
+    kept = splits.recent(frame, periods)
     assert sorted(kept["period"].unique()) == sorted(frame["period"].unique())[-periods:]
     assert len(kept) == 3 * sum(groups[-periods:])
 
 
 def test_a_season_under_way_is_judged_with_the_one_before_it() -> None:
-    assert training.split(table([20, 20, 20, 9], 5), OPTIONS).periods["test"] == [2002, 2003]
-    assert training.split(table([20, 20, 20, 10], 5), OPTIONS).periods["test"] == [2003, 2003]
+    assert splits.split(table([20, 20, 20, 9], 5), OPTIONS).periods["test"] == [2002, 2003]
+    assert splits.split(table([20, 20, 20, 10], 5), OPTIONS).periods["test"] == [2003, 2003]
 
 
-def test_the_search_keeps_the_setting_that_validates_best(parts: training.Split) -> None:
+def test_the_search_keeps_the_setting_that_validates_best(parts: splits.Split) -> None:
     result = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
     scores = [trial["score"] for trial in result["trials"]]
     assert len(scores) == len(PROBLEM.candidate(SIMPLEST).grid)
@@ -162,7 +162,7 @@ def test_the_search_keeps_the_setting_that_validates_best(parts: training.Split)
 
 @pytest.mark.parametrize("name", BOOSTED)
 def test_a_learning_curve_ends_at_the_score_of_the_whole_model(
-    name: str, parts: training.Split
+    name: str, parts: splits.Split
 ) -> None:
     result = training.search(PROBLEM, name, parts.train.tail(600), parts.validation, seed=1)
     rounds = [done for done, _ in result["learning_curve"]]
@@ -171,7 +171,7 @@ def test_a_learning_curve_ends_at_the_score_of_the_whole_model(
     assert len({score for _, score in result["learning_curve"]}) > 3
 
 
-def test_a_family_without_rounds_has_no_curve(parts: training.Split) -> None:
+def test_a_family_without_rounds_has_no_curve(parts: splits.Split) -> None:
     assert (
         training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)["learning_curve"]
         == []
@@ -180,7 +180,7 @@ def test_a_family_without_rounds_has_no_curve(parts: training.Split) -> None:
 
 @pytest.mark.parametrize("name", training.candidate_names(PROBLEM))
 def test_every_candidate_answers_the_same_as_onnx_and_in_the_same_bytes(
-    name: str, parts: training.Split
+    name: str, parts: splits.Split
 ) -> None:
     settings = PROBLEM.candidate(name).grid[0]
     train = parts.train.tail(600)
@@ -193,7 +193,7 @@ def test_every_candidate_answers_the_same_as_onnx_and_in_the_same_bytes(
 
 
 def test_a_classifier_of_three_classes_is_refused(
-    parts: training.Split, monkeypatch: pytest.MonkeyPatch
+    parts: splits.Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before kinds, the probability of its second class was served as the answer."""
 
@@ -229,7 +229,7 @@ def test_the_signature_states_what_is_predicted(frame: pd.DataFrame) -> None:
 
 
 def test_the_judged_model_is_fitted_on_all_of_the_past(
-    parts: training.Split, monkeypatch: pytest.MonkeyPatch
+    parts: splits.Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     winner = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
     fitted, fit = [], candidates.fit
@@ -240,19 +240,19 @@ def test_the_judged_model_is_fitted_on_all_of_the_past(
     assert fitted == [len(parts.train) + len(parts.validation)]
 
 
-def test_the_test_rows_are_not_seen_before_they_are_judged(parts: training.Split) -> None:
+def test_the_test_rows_are_not_seen_before_they_are_judged(parts: splits.Split) -> None:
     """Absurd test targets change the score of the winner, and nothing else about it."""
     winner = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
     told = training.evaluate_winner(PROBLEM, winner, parts, 1, 60)
     flipped = parts.test.assign(target=parts.test["target"].to_numpy()[::-1])
     other = training.evaluate_winner(
-        PROBLEM, winner, training.Split(parts.train, parts.validation, flipped), 1, 60
+        PROBLEM, winner, splits.Split(parts.train, parts.validation, flipped), 1, 60
     )
     assert other["onnx"] == told["onnx"]
     assert other["score"] > told["score"]
 
 
-def test_the_served_model_has_seen_all_rows(frame: pd.DataFrame, parts: training.Split) -> None:
+def test_the_served_model_has_seen_all_rows(frame: pd.DataFrame, parts: splits.Split) -> None:
     winner = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
     served = training.refit(PROBLEM, winner, frame, seed=1)
     assert served["signature"]["trained_until"] == str(frame["date"].max().date())
@@ -262,7 +262,7 @@ def test_the_served_model_has_seen_all_rows(frame: pd.DataFrame, parts: training
     assert training.refit(PROBLEM, winner, changed, seed=1)["onnx"] != served["onnx"]
 
 
-def test_the_judged_score_is_that_of_the_kept_graph(parts: training.Split) -> None:
+def test_the_judged_score_is_that_of_the_kept_graph(parts: splits.Split) -> None:
     winner = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
     evaluated = training.evaluate_winner(PROBLEM, winner, parts, 1, 60)
     answers = bundle.predict(evaluated["onnx"], parts.test[training.columns(PROBLEM)].to_numpy())
@@ -275,7 +275,7 @@ def test_the_judged_score_is_that_of_the_kept_graph(parts: training.Split) -> No
         assert value["value"] == pytest.approx(evaluated["metrics"][name] - baseline[name])
 
 
-def test_slices_are_of_all_rows_that_the_judged_models_had_not_seen(parts: training.Split) -> None:
+def test_slices_are_of_all_rows_that_the_judged_models_had_not_seen(parts: splits.Split) -> None:
     winner = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
     evaluated = training.evaluate_winner(PROBLEM, winner, parts, 1, 60)
     slices = evaluated["slices"]
@@ -291,7 +291,7 @@ def test_slices_are_of_all_rows_that_the_judged_models_had_not_seen(parts: train
 
 
 def test_a_decision_is_made_on_validation_and_only_where_it_has_costs(
-    parts: training.Split, monkeypatch: pytest.MonkeyPatch
+    parts: splits.Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     winner = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
     costs = {"contact_cost": 1.0, "missed_cost": 2.0}
@@ -312,7 +312,7 @@ def test_a_decision_is_made_on_validation_and_only_where_it_has_costs(
 
 
 def test_what_people_are_shown_is_judged_on_test_rows_that_it_was_not_fitted_on(
-    parts: training.Split, monkeypatch: pytest.MonkeyPatch
+    parts: splits.Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     winner = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
     evaluated = training.evaluate_winner(PROBLEM, winner, parts, 1, 60)
@@ -334,7 +334,7 @@ def test_what_people_are_shown_is_judged_on_test_rows_that_it_was_not_fitted_on(
     assert "calibration_metrics" not in training.evaluate_winner(PROBLEM, winner, parts, 1, 60)
 
 
-def test_a_judged_model_says_how_far_it_has_seen(parts: training.Split) -> None:
+def test_a_judged_model_says_how_far_it_has_seen(parts: splits.Split) -> None:
     winner = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
     assert training.evaluate_winner(PROBLEM, winner, parts, 1, 60)["until"] == str(
         parts.past["date"].max().date()
@@ -342,7 +342,7 @@ def test_a_judged_model_says_how_far_it_has_seen(parts: training.Split) -> None:
 
 
 def test_predictions_that_are_not_finite_fail_the_candidate(
-    parts: training.Split, monkeypatch: pytest.MonkeyPatch
+    parts: splits.Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bundle, "answers", lambda *_: np.full(len(parts.validation), np.nan))
     with pytest.raises(ValueError, match="not finite"):

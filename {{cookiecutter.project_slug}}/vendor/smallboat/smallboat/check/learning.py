@@ -8,7 +8,7 @@ import numpy as np
 from ..evaluation import selection
 from ..problem import Candidate, Output
 from ..store import bundle
-from ..training import training
+from ..training import splits, training
 from .sample import Rule, Sample, array, described, plain
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ FEW = 2000
 
 def _split(sample: Sample) -> Iterable[str]:
     options = sample.settings.training.model_dump()
-    sample.parts = training.split(training.recent(sample.frame, options["periods"]), options)
+    sample.parts = splits.split(splits.recent(sample.frame, options["periods"]), options)
     return ()
 
 

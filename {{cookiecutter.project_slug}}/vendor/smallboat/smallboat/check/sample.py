@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from ..training.training import Split
+    from ..training.splits import Split
 
     Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -31,15 +31,15 @@ def validate_data(problem: Problem, flow: Any) -> None:
 def engineer_features(problem: Problem, flow: Any) -> None:
     """Set `online`, `report` and `drift`; if the features passed, `frame`, `parts` and `names`."""
     from ..validation import preparation
-    from . import training
+    from . import splits, training
 
     root = flow.config.store.root
     frame, flow.online, flow.report = preparation.engineer(problem, root, flow.snapshot)
     flow.drift = preparation.drifted(problem, root, flow.snapshot, frame)
     print(flow.report.table())
     if flow.report.passed:
-        flow.frame = training.recent(frame, flow.config.training.periods)
-        flow.parts = training.split(flow.frame, flow.config.training)
+        flow.frame = splits.recent(frame, flow.config.training.periods)
+        flow.parts = splits.split(flow.frame, flow.config.training)
         flow.names = training.candidate_names(problem)
 
 

@@ -12,9 +12,8 @@ from ..errors import UserError
 from ..evaluation import evaluation, selection
 from ..problem import Feature, Output, Problem
 from ..store import bundle, converters
-from .splits import Split as Split
-from .splits import recent as recent
-from .splits import split as split
+from ..words import counted
+from .splits import Split
 
 Result = dict[str, Any]
 CURVE_EVERY = 5
