@@ -16,6 +16,7 @@ GROUPS = {
     "hour and day": ("hour*", "day_of_week", "weekend"),
     "price": ("price*",),
     "products": ("sku*", "added_*", "product_share", "categor*"),
+    "types of pages": ("page_*", "after_page_*"),
     "newest events": ("last_*", "previous_*"),
     "order of events": ("*_to_*",),
     "number of events": ("*",),
