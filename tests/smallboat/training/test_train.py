@@ -21,6 +21,7 @@ def test_the_store_holds_what_the_run_made(run: Any) -> None:
     kept = store.read_json(folder / "evaluation.json")
     signature = store.read_json(folder / "signature.json")
     onnx = (folder / "model.onnx").read_bytes()
+    assert signature["calibration"] == kept["calibration"]
     assert bundle.model_hash(onnx, signature) == kept["model_hash"] == run.data.model_hash
     assert kept["run"] == run.id
     assert kept["snapshot"] == store.newest_snapshot("store")

@@ -158,7 +158,7 @@ def test_a_table_that_could_not_be_made_is_not_told_beside_its_cause(
         validation.accept(made)
     assert re.search(r"the traceback is in \.cache/tracebacks/\w+\.txt", str(alone.value))
     assert "KeyError" not in str(alone.value)
-    with pytest.raises(UserError, match=r"fails 1 expectations") as both:
+    with pytest.raises(UserError, match=r"fails 1 expectation,") as both:
         validation.accept(failed, made)
     assert "traceback" not in str(both.value)
 

@@ -56,6 +56,12 @@ def message(error: BaseException, folder: Path, name: str = "") -> str | None:
     return None
 
 
+def was_full() -> bool:
+    """Whether a process of this flow has reported a full disk."""
+    file = os.environ.get(MESSAGE_FILE)
+    return file is not None and Path(file).exists()
+
+
 def _file(error: BaseException, folder: Path, name: str) -> str:
     """The file that could not be written; the newest one if the error names none."""
     match = FILE.search(str(error))

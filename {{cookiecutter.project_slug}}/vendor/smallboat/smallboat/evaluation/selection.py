@@ -12,6 +12,8 @@ KEPT = ("primary", "difference", "relative_error", "slices", "calibration", "imp
 """What evaluation.json takes from the winner's evaluation as it is."""
 OPTIONAL = ("decision", "calibration_metrics")
 """The same, if the problem has it."""
+SHOWN = ("calibration", "decision")
+"""What makes the answers that people are shown out of the model's."""
 
 Result = dict[str, Any]
 

@@ -80,6 +80,7 @@ def select_winner(problem: Problem, flow: Any, inputs: Sequence[Any]) -> None:
     """
     from metaflow import current
 
+    from .. import disk
     from ..errors import NoCandidateError
     from ..evaluation import selection
     from ..reports import cards
@@ -97,6 +98,8 @@ def select_winner(problem: Problem, flow: Any, inputs: Sequence[Any]) -> None:
     try:
         flow.winner = selection.choose(results, failures)
     except NoCandidateError as error:
+        if disk.was_full():
+            raise
         flow.no_winner = str(error)
 
 
@@ -121,6 +124,9 @@ def make_bundle(problem: Problem, flow: Any) -> None:
         problem, flow.winner, flow.parts, seed, limits.slice_rows, config.decision
     )
     flow.served = training.refit(problem, flow.winner, flow.frame, seed)
+    # In the signature, so that another calibration or threshold is another model to release.
+    shown = {name: flow.evaluated[name] for name in selection.SHOWN if name in flow.evaluated}
+    flow.served["signature"] |= shown
     flow.model_hash = bundle.model_hash(flow.served["onnx"], flow.served["signature"])
     files = bundle.files(flow.served, flow.evaluated, flow.online)
     size = sum(len(content) for content in files.values())
