@@ -131,7 +131,8 @@ def test_chances_are_as_frequent_as_they_are_said_to_be() -> None:
     frame, predicted = _drawn(400)
     calibration = metrics.calibration(frame, predicted)
     rows = frame.assign(predicted=predicted).sort_values(["group", "predicted"])
-    said = [outcomes(race["predicted"].to_numpy(), calibration) for _, race in rows.groupby("group")]
+    races = [race["predicted"].to_numpy() for _, race in rows.groupby("group")]
+    said = [outcomes(race, calibration) for race in races]
     for name, first in (("win", 1), ("podium", 3)):
         chance = np.concatenate([getattr(each, name) for each in said])
         for low, high in ((0, 0.05), (0.05, 0.3), (0.3, 0.6), (0.6, 1)):
@@ -144,7 +145,8 @@ def test_chances_are_as_frequent_as_they_are_said_to_be() -> None:
 def test_losses_of_chances_and_ranges_counted_by_hand() -> None:
     frame = _races([2, 1, 3, 4]).assign(grid=[1.0, 2.0, 3.0, 4.0])
     calibration = {"temperatures": [1.0, 1.0, 1.0], "share": [0, 1], "low": [0, 1], "high": [0, 1]}
-    (model,) = metrics.calibration_metrics(frame, np.zeros(4), calibration, frame)[0].to_dict("records")
+    table, _ = metrics.calibration_metrics(frame, np.zeros(4), calibration, frame)
+    (model,) = table.to_dict("records")
     assert model == pytest.approx(
         {
             "win_log_loss": np.log(4),

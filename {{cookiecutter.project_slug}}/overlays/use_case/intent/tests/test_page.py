@@ -115,7 +115,9 @@ def test_the_key_is_asked_for_once(page: Page) -> None:
     page.wait(lambda: "Without an API key" in page.one("#trouble").text)
 
 
-def test_markup_in_data_and_answers_is_shown_as_text(browser: webdriver.Chrome, model: Model) -> None:
+def test_markup_in_data_and_answers_is_shown_as_text(
+    browser: webdriver.Chrome, model: Model
+) -> None:
     """Anybody may send a product's id; a page of the session's owner shows it."""
     markup = "<img src=x onerror=\"document.title='run'\"><script>document.title='run'</script>"
     events = [event("detail", 0, sku=markup), event("add", 5, sku=markup)]

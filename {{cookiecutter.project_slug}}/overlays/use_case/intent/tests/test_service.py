@@ -182,8 +182,7 @@ def test_without_stated_costs_who_is_likelier_to_buy_than_not_is_approached() ->
     values, _ = service.features(VISIT, ONLINE)
     evaluation = {"calibration": EVALUATION["calibration"]}
     told = [
-        service.predictions(VISIT, np.array([chance]), values, evaluation)
-        for chance in (0.49, 0.5)
+        service.predictions(VISIT, np.array([chance]), values, evaluation) for chance in (0.49, 0.5)
     ]
     assert [(each["threshold"], each["decision"]) for (each,) in told] == [
         (0.5, "wait"),
