@@ -110,7 +110,7 @@ def test_a_damaged_file_ends_in_a_snapshot_or_a_sentence(package: Package, tmp_p
         fault, message = judged(name, run)
         wrong += [fault] * bool(fault)
         ends["read" if message is None else "refused"] += 1
-        if message and "expectations" not in message and "No race of" not in message:
+        if message and "expectation" not in message and "No race of" not in message:
             named = [other for other in tables if f"/{other}.csv" in message]
             wrong += [] if named == [table] else [f"{name} blames {named}: {message}"]
     assert wrong == []

@@ -372,7 +372,7 @@ for folder in sorted(Path(sys.argv[1]).iterdir()):
     out.mkdir(parents=True)
     about = data.collect(config(folder, format=folder.name.split("-")[0]), out)
     files = [path.read_bytes() for path in sorted(out.iterdir())]
-    print("found", folder.name, about["newest"], about["rows"], hashed(*files))
+    print("found", folder.name, about["data_until"], about["rows"], hashed(*files))
 table = features.build(data.read(out))
 print("found", list(table["group"]), table["period"].tolist(), hashed(table.to_csv().encode()))
 """
