@@ -125,8 +125,8 @@ def make_bundle(problem: Problem, flow: Any) -> None:
     )
     flow.served = training.refit(problem, flow.winner, flow.frame, seed)
     # In the signature, so that another calibration or threshold is another model to release.
-    shown = {name: flow.evaluated[name] for name in selection.SHOWN if name in flow.evaluated}
-    flow.served["signature"] |= shown
+    for_people = {name: flow.evaluated[name] for name in selection.SHOWN if name in flow.evaluated}
+    flow.served["signature"] |= for_people
     flow.model_hash = bundle.model_hash(flow.served["onnx"], flow.served["signature"])
     files = bundle.files(flow.served, flow.evaluated, flow.online)
     size = sum(len(content) for content in files.values())
