@@ -41,9 +41,7 @@ class Data(Protocol):
     def collect(self, config: Mapping[str, Any], folder: Path, /) -> Json:
         """Write the raw tables into an empty folder; the same input gives the same bytes.
 
-        Args:
-            config: the values of `Config`.
-            folder: the empty folder.
+        `config` has the values of `Config`.
 
         Returns:
             `source` and `licence` (text), `data_until` (ISO date of the newest event), `rows` (how
@@ -91,10 +89,7 @@ class Features(Protocol):
         """The feature table, shape [n, columns]."""
 
     def online_features(self, tables: Tables, /) -> Json:
-        """What requests are completed with: plain JSON that `service` reads.
-
-        Its `as_of` is the ISO date of the newest event in it.
-        """
+        """Plain JSON that completes requests; `as_of` is the ISO date of the newest event in it."""
 
 
 class Candidates(Protocol):
@@ -144,10 +139,9 @@ class Metrics(Protocol):
     predicted, costs)`: what is decided on validation rows at these costs, as plain JSON.
 
     If people are shown more than the answers, such as probabilities or ranges, a function
-    `calibration_metrics(frame, predicted, calibration, past)` measures it: two DataFrames, of the
-    model and of a trivial rule that knows only the rows `past`, with a row a group in the table's
-    order and a column a metric, whose value is the mean over groups. `calibration` was fitted on
-    other rows.
+    `calibration_metrics(frame, predicted, calibration, past)` measures it on rows that none of them
+    was fitted on: two DataFrames, of the model and of a trivial rule that knows only the rows
+    `past`, with a row a group in the table's order and a column a metric, the mean over groups.
     """
 
     @property
@@ -176,10 +170,7 @@ class Metrics(Protocol):
         """Answers in the unit of the target, shape [n]."""
 
     def calibration(self, frame: "pd.DataFrame", predicted: "Array", /) -> Json:
-        """What makes the probabilities or ranges that people are shown out of answers.
-
-        It is fitted on rows that the model has not seen, and plain JSON; `predictions` reads it.
-        """
+        """Plain JSON that `predictions` needs to show ranges or probabilities; from unseen rows."""
 
     def baseline(self, frame: "pd.DataFrame", /) -> "Array":
         """What a trivial rule answers, shape [n]; a model must beat it."""
