@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import bake
+from conftest import ROOT, bake
 
 FILES = {"f1": 80, "intent": 110}
 LINES = {"f1": 2_690, "intent": 3_000}
@@ -17,3 +17,10 @@ def test_a_project_is_as_small_as_promised(use_case: str, tmp_path: Path) -> Non
     own = [path for path in files if path.suffix == ".py" and path.parts[0] != "tests"]
     assert len(files) <= FILES[use_case]
     assert sum(len((folder / path).read_text().splitlines()) for path in own) <= LINES[use_case]
+
+
+def test_no_module_of_the_library_is_long() -> None:
+    library = ROOT / "{{cookiecutter.project_slug}}" / "vendor" / "smallboat" / "smallboat"
+    lines = {path: len(path.read_text().splitlines()) for path in library.rglob("*.py")}
+    assert len(lines) > 100
+    assert {path.name: count for path, count in lines.items() if count > 250} == {}
