@@ -105,7 +105,7 @@ def test_how_a_model_differs_is_told(committed: Path) -> None:
     assert hashes.startswith(f"not reproduced: run 1 has model {evaluation['model_hash']}, its ")
     apart = re.fullmatch(r".* the snapshot's \d+ rows differ by (\S+) at most", answers)
     assert apart and 0.01 < float(apart[1]) < 20
-    assert signatures == "their signatures differ in settings"
+    assert signatures == "their signatures differ in calibration, settings"
     assert packages == "since that commit uv.lock changed: packages may differ"
 
 
