@@ -202,7 +202,7 @@ def test_a_push_serves_the_same_pair_by_the_new_image(story: Story) -> None:
     assert story.results("deployed")["prod"] == "success"
     assert story.served["deployed"] == story.served["promoted"]
     for name in ("staging", "prod"):
-        assert "by the image and settings of now" in story.jobs["deployed"][name].printed
+        assert "with the current image and settings" in story.jobs["deployed"][name].printed
 
 
 def test_each_environment_is_changed_by_its_own_role_only(begun: Story) -> None:
