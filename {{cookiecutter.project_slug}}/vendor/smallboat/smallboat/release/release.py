@@ -88,9 +88,9 @@ class Releaser:
             features_run: the run whose online features go with the model, if not its own.
         """
         with self.target.locked():
-            challengers, failures = _challengers(root, run)
+            chosen, challengers, failures = _challengers(root, run)
             outcome = self._first(root, challengers, failures, features_run, allow_schema_change)
-            newest = features_run or run or next(iter(runs.evaluations(root)))
+            newest = features_run or chosen
             tried = outcome.name == "kept" and newest == (features_run or challengers[0])
             return outcome if outcome.changed or tried else self._refresh(root, newest, outcome)
 
@@ -220,8 +220,8 @@ class Releaser:
         return "; warning: ".join([str(release), *warnings])
 
 
-def _challengers(root: str, run: str | None) -> tuple[list[str], list[str]]:
-    """The runs to try, the newest first, and if there are none, the reason."""
+def _challengers(root: str, run: str | None) -> tuple[str, list[str], list[str]]:
+    """The given or newest run, the runs to try, and if there are none of these, the reason."""
     evaluations, skipped = runs.read(root)
     if run is None:
         for reason in skipped.values():
@@ -230,10 +230,10 @@ def _challengers(root: str, run: str | None) -> tuple[list[str], list[str]]:
     candidates = evaluations if run is None else [chosen]
     passed = [each for each in candidates if evaluations[each].get("passed")]
     if passed:
-        return passed[:MAX_RUNS], []
+        return chosen, passed[:MAX_RUNS], []
     newest = "no run passed its gates; the newest, " if run is None else ""
     failed = gates.failures(evaluations[chosen]) or "its gates"
-    return [], [f"{newest}run {chosen}, failed: {failed}"]
+    return chosen, [], [f"{newest}run {chosen}, failed: {failed}"]
 
 
 def _newer(root: str, features: Release, served: Release) -> bool:
