@@ -2,11 +2,13 @@
 
 import importlib.util
 import os
+import re
 import resource
 import runpy
 import shutil
 import subprocess
 import sys
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +22,9 @@ ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = ROOT / "{{cookiecutter.project_slug}}" / "vendor" / "smallboat"
 process_environment = runpy.run_path(str(LIBRARY / "smallboat" / "process_environment.py"))
 process_environment["clean"](startup=True)
+README = ROOT / "README.md"
+SMALL_PART = 10
+"""Seconds for a part of the tests that the README does not name."""
 USE_CASES = ("f1", "intent")
 BIN = Path(sys.executable).parent
 
@@ -37,6 +42,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         used = {*getattr(item, "fixturenames", ()), *chosen}
         group = next((name for name in USE_CASES if name in used), item.path.stem)
         item.add_marker(pytest.mark.xdist_group(group))
+
+
+def room(test: str) -> str:
+    """The part of the tests that a test belongs to: a folder of the library's, or a file."""
+    path = Path(test.partition("::")[0])
+    return str(path if path.parent == Path("tests") else path.parent)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how long each part of the tests took, beside its budget in the README."""
+    budgets = dict(re.findall(r"^\| `(tests/\S+)` \| (\d+) \|", README.read_text(), re.MULTILINE))
+    taken: dict[str, float] = defaultdict(float)
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                taken[room(report.nodeid)] += report.duration
+    terminalreporter.section("seconds of each part, and its budget")
+    for name, seconds in sorted(taken.items(), key=lambda item: -item[1]):
+        budget = float(budgets.get(name, SMALL_PART))
+        over = "  over its budget" if seconds > budget else ""
+        terminalreporter.write_line(f"{seconds:7.0f} {budget:4.0f} {name}{over}")
 
 
 def hook(name: str) -> ModuleType:

@@ -21,8 +21,13 @@ def test_lint(project: Project) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_its_own_tests(project: Project) -> None:
-    done = project.make("test")
+SEEING = "PART=test_candidates.py test_infra.py test_workflows.py"
+"""The tests that see the edits of test_harmless_edits.py, which runs all; at night all are run."""
+
+
+@pytest.mark.parametrize("part", [[SEEING], pytest.param([], marks=pytest.mark.nightly)])
+def test_its_own_tests(project: Project, part: list[str]) -> None:
+    done = project.make("test", *part)
     assert done.returncode == 0, done.stdout[-5000:]
 
 
