@@ -5,6 +5,7 @@ server does not have yet. A script of its own, it imports nothing but the standa
 It never forks after threads were started, as locks that they hold would stay locked in the fork.
 """
 
+import atexit
 import ctypes
 import gc
 import importlib
@@ -207,17 +208,42 @@ def serve(listener: str, lifeline: str, *modules: str) -> None:
 
 
 def run() -> None:
-    """Run the script that the arguments name, as Python does."""
+    """Run the script that the arguments name, as Python does, but for the very end."""
     script = os.path.abspath(sys.argv[0])
     with open(script, "rb") as file:
         code = compile(file.read(), script, "exec")
     main = vars(sys.modules["__main__"])
     main["__file__"] = script
-    exec(code, main)
+    global _code
+    try:
+        exec(code, main)
+        _code = 0
+    except SystemExit as error:
+        none = error.code is None
+        _code = 0 if none else error.code if isinstance(error.code, int) else 1
+        raise
+    except KeyboardInterrupt:
+        _code = -signal.SIGINT
+        raise
+
+
+_code = 1
+
+
+def leave() -> None:
+    """End a fork, after all else that runs at exit: taking apart all modules would take longer."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+    if _code < 0:
+        signal.signal(-_code, signal.SIG_DFL)
+        os.kill(os.getpid(), -_code)
+    os._exit(_code & 255)
 
 
 if __name__ == "__main__":
     _this = sys.modules["__main__"]
     sys.modules["__main__"] = types.ModuleType("__main__")  # some imports leave names in it
+    atexit.register(leave)
     serve(*sys.argv[1:])
     run()
