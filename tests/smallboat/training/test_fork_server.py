@@ -111,7 +111,7 @@ def test_a_fork_inherits_what_a_python_of_its_own_does(server: str, tmp_path: Pa
         "print('x', end=''); import atexit; atexit.register(print, 'at exit')",
         "import threading, time; threading.Timer(.3, lambda: print('late')).start()",
         "import os; os.fork() or os._exit(5); print(os.wait()[1] >> 8)",
-        "import multiprocessing as m\nwith m.get_context('fork').Pool(2) as p: print(p.map(abs, [-1]))",
+        "from multiprocessing import Pool\nwith Pool(2) as pool: print(pool.map(abs, [-1]))",
         "import pickle\nclass A: pass\nprint(pickle.dumps(A()))",
     ],
 )
@@ -231,7 +231,8 @@ def test_the_server_ends_when_nobody_holds_its_file(tmp_path: Path) -> None:
 
 
 def test_it_does_not_fork_once_an_import_has_started_threads(tmp_path: Path) -> None:
-    code = "import threading, time\nthreading.Thread(target=time.sleep, args=[600], daemon=True).start()"
+    code = "import threading, time\nthread = threading.Thread(target=time.sleep, args=[600])\n"
+    code += "thread.daemon = True\nthread.start()"
     (tmp_path / "threading_module.py").write_text(code)
     script = write(tmp_path, "import sys; print('threading_module' in sys.modules)")
     variables = os.environ | {"PYTHONPATH": str(tmp_path)}

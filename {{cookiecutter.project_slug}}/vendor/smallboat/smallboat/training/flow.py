@@ -111,9 +111,7 @@ def _lock_file() -> Iterator[int]:
         yield file.fileno()
 
 
-def _execute(
-    problem: Problem, arguments: list[str], settings: config.Settings, lock: int
-) -> str:
+def _execute(problem: Problem, arguments: list[str], settings: config.Settings, lock: int) -> str:
     with tempfile.TemporaryDirectory() as folder:
         id_file, disk_file = Path(folder, "run"), Path(folder, "full_disk")
         command = [sys.executable, "flows/train.py", "--no-pylint", *arguments]
@@ -141,10 +139,11 @@ def _execute(
 def _forking(
     problem: Problem, settings: config.Settings, variables: dict[str, str]
 ) -> Iterator[list[int]]:
-    """Let the variables name a fork server, if tasks are to be forks; yields what keeps it alive."""
-    if not settings.training.fork_server or not fork_server.available():
+    """Name a fork server in the variables, if tasks are forks; yields the files that keep it."""
+    wanted = settings.training.fork_server and fork_server.available()
+    if not wanted:
         variables.pop(fork_server.VARIABLE, None)
-    if not settings.training.fork_server or fork_server.VARIABLE in variables:
+    if not wanted or fork_server.VARIABLE in variables:  # then it is one of all trainings
         yield []
         return
     with fork_server.running(preloading.modules(problem), variables) as (path, lifeline):

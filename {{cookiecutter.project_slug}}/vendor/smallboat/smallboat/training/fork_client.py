@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 import time
-from typing import NoReturn
+from typing import Any, NoReturn
 
 
 def main(path: str, seconds: str, *command: str) -> NoReturn:
@@ -75,7 +75,8 @@ def _answer(server: socket.socket, runner: int, seconds: int) -> bytes:
     until = time.monotonic() + seconds if seconds else None
     while True:
         left = None if until is None else max(0, until - time.monotonic())
-        ready, _, _ = select.select([server, runner], [], [], left)
+        watched: list[Any] = [server, runner]
+        ready, _, _ = select.select(watched, [], [], left)
         if server in ready:
             if answer := server.recv(4096):
                 return answer

@@ -79,22 +79,34 @@ class Server:
     def _start(self, client: socket.socket) -> Request | None:
         _, files, _, _ = socket.recv_fds(client, 1, FILES)
         if len(files) < FILES:
-            return self._forget(client)
+            self._forget(client)
+            return None
         with open(files.pop()) as file:
             request: Request = json.load(file)
-        if reason := self._refusal or difference(request):
-            client.sendall(reason.encode())
-            self._forget(client)
-        else:
-            gc.freeze()  # the fork shares what it does not touch
-            fork = os.fork()
-            if fork == 0:
-                self._close()
-                return request | {"files": files}
+        fork = self._fork(request)
+        if fork == 0:
+            return request | {"files": files}
+        if isinstance(fork, int):
             self._forks[client], self._groups[fork] = fork, request["group"]
+        else:
+            client.sendall(fork.encode())
+            self._forget(client)
         for each in files:
             os.close(each)
         return None
+
+    def _fork(self, request: Request) -> int | str:
+        """The fork's process id, 0 in the fork, or why there is none."""
+        if reason := self._refusal or difference(request):
+            return reason
+        gc.freeze()  # a fork shares what it does not touch
+        try:
+            fork = os.fork()
+        except OSError as error:
+            return f"the fork server can't fork ({error})"
+        if fork == 0:
+            self._close()
+        return fork
 
     def _reap(self) -> None:
         with suppress(BlockingIOError):
@@ -118,7 +130,10 @@ class Server:
         files = [key.fileobj for key in self._selector.get_map().values()]
         self._selector.close()
         for file in {*files, *self._forks, self._waking}:
-            os.close(file if isinstance(file, int) else file.detach())
+            if isinstance(file, socket.socket):
+                file.close()
+            elif isinstance(file, int):
+                os.close(file)
 
 
 def difference(request: Request) -> str | None:
@@ -158,7 +173,7 @@ def become(request: Request, server: int, path: Sequence[str]) -> None:
     sys.argv = request["command"]
     sys.path[:] = [os.path.dirname(os.path.realpath(sys.argv[0])), *python_path(), *path]
     importlib.invalidate_caches()
-    importlib.import_module("smallboat.training.fork_server").runner = request["files"][4]
+    vars(importlib.import_module("smallboat.training.fork_server"))["runner"] = request["files"][4]
     if numpy := sys.modules.get("numpy"):
         numpy.random.seed()  # Python's own generators do it in every fork
     gc.enable()
