@@ -1,12 +1,15 @@
 """The flow's tasks are forks of a server, and nothing else about a run is different."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from copies import command, compete, trust
+from copies import PLAIN, command, compete, trust, without_forks
 from smallboat.store import store
 from smallboat.training import fork_server
 
@@ -21,12 +24,6 @@ def _tell(seed, **settings):
     return good.make(seed, **settings)
 CANDIDATES = (good, replace(good, name="telling", make=_tell))
 """
-
-
-def alone(project: Path) -> None:
-    """Switch the fork server off."""
-    file = project / "config" / "base.toml"
-    file.write_text(file.read_text().replace("[training]\n", "[training]\nfork_server = false\n"))
 
 
 def told(output: str) -> list[tuple[str, str]]:
@@ -49,7 +46,7 @@ def tasks(project: Path, run: str) -> dict[str, int]:
 
 def test_with_and_without_the_server_a_run_is_the_same(project: Path) -> None:
     forked = command(project, "train")
-    alone(project)
+    without_forks(project)
     plain = command(project, "train")
     assert forked.returncode == plain.returncode == 0, forked.stderr + plain.stderr
     first, second = sorted((project / "store" / "runs").iterdir())
@@ -70,7 +67,7 @@ def test_each_task_is_a_fork_unless_the_configuration_says_otherwise(
     with (project / "toy" / "candidates.py").open("a") as file:
         file.write(TELLING)
     if off:
-        alone(project)
+        without_forks(project)
     done = command(project, "train")
     assert done.returncode == 0, done.stdout + done.stderr
     parent = "train.py" if off else fork_server.PROCESS.name
@@ -120,3 +117,17 @@ def test_a_candidate_that_hangs_in_c_is_out_and_the_others_go_on(project: Path) 
     (folder,) = (project / "store" / "runs").iterdir()
     failures = store.read_json(folder / "evaluation.json")["failures"]
     assert list(failures) == ["deaf"] and "kept failing" in failures["deaf"]
+
+
+@pytest.mark.nightly
+def test_the_flows_tests_pass_without_the_server() -> None:
+    here = Path(__file__).parent
+    files = [here / f"test_{name}.py" for name in ("train", "resume", "reproduce")]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-n", "0", *files],
+        cwd=here.parents[2],
+        env=os.environ | {PLAIN: "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout

@@ -1,8 +1,7 @@
 """The fork server's process: `fork_process.py LISTENER LIFELINE MODULE ...`, both open files.
 
-It imports the modules, and answers clients between two imports: a task imports by itself what the
-server does not have yet. A script of its own, it imports nothing but the standard library before.
-It never forks after threads were started, as locks that they hold would stay locked in the fork.
+It answers clients between two imports: a task imports itself what the server does not have yet. It
+never forks after threads were started: locks that they hold would stay locked in the fork.
 """
 
 import atexit
@@ -18,12 +17,14 @@ import socket
 import sys
 import time
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-FILES = 6
-"""What a client passes: three standard files, its folder, its runner, and the request."""
+FILES = 6  # from a client: three standard files, its folder, its runner, and the request
+
+LATER = {"PYTHONPATH", "PYTHONUNBUFFERED"}
+"""Variables of Python that a fork can still be given."""
 
 Request = dict[str, Any]
 
@@ -32,16 +33,15 @@ class Server:
     """Forks for each client, tells it how the fork ended, and ends forks whose client is gone."""
 
     def __init__(self, listener: socket.socket, lifeline: int) -> None:
-        self._listener, self._lifeline = listener, lifeline
         self._refusal = ""
-        self._forks: dict[socket.socket, int] = {}
-        self._groups: dict[int, int] = {}
-        self._woken, self._waking = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._forks: dict[socket.socket, tuple[int, int]] = {}  # process, and its client's group
+        woken, self._waking = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._waking, warn_on_full_buffer=False)
         self._selector = selectors.DefaultSelector()
-        for file in (listener, lifeline, self._woken):
-            self._selector.register(file, selectors.EVENT_READ)
+        self._selector.register(listener, selectors.EVENT_READ, self._accept)
+        self._selector.register(lifeline, selectors.EVENT_READ, lambda _: os._exit(0))
+        self._selector.register(woken, selectors.EVENT_READ, self._reap)
 
     def load(self, name: str) -> None:
         """Import a module; if that fails, the task that needs it fails with the error."""
@@ -53,28 +53,12 @@ class Server:
     def serve(self, seconds: float | None) -> Request | None:
         """Handle what has happened within that time; in a fork, returns its client's request."""
         for key, _ in self._selector.select(seconds):
-            file = key.fileobj
-            if file == self._lifeline:
-                os._exit(0)
-            elif file == self._woken:
-                self._reap()
-            elif file == self._listener:
-                self._selector.register(self._listener.accept()[0], selectors.EVENT_READ)
-            elif isinstance(file, socket.socket) and (request := self._hear(file)):
-                return request
+            if request := key.data(key.fileobj):
+                return dict(request)
         return None
 
-    def _hear(self, client: socket.socket) -> Request | None:
-        """A client sends a request, then signals for its fork; one that is gone sends nothing."""
-        if client not in self._forks:
-            return self._start(client)
-        fork, heard = self._forks[client], client.recv(1)
-        if not heard:
-            self._selector.unregister(client)
-            os.kill(fork, signal.SIGKILL)
-        elif os.getpgid(fork) != self._groups[fork]:  # else it got the signal, too
-            os.kill(fork, heard[0])
-        return None
+    def _accept(self, listener: socket.socket) -> None:
+        self._selector.register(listener.accept()[0], selectors.EVENT_READ, self._start)
 
     def _start(self, client: socket.socket) -> Request | None:
         _, files, _, _ = socket.recv_fds(client, 1, FILES)
@@ -85,9 +69,11 @@ class Server:
             request: Request = json.load(file)
         fork = self._fork(request)
         if fork == 0:
+            self._close()
             return request | {"files": files}
         if isinstance(fork, int):
-            self._forks[client], self._groups[fork] = fork, request["group"]
+            self._forks[client] = fork, request["group"]
+            self._selector.modify(client, selectors.EVENT_READ, self._hear)
         else:
             client.sendall(fork.encode())
             self._forget(client)
@@ -101,22 +87,29 @@ class Server:
             return reason
         gc.freeze()  # a fork shares what it does not touch
         try:
-            fork = os.fork()
+            return os.fork()
         except OSError as error:
             return f"the fork server can't fork ({error})"
-        if fork == 0:
-            self._close()
-        return fork
 
-    def _reap(self) -> None:
-        with suppress(BlockingIOError):
-            os.read(self._woken, 512)
-        for client, fork in list(self._forks.items()):
+    def _hear(self, client: socket.socket) -> None:
+        """A client sends the signals that it gets, or nothing more when it is gone."""
+        if client not in self._forks:  # the fork has ended meanwhile
+            return
+        (fork, group), heard = self._forks[client], client.recv(1)
+        if not heard:
+            self._selector.unregister(client)
+            os.kill(fork, signal.SIGKILL)
+        elif os.getpgid(fork) != group:  # else the fork got it, too
+            os.kill(fork, heard[0])
+
+    def _reap(self, woken: int) -> None:
+        os.read(woken, 512)
+        for client, (fork, _) in list(self._forks.items()):
             ended, status = os.waitpid(fork, os.WNOHANG)
             if ended:
                 with suppress(OSError):  # it may be gone
                     client.sendall(status.to_bytes(4, "big"))
-                del self._forks[client], self._groups[fork]
+                del self._forks[client]
                 self._forget(client)
 
     def _forget(self, client: socket.socket) -> None:
@@ -140,16 +133,10 @@ def difference(request: Request) -> str | None:
     """How the client's Python would differ from this one; None if it would not."""
     if request["python"] != os.path.realpath(os.path.dirname(sys.executable)):
         return f"the fork server runs {sys.executable}"
-    here, there = _read_at_start(os.environ), _read_at_start(request["variables"])
-    names = sorted(name for name in here.keys() | there if here.get(name) != there.get(name))
-    return f"the fork server has another value of {', '.join(names)}" if names else None
-
-
-def _read_at_start(variables: Mapping[str, str]) -> dict[str, str]:
-    """Python's own variables, without those that a fork can still be given."""
-    later = {"PYTHONPATH", "PYTHONUNBUFFERED"}
-    names = {name for name in variables if name.startswith("PYTHON")} - later
-    return {name: variables[name] for name in names}
+    here, there = os.environ, request["variables"]
+    names = [name for name in {*here, *there} - LATER if name.startswith("PYTHON")]
+    differing = sorted(name for name in names if here.get(name) != there.get(name))
+    return f"the fork server has another {', '.join(differing)}" if differing else None
 
 
 def become(request: Request, server: int, path: Sequence[str]) -> None:
@@ -164,8 +151,10 @@ def become(request: Request, server: int, path: Sequence[str]) -> None:
     if os.getppid() != server:
         os.kill(os.getpid(), signal.SIGKILL)
     _take_files(request["files"])
-    with suppress(PermissionError):  # its client is in another session
+    try:
         os.setpgid(0, request["group"])
+    except PermissionError:  # its client is in another session
+        os.setpgid(0, 0)
     os.umask(request["umask"])
     os.environ.clear()
     os.environ.update(request["variables"])
@@ -212,13 +201,11 @@ def serve(listener: str, lifeline: str, *modules: str) -> None:
     path = [folder for folder in sys.path[1:] if folder not in python_path()]
     sys.path[:1] = []
     process, server = os.getpid(), Server(socket.socket(fileno=int(listener)), int(lifeline))
-    request = None
-    for name in modules:
-        server.load(name)
-        if request := server.serve(0):
-            break
+    names, request = iter(modules), None
     while request is None:
-        request = server.serve(None)
+        if name := next(names, None):
+            server.load(name)
+        request = server.serve(0 if name else None)
     become(request, process, path)
 
 
@@ -234,8 +221,7 @@ def run() -> None:
         exec(code, main)
         _code = 0
     except SystemExit as error:
-        none = error.code is None
-        _code = 0 if none else error.code if isinstance(error.code, int) else 1
+        _code = error.code if isinstance(error.code, int) else int(error.code is not None)
         raise
     except KeyboardInterrupt:
         _code = -signal.SIGINT
