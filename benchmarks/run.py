@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -19,7 +20,9 @@ def main() -> None:
         print(f"bake: {seconds:.1f} s")
         project = Path(folder, "f1_predictor")
         print(f"make setup, warm cache: {timed(['make', 'setup'], project):.1f} s")
-        print(f"make train on the sample: {timed(['make', 'train'], project):.1f} s")
+        sample = sorted(timed(["make", "train"], project) for _ in range(5))
+        spread = f"{sample[0]:.1f} to {sample[-1]:.1f}"
+        print(f"make train on the sample: {median(sample):.1f} s ({spread})")
         script(project, "serving.py")
         script(project, "lambda_api.py")
         served(project)
@@ -58,13 +61,28 @@ def served(project: Path) -> None:
 
 
 def overhead(project: Path, folder: str) -> None:
-    """The flow's wall time against the same work in one plain process, three times in turn."""
+    """The flow against the same work in one plain process, five times in turn."""
     timed(["make", "data", "SOURCE=files", f"DIR={folder}"], project)
     snapshot = (project / "store" / "snapshots" / "newest").read_text()
     plain = [".venv/bin/python", str(ROOT / "benchmarks" / "plain.py"), snapshot]
-    pairs = [(timed(["make", "train"], project), timed(plain, project)) for _ in range(3)]
-    for flow, alone in pairs:
-        print(f"make train on 2010-2024: {flow:.1f} s, plain: {alone:.1f} s, {flow / alone:.2f} x")
+    ratios = []
+    for _ in range(5):
+        flow, alone = used(["make", "train"], project), used(plain, project)
+        ratios.append([mine / theirs for mine, theirs in zip(flow, alone, strict=True)])
+        both = (
+            f"{flow[0]:.1f} s ({flow[1]:.1f} s CPU), plain: {alone[0]:.1f} s ({alone[1]:.1f} s CPU)"
+        )
+        print(f"make train on 2010-2024: {both}")
+    for name, values in zip(("time", "CPU"), zip(*ratios, strict=True), strict=True):
+        print(f"{name}, ratio: {median(values):.2f} ({min(values):.2f} to {max(values):.2f})")
+
+
+def used(command: list[str], folder: Path) -> tuple[float, float]:
+    """Seconds of wall time and of CPU that a command takes, with all that it starts."""
+    before, seconds = os.times(), timed(command, folder)
+    after = os.times()
+    user = after.children_user - before.children_user
+    return seconds, user + after.children_system - before.children_system
 
 
 def timed(command: list[str], folder: Path) -> float:

@@ -15,6 +15,8 @@ ROOT = Path(toy.__file__).parents[1]
 SIMPLEST = min(candidates.CANDIDATES, key=lambda each: each.complexity)
 """The candidate that trains fastest."""
 NEEDED = ("toy", "flows", "config", "vendor")
+PLAIN = "PLAIN_METAFLOW"
+"""If this variable is set, the trainings of copies use no fork server."""
 
 
 def copy(folder: Path) -> None:
@@ -22,6 +24,14 @@ def copy(folder: Path) -> None:
     shutil.copy(ROOT / "pyproject.toml", folder)
     for name in NEEDED:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    if PLAIN in os.environ:
+        without_forks(folder)
+
+
+def without_forks(project: Path) -> None:
+    """Switch a copy's fork server off."""
+    file = project / "config" / "base.toml"
+    file.write_text(file.read_text().replace("[training]\n", "[training]\nfork_server = false\n"))
 
 
 def paths(project: Path) -> list[str]:

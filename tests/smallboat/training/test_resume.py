@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from copies import command, compete, copy, gone, here, trust
 from smallboat.store import store
+from smallboat.training import fork_server
 
 # Where the process of a step kills itself, and what the command then says of the run.
 KILLS = {
@@ -70,6 +71,12 @@ def mortal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = command(project, "train")
     assert done.returncode == 0, done.stdout + done.stderr
     return project
+
+
+@pytest.fixture(autouse=True)
+def own_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server of all tests would be in another session, which no Ctrl-C reaches."""
+    monkeypatch.delenv(fork_server.VARIABLE, raising=False)
 
 
 def models(project: Path) -> dict[str, str]:

@@ -6,6 +6,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import resolve_name
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
@@ -63,6 +64,10 @@ class Problem:
     def folder(self) -> Path:
         """The folder of the package's modules."""
         return Path(str(import_module(self.package).__file__)).parent
+
+    def module(self, part: str) -> str:
+        """The full name of a part's module."""
+        return resolve_name(self.__dict__[f"_{part}"], self.package)
 
     def candidate(self, name: str) -> "Candidate":
         """The candidate of that name."""

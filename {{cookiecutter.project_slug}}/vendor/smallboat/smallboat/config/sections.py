@@ -47,6 +47,7 @@ class Training(Section):
     test_periods: PositiveInt  # evaluate the winner
     smallest_period: PositiveInt  # races or days that a period needs to stand alone
     gap_days: NonNegativeInt = 0  # left out before validation and before test
+    fork_server: bool = True  # on Linux, start local steps as forks of one process
 
 
 class Decision(Section):

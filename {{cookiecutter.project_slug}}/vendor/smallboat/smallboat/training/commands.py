@@ -37,7 +37,7 @@ def train(problem: Problem, environment: str, directory: str | None) -> int:
     if snapshot is None:
         source = "files" if directory else None
         snapshot = _make_snapshot(problem, settings, source, directory)
-    run = _train(settings, environment, snapshot)
+    run = _train(problem, settings, environment, snapshot)
     return _finish(settings, run, environment)
 
 
@@ -50,7 +50,7 @@ def collect_and_train(
 ) -> str:
     """Make a new snapshot and train on it; returns the run."""
     snapshot = _make_snapshot(problem, settings, source, directory)
-    return _train(settings, environment, snapshot)
+    return _train(problem, settings, environment, snapshot)
 
 
 def print_results(settings: config.Settings, run: str) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def resume(problem: Problem, environment: str, run: str | None) -> int:
     """Resume a failed run with its own data and configuration; ends as `train` does."""
     with flow.nothing_running() as lock:
         failed = flow.failed_run(run, config.load(problem, environment))
-        run = flow.resume(failed, lock)
+        run = flow.resume(problem, failed, lock)
     evaluation = flow.evaluation(run, failed.settings)
     store.make_newest_after(failed.settings.store.root, evaluation["snapshot"])
     return _finish(failed.settings, evaluation["run"], environment)
@@ -84,9 +84,9 @@ def tracking_upload(problem: Problem, environment: str) -> int:
     return 0
 
 
-def _train(settings: config.Settings, environment: str, snapshot: str) -> str:
+def _train(problem: Problem, settings: config.Settings, environment: str, snapshot: str) -> str:
     """Train on a snapshot; it becomes the newest one only if that succeeds. Returns the run."""
-    run = flow.start(environment, settings, snapshot)
+    run = flow.start(problem, environment, settings, snapshot)
     store.make_newest(settings.store.root, snapshot)
     return run
 

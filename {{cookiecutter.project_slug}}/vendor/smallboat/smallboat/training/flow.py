@@ -14,20 +14,21 @@ from .. import disk, process_environment
 from ..aws import aws, remote
 from ..config import config, files
 from ..errors import FullDiskError, UserError, ended, nearest
+from ..problem import Problem
 from ..store import s3_cache
-from . import metaflow_private, resumable_runs
+from . import fork_server, metaflow_private, preloading, resumable_runs
 
 FLOW = "TrainFlow"
 LOCK = Path(".metaflow", "running")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def start(name: str, settings: config.Settings, snapshot: str) -> str:
+def start(problem: Problem, name: str, settings: config.Settings, snapshot: str) -> str:
     """Run the flow on a snapshot with the configuration of that name; returns the run's id."""
     with _lock_file() as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
         command = ["--config", "config", str(files.path(name)), "run", "--snapshot", snapshot]
-        return _execute(command, settings, lock)
+        return _execute(problem, command, settings, lock)
 
 
 @contextmanager
@@ -41,7 +42,7 @@ def nothing_running() -> Iterator[int]:
         yield lock
 
 
-def resume(origin: resumable_runs.ResumableRun, lock: int) -> str:
+def resume(problem: Problem, origin: resumable_runs.ResumableRun, lock: int) -> str:
     """Resume a run where it failed, as a new run that reuses the finished steps; returns its id.
 
     Metaflow counts a failed candidate as done, because the flow went on with the others. If no
@@ -49,7 +50,8 @@ def resume(origin: resumable_runs.ResumableRun, lock: int) -> str:
     """
     fcntl.flock(lock, fcntl.LOCK_SH)
     step = ["train_candidate"] if origin.none_left else []
-    return _execute(["resume", *step, "--origin-run-id", origin.id], origin.settings, lock)
+    command = ["resume", *step, "--origin-run-id", origin.id]
+    return _execute(problem, command, origin.settings, lock)
 
 
 def all_runs(settings: config.Settings) -> dict[str, Any]:
@@ -109,18 +111,19 @@ def _lock_file() -> Iterator[int]:
         yield file.fileno()
 
 
-def _execute(arguments: list[str], settings: config.Settings, lock: int) -> str:
+def _execute(problem: Problem, arguments: list[str], settings: config.Settings, lock: int) -> str:
     with tempfile.TemporaryDirectory() as folder:
         id_file, disk_file = Path(folder, "run"), Path(folder, "full_disk")
         command = [sys.executable, "flows/train.py", "--no-pylint", *arguments]
         command += ["--run-id-file", str(id_file), "--max-workers", str(settings.training.workers)]
         variables = environment(settings) | {disk.MESSAGE_FILE: str(disk_file)}
-        process = subprocess.Popen(command, env=variables, pass_fds=[lock])
-        try:
-            code = process.wait()
-        except KeyboardInterrupt:
-            process.wait()  # it was interrupted as well and ends its tasks
-            raise
+        with _forking(problem, settings, variables) as lifeline:
+            process = subprocess.Popen(command, env=variables, pass_fds=[lock, *lifeline])
+            try:
+                code = process.wait()
+            except KeyboardInterrupt:
+                process.wait()  # it was interrupted as well and ends its tasks
+                raise
         run = id_file.read_text() if id_file.is_file() else None
         if code != 0 and disk_file.exists():
             message = disk_file.read_text() or "the disk is full; nothing was saved"
@@ -130,6 +133,22 @@ def _execute(arguments: list[str], settings: config.Settings, lock: int) -> str:
     if code != 0:
         raise _failure(_client(settings).Run(f"{FLOW}/{run}"))
     return run
+
+
+@contextmanager
+def _forking(
+    problem: Problem, settings: config.Settings, variables: dict[str, str]
+) -> Iterator[list[int]]:
+    """Name a fork server in the variables, if tasks are forks; yields the files that keep it."""
+    wanted = settings.training.fork_server and fork_server.available()
+    if not wanted:
+        variables.pop(fork_server.VARIABLE, None)
+    if not wanted or fork_server.VARIABLE in variables:  # then it is one of all trainings
+        yield []
+        return
+    with fork_server.running(preloading.modules(problem), variables) as (path, lifeline):
+        variables[fork_server.VARIABLE] = path
+        yield [lifeline]
 
 
 def _client(settings: config.Settings) -> Any:

@@ -2,11 +2,19 @@
 
 Cards: `@card` renders in processes of its own after the step, and never after a failed one.
 Resume: the client knows the runs of this machine only; the data store has those of all machines.
+Forks: a decorator that changes a task's command needs Metaflow's own class of decorators.
 Full disks: if Metaflow can't write its own files, it prints a traceback, whatever the cause.
 """
 
+import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
+
+from . import fork_server
+
+SECONDS_TO_STOP = 30
+"""After a step's @timeout: then its code does not listen, as it hangs outside of Python."""
 
 
 def save_card(page: str) -> None:
@@ -57,3 +65,22 @@ def handle_errors(handle: Callable[[Exception], str | None]) -> None:
         cli.echo_always(message) if message else print_traceback(error)
 
     cli.print_unknown_exception = print_error
+
+
+def forked(server: str) -> partial[Any]:
+    """A decorator that lets a local task run in a fork of the server at that socket."""
+    from metaflow.decorators import StepDecorator, _base_step_decorator
+
+    class Forked(StepDecorator):  # type: ignore[misc]
+        name = "forked"
+
+        def step_init(self, flow: Any, graph: Any, step: str, decorators: Any, *_: Any) -> None:
+            limits = [each.secs + SECONDS_TO_STOP for each in decorators if each.name == "timeout"]
+            self.seconds = max(limits, default=0)
+
+        def runtime_step_cli(self, command: Any, *_: Any) -> None:
+            if command.commands == ["step"] and command.entrypoint[0] == sys.executable:
+                client = ["-I", "-S", str(fork_server.CLIENT), server, str(self.seconds)]
+                command.entrypoint[1:1] = client
+
+    return partial(_base_step_decorator, Forked)

@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from metaflow.packaging_sys import ContentType
 
 from .. import disk
 from ..errors import CommandError, nearest
-from . import metaflow_private
+from . import fork_server, metaflow_private
 
 RUNS = Path(os.environ.get("METAFLOW_DATASTORE_SYSROOT_LOCAL", ""), ".metaflow")
 
@@ -51,6 +51,9 @@ class policy(FlowMutator):  # type: ignore[misc]  # noqa: N801 - a decorator's n
                 )
             for decorator, values in decorators(options, _gpu_queue(config, options)):
                 steps[name].add_decorator(decorator, deco_kwargs=values)
+        if server := os.environ.get(fork_server.VARIABLE):
+            for step in steps.values():
+                step.add_decorator(metaflow_private.forked(server))
 
     def add_to_package(self) -> Iterator[tuple[str, str, ContentType]]:
         """Add the project's files to the flow's code: remote steps find them beside the flow."""
@@ -72,8 +75,8 @@ def _full_disk(error: Exception) -> str | None:
 @user_step_decorator  # type: ignore[untyped-decorator]
 def report_errors(step_name: str, flow: Any, inputs: Any) -> Iterator[None]:
     """End a step that raises a CommandError without a traceback, and keep the exit code."""
-    runner = os.getppid()
-    threading.Thread(target=_watch, args=[runner], daemon=True).start()
+    ended = fork_server.runner_ended()
+    threading.Thread(target=_watch, args=[ended], daemon=True).start()
     try:
         with disk.full_disk_errors(RUNS, RUNS.name):
             yield
@@ -85,7 +88,7 @@ def report_errors(step_name: str, flow: Any, inputs: Any) -> Iterator[None]:
         _notify(step_name, flow, f"{type(error).__name__}: {error}")
         raise
     finally:
-        _end_without(runner)
+        _end_if(ended)
 
 
 def _notify(step_name: str, flow: Any, message: str) -> None:
@@ -103,19 +106,19 @@ def _notify(step_name: str, flow: Any, message: str) -> None:
     notices.tell(settings, "failed", f"run {current.run_id} failed in {step_name}: {message}")
 
 
-def _watch(runner: int) -> None:
+def _watch(ended: Callable[[], bool]) -> None:
     while True:
-        _end_without(runner)
+        _end_if(ended)
         time.sleep(0.2)
 
 
-def _end_without(runner: int) -> None:
+def _end_if(ended: Callable[[], bool]) -> None:
     """Kill this task if the process that runs the flow was killed.
 
     Its next print would fail, and @catch would record that as the candidate's failure in a run that
     is to be resumed.
     """
-    if os.getppid() != runner:
+    if ended():
         os.kill(os.getpid(), signal.SIGKILL)
 
 
