@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import toy
@@ -103,3 +104,14 @@ def gone(process: int) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+def forking(project: Path) -> list[int]:
+    """The processes of a copy's fork server: itself and its forks."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended
+            command = (process / "cmdline").read_text()
+            if "fork_process.py" in command and (process / "cwd").resolve() == project.resolve():
+                found.append(int(process.name))
+    return found

@@ -16,7 +16,7 @@ from image_project import Project, with_buildah
 from smallboat.aws import aws, image
 from smallboat.cloud.stacks import Stacks
 from smallboat.config import config
-from smallboat.training import flow
+from smallboat.training.fork_server import THREADS
 from toy.problem import PROBLEM
 
 PACKAGE = PROBLEM.package
@@ -210,7 +210,5 @@ def test_a_steps_own_batch_command_runs_in_it_and_models_are_the_same(
     region = {"AWS_DEFAULT_REGION": env("staging").region}
     begins = ("env", f"--chdir={job}", "python")
     there = inside(project, container, *begins, *data, **region, PYTHONPATH=code)
-    assert (
-        there == _output(project, "-P", *data, **region, **dict.fromkeys(flow.THREADS, "1")).strip()
-    )
+    assert there == _output(project, "-P", *data, **region, **dict.fromkeys(THREADS, "1")).strip()
     assert len(there.splitlines()) > 1

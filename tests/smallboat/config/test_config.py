@@ -68,7 +68,8 @@ def test_an_environment_changes_single_keys_of_base(folder: Path) -> None:
     )
     settings = config.load(PROBLEM, "local")
     shared = tomllib.loads(BASE)
-    assert settings.training.model_dump() == shared["training"] | {"workers": 8, "gap_days": 0}
+    preset = {"gap_days": 0, "fork_server": True}
+    assert settings.training.model_dump() == shared["training"] | preset | {"workers": 8}
     assert settings.release.model_dump() == shared["release"] | {"latency_ms": 2000.0}
     assert list(settings.steps) == ["train_candidate", "end"]
     candidate = settings.steps["train_candidate"]

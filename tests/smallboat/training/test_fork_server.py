@@ -100,6 +100,7 @@ def test_a_fork_inherits_what_a_python_of_its_own_does(server: str, tmp_path: Pa
         "raise SystemExit('a sentence')",
         "import sys; sys.exit()",
         "raise SystemExit(300)",
+        "raise SystemExit(-9)",
         "1 / 0",
         "raise KeyboardInterrupt",
         "import os; os._exit(7)",

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from copies import command, compete, copy, gone, here, trust
+from copies import PLAIN, command, compete, copy, forking, gone, here, trust
 from smallboat.store import store
 from smallboat.training import fork_server
 
@@ -152,14 +152,17 @@ def test_what_is_left_of_a_killed_run_ends_and_does_not_spoil_the_resumed_one(mo
         refused = command(mortal, "resume")
         assert refused.returncode == 2
         assert "a run is still going on in this folder" in refused.stderr
+        server = forking(mortal)
+        assert (server == []) == (PLAIN in os.environ or not fork_server.available())
         os.kill(runner, signal.SIGKILL)
-        assert gone(task)
+        assert gone(task) and all(map(gone, server))
         assert "was killed (train_candidate)" in started.communicate()[1]
         assert started.returncode == 1
     with waiting(mortal, "resume") as (started, runner, task):
         assert command(mortal, "resume").stderr == refused.stderr
+        server = forking(mortal)
         os.killpg(started.pid, signal.SIGKILL)
-        assert gone(task) and gone(runner)
+        assert gone(task) and gone(runner) and all(map(gone, server))
     done = command(mortal, "resume")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "failed" not in done.stdout
@@ -184,6 +187,7 @@ def test_an_interrupted_run_leaves_no_process_and_is_resumed(mortal: Path, step:
     assert "Traceback" not in errors
     with pytest.raises(ProcessLookupError):
         os.killpg(interrupted.pid, 0)
+    assert forking(mortal) == []
     assert len(models(mortal)) == len(before) + (step == "end")
     done = command(mortal, "resume")
     assert done.returncode == 0, done.stdout + done.stderr

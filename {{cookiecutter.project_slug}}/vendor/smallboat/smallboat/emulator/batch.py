@@ -18,7 +18,7 @@ from typing import Any
 from moto.batch.responses import BatchResponse
 from moto.batch_simple.models import BatchSimpleBackend
 
-from ..training.flow import THREADS
+from ..training.fork_server import THREADS
 
 Json = dict[str, Any]
 TETHER = "smallboat.serving.child_process"

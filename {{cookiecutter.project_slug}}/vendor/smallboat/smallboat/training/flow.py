@@ -20,7 +20,6 @@ from . import fork_server, metaflow_private, preloading, resumable_runs
 
 FLOW = "TrainFlow"
 LOCK = Path(".metaflow", "running")
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def start(problem: Problem, name: str, settings: config.Settings, snapshot: str) -> str:
@@ -92,7 +91,7 @@ def environment(settings: config.Settings) -> dict[str, str]:
     variables = {
         "AWS_DEFAULT_REGION": settings.project.aws_region,
         "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(_metadata_folder(settings)),
-        **dict.fromkeys(THREADS, "1"),
+        **dict.fromkeys(fork_server.THREADS, "1"),
     }
     passed = process_environment.cleaned(os.environ, on_aws=settings.aws is not None)
     return passed | variables | remote.variables(settings)

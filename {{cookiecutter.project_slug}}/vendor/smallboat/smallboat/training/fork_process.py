@@ -221,7 +221,7 @@ def run() -> None:
         exec(code, main)
         _code = 0
     except SystemExit as error:
-        _code = error.code if isinstance(error.code, int) else int(error.code is not None)
+        _code = error.code & 255 if isinstance(error.code, int) else int(error.code is not None)
         raise
     except KeyboardInterrupt:
         _code = -signal.SIGINT
@@ -239,7 +239,7 @@ def leave() -> None:
     if _code < 0:
         signal.signal(-_code, signal.SIG_DFL)
         os.kill(os.getpid(), -_code)
-    os._exit(_code & 255)
+    os._exit(_code)
 
 
 if __name__ == "__main__":

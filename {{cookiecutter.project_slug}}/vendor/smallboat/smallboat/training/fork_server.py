@@ -19,8 +19,9 @@ VARIABLE = "SMALLBOAT_FORK_SERVER"
 PROCESS = Path(__file__).with_name("fork_process.py")
 CLIENT = Path(__file__).with_name("fork_client.py")
 
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 NO_THREADS = {
-    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    **dict.fromkeys(THREADS, "1"),
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
     "ORT_DISABLE_TELEMETRY": "1",
 }

@@ -29,16 +29,18 @@ NEXT = (
 def modules(problem: Problem) -> list[str]:
     """Full names, in the order of need; the last are those that the problem's functions import."""
     parts = [problem.module(field.name) for field in fields(problem) if field.name != "package"]
-    inside = [name for part in parts for name in _imported(part, problem.package)]
+    inside = [name for part in parts for name in _imported(part)]
     return list(dict.fromkeys([*FIRST, *parts, *NEXT, *inside]))
 
 
-def _imported(module: str, package: str) -> Iterator[str]:
-    """What a module of the package imports from elsewhere, by the text: it is not imported here."""
+def _imported(module: str) -> Iterator[str]:
+    """What a module imports by absolute names, in functions, too; it is read, not imported."""
     found = find_spec(module)
-    if found is None or found.origin is None:
-        return
-    for node in ast.walk(ast.parse(Path(found.origin).read_bytes())):
+    try:
+        tree = ast.parse(Path(found.origin).read_bytes() if found and found.origin else "")
+    except (OSError, SyntaxError, ValueError):
+        return  # a step fails with this error
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (each.name for each in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
