@@ -9,11 +9,14 @@ import shutil
 import subprocess
 import sys
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import forks
 import pytest
 from cookiecutter.main import cookiecutter
 from hypothesis import HealthCheck, settings
@@ -83,6 +86,7 @@ class Project:
 
     path: Path
     use_case: str
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def venv(self) -> Path:
@@ -101,7 +105,7 @@ class Project:
         # The environment may have been set up for another bake since.
         own = os.pathsep.join(map(str, (self.path, self.path / "vendor" / "smallboat")))
         path = f"{self.venv / 'bin'}:{os.environ['PATH']}"
-        environment = os.environ | {"PATH": path, "PYTHONPATH": own}
+        environment = os.environ | self.variables | {"PATH": path, "PYTHONPATH": own}
         if kib is not None:  # Python keeps cut-off .pyc files
             environment["PYTHONDONTWRITEBYTECODE"] = "1"
 
@@ -124,13 +128,15 @@ def bake(folder: Path, **answers: Any) -> Project:
     return Project(Path(baked), answers.get("use_case", "f1"))
 
 
-def ready(folder: Path, use_case: str) -> Project:
-    """The project of a use case, with its environment set up."""
+@contextmanager
+def ready(folder: Path, use_case: str) -> Iterator[Project]:
+    """The project of a use case, with its environment set up, and a fork server of that one."""
     project = bake(folder, use_case=use_case)
     project.fresh()
     done = project.make("setup")
     assert done.returncode == 0, done.stderr
-    return project
+    with forks.shared(project.venv / "bin" / "python") as variables:
+        yield replace(project, variables=variables)
 
 
 class Standalone:
@@ -159,15 +165,17 @@ class Standalone:
 
 
 @pytest.fixture(scope="session")
-def f1(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def f1(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """The default project."""
-    return ready(tmp_path_factory.mktemp("f1"), "f1")
+    with ready(tmp_path_factory.mktemp("f1"), "f1") as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
-def intent(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def intent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """The project that predicts who buys."""
-    return ready(tmp_path_factory.mktemp("intent"), "intent")
+    with ready(tmp_path_factory.mktemp("intent"), "intent") as made:
+        yield made
 
 
 @pytest.fixture(params=USE_CASES)

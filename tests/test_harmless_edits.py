@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -86,7 +87,7 @@ def edited(project: Project, tmp_path: Path) -> Project:
         file.write(CANDIDATES[project.use_case])
     edit(copied / "infra" / "foundation.yaml", r"^\n(?=  Latency:)", f"{ALARM}\n")
     edit(copied / "serving" / "api" / "serverless.yml", r"^(?=      - http: OPTIONS)", ROUTE)
-    return Project(copied, project.use_case)
+    return replace(project, path=copied)
 
 
 def test_the_shipped_tests_pass_after_harmless_edits(edited: Project) -> None:

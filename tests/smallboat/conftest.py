@@ -8,11 +8,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import chdir
+from contextlib import ExitStack, chdir
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import forks
 import hypothesis
 import pandas as pd
 import pytest
@@ -46,6 +47,20 @@ KEPT = Path(__file__).resolve().parents[2] / ".cache" / "toy"
 os.chdir(TOY)
 sys.path.insert(0, str(TOY))
 from toy.problem import PROBLEM  # noqa: E402, what was laid just now
+
+_SESSION = ExitStack()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start a fork server under the guard of the network; the processes of xdist inherit it."""
+    if not hasattr(config, "workerinput"):
+        guarded = os.environ | {"PYTHONPATH": str(Path(__file__).with_name("guard"))}
+        os.environ |= _SESSION.enter_context(forks.shared(variables=guarded))
+
+
+def pytest_unconfigure() -> None:
+    """End it."""
+    _SESSION.close()
 
 
 @pytest.fixture(autouse=True)
