@@ -110,7 +110,9 @@ class SageMakerRuntime:
         answer = self._session.send(request.prepare())
         content: bytes = answer.content
         if answer.status_code >= 300:
-            raise SageMakerError(answer.status_code, answer.headers.get("x-amzn-errortype", ""), content)
+            raise SageMakerError(
+                answer.status_code, answer.headers.get("x-amzn-errortype", ""), content
+            )
         return content
 
     def _credentials(self) -> Any:
