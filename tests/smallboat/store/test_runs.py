@@ -229,7 +229,7 @@ def test_a_run_is_read_without_being_written_again(
 
 def test_when_a_run_was_made_is_known_only_of_a_whole_one(folder: Path) -> None:
     keep(folder, "1")
-    keep(folder, "2", run="3")
+    keep(folder, "3").rename(folder / "runs" / "2")
     assert runs.created(str(folder), "1") == "2026-11-21T01:02:03+00:00"
     assert [runs.created(str(folder), run) for run in ("2", "4")] == ["", ""]
     file = folder / "runs" / "1" / "evaluation.json"
