@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import yaml
 from clouds import GUARD, Cloud
 from lambda_events import http, rest
@@ -220,6 +221,15 @@ def test_the_function_is_what_the_configuration_says(
     assert (found["Runtime"], found["Handler"]) == (here, "handler.handler")
     assert found["CodeSize"] == len(lambda_zip.pack(files))
     assert found["Role"] == env.api_role
+
+
+def test_api_gateway_compresses_the_page(env: Environment, url: str) -> None:
+    found = env.client("apigateway").get_rest_api(restApiId=api_id(env))
+    assert found["minimumCompressionSize"] == 1024
+    page = requests.get(f"{url}/")
+    assert page.headers["Content-Encoding"] == "gzip" and "<!doctype html>" in page.text
+    plain = requests.get(f"{url}/", headers={"Accept-Encoding": "identity"})
+    assert "Content-Encoding" not in plain.headers and plain.text == page.text
 
 
 def test_only_predictions_need_the_key(env: Environment, url: str) -> None:
