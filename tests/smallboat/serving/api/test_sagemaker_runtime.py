@@ -71,6 +71,24 @@ def test_the_request_is_the_one_that_boto3_sends(
     assert scopes[0] == scopes[1] and scopes[0].endswith("/eu-west-1/sagemaker/aws4_request")
 
 
+@pytest.mark.parametrize(
+    ("variables", "url"),
+    [
+        ({}, "https://runtime.sagemaker.eu-west-1.amazonaws.com"),
+        ({"AWS_ENDPOINT_URL": "http://here:1/"}, "http://here:1"),
+        ({"AWS_ENDPOINT_URL": "http://here:1", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": "https://there"},
+         "https://there"),
+    ],
+)  # fmt: skip
+def test_the_address_is_the_regions_or_the_configured_one(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], url: str
+) -> None:
+    known = {"ENDPOINT_NAME": "e", "AWS_REGION": "eu-west-1", "AWS_LAMBDA_FUNCTION_NAME": "f"}
+    runtime = SageMakerRuntime(Settings.from_environment(known | variables))
+    request = sent(monkeypatch, lambda: runtime.invoke(BODY))
+    assert request.url == f"{url}/endpoints/e/invocations"
+
+
 def test_credentials_are_read_for_each_request(monkeypatch: pytest.MonkeyPatch) -> None:
     runtime = SageMakerRuntime(ON_LAMBDA)
     for key, token in (("first", "one"), ("second", "two")):
