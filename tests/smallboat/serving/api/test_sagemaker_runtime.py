@@ -72,7 +72,7 @@ def test_the_request_is_the_one_that_boto3_sends(
 
 
 @pytest.mark.parametrize(
-    ("variables", "url"),
+    ("addresses", "url"),
     [
         ({}, "https://runtime.sagemaker.eu-west-1.amazonaws.com"),
         ({"AWS_ENDPOINT_URL": "http://here:1/"}, "http://here:1"),
@@ -81,10 +81,10 @@ def test_the_request_is_the_one_that_boto3_sends(
     ],
 )  # fmt: skip
 def test_the_address_is_the_regions_or_the_configured_one(
-    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], url: str
+    monkeypatch: pytest.MonkeyPatch, addresses: dict[str, str], url: str
 ) -> None:
     known = {"ENDPOINT_NAME": "e", "AWS_REGION": "eu-west-1", "AWS_LAMBDA_FUNCTION_NAME": "f"}
-    runtime = SageMakerRuntime(Settings.from_environment(known | variables))
+    runtime = SageMakerRuntime(Settings.from_environment(known | addresses))
     request = sent(monkeypatch, lambda: runtime.invoke(BODY))
     assert request.url == f"{url}/endpoints/e/invocations"
 
