@@ -79,9 +79,9 @@ def test_each_artifact_of_metaflow_is_one_that_a_run_lists(
 ) -> None:
     """What this relies on in Metaflow: else files would be lost, or stay for ever."""
     monkeypatch.chdir(trained[0])
-    kept = [path.name for path in Path(".metaflow", flow.FLOW).iterdir() if path.name != "data"]
-    assert run_files.unused_artifacts(flow.FLOW, kept) == []
-    assert len(run_files.unused_artifacts(flow.FLOW, [])) > 20
+    every = [path.name for path in Path(".metaflow", flow.FLOW).iterdir()]
+    assert run_files.unused_artifacts(flow.FLOW, []) == []
+    assert len(run_files.unused_artifacts(flow.FLOW, every)) > 20
 
 
 class Runs:
@@ -166,6 +166,14 @@ def test_the_newest_are_kept_and_as_many_with_a_bundle(made: Runs) -> None:
     assert made.left() == ({"3", "5"}, {"3", "5", "7", "8"}, {"3", "5", "7", "8"})
     assert clean(0) == 0
     assert made.left() == (set(), set(), set())
+
+
+def test_what_a_run_has_that_metaflow_does_not_list_stays(made: Runs) -> None:
+    made.add(1, bundle=False)
+    made.add(2)
+    del made.started["1"]
+    assert clean(0) == 0
+    assert made.left() == (set(), {"1"}, {"1"})
 
 
 def test_a_run_of_the_store_alone_is_a_run(made: Runs) -> None:

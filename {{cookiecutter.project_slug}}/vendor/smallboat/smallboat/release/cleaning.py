@@ -63,7 +63,7 @@ def clean(problem: Problem, environment: str, keep: str | None, confirm: str | N
         newest = {run.id for run in known[:number] + trained[:number]}
         old = [run for run in known if run.id not in newest and not run.reason]
         kept = [run for run in known if run not in old]
-        unused = run_files.unused_artifacts(flow.FLOW, [run.id for run in kept])
+        unused = run_files.unused_artifacts(flow.FLOW, {run.id for run in old})
         print(_summary(old, unused, kept))
         if old or unused:
             confirmation.ask(environment, confirm)

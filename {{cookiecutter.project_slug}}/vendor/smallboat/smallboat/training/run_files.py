@@ -5,7 +5,7 @@ runs with equal artifacts share it; `N.data.json` of a task's attempt N lists th
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
 
 from ..errors import UserError
@@ -19,15 +19,16 @@ def folders(flow: str, run: str) -> list[Path]:
     return [folder for folder in found if folder.is_dir()]
 
 
-def unused_artifacts(flow: str, kept: Iterable[str]) -> list[Path]:
-    """The files of artifacts that none of the kept runs has.
+def unused_artifacts(flow: str, removed: Collection[str]) -> list[Path]:
+    """The files of artifacts that no run has but those that are removed.
 
     Raises:
-        UserError: it can't be read which ones a kept run has.
+        UserError: it can't be read which ones another run has.
     """
-    used = {digest for run in kept for digest in _artifacts(ROOT / flow / run)}
-    files = (ROOT / flow / "data").glob("*/*")
-    return [file for file in files if file.name.removesuffix("_meta") not in used]
+    data = ROOT / flow / "data"
+    others = [run for run in (ROOT / flow).glob("*") if run.name not in removed and run != data]
+    used = {digest for run in others for digest in _artifacts(run)}
+    return [file for file in data.glob("*/*") if file.name.removesuffix("_meta") not in used]
 
 
 def _artifacts(run: Path) -> set[str]:
