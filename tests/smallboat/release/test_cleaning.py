@@ -64,6 +64,7 @@ def test_an_old_run_goes_from_store_and_metaflow_and_the_new_one_is_whole(
     assert sorted(project.glob(".metaflow/**/*")) == before
     done = command(project, "clean", "--keep", "1", "--confirm", "local")
     assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "removed: 1 run"
     assert os.listdir(project / "store" / "runs") == [new]
     assert not [path for path in project.glob(".metaflow/**/*") if old in str(path)]
     read = [sys.executable, "-c", READ_ALL, new]

@@ -68,6 +68,7 @@ def clean(problem: Problem, environment: str, keep: str | None, confirm: str | N
         if old or unused:
             confirmation.ask(environment, confirm)
             _remove([folder for run in old for folder in run.folders], unused, stores)
+            print(f"removed: {counted(len(old), 'run')}")
         for store in stores:  # an interrupted command may have left something there, too
             if (store / REMOVED).is_dir():
                 shutil.rmtree(store / REMOVED)

@@ -33,12 +33,9 @@ def compress(response: Response) -> Response:
 
 
 def _is_shared(response: Response) -> bool:
-    shared = request.method in ("GET", "HEAD") and request.path != "/predict"
-    return (
-        shared
-        and response.status_code in (200, 304)
-        and (response.mimetype or "").startswith(TYPES)
-    )
+    asked = request.method in ("GET", "HEAD") and request.path != "/predict"
+    answered = response.status_code in (200, 304)
+    return asked and answered and (response.mimetype or "").startswith(TYPES)
 
 
 @lru_cache(maxsize=KEPT)
