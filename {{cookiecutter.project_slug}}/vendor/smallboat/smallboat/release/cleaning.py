@@ -79,7 +79,8 @@ def _number(keep: str | None) -> int:
     if keep is None:
         raise UserError("say how many runs to keep, as in `make clean KEEP=10`")
     if not re.fullmatch("[0-9]{1,6}", keep):
-        raise UserError(f"KEEP={keep} is no number of runs: say it as in `make clean KEEP=10`")
+        message = f"KEEP is {keep[:20]!r}, which is no number of runs: "
+        raise UserError(f"{message}say it as in `make clean KEEP=10`")
     return int(keep)
 
 
