@@ -224,6 +224,7 @@ MAKE = ("$(shell touch made)", "$$(touch made)", "${shell touch made}")
         ("data", "SOURCE"),
         ("serve", "PORT"),
         ("compare", "WITH"),
+        ("clean", "KEEP"),
     ],
 )
 def test_no_text_of_a_value_is_run(small: Project, target: str, name: str, value: str) -> None:

@@ -6,10 +6,12 @@ import re
 import sys
 import zipfile
 from collections.abc import Iterator
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import yaml
 from clouds import GUARD, Cloud
 from lambda_events import http, rest
@@ -24,7 +26,7 @@ from smallboat.errors import CloudError, UserError
 from toy.problem import PROBLEM
 
 Json = dict[str, Any]
-NEVER = {*LAMBDA_HAS, "six.py", "pip", "setuptools", "tests", "__pycache__", "node_modules", "bin"}
+NEVER = {*LAMBDA_HAS, "six.py", "pip", "setuptools", "tests", "node_modules", "bin"}
 API = "smallboat/serving/api"
 NEEDED = {"handler.py", f"{API}/app.py", f"{API}/settings.py", f"{API}/static/index.html",
           "static/use_case.js", "smallboat/__init__.py", "serverless_wsgi.pyc",
@@ -86,7 +88,10 @@ def uploads(env: Environment) -> int:
 
 def test_the_zip_has_what_it_needs_and_nothing_that_lambda_has(files: lambda_zip.Contents) -> None:
     assert set(files) >= NEEDED
-    assert not {name for name in files if name.startswith("smallboat/") and API not in name} - {
+    library = {
+        name for name in files if name.startswith("smallboat/") and "__pycache__" not in name
+    }
+    assert {name for name in library if not name.startswith(API)} == {
         "smallboat/__init__.py",
         "smallboat/serving/__init__.py",
         "smallboat/serving/request_parsing.py",
@@ -96,7 +101,15 @@ def test_the_zip_has_what_it_needs_and_nothing_that_lambda_has(files: lambda_zip
     assert not parts & NEVER
     data = {name for name in files if name.endswith((".json", ".yml"))}
     assert data == {"smallboat/serving/api/openapi.json"}
-    assert len(lambda_zip.pack(files)) <= 1.5e6
+    assert len(lambda_zip.pack(files)) <= 1.3e6
+
+
+def test_a_start_compiles_nothing(files: lambda_zip.Contents) -> None:
+    sources = {name for name in files if name.endswith(".py")}
+    assert {cache_from_source(name) for name in sources} == {
+        name for name in files if "__pycache__" in name
+    }
+    assert not {name for name in sources if not name.startswith(("smallboat/", "handler.py"))}
 
 
 def test_the_zip_is_the_same_wherever_it_is_made(
@@ -208,6 +221,15 @@ def test_the_function_is_what_the_configuration_says(
     assert (found["Runtime"], found["Handler"]) == (here, "handler.handler")
     assert found["CodeSize"] == len(lambda_zip.pack(files))
     assert found["Role"] == env.api_role
+
+
+def test_api_gateway_compresses_the_page(env: Environment, url: str) -> None:
+    found = env.client("apigateway").get_rest_api(restApiId=api_id(env))
+    assert found["minimumCompressionSize"] == 1024
+    page = requests.get(f"{url}/")
+    assert page.headers["Content-Encoding"] == "gzip" and "<!doctype html>" in page.text
+    plain = requests.get(f"{url}/", headers={"Accept-Encoding": "identity"})
+    assert "Content-Encoding" not in plain.headers and plain.text == page.text
 
 
 def test_only_predictions_need_the_key(env: Environment, url: str) -> None:

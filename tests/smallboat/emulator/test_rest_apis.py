@@ -82,7 +82,11 @@ def test_a_stack_has_the_parts_of_a_rest_api_and_takes_them_along(cloud: Cloud) 
     refused = requests.get(url)
     assert (refused.status_code, refused.json()) == (401, {"error": "send a key"})
     assert refused.headers["Access-Control-Allow-Origin"] == "*"
-    assert requests.get(url, headers={"x-api-key": key["value"]}).status_code == 200
+    answer = requests.get(url, headers={"x-api-key": key["value"]})
+    assert (answer.status_code, answer.headers["Content-Encoding"]) == (200, "gzip")
+    plain = {"x-api-key": key["value"], "Accept-Encoding": "identity"}
+    assert "Content-Encoding" not in requests.get(url, headers=plain).headers
+    assert "Content-Encoding" not in refused.headers  # as small as it is
     stacks.update_stack(StackName="api", TemplateBody=_template(cloud, arn, 6))
     (plan,) = [each for each in gateway.get_usage_plans()["items"] if each["name"] == "stacked"]
     assert plan["throttle"] == {"rateLimit": 6.0}
@@ -156,7 +160,7 @@ def _template(cloud: Cloud, arn: str, rate: int) -> str:
         "Uri": _integration(cloud, arn),
     }
     parts: Json = {
-        "Api": ("RestApi", {"Name": "stacked"}),
+        "Api": ("RestApi", {"Name": "stacked", "MinimumCompressionSize": 500}),
         "Predict": (
             "Resource",
             {

@@ -18,6 +18,7 @@ from smallboat.release import smoke_tests
 from smallboat.release.release import UNCHANGED, Releaser
 from smallboat.serving import servers
 from smallboat.store import bundle, release_bundle, store
+from smallboat.store import runs as store_runs
 from smallboat.training import training
 from smallboat.validation import preparation
 from smallboat.validation.validation import Report
@@ -211,6 +212,18 @@ def test_newer_features_of_a_run_that_is_kept_out_go_with_the_champion(
     assert target.log == ["pre_switch_server", "update", "live_server", "confirm"]
     assert served(target) == ("1", "2")
     assert deploy(target, runs).name == "kept" and target.log == []
+
+
+def test_a_deployment_reads_all_evaluations_once(
+    target: Fake, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs.keep("1", PLAIN)
+    deploy(target, runs)
+    runs.keep("2", WORSE, as_of="2030-01-01")
+    found, read = [], store_runs.read
+    monkeypatch.setattr(store_runs, "read", lambda root: found.append(root) or read(root))
+    assert deploy(target, runs).changed
+    assert found == [runs.root]
 
 
 def test_a_champion_whose_server_is_outdated_is_served_anew(target: Fake, runs: Runs) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from smallboat import integrity
 from smallboat.errors import UserError
 from smallboat.release import queries
-from smallboat.store import store
+from smallboat.store import runs, store
 from smallboat.training import reproduction
 from toy.metrics import PRIMARY
 from toy.problem import PROBLEM
@@ -215,3 +216,22 @@ def test_a_run_whose_snapshot_is_gone_cannot_be_reproduced(
         UserError, match="snapshot 356aa0350cfef22c of run 1 is no longer in the store"
     ):
         reproduction.reproduce(PROBLEM, "local", None)
+
+
+def test_a_run_is_read_without_being_written_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a thousand runs, that would take most of the time."""
+    keep(folder, "1")
+    monkeypatch.setattr(integrity, "to_json", lambda _: pytest.fail("it was written again"))
+    assert list(runs.read(str(folder))[0]) == ["1"]
+
+
+def test_when_a_run_was_made_is_known_only_of_a_whole_one(folder: Path) -> None:
+    keep(folder, "1")
+    keep(folder, "3").rename(folder / "runs" / "2")
+    assert runs.created(str(folder), "1") == "2026-11-21T01:02:03+00:00"
+    assert [runs.created(str(folder), run) for run in ("2", "4")] == ["", ""]
+    file = folder / "runs" / "1" / "evaluation.json"
+    file.write_bytes(file.read_bytes().replace(b"ridge", b"lasso"))
+    assert runs.created(str(folder), "1") == ""

@@ -90,6 +90,9 @@ COMMANDS: tuple[tuple[str, str, str, tuple[click.Parameter, ...]], ...] = (
     ("card", "release.queries:card", "Open the report of the newest run, or of --run.", (_run,)),
     ("reproduce", "training.reproduction:reproduce",
      "Train the newest run again, and compare the models.", (_run,)),
+    ("clean", "release.cleaning:clean", "Remove old runs from this machine.",
+     (_option("--keep", metavar="N", help="How many of the newest runs stay."),
+      _option("--confirm", metavar="ENV", help="Do not ask for the environment's name."))),
     (
         "deploy",
         "release.commands:deploy",

@@ -5,7 +5,7 @@ import fcntl
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -85,6 +85,12 @@ def _newest_file(folder: Path) -> Path:
             if path.is_file():
                 times[path] = path.stat().st_mtime_ns
     return max(times, key=lambda path: times[path], default=folder)
+
+
+def usage(paths: Iterable[Path]) -> tuple[int, int]:
+    """How many files there are in folders, or are given, and the bytes that they take."""
+    files = [file for path in paths for file in (path, *path.rglob("*")) if file.is_file()]
+    return len(files), sum(512 * file.lstat().st_blocks for file in files)
 
 
 @contextmanager

@@ -1,11 +1,10 @@
 """`make destroy`: deletes everything that an environment has on AWS, and lists what is left."""
 
-import sys
-
+from .. import confirmation
 from ..aws import aws
 from ..aws.buckets import Bucket
 from ..config import config
-from ..errors import CloudError, UserError
+from ..errors import CloudError
 from ..problem import Problem
 from ..words import counted
 from . import inventory
@@ -23,7 +22,9 @@ def destroy(problem: Problem, environment: str, confirm: str | None, force: bool
         CloudError: AWS kept something; the message lists it.
     """
     env = aws.Environment(config.load(problem, environment))
-    _confirm(env, confirm)
+    if confirm is None:
+        print(f"This deletes all of {env.name_prefix} in the account {env.aws.account}.")
+    confirmation.ask(environment, confirm)
     with aws.aws_errors():
         deleted = _delete(env) + _empty_bucket(Bucket(env), force)
         remaining = _remaining(env, force)
@@ -42,17 +43,6 @@ def destroy(problem: Problem, environment: str, confirm: str | None, force: bool
     else:
         print(f"nothing to do: {env.name_prefix} has nothing {'else ' * bool(kept)}on AWS")
     return 0
-
-
-def _confirm(env: aws.Environment, confirmed: str | None) -> None:
-    name = env.aws.environment
-    if confirmed is None:
-        if not sys.stdin.isatty():
-            raise UserError(f"there is no terminal to confirm on: repeat with CONFIRM={name}")
-        print(f"This deletes all of {env.name_prefix} in the account {env.aws.account}.")
-        confirmed = input(f"Type the name of the environment ({name}) to confirm: ").strip()
-    if confirmed != name:
-        raise UserError(f"{confirmed!r} is not {name!r}: nothing was deleted")
 
 
 def _delete(env: aws.Environment) -> int:

@@ -1,7 +1,8 @@
 """The function's zip: the API's code, and its packages for the function's Python and processor.
 
-Packages are included as bytecode only: Lambda does not store what it compiles, and compiling at
-each cold start takes 0.2 s. Therefore the function has the Python version that runs this.
+Modules are included as bytecode: Lambda does not store what it compiles, and compiling at each
+cold start takes 0.2 s. Therefore the function has the Python version that runs this. Packages are
+bytecode only, without docstrings and assertions.
 """
 
 import hashlib
@@ -9,6 +10,7 @@ import io
 import os
 import subprocess
 import sys
+import tempfile
 import zipfile
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -25,9 +27,11 @@ ARCHITECTURE = "arm64"
 PLATFORM = "aarch64-manylinux2014"
 ELF_MACHINE = 183
 """The number of that processor in an ELF header."""
-PROVIDED = "boto3"
+PROVIDED = "botocore"
 """Lambda provides it, with its dependencies."""
 OMITTED = {".lock", "bin", "__pycache__", "RECORD", "INSTALLER", "REQUESTED", "direct_url.json"}
+PACKED = ("-b", "-o", "2")
+"""Bytecode in place of the sources, and without docstrings and assertions."""
 CACHE = Path(".cache/lambda/packages")
 Contents = dict[str, bytes]
 """The files of the zip by their names in it."""
@@ -43,7 +47,8 @@ def contents() -> Contents:
     shared = [room / name for name in ("__init__.py", "request_parsing.py", "web_app.py")]
     library = [LIBRARY / "__init__.py", *shared, *(room / "api").rglob("*")]
     project = [*CODE.glob("*.py"), *CODE.glob("static/**/*")]
-    return _packages() | _read(library, LIBRARY.parent) | _read(project, CODE)
+    own = _read(library, LIBRARY.parent) | _read(project, CODE)
+    return _packages() | own | _bytecode(own)
 
 
 def pack(files: Contents) -> bytes:
@@ -98,7 +103,7 @@ def _packages() -> Contents:
     options = ["--frozen", "--only-group", "api", "--prune", PROVIDED, "--no-header"]
     # `contents` includes the library's part itself.
     requirements = _uv("export", *options, "--no-annotate", "--no-emit-package", "smallboat")
-    key = hashlib.sha256(f"{PYTHON} {PLATFORM}\n{requirements}".encode()).hexdigest()[:16]
+    key = hashlib.sha256(f"{PYTHON} {PLATFORM} {PACKED}\n{requirements}".encode()).hexdigest()[:16]
     installed = CACHE / key
     if not installed.is_dir():
         with store.staged(CACHE) as stage:
@@ -107,23 +112,35 @@ def _packages() -> Contents:
             options = ["--python-version", PYTHON, "--python-platform", PLATFORM]
             options += ["--no-deps", "--only-binary", ":all:", "--target", str(target)]
             _uv("pip", "install", *options, "-r", str(file))
-            _compile(target)
+            _compile(target, *PACKED)
+            for source in target.rglob("*.py"):
+                source.unlink()
             store.settle(target, installed)
     files = _read(list(installed.rglob("*")), installed)
     check(files)
     return {**files, "requirements.txt": requirements.encode()}
 
 
-def _compile(folder: Path) -> None:
-    """Replace sources by bytecode, the same bytes each time."""
-    options = ["-q", "-b", "--invalidation-mode", "unchecked-hash", "-s", str(folder)]
+def _bytecode(sources: Contents) -> Contents:
+    """The bytecode of modules whose sources stay, where Python looks for it."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for module in filter(lambda name: name.endswith(".py"), sources):
+            (folder / module).parent.mkdir(parents=True, exist_ok=True)
+            (folder / module).write_bytes(sources[module])
+        _compile(folder)
+        compiled = folder.rglob("*.pyc")
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in compiled}
+
+
+def _compile(folder: Path, *options: str) -> None:
+    """Compile a folder's modules, to the same bytes each time."""
+    mode = ["--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", "/var/task"]
     subprocess.run(
-        [sys.executable, "-m", "compileall", *options, "-p", "/var/task", str(folder)],
+        [sys.executable, "-m", "compileall", "-q", *options, *mode, str(folder)],
         env=os.environ | {"PYTHONHASHSEED": "0"},
         check=True,
     )
-    for source in folder.rglob("*.py"):
-        source.unlink()
 
 
 def _uv(*words: str) -> str:

@@ -1,4 +1,4 @@
-"""CloudFormation resources of API Gateway that moto ignores silently."""
+"""CloudFormation resources of API Gateway, and properties, that moto ignores silently."""
 
 from contextlib import suppress
 from typing import Any
@@ -10,12 +10,22 @@ Json = dict[str, Any]
 
 
 def install() -> None:
-    """Delete a REST API with its stack: moto keeps it. Moto finds the classes below itself."""
+    """Delete a REST API with its stack, and take its least size for compression from it.
+
+    Moto finds the classes below itself.
+    """
+    create = RestAPI.create_from_cloudformation_json.__func__
 
     def delete(self: Any, account: str, region: str) -> None:
         apigateway_backends[account][region].delete_rest_api(self.id)
 
+    def create_with_size(cls: Any, name: str, template: Json, *words: Any, **options: Any) -> Any:
+        api = create(cls, name, template, *words, **options)
+        api.minimum_compression_size = template["Properties"].get("MinimumCompressionSize")
+        return api
+
     RestAPI.delete = delete
+    RestAPI.create_from_cloudformation_json = classmethod(create_with_size)
 
 
 class _Resource:

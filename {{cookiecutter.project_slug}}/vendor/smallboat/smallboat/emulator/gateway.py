@@ -1,6 +1,7 @@
 """REST APIs of API Gateway: a request becomes an event for the function behind its method."""
 
 import base64
+import gzip
 import io
 import json
 import re
@@ -74,7 +75,9 @@ class Gateway:
         identity = {"apiKey": key or None, "apiKeyId": key_id}
         event = _event(request, resource, path, stage, number, values, identity)
         answer = self._process(function).ask(event, min(SECONDS, int(function.timeout)))
-        return _by_itself(api, "INTEGRATION_TIMEOUT") if answer is None else _response(answer)
+        if answer is None:
+            return _by_itself(api, "INTEGRATION_TIMEOUT")
+        return _compressed(_response(answer), request, api.minimum_compression_size)
 
     def close(self) -> None:
         """Stop all processes."""
@@ -222,6 +225,15 @@ def _response(answer: Json) -> Response:
     one = {name: [value] for name, value in (answer.get("headers") or {}).items()}
     for name, given in {**one, **several}.items():
         response.headers.setlist(name, [str(each) for each in given])
+    return response
+
+
+def _compressed(response: Response, request: Request, least: Any) -> Response:
+    """What API Gateway compresses: bodies of at least so many bytes, if the client accepts gzip."""
+    large = least is not None and len(response.get_data()) >= int(least)
+    if large and request.accept_encodings["gzip"] and not response.content_encoding:
+        response.set_data(gzip.compress(response.get_data()))
+        response.content_encoding = "gzip"
     return response
 
 

@@ -238,9 +238,10 @@ def _challengers(root: str, run: str | None) -> tuple[str, list[str], list[str]]
 
 def _newer(root: str, features: Release, served: Release) -> bool:
     """Whether online features differ from the served ones and know a newer event or data."""
-    evaluations = runs.evaluations(root)
+    if features["online_features_hash"] == served["online_features_hash"]:
+        return False
     age, served_age = (
-        (each["features_as_of"], evaluations.get(each["features_run"], {}).get("created", ""))
+        (each["features_as_of"], runs.created(root, each["features_run"]))
         for each in (features, served)
     )
-    return features["online_features_hash"] != served["online_features_hash"] and age > served_age
+    return bool(age > served_age)

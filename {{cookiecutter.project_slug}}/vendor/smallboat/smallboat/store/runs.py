@@ -1,6 +1,7 @@
 """The runs in the store and their evaluations."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -18,14 +19,9 @@ def read(root: str) -> tuple[dict[str, Evaluation], dict[str, str]]:
     for path in s3_cache.fetch(root, "runs", f"/{integrity.EVALUATION}"):
         run = path.parent.name
         try:
-            evaluation, _ = integrity.read_manifest(path.parent, path.name)
+            valid.append(_evaluation(path))
         except IntegrityError as error:
             skipped[run] = str(error)
-            continue
-        if evaluation.get("run") == run:
-            valid.append(evaluation)
-        else:
-            skipped[run] = f"{path} belongs to another run"
     valid.sort(key=lambda each: (str(each.get("created") or ""), each["run"]), reverse=True)
     return {evaluation["run"]: evaluation for evaluation in valid}, skipped
 
@@ -33,6 +29,17 @@ def read(root: str) -> tuple[dict[str, Evaluation], dict[str, str]]:
 def evaluations(root: str) -> dict[str, Evaluation]:
     """The evaluations that `read` returns."""
     return read(root)[0]
+
+
+def created(root: str, run: str) -> str:
+    """When a run was made; "" if the store has no such run, or one that was changed."""
+    try:
+        found = [
+            _evaluation(path) for path in s3_cache.fetch(root, f"runs/{run}", integrity.EVALUATION)
+        ]
+    except IntegrityError:
+        return ""
+    return str(found[0].get("created") or "") if found else ""
 
 
 def pick(
@@ -49,3 +56,10 @@ def pick(
     if run not in known:
         raise UserError(f"there is no run {run!r}: {nearest(run, known)}")
     return run
+
+
+def _evaluation(path: Path) -> Evaluation:
+    evaluation, _ = integrity.read_manifest(path.parent, path.name)
+    if evaluation.get("run") != path.parent.name:
+        raise IntegrityError(f"{path} belongs to another run")
+    return evaluation

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ... import disk
+from ... import disk, integrity
 from ...errors import ReleaseError, UserError
 from ...problem import Problem
 from ...serving import servers, serving
@@ -34,6 +34,12 @@ class LocalTarget(target.Target):
     def history(self) -> list[target.Event]:
         """The release log, oldest first."""
         return target.parse(self._log.read_bytes(), str(self._log)) if self._log.exists() else []
+
+    def runs(self) -> set[str]:
+        """The runs of all releases that are kept; UserError if one can't be read."""
+        releases = (folder for folder in self._files("").glob("*") if folder.name[0] != ".")
+        found = [integrity.read_manifest(folder, integrity.RELEASE)[0] for folder in releases]
+        return {str(release.get(part)) for release in found for part in ("run", "features_run")}
 
     def update(self, folder: Path, back: bool = False) -> None:
         """Copy a release and point at it."""

@@ -16,7 +16,7 @@ from werkzeug.exceptions import NotFound
 
 from .. import web_app
 from ..request_parsing import ApiError, parse_json, read_body
-from . import openapi
+from . import compression, openapi
 from .capture import Capture
 from .model_client import ModelClient
 from .settings import Settings
@@ -46,6 +46,8 @@ def create(page_folder: str | Path, settings: Settings | None = None) -> Flask:
     _add_predictions(app, settings, model)
     _add_facts(app, settings, model)
     _add_page(app, Path(page_folder).resolve())
+    if not settings.on_lambda:
+        app.after_request(compression.compress)
     return app
 
 

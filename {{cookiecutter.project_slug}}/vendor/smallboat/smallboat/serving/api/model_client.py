@@ -6,19 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
-import botocore.session
 import fastjsonschema
-from botocore import UNSIGNED
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError
 from fastjsonschema import JsonSchemaValueException
 
 from ..request_parsing import ApiError, schema_error
+from .sagemaker_runtime import SageMakerError, SageMakerRuntime
 from .settings import Settings
 
 Json = dict[str, Any]
-TRIES = 2
 FRESH_SECONDS = 5.0  # how long a description is not requested again
 NO_ANSWER = "the model does not answer; try again in some seconds"
 
@@ -42,40 +38,15 @@ class ModelClient:
     """Invokes one endpoint, and keeps its description while it serves the same release."""
 
     def __init__(self, settings: Settings) -> None:
-        self._endpoint = settings.endpoint
+        self._runtime = SageMakerRuntime(settings)
         self._description: Description | None = None
-        local = settings.model_url.startswith("http://") and not settings.on_lambda
-        config = Config(
-            connect_timeout=min(settings.timeout, 2.0),
-            read_timeout=settings.timeout,
-            retries={"total_max_attempts": TRIES, "mode": "standard"},
-            max_pool_connections=64,
-            parameter_validation=False,
-            # On one machine there are no credentials and no proxy, and no AWS profile matters.
-            signature_version=UNSIGNED if local else None,
-            proxies={} if local else None,
-        )
-        no_profile = {"profile": (None, None, None, None)} if local else None
-        session = boto3.Session(botocore_session=botocore.session.Session(no_profile))
-        self._client = session.client(
-            "sagemaker-runtime",
-            region_name=settings.region,
-            endpoint_url=settings.model_url or None,
-            config=config,
-        )
 
     def invoke(self, body: Json, request_id: str = "") -> Json:
         """The model's answer; ApiError if it refuses or does not answer."""
         try:
-            answer = self._client.invoke_endpoint(
-                EndpointName=self._endpoint,
-                Body=json.dumps(body, allow_nan=False).encode(),
-                ContentType="application/json",
-                Accept="application/json",
-                **({"CustomAttributes": request_id} if request_id else {}),
-            )
-            content = json.loads(answer["Body"].read())
-        except ClientError as error:
+            sent = json.dumps(body, allow_nan=False).encode()
+            content = json.loads(self._runtime.invoke(sent, request_id))
+        except SageMakerError as error:
             raise _api_error(error) from error
         except (BotoCoreError, ValueError) as error:
             raise ApiError(503, NO_ANSWER) from error
@@ -120,15 +91,15 @@ class ModelClient:
                 raise schema_error(error) from None
 
 
-def _api_error(error: ClientError) -> ApiError:
+def _api_error(error: SageMakerError) -> ApiError:
     """The API's error for one of SageMaker or of the model's container."""
-    if error.response["Error"]["Code"] in {"ThrottlingException", "TooManyRequestsException"}:
+    if error.throttled:
         return ApiError(429, "too many requests; try again in some seconds")
-    status = error.response.get("OriginalStatusCode")
+    status = error.content.get("OriginalStatusCode")
     if status not in {400, 413, 422}:
         return ApiError(503, NO_ANSWER)
     try:
-        refusal = json.loads(error.response["OriginalMessage"])["error"]
+        refusal = json.loads(error.content["OriginalMessage"])["error"]
         message, field = refusal["message"], refusal["field"] or ""
     except (ValueError, KeyError, TypeError):
         return ApiError(503, NO_ANSWER)

@@ -43,7 +43,8 @@ class Settings:
             raise ValueError("ENDPOINT_NAME is not set; set it to the model's endpoint")
         return cls(
             endpoint=environ["ENDPOINT_NAME"],
-            model_url=environ.get("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", ""),
+            model_url=environ.get("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME")
+            or environ.get("AWS_ENDPOINT_URL", ""),
             region=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or cls.region,
             timeout=_number(environ, "MODEL_TIMEOUT_SECONDS", cls.timeout, 0.01, 12.0),
             cors_origins=_list(environ, "CORS_ORIGINS"),
