@@ -4,7 +4,6 @@ The caller holds the other end of standard input, which closes even if the calle
 line that it writes there allows one restart of the command, should that end by itself.
 """
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -12,8 +11,9 @@ import sys
 import threading
 from contextlib import suppress
 
+from .workers import end_with_parent
+
 GRACE_SECONDS = 5.0  # for the command to end by itself
-PR_SET_PDEATHSIG = 1
 
 
 class Supervisor:
@@ -46,7 +46,7 @@ class Supervisor:
             self._command,
             stdin=subprocess.DEVNULL,
             process_group=0,
-            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+            preexec_fn=end_with_parent,
         )
         return self._child
 
@@ -60,11 +60,6 @@ class Supervisor:
             self._child.wait(GRACE_SECONDS)
         except subprocess.TimeoutExpired:
             _kill(self._child)
-
-
-def _end_with_parent() -> None:
-    """Let the kernel send SIGTERM when this process's parent ends, even if that is killed."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:

@@ -1,6 +1,6 @@
 """The API: checks a request, invokes the model, captures the answer; and a page for people.
 
-`serving.py` runs it with gunicorn, `handler.py` on Lambda.
+`api_server.py` runs it on this machine, `handler.py` on Lambda.
 """
 
 import hmac
@@ -15,7 +15,8 @@ from flask_cors import CORS
 from werkzeug.exceptions import NotFound
 
 from .. import web_app
-from ..request_parsing import ApiError, parse_json, read_body
+from ..request_parsing import ApiError, parse_json
+from ..web_app import read_body
 from . import openapi
 from .capture import Capture
 from .model_client import ModelClient
