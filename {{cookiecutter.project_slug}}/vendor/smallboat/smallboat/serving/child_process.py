@@ -4,6 +4,7 @@ The caller holds the other end of standard input, which closes even if the calle
 line that it writes there allows one restart of the command, should that end by itself.
 """
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -11,9 +12,8 @@ import sys
 import threading
 from contextlib import suppress
 
-from .workers import end_with_parent
-
 GRACE_SECONDS = 5.0  # for the command to end by itself
+PR_SET_PDEATHSIG = 1
 
 
 class Supervisor:
@@ -60,6 +60,12 @@ class Supervisor:
             self._child.wait(GRACE_SECONDS)
         except subprocess.TimeoutExpired:
             _kill(self._child)
+
+
+def end_with_parent() -> None:
+    """Let the kernel send SIGTERM when this process's parent ends, even if that is killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:

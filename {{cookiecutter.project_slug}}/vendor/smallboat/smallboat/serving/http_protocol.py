@@ -99,6 +99,8 @@ class Protocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Wait for the next request; if there will be none, for the client to read the answer."""
+        if not self.pipeline and self.cycle.more_body:  # or what is left of the body would follow
+            self.transport.close()
         super().on_response_complete()
         if self.transport.is_closing() and self._writing is None:
             self._writing = self.loop.call_later(ANSWER_SECONDS, self.transport.abort)

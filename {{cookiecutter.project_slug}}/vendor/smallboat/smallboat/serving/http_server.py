@@ -33,7 +33,8 @@ def run(create: Callable[[], Application], host: str, port: int, workers: int = 
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    listener = socket.socket()
+    # Only on a socket that names its protocol does asyncio send without Nagle's delay.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

@@ -1,20 +1,14 @@
 """Several processes that do the same work."""
 
-import ctypes
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Callable
 
+from .child_process import end_with_parent
+
 STOPPING = {signal.SIGTERM, signal.SIGINT}
-PR_SET_PDEATHSIG = 1
-
-
-def end_with_parent() -> None:
-    """Let the kernel send SIGTERM when this process's parent ends, even if that is killed."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Workers:

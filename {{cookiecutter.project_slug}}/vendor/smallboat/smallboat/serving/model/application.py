@@ -12,7 +12,15 @@ from typing import Any
 from ...errors import RequestError
 from ...problem import Problem
 from ..asgi import Receive, Scope, Send, read_body, respond
-from ..request_parsing import MESSAGES, ApiError, check_host, failure, request_id
+from ..request_parsing import (
+    MAX_BODY_BYTES,
+    MESSAGES,
+    ApiError,
+    check_host,
+    failure,
+    request_id,
+    too_large,
+)
 from . import invocation
 from .model import CurrentRelease, Release
 
@@ -48,6 +56,8 @@ class Application:
             if not self._any_host:
                 check_host(headers.get("host", "localhost"))
             _check_method(scope["method"], path, more)
+            if len(body) > MAX_BODY_BYTES:
+                raise too_large()
             status, content = await self._answer(path, headers, body, facts)
         except Exception as error:
             status, content = self._refusal(error, own_id)
