@@ -7,6 +7,7 @@ the container of an emulated SageMaker endpoint) or both.
 import asyncio
 import json
 import os
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -65,6 +66,7 @@ async def fail(folder, answer):
 
 
 if __name__ == "__main__":
+    sys.path.insert(0, os.getcwd())  # the project's folder
     from smallboat.serving import http_server
     from smallboat.serving.model.server import options
 

@@ -14,13 +14,12 @@ from flask import Flask, Response, g, request, send_from_directory
 from flask_cors import CORS
 from werkzeug.exceptions import NotFound
 
-from .. import web_app
 from ..request_parsing import ApiError, parse_json
-from ..web_app import read_body
-from . import openapi
+from . import openapi, web_app
 from .capture import Capture
 from .model_client import ModelClient
 from .settings import Settings
+from .web_app import read_body
 
 Json = dict[str, Any]
 SHARED_PAGE = Path(__file__).with_name("static")

@@ -7,8 +7,8 @@ from typing import Any
 from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from . import request_parsing
-from .request_parsing import MAX_BODY_BYTES, MESSAGES, ApiError
+from .. import request_parsing
+from ..request_parsing import MAX_BODY_BYTES, MESSAGES, ApiError
 
 
 class App(Flask):
