@@ -79,19 +79,17 @@ def among_first(scores: Array, temperatures: Sequence[float]) -> Array:
     probability, shares = np.zeros(size), []
     ordered = np.ones(())  # the probability of each order of those who have a place
     taken = np.zeros(size, dtype=bool)  # for each such order, who has a place
-    for temperature in temperatures[:size]:
-        ordered = ordered[..., None] * _softmax(np.where(taken, -np.inf, -scores / temperature))
-        probability = probability + ordered.reshape(-1, size).sum(axis=0)
+    for stage, temperature in enumerate(temperatures[:size]):
+        if stage:
+            taken = taken[..., None, :] | np.eye(size, dtype=bool)
+        logits = np.where(taken, -np.inf, -scores / temperature)
+        weight = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        ordered = ordered / weight.sum(axis=-1)
+        probability = probability + ordered.ravel() @ weight.reshape(-1, size)
+        ordered = ordered[..., None] * weight
         shares.append(np.minimum(probability, 1.0))
-        taken = taken[..., None, :] | np.eye(size, dtype=bool)
     shares += [np.ones(size)] * (len(temperatures) - len(shares))
     return np.array(shares)
-
-
-def _softmax(logits: Array) -> Array:
-    weight = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    softmax: Array = weight / weight.sum(axis=-1, keepdims=True)
-    return softmax
 
 
 def fit_bands(

@@ -178,7 +178,7 @@ def _column(entries: Sequence[Mapping[str, Any]], name: str) -> Array:
 def _known(kind: str, name: Any, online: Mapping[str, Any], warnings: list[str]) -> str:
     ids = online["ids"][kind]
     found = ids.get(str(name), str(name))
-    if found not in ids.values():
+    if str(name) not in ids and found not in online[kind]["rows"]:
         warnings.append(f"unknown {kind} {name}: its features are the defaults")
     return str(found)
 

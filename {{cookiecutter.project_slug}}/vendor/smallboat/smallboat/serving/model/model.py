@@ -4,6 +4,7 @@ import json
 import os
 import threading
 from collections.abc import Callable
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -88,11 +89,11 @@ class Release:
             RequestError: one of them can't be answered, or there are too many to be explained.
         """
         features, warnings = self._features(requests, MAX_EXPLAINED_ROWS if explain else None)
-        ends = np.cumsum([len(rows) for rows in features])[:-1]
-        outputs = np.split(self._run(np.concatenate(features)), ends)
+        outputs = self._run(np.concatenate(features))
+        ends = accumulate(map(len, features))
         results = []
-        batch = zip(requests, features, outputs, warnings, strict=True)
-        for request, rows, output, warned in batch:
+        for request, rows, end, warned in zip(requests, features, ends, warnings, strict=True):
+            output = outputs[end - len(rows) : end]
             predictions = self._service.predictions(request, output, rows, self._evaluation)
             if explain:
                 reasons = self._service.explain(output, rows, self._run)
