@@ -420,7 +420,7 @@ BROKEN: list[tuple[Any, ...]] = [
         ("service.py", "), warnings\n", "), [*warnings, 7]\n"),
     ),
     (
-        "service.features: walks over 100,000 entries of online_features['depots'] for one request "
+        "service.features: walks over 200,000 entries of online_features['depots'] for one request "
         "when it has 100,000: look entries up by key",
         ("service.py", 'depot not in online["depots"]', 'depot in {depot} - online["depots"].keys()'),
     ),
