@@ -42,9 +42,9 @@ def parse(problem, mimetype, body):
 class Release(Release):
     def __init__(self, problem, folder):
         super().__init__(problem, folder)
-        example = self.description["example"].items()
+        example = json.loads(self.described)["example"].items()
         row = {key: each[:1] if isinstance(each, list) else each for key, each in example}
-        self.description = self.predict([row], explain=False)
+        self.described = json.dumps(self.predict([row], explain=False)).encode()
 """,
     },
     "pickle": {
@@ -206,23 +206,17 @@ class Server:
                 self.ask(client, body)
             client.close()
 
-        before = self.processor()
+        before = processor(self.workers())
         threads = [threading.Thread(target=ask) for _ in range(CONNECTIONS)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        return asks / (self.processor() - before)
+        return asks / (processor(self.workers()) - before)
 
-    def workers(self) -> list[str]:
-        """The processes that answer."""
-        parent = self.process.pid
-        return Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-
-    def processor(self) -> float:
-        """Seconds of processor time of all workers."""
-        stats = [Path(f"/proc/{pid}/stat").read_text().split() for pid in self.workers()]
-        return sum(int(stat[13]) + int(stat[14]) for stat in stats) / os.sysconf("SC_CLK_TCK")
+    def workers(self) -> list[int]:
+        """Its processes."""
+        return tree(self.process.pid)
 
     def memory(self) -> int:
         """Bytes of all workers that stand in memory."""
@@ -232,6 +226,19 @@ class Server:
     def descriptors(self) -> int:
         """Open files of all workers, connections included."""
         return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in self.workers())
+
+
+def tree(pid: int) -> list[int]:
+    """A process and all below it."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    children = [int(child) for task in tasks for child in task.read_text().split()]
+    return [pid, *(below for child in children for below in tree(child))]
+
+
+def processor(pids: list[int]) -> float:
+    """Seconds of processor time that processes took."""
+    stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
+    return sum(int(stat[11]) + int(stat[12]) for stat in stats) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
