@@ -23,10 +23,11 @@ BEGAN = 1_552_000_000_000
 def main() -> None:
     """Print both."""
     (served,) = Path("endpoint", "releases").glob("*/release.json")
-    asked = session(list(json.loads(served.with_name("online_features.json").read_text())["catalog"]))
+    asked = session(
+        list(json.loads(served.with_name("online_features.json").read_text())["catalog"])
+    )
     plain, explained = (
-        json.dumps({"requests": [asked], "explain": explain}).encode()
-        for explain in (False, True)
+        json.dumps({"requests": [asked], "explain": explain}).encode() for explain in (False, True)
     )
     with tempfile.TemporaryDirectory() as folder:
         release = Path(shutil.copytree(served.parent, Path(folder, "release")))

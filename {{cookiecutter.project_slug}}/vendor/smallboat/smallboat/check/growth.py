@@ -44,10 +44,10 @@ class Counted(dict[Any, Any]):
         """A copy, which walks over all."""
         return dict(self)
 
-    def __or__(self, other: Any) -> Json:
+    def __or__(self, other: Any) -> Json:  # type: ignore[override]
         return {**self, **other}
 
-    def __ror__(self, other: Any) -> Json:
+    def __ror__(self, other: Any) -> Json:  # type: ignore[override]
         return {**other, **self}
 
 

@@ -28,7 +28,7 @@ class InThreads:
     """
 
     def __init__(self, application: Any) -> None:
-        self._application = WSGIMiddleware(application, workers=THREADS, send_queue_size=0)
+        self._application: Any = WSGIMiddleware(application, workers=THREADS, send_queue_size=0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""

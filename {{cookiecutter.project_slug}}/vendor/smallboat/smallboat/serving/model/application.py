@@ -52,12 +52,7 @@ class Application:
         facts: Json = {"run": None, "release": None, "requests": 0}
         more = {"content-type": "application/json", "x-request-id": own_id}
         try:
-            body = await read_body(scope, receive)
-            if not self._any_host:
-                check_host(headers.get("host", "localhost"))
-            _check_method(scope["method"], path, more)
-            if len(body) > MAX_BODY_BYTES:
-                raise too_large()
+            body = await self._accept(scope, receive, headers, more)
             status, content = await self._answer(path, headers, body, facts)
         except Exception as error:
             status, content = self._refusal(error, own_id)
@@ -69,6 +64,21 @@ class Application:
             ms = round(1000 * (time.perf_counter() - started), 3)
             line = {"id": own_id, "path": path, **facts, "status": status, "ms": ms}
             self._log.info(json.dumps(line))
+
+    async def _accept(
+        self, scope: Scope, receive: Receive, headers: Headers, more: Headers
+    ) -> bytes:
+        """The body of a request that may be answered; `more` gets a header of the refusal."""
+        body = await read_body(scope, receive)
+        if not self._any_host:
+            check_host(headers.get("host", "localhost"))
+        allowed = _methods(scope["path"])
+        if scope["method"] not in allowed:
+            more["allow"] = ", ".join(allowed)
+            raise ApiError(405, MESSAGES[405])
+        if len(body) > MAX_BODY_BYTES:
+            raise too_large()
+        return body
 
     async def _answer(
         self, path: str, headers: Headers, body: bytes, facts: Json
@@ -109,16 +119,13 @@ class Application:
         return error.status, json.dumps(error.content()).encode()
 
 
-def _check_method(method: str, path: str, headers: Headers) -> None:
+def _methods(path: str) -> tuple[str, ...]:
+    """The methods that a path accepts; error 404 if there is no such path."""
     if path == "/ping":
-        allowed = ("GET", "HEAD")
-    elif path == "/invocations" or SAGEMAKERS_PATH.fullmatch(path):
-        allowed = ("POST",)
-    else:
-        raise ApiError(404, MESSAGES[404])
-    if method not in allowed:
-        headers["allow"] = ", ".join(allowed)
-        raise ApiError(405, MESSAGES[405])
+        return "GET", "HEAD"
+    if path == "/invocations" or SAGEMAKERS_PATH.fullmatch(path):
+        return ("POST",)
+    raise ApiError(404, MESSAGES[404])
 
 
 def _predict(release: Release, requests: list[Json], explain: bool) -> bytes:
