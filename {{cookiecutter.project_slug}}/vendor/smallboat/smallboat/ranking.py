@@ -75,21 +75,23 @@ def among_first(scores: Array, temperatures: Sequence[float]) -> Array:
     Returns:
         Shape [stages, n]; row k - 1 is the probability of a place up to k, and adds up to k.
     """
-    size = len(scores)
+    size, order = len(scores), np.argsort(scores)
     probability, shares = np.zeros(size), []
     ordered = np.ones(())  # the probability of each order of those who have a place
     taken = np.zeros(size, dtype=bool)  # for each such order, who has a place
     for stage, temperature in enumerate(temperatures[:size]):
         if stage:
             taken = taken[..., None, :] | np.eye(size, dtype=bool)
-        logits = np.where(taken, -np.inf, -scores / temperature)
-        weight = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        logits = -scores[order] / temperature
+        # Relative to the best that has no place yet; those before it have one.
+        likely = np.exp(np.minimum(logits - logits[: stage + 1, None], 0.0))
+        weight = np.where(taken, 0.0, likely[taken.argmin(axis=-1)])
         ordered = ordered / weight.sum(axis=-1)
         probability = probability + ordered.ravel() @ weight.reshape(-1, size)
-        ordered = ordered[..., None] * weight
         shares.append(np.minimum(probability, 1.0))
+        ordered = ordered[..., None] * weight
     shares += [np.ones(size)] * (len(temperatures) - len(shares))
-    return np.array(shares)
+    return np.array(shares)[:, np.argsort(order)]
 
 
 def fit_bands(
