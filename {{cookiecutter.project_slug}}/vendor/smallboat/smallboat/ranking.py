@@ -81,6 +81,7 @@ def among_first(scores: Array, temperatures: Sequence[float]) -> Array:
     taken = np.zeros(size, dtype=bool)  # for each such order, who has a place
     for stage, temperature in enumerate(temperatures[:size]):
         if stage:
+            ordered = ordered[..., None] * weight
             taken = taken[..., None, :] | np.eye(size, dtype=bool)
         logits = -scores[order] / temperature
         # Relative to the best that has no place yet; those before it have one.
@@ -89,7 +90,6 @@ def among_first(scores: Array, temperatures: Sequence[float]) -> Array:
         ordered = ordered / weight.sum(axis=-1)
         probability = probability + ordered.ravel() @ weight.reshape(-1, size)
         shares.append(np.minimum(probability, 1.0))
-        ordered = ordered[..., None] * weight
     shares += [np.ones(size)] * (len(temperatures) - len(shares))
     return np.array(shares)[:, np.argsort(order)]
 

@@ -150,13 +150,16 @@ def assemble(
         # A new season starts without standings.
         owners |= {"driver_standing": drivers, "constructor_standing": teams}
     unknown = np.full(len(entries), np.nan)
-    known: dict[str, Array] = {name: unknown for name in NAMES}
+    columns = [column for kind in owners for column in online[kind]["columns"]]
+    rows: list[list[float | None]] = [[] for _ in entries]
     for kind, names in owners.items():
         table = online[kind]
         empty = [None] * len(table["columns"])
-        rows = [table["rows"].get(name, empty) for name in names]
-        values = np.array(rows, dtype=np.float64).reshape(len(rows), len(empty))
-        known |= dict(zip(table["columns"], values.T, strict=True))
+        for row, name in zip(rows, names, strict=True):
+            row += table["rows"].get(name, empty)
+    values = np.array(rows, dtype=np.float64).reshape(len(rows), len(columns))
+    known: dict[str, Array] = {name: unknown for name in NAMES}
+    known |= dict(zip(columns, values.T, strict=True))
     people = online["people"]
     country = online["countries"].get(circuit)
     known |= {
