@@ -77,7 +77,7 @@ def among_first(scores: Array, temperatures: Sequence[float]) -> Array:
     """
     size, order = len(scores), np.argsort(scores)
     probability, shares = np.zeros(size), []
-    ordered = np.ones(())  # the probability of each order of those who have a place
+    ordered = weight = np.ones(())  # the probability of each order of those who have a place
     taken = np.zeros(size, dtype=bool)  # for each such order, who has a place
     for stage, temperature in enumerate(temperatures[:size]):
         if stage:
