@@ -175,7 +175,7 @@ def install(folder: Path, name: str) -> Path:
     uv = Path(sys.executable).with_name("uv")
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     subprocess.run([uv, "venv", "--quiet", "--python", version, folder], check=True)
-    python = ["--python", folder / "bin" / "python"]
+    python = ["--python", str(folder / "bin" / "python")]
     subprocess.run([uv, "pip", "install", "--quiet", *python, name, *SAME], check=True)
     (folder / "release.py").write_text(RELEASE)
     return folder / "bin"
