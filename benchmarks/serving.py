@@ -114,11 +114,13 @@ def soak(release: Path, body: bytes) -> None:
         for name in ("two", "one"):
             point(endpoint, name)
             ours.load(body, 5000)
+        time.sleep(0.5)  # until the last connections are closed
         before, descriptors = ours.memory(), ours.descriptors()
         for number in range(SWITCHES):
             point(endpoint, ("two", "one")[number % 2])
             ours.load(body, MANY // SWITCHES)
         switched = Path(ours.log).read_text().count("is served") - 3
+        time.sleep(0.5)
         print(f"memory over {MANY:,} requests and {switched} switches: ", end="")
         print(f"{before / 2**20:.1f} MiB, ", end="")
         print(f"{100 * (ours.memory() / before - 1):+.1f} % (wanted: within 5)")

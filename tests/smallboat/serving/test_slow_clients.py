@@ -1,5 +1,6 @@
 """Clients that are slow, silent or wrong: nobody else waits for them, and they learn why."""
 
+import asyncio
 import contextlib
 import http.client
 import json
@@ -11,7 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import uvicorn
 from model_servers import JSON, Files, Server, running, write
+from smallboat.serving import http_protocol
+from smallboat.serving.asgi import Receive, Scope, Send, respond
+from smallboat.serving.servers import free_port
 from toy import service
 
 CLIENTS = 200
@@ -51,13 +56,14 @@ class SlowClients:
             "reads slowly": (large, b""),
         }
         self._reading = [
-            (self._connect(port, first), rest)
+            (self.connect(port, first), rest)
             for _ in range(CLIENTS // len(kinds))
             for first, rest in kinds.values()
         ]
 
     @staticmethod
-    def _connect(port: int, first: bytes) -> socket.socket:
+    def connect(port: int, first: bytes) -> socket.socket:
+        """A client that has sent this, and holds little of what it is sent."""
         client = socket.socket()
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)  # or the kernel would read
         client.connect(("127.0.0.1", port))
@@ -106,6 +112,42 @@ def test_two_hundred_slow_clients_of_five_kinds_keep_nobody_waiting(
             assert single.ping() == 200
             taken.append(time.perf_counter() - started)
     assert max(taken) < SECONDS, sorted(taken)[-5:]
+
+
+def test_who_reads_too_slowly_is_given_up_and_who_reads_a_part_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http_protocol, "ANSWER_SECONDS", 0.5)
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await respond(send, 200, {}, bytes(2**23))
+
+    def read(pause: float, most: int) -> int:
+        """Bytes of the answer that arrive, read piece by piece."""
+        client, got = SlowClients.connect(port, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"), 0
+        with contextlib.suppress(ConnectionError), client:
+            while got < 2**23 and (piece := client.recv(most)):
+                got += len(piece)
+                time.sleep(pause)
+        return got
+
+    async def serve() -> list[int]:
+        config = uvicorn.Config(
+            application, http=http_protocol.Protocol, port=port, lifespan="off", log_level="error"
+        )
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve())
+        while not server.started:
+            await asyncio.sleep(0.01)
+        slow, steady = asyncio.to_thread(read, 0.3, 1), asyncio.to_thread(read, 0.002, 2**14)
+        found = await asyncio.gather(slow, steady)
+        server.should_exit = True
+        await serving
+        return list(found)
+
+    port = free_port()
+    slow, steady = asyncio.run(serve())
+    assert slow < 2**23 <= steady
 
 
 def test_a_large_batch_lets_others_pass(single: Server, request_: dict[str, Any]) -> None:

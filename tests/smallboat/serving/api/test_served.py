@@ -97,11 +97,11 @@ def test_a_broken_chunk_ends_the_connection_after_a_whole_answer(port: int, line
     assert message == "the request can't be read: it is not valid HTTP"
 
 
-def test_forty_who_stop_sending_keep_nobody_waiting_and_leave_no_traceback(
+def test_two_hundred_who_stop_sending_keep_nobody_waiting_and_leave_no_traceback(
     port: int, log: Path
 ) -> None:
     head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    sent = [b"", head, head + b"Content-Length: 9\r\n\r\n{"] * 13 + [head]
+    sent = [b"", head, head + b"Content-Length: 9\r\n\r\n{"] * 66 + [head]
     stuck = [socket.create_connection(("127.0.0.1", port), timeout=20) for _ in sent]
     for each, piece in zip(stuck, sent, strict=True):
         each.sendall(piece)

@@ -14,7 +14,8 @@ from .request_parsing import MESSAGES, ApiError
 
 HEADER_SECONDS = 10.0  # from the connection, or from a header's first byte, to the header's end
 BODY_SECONDS = 15.0  # from the end of the header to the end of the body
-ANSWER_SECONDS = 30.0  # that a client may leave a large answer unread
+ANSWER_SECONDS = 30.0  # in which a client has to read the rest of an answer, or a part of it:
+ANSWER_BYTES = 2**16
 IDLE_SECONDS = 75  # between two requests
 LINGER_SECONDS = 2.0  # that a refused client may go on sending: else it could not read why
 MAX_HEADER_BYTES = 2**16
@@ -27,6 +28,7 @@ class Protocol(HttpToolsProtocol):
         super().__init__(*arguments, **named)
         self._reading: asyncio.TimerHandle | None = None  # until a header or a body is late
         self._writing: asyncio.TimerHandle | None = None  # until the client must have read
+        self._unread = 0  # bytes of answers, when that clock was set
         self._unfinished = 0  # bytes since the last header or piece of a body was complete
         self._refused = False
         self._reason = "it is not valid HTTP"
@@ -89,8 +91,7 @@ class Protocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """Give a client some time to read what it was sent."""
         super().pause_writing()
-        self._taken()
-        self._writing = self.loop.call_later(ANSWER_SECONDS, self.transport.abort)
+        self._expect_reading()
 
     def resume_writing(self) -> None:
         """The client has read it."""
@@ -103,7 +104,7 @@ class Protocol(HttpToolsProtocol):
             self.transport.close()
         super().on_response_complete()
         if self.transport.is_closing() and self._writing is None:
-            self._writing = self.loop.call_later(ANSWER_SECONDS, self.transport.abort)
+            self._expect_reading()
 
     def timeout_keep_alive_handler(self) -> None:
         """End an idle connection, even if the client did not read all."""
@@ -115,6 +116,17 @@ class Protocol(HttpToolsProtocol):
     def _expect(self, seconds: float, late: Callable[[], None]) -> None:
         self._received()
         self._reading = self.loop.call_later(seconds, late)
+
+    def _expect_reading(self) -> None:
+        self._taken()
+        self._unread = self.transport.get_write_buffer_size()
+        self._writing = self.loop.call_later(ANSWER_SECONDS, self._read_too_little)
+
+    def _read_too_little(self) -> None:
+        if self._unread - self.transport.get_write_buffer_size() < ANSWER_BYTES:
+            self.transport.abort()
+        else:
+            self._expect_reading()
 
     def _received(self) -> None:
         if self._reading is not None:
@@ -144,7 +156,7 @@ class Protocol(HttpToolsProtocol):
 
     def _refuse(self, reason: str) -> None:
         """End the connection with a 400, or with the answer to a request that came whole before."""
-        if self._refused:
+        if self._refused or self.transport.is_closing():
             return
         self._refused = True
         self._unset_keepalive_if_required()

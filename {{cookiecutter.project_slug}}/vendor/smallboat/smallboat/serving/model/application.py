@@ -42,6 +42,9 @@ class Application:
         self._problem, self._current, self._log = problem, current, log
         self._any_host = any_host  # SageMaker calls a container by any name
         self._batches = ThreadPoolExecutor(MAX_CONCURRENT_BATCHES, "batch")
+        # Always the same thread: the C library keeps the freed memory of each thread for itself.
+        self._loader = ThreadPoolExecutor(1, "load")
+        self._loading: asyncio.Future[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, and log a line."""
@@ -102,9 +105,14 @@ class Application:
         return 200, predict() if small else await self._in_thread(predict)
 
     async def _release(self) -> Release | None:
-        """The newest release; a new one is loaded in a thread while others get the old one."""
+        """The newest release. The first who asks for a new one waits; others get the old one."""
         if self._current.stale():
-            await asyncio.to_thread(self._current.load)
+            first = self._loading is None or self._loading.done()
+            if first:
+                loop = asyncio.get_running_loop()
+                self._loading = loop.run_in_executor(self._loader, self._current.load)
+            if self._loading and (first or self._current.release is None):
+                await asyncio.shield(self._loading)
         return self._current.release
 
     async def _in_thread(self, work: Any) -> Any:

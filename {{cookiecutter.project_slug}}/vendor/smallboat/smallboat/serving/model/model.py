@@ -2,7 +2,6 @@
 
 import json
 import os
-import threading
 from collections.abc import Callable
 from itertools import accumulate
 from pathlib import Path
@@ -142,7 +141,6 @@ class CurrentRelease:
         self._problem, self._folder, self._log = problem, folder, log
         self.release: Release | None = None
         self._loaded: tuple[bytes, int] | None = None
-        self._loading = threading.Lock()
         self.load()
 
     def stale(self) -> bool:
@@ -150,19 +148,10 @@ class CurrentRelease:
         return self._pointer() != self._loaded
 
     def load(self) -> None:
-        """Load the release that is named now; if it is broken, the one before stays.
-
-        The first thread that sees a new pointer loads the release. The others return at once, and
-        use the old one until it is loaded.
-        """
-        if self._loading.acquire(blocking=self.release is None):
-            try:
-                pointer = self._pointer()
-                if pointer != self._loaded:
-                    self._load()
-                    self._loaded = pointer
-            finally:
-                self._loading.release()
+        """Load the release that is named now; if it is broken, the one before stays."""
+        pointer = self._pointer()
+        self._load()
+        self._loaded = pointer
 
     def _load(self) -> None:
         folder = self._folder
