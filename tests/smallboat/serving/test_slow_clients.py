@@ -122,13 +122,14 @@ def test_who_reads_too_slowly_is_given_up_and_who_reads_a_part_is_not(
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await respond(send, 200, {}, bytes(2**23))
 
-    def read(pause: float, most: int) -> int:
+    def read(before: float, between: float) -> int:
         """Bytes of the answer that arrive, read piece by piece."""
         client, got = SlowClients.connect(port, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"), 0
+        time.sleep(before)
         with contextlib.suppress(ConnectionError), client:
-            while got < 2**23 and (piece := client.recv(most)):
+            while got < 2**23 and (piece := client.recv(2**14)):
                 got += len(piece)
-                time.sleep(pause)
+                time.sleep(between)
         return got
 
     async def serve() -> list[int]:
@@ -139,7 +140,7 @@ def test_who_reads_too_slowly_is_given_up_and_who_reads_a_part_is_not(
         serving = asyncio.create_task(server.serve())
         while not server.started:
             await asyncio.sleep(0.01)
-        slow, steady = asyncio.to_thread(read, 0.3, 1), asyncio.to_thread(read, 0.002, 2**14)
+        slow, steady = asyncio.to_thread(read, 2, 0), asyncio.to_thread(read, 0, 0.001)
         found = await asyncio.gather(slow, steady)
         server.should_exit = True
         await serving
