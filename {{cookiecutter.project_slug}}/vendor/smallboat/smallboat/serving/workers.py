@@ -36,16 +36,18 @@ class Workers:
             if os.WIFEXITED(status) and os.WEXITSTATUS(status):
                 self._failed = True
                 self._end()
-            elif not self._stopping:
+            else:
                 self._start()
         return not self._failed
 
     def _start(self) -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)  # else one may come before it is known
-        pid = os.fork()
-        if pid == 0:
-            os._exit(self._child())
-        self._pids.add(pid)
+        """Start a worker, unless all shall end; no signal comes before it is known."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+        if not self._stopping:
+            pid = os.fork()
+            if pid == 0:
+                os._exit(self._child())
+            self._pids.add(pid)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
 
     def _child(self) -> int:
@@ -55,8 +57,8 @@ class Workers:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
             end_with_parent()
             self._work()
-        except SystemExit:
-            return 0
+        except SystemExit as end:
+            return 1 if end.code else 0
         except BaseException:
             traceback.print_exc()
             return 1
