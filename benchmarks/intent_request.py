@@ -12,6 +12,7 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from serving import Server, server
 
@@ -22,8 +23,22 @@ BEGAN = 1_552_000_000_000
 def main() -> None:
     """Print both."""
     (served,) = Path("endpoint", "releases").glob("*/release.json")
+    asked = session(
+        list(json.loads(served.with_name("online_features.json").read_text())["catalog"])
+    )
+    plain, explained = (
+        json.dumps({"requests": [asked], "explain": explain}).encode() for explain in (False, True)
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        release = Path(shutil.copytree(served.parent, Path(folder, "release")))
+        with server(release, "onnx") as ours:
+            report("a prediction", ours, plain)
+            report("with reasons", ours, explained)
+
+
+def session(skus: list[str]) -> dict[str, Any]:
+    """A request of 30 events, on some of these products."""
     chance = random.Random(1)
-    skus = list(json.loads(served.with_name("online_features.json").read_text())["catalog"])
     events = [
         {
             "action": "add" if at == 9 else chance.choice(["view", "detail", "detail", "search"]),
@@ -34,15 +49,7 @@ def main() -> None:
     for event in events:
         if event["action"] in ("detail", "add"):
             event["sku"] = chance.choice(skus)
-    plain, explained = (
-        json.dumps({"requests": [{"events": events}], "explain": explain}).encode()
-        for explain in (False, True)
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        release = Path(shutil.copytree(served.parent, Path(folder, "release")))
-        with server(release, "onnx") as ours:
-            report("a prediction", ours, plain)
-            report("with reasons", ours, explained)
+    return {"events": events}
 
 
 def report(what: str, asked: Server, body: bytes) -> None:

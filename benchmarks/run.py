@@ -26,6 +26,7 @@ def main() -> None:
         script(project, "serving.py")
         script(project, "lambda_api.py")
         served(project)
+        script(project, "peers.py")
         if "F1_DATA_1950" in os.environ:
             script(project, "features.py", os.environ["F1_DATA_1950"])
             script(project, "quality.py", os.environ["F1_DATA_1950"], "2022", "2024")
@@ -45,6 +46,7 @@ def intent(folder: str) -> None:
     print(f"make train on 50,000 sessions, again: {timed(['make', 'train'], project):.1f} s")
     timed(["make", "deploy"], project)
     script(project, "intent_request.py")
+    script(project, "peers.py")
     script(project, "intent_generator.py", "4934699", "csv", folder)
     script(project, "intent_warehouse.py", str(Path(folder, "events")))
 

@@ -71,7 +71,7 @@ VARIABLES: dict[str, dict[str, str]] = {
     "settings of matplotlib": {"MATPLOTLIBRC": "{home}/.config/matplotlib/matplotlibrc"},
     "proxies": {"HTTP_PROXY": NOWHERE, "HTTPS_PROXY": NOWHERE, "ALL_PROXY": NOWHERE},
     "proxies in lower case": {"http_proxy": NOWHERE, "https_proxy": NOWHERE, "no_proxy": ""},
-    "gunicorn": {"GUNICORN_CMD_ARGS": "--workers 9", "WEB_CONCURRENCY": "9"},
+    "uvicorn": {"UVICORN_WORKERS": "9", "WEB_CONCURRENCY": "9"},
     "flask": {"FLASK_DEBUG": "1", "FLASK_APP": "x", "MODEL_HOST": "0.0.0.0"},
     "prefect": {"PREFECT_PROFILE": "missing", "PREFECT_HOME": "{home}/prefect"},
     "node": {"NODE_OPTIONS": "--require /nowhere.js", "SLS_DEBUG": "*"},

@@ -76,7 +76,7 @@ class Running:
 
 
 def _is_server(pid: int) -> bool:
-    return b"\0gunicorn\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b"\0smallboat.serving.model\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def _below(pid: int) -> Iterator[int]:

@@ -4,11 +4,11 @@
 the container of an emulated SageMaker endpoint) or both.
 """
 
-import argparse
+import asyncio
 import json
 import os
 import sys
-import time
+from functools import partial
 from pathlib import Path
 
 
@@ -20,46 +20,56 @@ def wrong(prediction):
     }
 
 
-def broken(package):
+def broken(package, folder, host):
     """The server's application, with the fault."""
-    from flask import request
     from smallboat.serving.model.server import create
 
-    app, folder = create(package), Path(os.environ["MODEL_FOLDER"])
+    app = create(package, folder, host)
 
-    @app.after_request
-    def fail(response):
-        where, held = os.environ.get("PLACE", "pre_switch_server"), folder
-        if (folder / "current").is_file():
-            where, held = "endpoint", folder / "releases" / (folder / "current").read_text()
-        fault = json.loads((held / "online_features.json").read_text()).get("fault", {})
-        if request.path == "/ping" or where not in fault.get("where", []):
-            return response
-        if fault["how"] == "crashes":
-            os._exit(1)
-        content = json.loads(response.get_data())
-        results = content.get("results", [])
-        if fault["how"] == "is slow" and len(results) == 1:  # the requests that are timed
-            time.sleep(fault.get("seconds", 0.3))
-        if fault["how"] == "is wrong":
-            for result in results:
-                result["predictions"] = [wrong(each) for each in result["predictions"]]
-            response.set_data(json.dumps(content))
-        return response
+    async def failing(scope, receive, send):
+        sent = []
 
-    return app
+        async def keep(message):
+            sent.append(message)
+
+        await app(scope, receive, keep)
+        start, body = sent
+        if scope["path"] != "/ping":
+            body["body"] = await fail(folder, body["body"])
+        length = (b"content-length", str(len(body["body"])).encode())
+        kept = [each for each in start["headers"] if each[0] != b"content-length"]
+        await send({**start, "headers": [*kept, length]})
+        await send(body)
+
+    return failing
+
+
+async def fail(folder, answer):
+    """The answer with the fault of the release that is served."""
+    where, held = os.environ.get("PLACE", "pre_switch_server"), folder
+    if (folder / "current").is_file():
+        where, held = "endpoint", folder / "releases" / (folder / "current").read_text()
+    fault = json.loads((held / "online_features.json").read_text()).get("fault", {})
+    if where not in fault.get("where", []):
+        return answer
+    if fault["how"] == "crashes":
+        os._exit(1)
+    content = json.loads(answer)
+    results = content.get("results", [])
+    if fault["how"] == "is slow" and len(results) == 1:  # the requests that are timed
+        await asyncio.sleep(fault.get("seconds", 0.3))
+    if fault["how"] == "is wrong":
+        for result in results:
+            result["predictions"] = [wrong(each) for each in result["predictions"]]
+        return json.dumps(content).encode()
+    return answer
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("command", choices=["serve"])
-    for name in ("problem", "folder", "port"):
-        parser.add_argument(f"--{name}", required=True)
-    parser.add_argument("--host", default="127.0.0.1")
-    options = parser.parse_args()
-    os.environ |= {"MODEL_FOLDER": os.path.abspath(options.folder), "MODEL_HOST": options.host}
-    here = Path(__file__).resolve()
-    words = ["-m", "gunicorn", f"--bind={options.host}:{options.port}", f"--chdir={here.parent}"]
-    words += ["--worker-class=gthread", "--threads=4", "--no-control-socket"]
-    words += [f"--pythonpath={Path.cwd()}"]  # the project's folder
-    os.execv(sys.executable, [sys.executable, *words, f"{here.stem}:broken({options.problem!r})"])
+    sys.path.insert(0, os.getcwd())  # the project's folder
+    from smallboat.serving import http_server
+    from smallboat.serving.model.server import options
+
+    given = options()
+    application = partial(broken, given.problem, Path(given.folder).resolve(), given.host)
+    http_server.run(application, given.host, given.port)

@@ -11,6 +11,7 @@ import pytest
 import requests
 import smallboat
 from copies import Copy
+from smallboat.check import growth
 
 from {{ cookiecutter.project_slug }}.problem import PROBLEM
 
@@ -60,6 +61,18 @@ def test_every_candidate_competed_and_the_winner_is_what_is_served(project: Copy
     assert served["model_hash"] == evaluation["model_hash"]
     assert served["library"] == evaluation["library"] == f"smallboat {smallboat.__version__}"
     assert json.loads(project.do("status"))["release"]["run"] == run.name
+
+
+def test_a_request_costs_the_same_however_much_is_known(project: Copy) -> None:
+    (file,) = (project.folder / "store" / "runs").glob("*/online_features.json")
+    online, service = json.loads(file.read_text()), PROBLEM.service
+    request = service.example(online)
+
+    def ask(known: Any) -> None:
+        service.check(request, known)
+        service.features(request, known)
+
+    assert list(growth.growing(online, set(service.NAMES), ask)) == []
 
 
 def test_the_example_is_answered_alike_over_http_and_by_the_command(

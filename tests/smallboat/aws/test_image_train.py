@@ -144,7 +144,7 @@ def test_it_holds_the_packages_of_this_machine_and_runs_as_nobody(
     installed = json.loads(inside(project, container, "python", "-c", INSTALLED))
     installed = {name: number for name, number in installed.items() if name not in OF_THE_BASE}
     assert installed == {name: version(name) for name in installed}
-    assert {"gunicorn", "metaflow", "xgboost-cpu"} <= set(installed)
+    assert {"metaflow", "uvicorn", "xgboost-cpu"} <= set(installed)
     assert not {"moto", "mypy", "pytest"} & set(installed)
     assert inside(project, container, "bash", "-c", "id -u; pwd; touch it && rm it") == (
         f"{USER}\n{HOME}"

@@ -420,6 +420,15 @@ BROKEN: list[tuple[Any, ...]] = [
         ("service.py", "), warnings\n", "), [*warnings, 7]\n"),
     ),
     (
+        "service.features: walks over 200,000 entries of online_features['depots'] for one request "
+        "when it has 100,000: look entries up by key",
+        (
+            "service.py",
+            'depot not in online["depots"]',
+            'depot in {depot} - online["depots"].keys()',
+        ),
+    ),
+    (
         "service.predictions: it returns no list of dicts",
         ("service.py", "answers.tolist(), strict=True)\n    ]", "[], strict=False)\n    ] or {}"),
     ),

@@ -147,7 +147,7 @@ def test_an_update_fails_no_request(cloud: Cloud, make: Callable[..., str]) -> N
     [
         ("missing", {}, "Failed to download model data"),
         ("none", {}, "Failed to extract model data"),
-        ("first", {"Environment": {"GUNICORN_CMD_ARGS": "--config=none"}}, "'none' doesn't exist"),
+        ("first", {"Environment": {"MODEL_HOST": "203.0.113.1"}}, "can't listen on 203.0.113.1"),
         ("first", {"Image": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/r:1"}, "does not exist"),
     ],
 )

@@ -529,13 +529,11 @@ def answers(url: str) -> bool:
 
 
 def listener(pid: int, url: str) -> int:
-    """The gunicorn master, a grandchild of a process, that listens at an address."""
+    """The grandchild of a process that listens at an address."""
     port = url.rpartition(":")[2]
     for child_process in children(pid):
         for process in children(child_process):
-            words = Path(f"/proc/{process}/cmdline").read_text()
-            environment = Path(f"/proc/{process}/environ").read_text()
-            if (":" + port in words) or ("ENDPOINT_NAME" not in environment and "fd://" in words):
+            if f"\0--port\0{port}\0" in Path(f"/proc/{process}/cmdline").read_text():
                 return process
     raise AssertionError(f"nobody listens at {url}")
 

@@ -244,7 +244,7 @@ def test_whatever_the_model_does_the_answer_has_the_one_shape(
 def test_an_error_behind_the_answer_is_503(
     api: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("smallboat.serving.web_app.drain", lambda *_: 1 / 0)
+    monkeypatch.setattr("smallboat.serving.api.app.HEADERS", 1)
     api.application.testing = False
     answer = api.get("/nothing")
     assert (answer.status_code, answer.json["error"]["code"]) == (503, "unavailable")  # type: ignore[index]

@@ -13,11 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import smallboat.serving
 from model_stub import EXAMPLE, Model
+from smallboat.serving import servers
 from smallboat.serving.serving import PAGE
 
-SERVING = Path(smallboat.serving.__file__).parent
 JSON = {"Content-Type": "application/json"}
 BODY = json.dumps(EXAMPLE).encode()
 MEGABYTES = b" " * 6 * 2**20
@@ -25,28 +24,20 @@ MEGABYTES = b" " * 6 * 2**20
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
-    """What gunicorn says."""
+    """What the server says."""
     return tmp_path / "log"
 
 
 @pytest.fixture
 def port(model: Model, log: Path) -> Iterator[int]:
-    """Where gunicorn serves the API."""
-    with socket.socket() as listener, log.open("w") as output:
-        listener.bind(("127.0.0.1", 0))
-        listener.set_inheritable(True)
-        words = [sys.executable, "-m", "gunicorn"]
-        words += ["--config", str(SERVING / "model" / "gunicorn_settings.py")]
-        words += [f"smallboat.serving.api.app:create({PAGE!r})"]
-        variables = {"ENDPOINT_NAME": "endpoint", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model.url}
-        bound = ["--bind", f"fd://{listener.fileno()}"]
+    """Where the API is served."""
+    number = servers.free_port()
+    words = [sys.executable, *servers.API_SERVER, "--port", str(number), "--page", PAGE]
+    variables = {"ENDPOINT_NAME": "endpoint", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model.url}
+    with log.open("w") as output:
         process = subprocess.Popen(
-            words + bound,
-            env=os.environ | variables,
-            pass_fds=[listener.fileno()],
-            stderr=output,
+            words, env=os.environ | variables, stdout=output, stderr=subprocess.STDOUT
         )
-        number: int = listener.getsockname()[1]
         try:
             _wait(number)
             yield number
@@ -62,7 +53,7 @@ def _wait(port: int) -> None:
                 return
         except OSError:
             time.sleep(0.05)
-    pytest.fail("gunicorn did not come up")
+    pytest.fail("the API did not come up")
 
 
 def ask(port: int, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, str]:
@@ -101,15 +92,16 @@ def test_a_broken_chunk_ends_the_connection_after_a_whole_answer(port: int, line
     with socket.create_connection(("127.0.0.1", port), timeout=4) as client:
         client.sendall(head + b"no size\r\n")
         answer = b"".join(iter(lambda: client.recv(2**16), b""))
-    status = b"200" if line == "GET /health" else b"415"
-    assert answer.startswith(b"HTTP/1.1 " + status) and answer.count(b"HTTP/1.1") == 1
+    assert answer.startswith(b"HTTP/1.1 400") and answer.count(b"HTTP/1.1") == 1
+    message = json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["message"]
+    assert message == "the request can't be read: it is not valid HTTP"
 
 
-def test_forty_who_stop_sending_keep_nobody_waiting_and_leave_no_traceback(
+def test_two_hundred_who_stop_sending_keep_nobody_waiting_and_leave_no_traceback(
     port: int, log: Path
 ) -> None:
     head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    sent = [b"", head, head + b"Content-Length: 9\r\n\r\n{"] * 13 + [head]
+    sent = [b"", head, head + b"Content-Length: 9\r\n\r\n{"] * 66 + [head]
     stuck = [socket.create_connection(("127.0.0.1", port), timeout=20) for _ in sent]
     for each, piece in zip(stuck, sent, strict=True):
         each.sendall(piece)

@@ -21,7 +21,7 @@ IGNORED = {
     *("GE_*", "GX_*", "JOBLIB_*", "LOKY_*", "PANDAS_*", "ARROW_*", "SCIPY_*", "SKLEARN_*"),
     *("MATPLOTLIBRC", "MPL*", "NPY_*", "NUMEXPR_*", "ORT_*", "XGBOOST_*"),
     *("KMP_*", "MKL_*", "OMP_*", "OPENBLAS_*"),
-    *("FLASK_*", "WERKZEUG_*", "GUNICORN_*", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS"),
+    *("FLASK_*", "WERKZEUG_*", "UVICORN_*", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS"),
     *("API_KEY", "MODEL_FOLDER", "MODEL_HOST"),  # of this project's API and its containers
     *("CONDA_*", "VIRTUAL_ENV*", "TZ"),
 }

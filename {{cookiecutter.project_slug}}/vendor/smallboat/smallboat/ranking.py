@@ -75,23 +75,23 @@ def among_first(scores: Array, temperatures: Sequence[float]) -> Array:
     Returns:
         Shape [stages, n]; row k - 1 is the probability of a place up to k, and adds up to k.
     """
-    size = len(scores)
+    size, order = len(scores), np.argsort(scores)
     probability, shares = np.zeros(size), []
-    ordered = np.ones(())  # the probability of each order of those who have a place
+    ordered = weight = np.ones(())  # the probability of each order of those who have a place
     taken = np.zeros(size, dtype=bool)  # for each such order, who has a place
-    for temperature in temperatures[:size]:
-        ordered = ordered[..., None] * _softmax(np.where(taken, -np.inf, -scores / temperature))
-        probability = probability + ordered.reshape(-1, size).sum(axis=0)
+    for stage, temperature in enumerate(temperatures[:size]):
+        if stage:
+            ordered = ordered[..., None] * weight
+            taken = taken[..., None, :] | np.eye(size, dtype=bool)
+        logits = -scores[order] / temperature
+        # Relative to the best that has no place yet; those before it have one.
+        likely = np.exp(np.minimum(logits - logits[: stage + 1, None], 0.0))
+        weight = np.where(taken, 0.0, likely[taken.argmin(axis=-1)])
+        ordered = ordered / weight.sum(axis=-1)
+        probability = probability + ordered.ravel() @ weight.reshape(-1, size)
         shares.append(np.minimum(probability, 1.0))
-        taken = taken[..., None, :] | np.eye(size, dtype=bool)
     shares += [np.ones(size)] * (len(temperatures) - len(shares))
-    return np.array(shares)
-
-
-def _softmax(logits: Array) -> Array:
-    weight = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    softmax: Array = weight / weight.sum(axis=-1, keepdims=True)
-    return softmax
+    return np.array(shares)[:, np.argsort(order)]
 
 
 def fit_bands(

@@ -150,13 +150,16 @@ def assemble(
         # A new season starts without standings.
         owners |= {"driver_standing": drivers, "constructor_standing": teams}
     unknown = np.full(len(entries), np.nan)
-    known: dict[str, Array] = {name: unknown for name in NAMES}
+    columns = [column for kind in owners for column in online[kind]["columns"]]
+    rows: list[list[float | None]] = [[] for _ in entries]
     for kind, names in owners.items():
         table = online[kind]
         empty = [None] * len(table["columns"])
-        rows = [table["rows"].get(name, empty) for name in names]
-        values = np.array(rows, dtype=np.float64).reshape(len(rows), len(empty))
-        known |= dict(zip(table["columns"], values.T, strict=True))
+        for row, name in zip(rows, names, strict=True):
+            row += table["rows"].get(name, empty)
+    values = np.array(rows, dtype=np.float64).reshape(len(rows), len(columns))
+    known: dict[str, Array] = {name: unknown for name in NAMES}
+    known |= dict(zip(columns, values.T, strict=True))
     people = online["people"]
     country = online["countries"].get(circuit)
     known |= {
@@ -178,7 +181,7 @@ def _column(entries: Sequence[Mapping[str, Any]], name: str) -> Array:
 def _known(kind: str, name: Any, online: Mapping[str, Any], warnings: list[str]) -> str:
     ids = online["ids"][kind]
     found = ids.get(str(name), str(name))
-    if found not in ids.values():
+    if str(name) not in ids and found not in online[kind]["rows"]:
         warnings.append(f"unknown {kind} {name}: its features are the defaults")
     return str(found)
 

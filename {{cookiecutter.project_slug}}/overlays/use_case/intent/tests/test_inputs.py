@@ -223,7 +223,7 @@ def test_counts_hang_together(events: list[dict[str, Any]]) -> None:
         len(known) - 1
     )
     assert counted["category_same"] <= counted["category_known"]
-    assert np.isfinite(complete({name: np.array([value]) for name, value in counted.items()})).all()
+    assert np.isfinite(complete(np.array([[counted[name] for name in COUNTED]]))).all()
 
 
 @pytest.fixture(scope="module")

@@ -79,4 +79,4 @@ def online_features(tables: Tables) -> dict[str, Any]:
 
 
 def _values(rows: pd.DataFrame) -> Array:
-    return complete({name: rows[name].to_numpy() for name in COUNTED})
+    return complete(rows[list(COUNTED)].to_numpy(dtype=np.float64))

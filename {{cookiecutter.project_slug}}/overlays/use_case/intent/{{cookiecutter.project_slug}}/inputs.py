@@ -74,47 +74,57 @@ FEATURES: tuple[Feature, ...] = (
 NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
 SEQUENCE: tuple[str, ...] = NAMES[NAMES.index(PAIRS[0]) :]
 """Those that tell the order of events."""
-_DEFAULTS = np.array([feature.default for feature in FEATURES], dtype=np.float32)
+_DEFAULTS = np.array([feature.default for feature in FEATURES])
+_AT = {name: at for at, name in enumerate(NAMES)}
+_COPIED = {_AT[name]: at for at, name in enumerate(COUNTED) if name in _AT}
+_LOGS = {at: _AT[name.removesuffix("_log")] for name, at in _AT.items() if name.endswith("_log")}
 
 
-def complete(known: Mapping[str, Array]) -> Array:
+def complete(known: Array) -> Array:
     """Features from what was counted.
 
     Args:
-        known: COUNTED by name, each of shape [n] (NaN = there is none).
+        known: shape [n, len(COUNTED)]; NaN = there is none.
 
     Returns:
         float32 of shape [n, len(FEATURES)], finite.
     """
-    columns: dict[str, Array] = {
-        name: np.asarray(known[name], dtype=np.float64) for name in COUNTED
-    }
-    columns["after"] = columns["events"] - columns["place"]
-    columns["cart"] = columns["adds"] - columns["removes"]
-    products = sum(columns[COUNTS[action]] for action in PRODUCT)
-    columns["product_share"] = products / columns["events"]
-    columns["seconds"] = columns["ms"] / 1000
-    columns["seconds_to_add"] = columns["ms_to_add"] / 1000
-    columns["seconds_since_add"] = (columns["ms"] - columns["ms_to_add"]) / 1000
-    columns["gap_last"] = np.nan_to_num(columns["gap_last_ms"]) / 1000
-    columns["gap_mean"] = columns["seconds"] / np.maximum(columns["events"] - 1, 1)
-    columns["gap_longest"] = np.nan_to_num(columns["gap_longest_ms"]) / 1000
-    angle = columns["hour"] * (2 * np.pi / 24)
-    columns["hour_sin"], columns["hour_cos"] = np.sin(angle), np.cos(angle)
-    columns["weekend"] = columns["day_of_week"] >= 5
-    columns["price_known"] = ~np.isnan(columns["price"])
-    columns["price_seen"] = _ratio(columns["price_sum"], columns["price_count"], np.nan)
-    columns["price_difference"] = columns["price"] - columns["price_seen"]
-    columns["category_share"] = _ratio(columns["category_same"], columns["category_known"], 0.0)
+    known = np.asarray(known, dtype=np.float64)
+    counted = dict(zip(COUNTED, known.T, strict=True))
+    table = np.empty((len(known), len(NAMES)))
+    table[:, list(_COPIED)] = known[:, list(_COPIED.values())]
+    for name, values in _derived(counted).items():
+        table[:, _AT[name]] = values
     for which in ("last", "previous"):
-        columns |= {f"{which}_{n}": columns[which] == at for at, n in enumerate(SEEN)}
-    table = np.empty((len(columns["events"]), len(NAMES)), dtype=np.float32)
-    for at, name in enumerate(NAMES):
-        logs = name.endswith("_log")
-        table[:, at] = np.log1p(columns[name.removesuffix("_log")]) if logs else columns[name]
-    unknown = np.isnan(table)
-    table[unknown] = np.broadcast_to(_DEFAULTS, table.shape)[unknown]
-    return table
+        at = _AT[f"{which}_{SEEN[0]}"]
+        table[:, at : at + len(SEEN)] = counted[which][:, None] == np.arange(len(SEEN))
+    table[:, list(_LOGS)] = np.log1p(table[:, list(_LOGS.values())])
+    return np.where(np.isnan(table), _DEFAULTS, table).astype(np.float32)
+
+
+def _derived(counted: Mapping[str, Array]) -> dict[str, Array]:
+    """Features that follow from several counts, or are in another unit."""
+    c = counted
+    angle = c["hour"] * (2 * np.pi / 24)
+    price_seen = _ratio(c["price_sum"], c["price_count"], np.nan)
+    return {
+        "after": c["events"] - c["place"],
+        "cart": c["adds"] - c["removes"],
+        "product_share": sum(c[COUNTS[action]] for action in PRODUCT) / c["events"],
+        "seconds": c["ms"] / 1000,
+        "seconds_to_add": c["ms_to_add"] / 1000,
+        "seconds_since_add": (c["ms"] - c["ms_to_add"]) / 1000,
+        "gap_last": np.where(np.isnan(c["gap_last_ms"]), 0.0, c["gap_last_ms"]) / 1000,
+        "gap_mean": c["ms"] / 1000 / np.maximum(c["events"] - 1, 1),
+        "gap_longest": np.where(np.isnan(c["gap_longest_ms"]), 0.0, c["gap_longest_ms"]) / 1000,
+        "hour_sin": np.sin(angle),
+        "hour_cos": np.cos(angle),
+        "weekend": c["day_of_week"] >= 5,
+        "price_known": ~np.isnan(c["price"]),
+        "price_seen": price_seen,
+        "price_difference": c["price"] - price_seen,
+        "category_share": _ratio(c["category_same"], c["category_known"], 0.0),
+    }
 
 
 def assemble(request: Mapping[str, Any], online: Mapping[str, Any]) -> tuple[Array, list[str]]:
@@ -146,9 +156,9 @@ def assemble(request: Mapping[str, Any], online: Mapping[str, Any]) -> tuple[Arr
         warnings.append(
             f"{after} events after the first add to cart: the model learned from {MOST_AFTER}"
         )
-    if unknown := {event.sku for event in events if event.sku} - catalog.keys():
+    if unknown := {event.sku for event in events if event.sku and event.sku not in catalog}:
         warnings.append(f"products that are not in the catalogue: {len(unknown)}")
-    return complete({name: np.array([value]) for name, value in counted.items()}), warnings
+    return complete(np.array([[counted[name] for name in COUNTED]])), warnings
 
 
 def _ratio(part: Array, whole: Array, otherwise: float) -> Array:

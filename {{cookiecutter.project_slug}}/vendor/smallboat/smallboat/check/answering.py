@@ -11,6 +11,7 @@ import numpy as np
 from ..contract import Json
 from ..errors import RequestError
 from ..store import bundle
+from .growth import growing
 from .sample import Rule, Sample, plain
 
 HEAVY = ("pandas", "sklearn", "xgboost", "metaflow", "great_expectations", "pydantic")
@@ -91,6 +92,16 @@ def _features(sample: Sample) -> Iterator[str]:
         sample.inputs = inputs
 
 
+def _growth(sample: Sample) -> Iterator[str]:
+    service, request = sample.problem.service, sample.request
+
+    def ask(online: Json) -> None:
+        service.check(request, online)
+        service.features(request, online)
+
+    yield from growing(sample.online, set(sample.columns), ask)
+
+
 def _predictions(sample: Sample) -> Iterator[str]:
     answers = bundle.predict(sample.onnx, sample.inputs)
     evaluation = json.loads(json.dumps(sample.evaluation))
@@ -163,6 +174,7 @@ RULES: tuple[tuple[str, Rule], ...] = (
     ("service.example", _example),
     ("service.known", _known),
     ("service.features", _features),
+    ("service.features", _growth),
     ("service.predictions", _predictions),
     ("service.explain", _explain),
     ("service.page", _page),

@@ -44,7 +44,7 @@ def contents() -> Contents:
         UserError: there is no lock file, or a package is not available for the function.
     """
     room = LIBRARY / "serving"
-    shared = [room / name for name in ("__init__.py", "request_parsing.py", "web_app.py")]
+    shared = [room / name for name in ("__init__.py", "request_parsing.py")]
     library = [LIBRARY / "__init__.py", *shared, *(room / "api").rglob("*")]
     project = [*CODE.glob("*.py"), *CODE.glob("static/**/*")]
     own = _read(library, LIBRARY.parent) | _read(project, CODE)

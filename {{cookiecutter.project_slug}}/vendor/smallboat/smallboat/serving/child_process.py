@@ -46,7 +46,7 @@ class Supervisor:
             self._command,
             stdin=subprocess.DEVNULL,
             process_group=0,
-            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+            preexec_fn=end_with_parent,
         )
         return self._child
 
@@ -62,9 +62,10 @@ class Supervisor:
             _kill(self._child)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Let the kernel send SIGTERM when this process's parent ends, even if that is killed."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:

@@ -6,14 +6,26 @@ packages that both have.
 
 import json
 import math
+import re
+import uuid
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from fastjsonschema import JsonSchemaValueException
-from flask import Response, abort, jsonify, request
 
 MAX_BODY_BYTES = 4 * 2**20  # a serverless endpoint accepts no more
 MAX_DIGITS = 400  # of an integer; the largest float has 309
 MAX_NAME = 80  # characters of an unknown field's name that an error message repeats
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+ID_HEADERS = ("X-Request-Id", "X-Amzn-SageMaker-Custom-Attributes")
+ID = re.compile(r"[\w.:/=+-]{1,128}", re.ASCII)  # safe in a header and in a log
+MESSAGES = {
+    400: "the request can't be read",
+    404: "no such path; the API lists its paths in openapi.json",
+    405: "this path does not accept this method",
+    413: f"the body is larger than {MAX_BODY_BYTES // 2**20} MB",
+}
+"""What an error says, by HTTP status, where there is no more to say."""
 CODES = {
     400: "bad_request",
     401: "unauthorized",
@@ -42,20 +54,39 @@ class ApiError(Exception):
         super().__init__(message)
         self.status, self.message, self.field = status, message, field
 
-    def response(self) -> Response:
+    def content(self) -> dict[str, Any]:
         """The answer: `error` with `code`, `message` and `field`."""
         code = CODES.get(self.status, "internal" if self.status >= 500 else "refused")
-        response = jsonify(error={"code": code, "message": self.message, "field": self.field})
-        response.status_code = self.status
-        return response
+        return {"error": {"code": code, "message": self.message, "field": self.field}}
 
 
-def read_body() -> bytes:
-    """The body of the current request; error 413 if it is too large."""
-    body = request.get_data(cache=False)
-    if len(body) > MAX_BODY_BYTES:
-        abort(413)
-    return body
+def too_large() -> ApiError:
+    """The 413 for a body of more than `MAX_BODY_BYTES`."""
+    return ApiError(413, MESSAGES[413], "body")
+
+
+def failure(status: int, request_id: str) -> ApiError:
+    """The error, with a status of 500 or more, for a request that the server itself failed."""
+    message = f"the server failed; its log has the reason, by request id {request_id}"
+    return ApiError(status, message)
+
+
+def request_id(header: Callable[[str], str | None]) -> str:
+    """The id that a request brings in one of `ID_HEADERS`, else a new one."""
+    ids = (header(name) or "" for name in ID_HEADERS)
+    return next(filter(ID.fullmatch, ids), None) or uuid.uuid4().hex
+
+
+def check_host(host: str, more: Iterable[str] = ()) -> None:
+    """Refuse a request, with a 403, unless its Host is this machine or one of `more`.
+
+    Otherwise any web page whose own name resolves to this machine could read the answers.
+    """
+    name, _, port = host.rpartition(":")
+    name = name if port.isdecimal() else host
+    if name.lower() not in LOCAL_HOSTS.union(more):
+        message = f"host {name[:MAX_NAME]!r} is not allowed: use localhost, or for the API "
+        raise ApiError(403, message + "add the host to serve.allowed_hosts", "Host")
 
 
 def parse_json(body: bytes) -> Any:

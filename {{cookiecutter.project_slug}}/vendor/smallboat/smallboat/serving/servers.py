@@ -26,9 +26,9 @@ HOST = "127.0.0.1"
 START_SECONDS = 60.0
 ANSWER_SECONDS = 10.0
 MODEL_SERVER = ("-m", "smallboat.serving.model")
-"""Python's arguments that start it."""
+API_SERVER = ("-m", "smallboat.serving.api_server")
+"""Python's arguments that start them."""
 SEE_ABOVE = "see its messages above"
-QUIET = {"GUNICORN_CMD_ARGS": "--log-level=warning"}
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def started(
             stdin=subprocess.PIPE,
             stdout=output or log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **QUIET, **(variables or {})},
+            env={**os.environ, **(variables or {})},
             process_group=0,
         )
         assert process.stdin is not None

@@ -26,7 +26,6 @@ RECORD, LOG = "serving.json", "serve.log"
 STOP_SECONDS = 15.0
 RESTARTS = 5
 """How often each server is started again if it is killed or ends by itself."""
-GUNICORN_SETTINGS = Path(__file__).parent / "model" / "gunicorn_settings.py"
 PAGE = "serving/api/static"
 """The project's part of the page."""
 
@@ -165,9 +164,7 @@ def _api(
         "ALLOWED_HOSTS": ",".join(settings.serve.allowed_hosts if settings.serve else ()),
         **settings.api.variables,
     }
-    options = ["--config", str(GUNICORN_SETTINGS), "--bind", f"{servers.HOST}:{port}"]
-    application = f"smallboat.serving.api.app:create({PAGE!r})"
-    arguments = ["-m", "gunicorn", *options, application]
+    arguments = [*servers.API_SERVER, "--host", servers.HOST, "--port", str(port), "--page", PAGE]
     output = sys.stdout.buffer
     return servers.started("API", arguments, port, "/health", variables, output, RESTARTS)
 

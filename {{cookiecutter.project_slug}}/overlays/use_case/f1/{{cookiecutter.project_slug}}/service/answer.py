@@ -71,14 +71,14 @@ def predictions(
         {
             "position": position,
             **{name: request["grid"][row][name] for name in ("driver", "constructor", "grid")},
-            "score": round(float(answers[row]), 4),
-            "low": int(low),
-            "high": int(high),
-            "podium": round(float(podium), 4),
-            "win": round(float(win), 4),
+            "score": round(score, 4),
+            "low": low,
+            "high": high,
+            "podium": round(podium, 4),
+            "win": round(win, 4),
         }
-        for position, (row, low, high, win, podium) in enumerate(
-            zip(order, *columns, strict=True), start=1
+        for position, (row, score, low, high, win, podium) in enumerate(
+            zip(*(values.tolist() for values in (order, answers[order], *columns)), strict=True), 1
         )
     ]
 

@@ -83,7 +83,7 @@ def features(request: Request, online: Online) -> tuple[Array, list[str]]:
     """The model's inputs, float32 of shape [entries, len(NAMES)], and what had to be guessed."""
     values, warnings = assemble(request, request["grid"], online)
     race, newest = (request["season"], request["round"]), (online["season"], online["round"])
-    *_, coming = online["races"]
+    coming = online["races"][-1]
     as_of = f"the features are as of {online['as_of']}"
     if race <= newest:
         warnings.append(f"{as_of}: they know how this race and later ones ended")

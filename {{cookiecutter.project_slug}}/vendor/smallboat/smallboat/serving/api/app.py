@@ -1,6 +1,6 @@
 """The API: checks a request, invokes the model, captures the answer; and a page for people.
 
-`serving.py` runs it with gunicorn, `handler.py` on Lambda.
+`api_server.py` runs it on this machine, `handler.py` on Lambda.
 """
 
 import hmac
@@ -14,12 +14,12 @@ from flask import Flask, Response, g, request, send_from_directory
 from flask_cors import CORS
 from werkzeug.exceptions import NotFound
 
-from .. import web_app
-from ..request_parsing import ApiError, parse_json, read_body
-from . import compression, openapi
+from ..request_parsing import ApiError, parse_json
+from . import compression, openapi, web_app
 from .capture import Capture
 from .model_client import ModelClient
 from .settings import Settings
+from .web_app import read_body
 
 Json = dict[str, Any]
 SHARED_PAGE = Path(__file__).with_name("static")

@@ -2,8 +2,8 @@
 
 import json
 import os
-import threading
 from collections.abc import Callable
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ class Release:
 
     Attributes:
         facts: release.json.
-        description: the answer to `describe`.
+        described: the answer to `describe`, in JSON.
     """
 
     def __init__(self, problem: Problem, folder: Path) -> None:
@@ -43,7 +43,7 @@ class Release:
         try:
             self.facts = integrity.verify(folder, integrity.RELEASE)
             self._load({name: (folder / name).read_bytes() for name in (*TEXTS, *GRAPHS)})
-            self.predict([self.description["example"]], explain=True)
+            self.predict([self._service.example(self._online)], explain=True)
         except IntegrityError:
             raise
         except Exception as error:  # files can contradict each other in any way
@@ -57,7 +57,10 @@ class Release:
             raise IntegrityError("signature.json and the code name different inputs")
         # Only model.onnx predicts here, but an incomplete release is refused.
         self._session, _ = (_session(name, files[name], len(inputs)) for name in GRAPHS)
-        self.description = {
+        self.described = json.dumps(self._description(signature), allow_nan=False).encode()
+
+    def _description(self, signature: Json) -> Json:
+        return {
             "release": self.facts,
             "signature": signature,
             "request": self._service.SCHEMA,
@@ -85,11 +88,11 @@ class Release:
             RequestError: one of them can't be answered, or there are too many to be explained.
         """
         features, warnings = self._features(requests, MAX_EXPLAINED_ROWS if explain else None)
-        ends = np.cumsum([len(rows) for rows in features])[:-1]
-        outputs = np.split(self._run(np.concatenate(features)), ends)
+        outputs = self._run(np.concatenate(features))
+        ends = accumulate(map(len, features))
         results = []
-        batch = zip(requests, features, outputs, warnings, strict=True)
-        for request, rows, output, warned in batch:
+        for request, rows, end, warned in zip(requests, features, ends, warnings, strict=True):
+            output = outputs[end - len(rows) : end]
             predictions = self._service.predictions(request, output, rows, self._evaluation)
             if explain:
                 reasons = self._service.explain(output, rows, self._run)
@@ -128,43 +131,39 @@ class Release:
 
 
 class CurrentRelease:
-    """The release in a folder, or the one of its `releases` that its file `current` names."""
+    """The release in a folder, or the one of its `releases` that its file `current` names.
+
+    Attributes:
+        release: the newest that is whole; None if there is none.
+    """
 
     def __init__(self, problem: Problem, folder: Path, log: Callable[[str], None]) -> None:
         self._problem, self._folder, self._log = problem, folder, log
-        self._release: Release | None = None
+        self.release: Release | None = None
         self._loaded: tuple[bytes, int] | None = None
-        self._loading = threading.Lock()
-        self.release()
+        self.load()
 
-    def release(self) -> Release | None:
-        """The release that is named now. If it is broken, the one before, or None.
+    def stale(self) -> bool:
+        """Whether the folder names something else than what was loaded or refused last."""
+        return self._pointer() != self._loaded
 
-        The first thread that sees a new pointer loads the release. The others use the old one
-        until it is loaded.
-        """
-        first = self._release is None
-        if self._pointer() != self._loaded and self._loading.acquire(blocking=first):
-            try:
-                pointer = self._pointer()
-                if pointer != self._loaded:
-                    self._load()
-                    self._loaded = pointer
-            finally:
-                self._loading.release()
-        return self._release
+    def load(self) -> None:
+        """Load the release that is named now; if it is broken, the one before stays."""
+        pointer = self._pointer()
+        self._load()
+        self._loaded = pointer
 
     def _load(self) -> None:
         folder = self._folder
         try:
             if (folder / "current").exists():
                 folder = folder / "releases" / (folder / "current").read_text().strip()
-            self._release = Release(self._problem, folder)
+            self.release = Release(self._problem, folder)
         except (IntegrityError, OSError, ValueError) as error:
-            old = self._release.facts["release"] if self._release else "no release"
+            old = self.release.facts["release"] if self.release else "no release"
             self._log(f"refused a release in {self._folder}: {error}; {old} is served")
         else:
-            self._log(f"release {self._release.facts['release']} is served")
+            self._log(f"release {self.release.facts['release']} is served")
 
     def _pointer(self) -> tuple[bytes, int] | None:
         """Content and time of the pointer: two switches within a tick differ in the content."""

@@ -74,8 +74,9 @@ def from_csv(rows: Sequence[Mapping[str, str]]) -> list[Json]:
 
 def features(request: Json, online: Mapping[str, Any]) -> tuple[Array, list[str]]:
     """The model's inputs, and what had to be guessed."""
-    depots = sorted({parcel["depot"] for parcel in request["parcels"]} - online["depots"].keys())
-    warnings = [f"the depot {depot} is not known" for depot in depots]
+    asked = {parcel["depot"] for parcel in request["parcels"]}
+    unknown = sorted(depot for depot in asked if depot not in online["depots"])
+    warnings = [f"the depot {depot} is not known" for depot in unknown]
     return assemble(request["parcels"], online["depots"]), warnings
 
 
