@@ -19,8 +19,8 @@ PACKAGES = (
     "onnxruntime",
     "skl2onnx",
 )
-"""Not the library and no project: those are what is tested, and each copy has its own. Nor Metaflow,
-which reads a project's variables when it is imported."""
+"""Not the library and no project: those are what is tested, and each copy has its own. Metaflow
+reads a project's variables when it is imported."""
 
 
 @contextmanager

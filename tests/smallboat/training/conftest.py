@@ -11,6 +11,7 @@ import pytest
 from copies import copy, paths
 from smallboat.config import config
 from smallboat.store import store
+from smallboat.training import fork_server
 from toy.problem import PROBLEM
 
 SYSROOT = tempfile.mkdtemp(prefix="metaflow-")
@@ -55,3 +56,9 @@ def project(tmp_path: Path) -> Path:
     """A copy of the project, to be changed."""
     copy(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def own_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each training has a fork server of its own, which a test may kill or interrupt."""
+    monkeypatch.delenv(fork_server.VARIABLE, raising=False)

@@ -13,7 +13,10 @@ from copies import PLAIN, command, compete, trust, without_forks
 from smallboat.store import store
 from smallboat.training import fork_server
 
-pytestmark = pytest.mark.skipif(not fork_server.available(), reason="needs Linux")
+pytestmark = [
+    pytest.mark.skipif(not fork_server.available(), reason="needs Linux"),
+    pytest.mark.usefixtures("own_server"),
+]
 
 TELLING = """
 

@@ -15,6 +15,8 @@ from copies import PLAIN, command, compete, copy, forking, gone, here, trust
 from smallboat.store import store
 from smallboat.training import fork_server
 
+pytestmark = pytest.mark.usefixtures("own_server")
+
 # Where the process of a step kills itself, and what the command then says of the run.
 KILLS = {
     "start": "was killed (start)",
@@ -71,12 +73,6 @@ def mortal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = command(project, "train")
     assert done.returncode == 0, done.stdout + done.stderr
     return project
-
-
-@pytest.fixture(autouse=True)
-def own_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server of all tests would be in another session, which no Ctrl-C reaches."""
-    monkeypatch.delenv(fork_server.VARIABLE, raising=False)
 
 
 def models(project: Path) -> dict[str, str]:
