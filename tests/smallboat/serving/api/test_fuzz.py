@@ -37,7 +37,10 @@ def test_every_answer_is_one_that_the_document_lists(mode: GenerationMode) -> No
             )
             def answered(case: Any) -> None:
                 # A request may keep the schema and contradict itself: 422, as the document says.
-                response = case.call_and_validate(excluded_checks=[positive_data_acceptance])
+                response = case.call_and_validate(
+                    excluded_checks=[positive_data_acceptance],
+                    headers={"Accept-Encoding": "identity"},  # this client does not decompress
+                )
                 asked.add((case.path, case.method, response.status_code))
 
             answered()

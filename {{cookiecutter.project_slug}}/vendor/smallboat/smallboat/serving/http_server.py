@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from .asgi import Application
-from .workers import Workers
+from .workers import STOPPING, Workers
 
 GRACEFUL_SECONDS = 20
 """How long requests may take that are at hand when SIGTERM comes."""
@@ -55,10 +55,11 @@ def _serve(create: Callable[[], Application], listener: socket.socket) -> None:
             _say_signal(sig)
             super().handle_exit(sig, frame)
 
-    for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn repeats the signal when it has ended
-        signal.signal(number, lambda *_: sys.exit(0))
+    _on_signal(lambda *_: os._exit(0))  # an exception could end inside of an import
+    application = create()
+    _on_signal(lambda *_: sys.exit(0))  # uvicorn repeats the signal when it has ended
     config = uvicorn.Config(
-        create(),
+        application,
         http=Protocol,
         ws="none",
         lifespan="off",
@@ -73,6 +74,11 @@ def _serve(create: Callable[[], Application], listener: socket.socket) -> None:
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
     )
     Server(config).run([listener])
+
+
+def _on_signal(handler: Callable[..., object]) -> None:
+    for number in STOPPING:
+        signal.signal(number, handler)
 
 
 def _stop(number: int, listener: socket.socket) -> None:
