@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -65,21 +66,14 @@ def test_off_keeps_nothing() -> None:
     assert Capture.from_settings(Settings("endpoint", capture="off")) is None
 
 
-@pytest.fixture
-def errors(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    """What is printed as an error; pytest's own captures lose what comes while they are read."""
-    written = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", written)
-    return written
-
-
-def test_a_full_disk_does_not_matter(make: Make, errors: io.StringIO) -> None:
+def test_a_full_disk_does_not_matter(make: Make) -> None:
     if not os.path.exists("/dev/full"):
         pytest.skip("there is no /dev/full, whose disk is always full")
     api = make(CAPTURE="/dev/full")
-    for _ in range(3):
-        assert api.post("/predict", json=EXAMPLE).status_code == 200
-    wait_for(lambda: "not kept" in errors.getvalue())
+    with redirect_stderr(io.StringIO()) as printed:  # pytest's own loses what comes while it reads
+        for _ in range(3):
+            assert api.post("/predict", json=EXAMPLE).status_code == 200
+        wait_for(lambda: "not kept" in printed.getvalue())
 
 
 def test_a_folder_that_may_not_be_written_does_not_matter(make: Make, tmp_path: Path) -> None:
@@ -156,7 +150,7 @@ sys.exit(kept.lost)
 
 
 def test_a_full_file_that_can_not_be_put_aside_grows_no_more_and_does_not_matter(
-    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, errors: io.StringIO
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("smallboat.serving.api.capture.MAX_FILE_BYTES", 1)
     monkeypatch.setattr("smallboat.serving.api.capture.BACKUPS", 1)
@@ -164,8 +158,9 @@ def test_a_full_file_that_can_not_be_put_aside_grows_no_more_and_does_not_matter
     (tmp_path / "capture.jsonl.1").mkdir()
     path.write_text("{}\n")
     api = make(CAPTURE=str(path))
-    assert api.post("/predict", json=EXAMPLE).status_code == 200
-    wait_for(lambda: "1 not kept" in errors.getvalue())
+    with redirect_stderr(io.StringIO()) as printed:
+        assert api.post("/predict", json=EXAMPLE).status_code == 200
+        wait_for(lambda: "1 not kept" in printed.getvalue())
     assert path.read_text() == "{}\n"
 
 
