@@ -131,8 +131,7 @@ def online_features(tables: Tables) -> dict[str, Any]:
     known["people"] = dict(zip(people.index, map(list, values), strict=True))
     known["countries"] = _countries(tables).dropna().to_dict()
     known["ids"] = {
-        kind: dict(zip(tables[f"{kind}s"]["ref"], tables[f"{kind}s"][f"{kind}_id"], strict=True))
-        for kind in ("driver", "constructor", "circuit")
+        kind: _ids(tables[f"{kind}s"], kind) for kind in ("driver", "constructor", "circuit")
     }
     known["names"] = {
         kind: dict(zip(tables[f"{kind}s"]["ref"], tables[f"{kind}s"]["name"], strict=True))
@@ -140,6 +139,12 @@ def online_features(tables: Tables) -> dict[str, Any]:
     }
     known["races"] = grids(tables, entries, known["driver_standing"]["rows"])
     return known
+
+
+def _ids(table: pd.DataFrame, kind: str) -> dict[str, str]:
+    """The id by the reference name, and by itself."""
+    ids = table[f"{kind}_id"]
+    return dict(zip([*ids, *table["ref"]], [*ids, *ids], strict=True))
 
 
 def _owner(entries: pd.DataFrame, kind: str) -> pd.Series:

@@ -180,10 +180,9 @@ def _column(entries: Sequence[Mapping[str, Any]], name: str) -> Array:
 
 def _known(kind: str, name: Any, online: Mapping[str, Any], warnings: list[str]) -> str:
     ids = online["ids"][kind]
-    found = ids.get(str(name), str(name))
-    if str(name) not in ids and found not in online[kind]["rows"]:
+    if str(name) not in ids:
         warnings.append(f"unknown {kind} {name}: its features are the defaults")
-    return str(found)
+    return str(ids.get(str(name), name))
 
 
 def _first(values: Array, otherwise: Array | float) -> Array:

@@ -62,7 +62,7 @@ def validate(environment: str, snapshot: str) -> None:
 def train(environment: str, snapshot: str) -> str:
     """Run the training flow on a snapshot; the run, whose winner passed its gates."""
     settings = config.load(PROBLEM, environment)
-    run = training.start(environment, settings, snapshot)
+    run = training.start(PROBLEM, environment, settings, snapshot)
     store.make_newest(settings.store.root, snapshot)
     if not commands.print_results(settings, run)["passed"]:
         raise ended(f"run {run} failed its gates", NoCandidateError.exit_code)
