@@ -149,7 +149,6 @@ def assemble(
     if season == online["season"]:
         # A new season starts without standings.
         owners |= {"driver_standing": drivers, "constructor_standing": teams}
-    unknown = np.full(len(entries), np.nan)
     columns = [column for kind in owners for column in online[kind]["columns"]]
     rows: list[list[float | None]] = [[] for _ in entries]
     for kind, names in owners.items():
@@ -158,7 +157,7 @@ def assemble(
         for row, name in zip(rows, names, strict=True):
             row += table["rows"].get(name, empty)
     values = np.array(rows, dtype=np.float64).reshape(len(rows), len(columns))
-    known: dict[str, Array] = {name: unknown for name in NAMES}
+    known: dict[str, Array] = dict.fromkeys(NAMES, np.full(len(entries), np.nan))
     known |= dict(zip(columns, values.T, strict=True))
     people = online["people"]
     country = online["countries"].get(circuit)
