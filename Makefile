@@ -53,11 +53,11 @@ demo: .venv/.ready ## generate a project in demo/, train it on the sample, relea
 
 # The library's tests share a toy project in each process, the template's a generated project for each use case.
 # Some tests wait for a process or for time to pass: three share two cores.
-TESTERS = $$(( $$(getconf _NPROCESSORS_ONLN) * 3 / 2 ))
+TESTERS = --no-loadscope-reorder -n $$(( $$(getconf _NPROCESSORS_ONLN) * 3 / 2 ))
 .PHONY: test
 test: .venv/.library ## run the tests: the library's on a toy project, the template's on generated projects
-	@$(CLEANLY) pytest "$(CURDIR)/tests/smallboat" -n $(TESTERS) --dist loadfile $(EVERY)
-	@$(CLEANLY) pytest tests --ignore tests/smallboat -n $(TESTERS) --dist loadgroup $(EVERY)
+	@$(CLEANLY) pytest "$(CURDIR)/tests/smallboat" $(TESTERS) --dist loadfile $(EVERY)
+	@$(CLEANLY) pytest tests --ignore tests/smallboat $(TESTERS) --dist loadgroup $(EVERY)
 
 .PHONY: test-all
 EVERY = $(if $(filter test-all,$(MAKECMDGOALS)),-m '')

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -36,9 +37,26 @@ settings.register_profile("shared", deadline=None, suppress_health_check=[Health
 settings.load_profile("shared")
 
 
+def room(test: str) -> str:
+    """The part of the tests that a test belongs to: a folder of the library's, or a file."""
+    path = Path(test.partition("::")[0])
+    return str(path if path.parent == Path("tests") else path.parent)
+
+
+@cache
+def budget(part: str) -> int:
+    """The seconds that the README allows a part of the tests."""
+    found = re.search(rf"^\| `{re.escape(part)}` \| (\d+) \|", README.read_text(), re.MULTILINE)
+    return int(found[1]) if found else SMALL_PART
+
+
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process have all tests of a use case, which share a project and its environment."""
+    """Begin with the longest parts, and give one process all tests of a use case.
+
+    Those share a project and its environment.
+    """
+    items.sort(key=lambda item: -budget(room(item.nodeid)))
     for item in items:
         chosen = getattr(item, "callspec", None)
         chosen = {str(value) for value in chosen.params.values()} if chosen else set()
@@ -47,25 +65,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group(group))
 
 
-def room(test: str) -> str:
-    """The part of the tests that a test belongs to: a folder of the library's, or a file."""
-    path = Path(test.partition("::")[0])
-    return str(path if path.parent == Path("tests") else path.parent)
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print how long each part of the tests took, beside its budget in the README."""
-    budgets = dict(re.findall(r"^\| `(tests/\S+)` \| (\d+) \|", README.read_text(), re.MULTILINE))
     taken: dict[str, float] = defaultdict(float)
     for reports in terminalreporter.stats.values():
         for report in reports:
             if isinstance(report, pytest.TestReport):
                 taken[room(report.nodeid)] += report.duration
     terminalreporter.section("seconds of each part, and its budget")
-    for name, seconds in sorted(taken.items(), key=lambda item: -item[1]):
-        budget = float(budgets.get(name, SMALL_PART))
-        over = "  over its budget" if seconds > budget else ""
-        terminalreporter.write_line(f"{seconds:7.0f} {budget:4.0f} {name}{over}")
+    for part, seconds in sorted(taken.items(), key=lambda item: -item[1]):
+        over = "  over its budget" if seconds > budget(part) else ""
+        terminalreporter.write_line(f"{seconds:7.0f} {budget(part):4} {part}{over}")
 
 
 def hook(name: str) -> ModuleType:
