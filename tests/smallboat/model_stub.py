@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -146,7 +146,8 @@ def serving(port: int = 0) -> Iterator[Model]:
             if error:
                 self.send_header("x-amzn-ErrorType", error)
             self.end_headers()
-            self.wfile.write(body)
+            with suppress(ConnectionError):  # some clients don't wait
+                self.wfile.write(body)
 
         def log_message(self, format: str, *args: Any) -> None:
             """Log nothing."""
