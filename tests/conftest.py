@@ -138,6 +138,21 @@ def bake(folder: Path, **answers: Any) -> Project:
     return Project(Path(baked), answers.get("use_case", "f1"))
 
 
+def share_bytecode(venv: Path) -> None:
+    """Give an environment the bytecode of the template's own, which Python checks when it loads it.
+
+    uv compiles nothing, so each environment would compile the same packages anew.
+    """
+    ours, theirs = (
+        next(each.glob("lib/python3*/site-packages")) for each in (ROOT / ".venv", venv)
+    )
+    for file in ours.rglob("*.pyc"):
+        target = theirs / file.relative_to(ours)
+        if target.parent.parent.is_dir() and not target.exists():
+            target.parent.mkdir(exist_ok=True)
+            os.link(file, target)
+
+
 @contextmanager
 def ready(folder: Path, use_case: str) -> Iterator[Project]:
     """The project of a use case, with its environment set up, and a fork server of that one."""
@@ -145,6 +160,7 @@ def ready(folder: Path, use_case: str) -> Iterator[Project]:
     project.fresh()
     done = project.make("setup")
     assert done.returncode == 0, done.stderr
+    share_bytecode(project.venv)
     with forks.shared(project.venv / "bin" / "python") as variables:
         yield replace(project, variables=variables)
 
@@ -155,6 +171,7 @@ class Standalone:
     def __init__(self, folder: Path) -> None:
         self.folder = bake(folder).path
         self.do("make", "setup")
+        share_bytecode(self.folder / ".venv")
 
     def run(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
         """Run a command in the project."""

@@ -62,7 +62,9 @@ def test_train_on_the_sample_twice_gives_the_same_model(project: Project) -> Non
     assert "made outside of a git repository" in told.stderr
 
 
-@pytest.mark.parametrize("variable", ["F1_DATA", "F1_DATA_1950"])
+@pytest.mark.parametrize(
+    "variable", ["F1_DATA_1950", pytest.param("F1_DATA", marks=pytest.mark.nightly)]
+)
 def test_train_on_real_seasons(f1: Project, variable: str) -> None:
     done = f1.make("train", f"DIR={real(variable)}")
     assert done.returncode == 0, done.stdout + done.stderr
