@@ -150,7 +150,7 @@ def share_bytecode(venv: Path) -> None:
         target = theirs / file.relative_to(ours)
         if target.parent.parent.is_dir() and not target.exists():
             target.parent.mkdir(exist_ok=True)
-            os.link(file, target)
+            shutil.copyfile(file, target)
 
 
 @contextmanager
