@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from intent_request import session
+from run import spread
 from serving import CONNECTIONS, HEADERS, LIBRARY, PACKAGE, processor, tree
 
 sys.path.insert(0, str(LIBRARY.parent))
@@ -145,18 +146,12 @@ def main() -> None:
 def report(costs: dict[str, list[float]], medians: dict[str, list[float]]) -> None:
     """Print medians over the rounds, with the least and the most, and each ratio."""
     for name, each in costs.items():
-        print(f"{name}: {spread([1e6 * one for one in each])} us of processor time a request, ")
-        print(f"  {spread([1e6 * one for one in medians[name]])} us over one kept connection")
+        print(f"{name}: {spread([1e6 * one for one in each], 0)} us of processor time a request, ")
+        print(f"  {spread([1e6 * one for one in medians[name]], 0)} us over one kept connection")
     for name, wanted in WANTED.items():
         ratios = [other / own for own, other in zip(costs["ours"], costs[name], strict=True)]
         ratio = spread(ratios, 2)
         print(f"requests a core, ours to {name}: {ratio} times (wanted: at least {wanted})")
-
-
-def spread(values: list[float], digits: int = 0) -> str:
-    """The median, and the least and the most."""
-    low, middle, high = min(values), statistics.median(values), max(values)
-    return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
 def request(online: dict[str, Any]) -> bytes:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
@@ -20,9 +21,8 @@ def main() -> None:
         print(f"bake: {seconds:.1f} s")
         project = Path(folder, "f1_predictor")
         print(f"make setup, warm cache: {timed(['make', 'setup'], project):.1f} s")
-        sample = sorted(timed(["make", "train"], project) for _ in range(5))
-        spread = f"{sample[0]:.1f} to {sample[-1]:.1f}"
-        print(f"make train on the sample: {median(sample):.1f} s ({spread})")
+        sample = [timed(["make", "train"], project) for _ in range(5)]
+        print(f"make train on the sample: {spread(sample, 1)} s")
         script(project, "serving.py")
         script(project, "lambda_api.py")
         served(project)
@@ -76,7 +76,13 @@ def overhead(project: Path, folder: str) -> None:
         )
         print(f"make train on 2010-2024: {both}")
     for name, values in zip(("time", "CPU"), zip(*ratios, strict=True), strict=True):
-        print(f"{name}, ratio: {median(values):.2f} ({min(values):.2f} to {max(values):.2f})")
+        print(f"{name}, ratio: {spread(values, 2)}")
+
+
+def spread(values: Sequence[float], digits: int) -> str:
+    """The median, and the least and the most."""
+    low, middle, high = min(values), median(values), max(values)
+    return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
 def used(command: list[str], folder: Path) -> tuple[float, float]:

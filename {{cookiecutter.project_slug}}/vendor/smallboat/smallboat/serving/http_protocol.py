@@ -31,7 +31,6 @@ class Protocol(HttpToolsProtocol):
         self._unread = 0  # bytes of answers, when that clock was set
         self._unfinished = 0  # bytes since the last header or piece of a body was complete
         self._refused = False
-        self._reason = "it is not valid HTTP"
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first header."""
@@ -40,7 +39,8 @@ class Protocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clocks."""
-        self._stop_clocks()
+        self._received()
+        self._taken()
         super().connection_lost(exc)
 
     def eof_received(self) -> bool:  # type: ignore[override]
@@ -86,7 +86,7 @@ class Protocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what uvicorn can't parse."""
-        self._refuse(self._reason)
+        self._refuse("it is not valid HTTP")
 
     def pause_writing(self) -> None:
         """Give a client some time to read what it was sent."""
@@ -137,10 +137,6 @@ class Protocol(HttpToolsProtocol):
         if self._writing is not None:
             self._writing.cancel()
             self._writing = None
-
-    def _stop_clocks(self) -> None:
-        self._received()
-        self._taken()
 
     def _late_header(self) -> None:
         if self._unfinished:
