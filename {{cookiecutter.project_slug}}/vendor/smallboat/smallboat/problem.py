@@ -89,12 +89,14 @@ class Feature:
         unit: what 1 stands for: km, places, 0 or 1.
         description: for people.
         default: the value if nothing is known.
+        missing: whether it may be NaN, which stands for a value that is missing.
     """
 
     name: str
     unit: str
     description: str
     default: float
+    missing: bool = False
 
 
 Kind = Literal["value", "rank", "probability", "probabilities"]

@@ -1,0 +1,44 @@
+"""A category as a number that float32 holds exactly, so that all inputs share one tensor.
+
+Needs numpy alone, because training and the model server share it.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+MISSING = 0.0
+"""The number of a category that is missing; no text has it."""
+EXPONENT = 150  # of float32, biased: from it on all numbers are whole
+
+
+@lru_cache(maxsize=200_000)
+def code(text: str) -> float:
+    """The number of a category: one of 2**29 whole numbers that float32 holds exactly.
+
+    It depends on the text alone, so that training and serving agree without a list of categories.
+    Of 1,000 categories two have the same number with a chance of .1 %, of 10,000 with 9 %.
+    """
+    bits = int.from_bytes(blake2b(text.encode(errors="surrogatepass"), digest_size=4).digest())
+    sign, exponent, mantissa = bits >> 31, EXPONENT + (bits >> 23 & 31), bits & 0x7FFFFF
+    return float(np.uint32(sign << 31 | exponent << 23 | mantissa).view(np.float32))
+
+
+def codes(texts: Iterable[str | None]) -> Array:
+    """The numbers of categories, float32 of shape [n]; None and empty text are missing."""
+    return np.array([code(text) if text else MISSING for text in texts], dtype=np.float32)
+
+
+def collisions(categories: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs of different categories that have the same number."""
+    seen: dict[float, str] = {}
+    return [
+        (seen[number], text)
+        for text in categories
+        if seen.setdefault(number := code(text), text) != text
+    ]

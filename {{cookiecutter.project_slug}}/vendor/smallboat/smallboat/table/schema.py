@@ -1,0 +1,231 @@
+"""`config/problem.toml`: which column of which table is predicted, and from what.
+
+Needs the standard library alone, because the model server reads it, too.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from ..errors import UserError, nearest
+from ..problem import Feature, Output
+
+Kind = Literal["binary", "multiclass", "regression"]
+Type = Literal["number", "category", "flag", "date", "text"]
+Period = Literal["year", "quarter", "month", "week", "day"]
+Metric = Literal["log_loss", "ap_error", "auc_error", "error_rate", "mae", "rmse"]
+
+METRICS: dict[Kind, tuple[Metric, ...]] = {
+    "binary": ("log_loss", "ap_error", "auc_error", "error_rate"),
+    "multiclass": ("log_loss", "error_rate"),
+    "regression": ("mae", "rmse"),
+}
+"""The metrics that can decide, by kind; the first is the usual one. Lower is better."""
+
+DATE_PARTS = {
+    "year": ("year", 2020.0),
+    "month": ("month", 6.0),
+    "weekday": ("day of the week, Monday is 0", 3.0),
+    "hour": ("hour", 0.0),
+    "days": ("days since 1970-01-01", 18_262.0),
+}
+"""What a model sees of a date: unit and default."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table that the model sees.
+
+    Attributes:
+        name: as the table spells it.
+        type: a number, a category (text that the model knows by its value), a flag (yes or no), a
+            date, or text, which no model here reads.
+        unit: of a number, for people.
+        range: the smallest and the largest plausible number.
+        format: of a date in CSV files, as in strptime; ISO 8601 if empty.
+        leak: "known" if it may decide the target alone.
+        required: whether a request must have it; else it counts as missing where it is left out.
+    """
+
+    name: str
+    type: Type
+    unit: str = ""
+    range: tuple[float, float] | None = None
+    format: str = ""
+    leak: Literal["", "known"] = ""
+    required: bool = False
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """The inputs of the model that it makes; all may be missing, which is NaN."""
+        if self.type == "date":
+            return tuple(
+                Feature(f"{self.name}.{part}", unit, f"{part} of {self.name}", default, True)
+                for part, (unit, default) in DATE_PARTS.items()
+            )
+        unit = {"category": "category", "flag": "0 or 1"}.get(self.type, self.unit or "1")
+        return (Feature(self.name, unit, self.name, 0.0, self.type != "category"),)
+
+
+@dataclass(frozen=True)
+class Table:
+    """The table `[problem]` of the file, and its columns.
+
+    Attributes:
+        file: the table as CSV or Parquet, relative to the project; or
+        sql: a query that DuckDB answers.
+        target: the column that is predicted.
+        kind: binary, multiclass or regression.
+        classes: the target's values, as text; of a binary target the negative one comes first.
+        log: whether a regression learns the target's logarithm.
+        id: the column that names a row; no input.
+        group: the column whose rows are never split.
+        time: the column by which rows are split into parts, in units of
+        period; without it a row's fold, of
+        folds, follows from a hash of its content.
+        decimal: "," if numbers in the CSV file have a decimal comma.
+        drop: columns that are no inputs.
+        slices: columns whose values each get a mean error.
+        metric: the one that decides.
+        columns: the inputs, in the order of the file.
+    """
+
+    target: str
+    kind: Kind
+    file: str = ""
+    sql: str = ""
+    classes: tuple[str, ...] = ()
+    log: bool = False
+    id: str = ""
+    group: str = ""
+    time: str = ""
+    period: Period = "month"
+    folds: int = 10
+    decimal: Literal[".", ","] = "."
+    drop: tuple[str, ...] = ()
+    slices: tuple[str, ...] = ()
+    metric: Metric | Literal[""] = ""
+    columns: tuple[Column, ...] = ()
+
+    @property
+    def primary(self) -> Metric:
+        """The metric that decides."""
+        return self.metric or METRICS[self.kind][0]
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """The model's inputs, in their order."""
+        return tuple(feature for column in self.columns for feature in column.features)
+
+    @property
+    def output(self) -> Output:
+        """What the models answer."""
+        if self.kind == "regression":
+            return Output(self.target, self.target, f"the {self.target}", kind="value")
+        if self.kind == "binary":
+            told = f"chance that {self.target} is {self.classes[1]}"
+            return Output(self.target, "probability", told, kind="probability")
+        told = f"chance of each {self.target}"
+        return Output(self.target, "probability", told, "probabilities", self.classes)
+
+
+def load(path: Path) -> Table:
+    """The description in a file; UserError names what is wrong with it."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: make it with `make describe CSV=path`") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not valid TOML: {error}") from None
+    table = of(values, str(path))
+    if wrong := list(_contradictions(table)):
+        raise UserError("; ".join(f"{path}: {each}" for each in wrong))
+    return table
+
+
+def of(values: Mapping[str, Any], where: str) -> Table:
+    """The description in values as TOML has them; UserError for a wrong key or type."""
+    for key in values.keys() - {"problem", "columns"}:
+        raise UserError(f"{where}: unknown table [{key}]: choose [problem] or [columns.<name>]")
+    table: Table = _made(Table, values.get("problem", {}), f"{where}: problem")
+    columns = tuple(
+        _made(Column, {"name": name, **each}, f"{where}: columns.{name}")
+        for name, each in values.get("columns", {}).items()
+    )
+    return replace(table, columns=columns)
+
+
+def _made(kind: Any, values: Mapping[str, Any], where: str) -> Any:
+    """A dataclass of TOML's values; UserError for an unknown, missing or wrong one."""
+    known = {field.name: field for field in fields(kind) if field.name != "columns"}
+    for key in values:
+        if key not in known:
+            raise UserError(f"{where}.{key} is unknown: {nearest(key, sorted(known))}")
+    for name, field in known.items():
+        if name not in values and field.default is MISSING:
+            raise UserError(f"{where}.{name} is missing")
+    return kind(
+        **{key: _value(each, known[key].type, f"{where}.{key}") for key, each in values.items()}
+    )
+
+
+def _value(value: Any, annotation: Any, where: str) -> Any:
+    """A value of the annotated type; TOML's arrays become tuples."""
+    choices = [each for part in (annotation, *get_args(annotation)) for each in _choices(part)]
+    if choices:
+        if value not in choices:
+            raise UserError(f"{where} = {value!r} is wrong: {nearest(str(value), choices)}")
+        return value
+    if "tuple" in str(annotation):
+        numbers = "float" in str(annotation)
+        item: Any = (int, float) if numbers else str
+        fits = isinstance(value, (list, tuple)) and (not numbers or len(value) == 2)
+        if not fits or not all(isinstance(each, item) for each in value):
+            needed = "two numbers" if numbers else "a list of texts"
+            raise UserError(f"{where} = {value!r} is wrong: {needed} are needed")
+        return tuple(value)
+    if type(value) is not annotation:
+        raise UserError(f"{where} = {value!r} is wrong: it must be {annotation.__name__}")
+    return value
+
+
+def _choices(annotation: Any) -> list[str]:
+    values = get_args(annotation)
+    return [each for each in values if isinstance(each, str)]
+
+
+def _contradictions(table: Table) -> Iterator[str]:
+    """What can't be trained as it is described, in sentences."""
+    names = [column.name for column in table.columns]
+    if bool(table.file) == bool(table.sql):
+        yield "problem needs one of file and sql"
+    least = {"binary": 2, "multiclass": 3, "regression": 0}[table.kind]
+    if table.kind == "regression" and table.classes:
+        yield "problem.classes is for binary and multiclass: remove it, or change the kind"
+    elif len(table.classes) < least or (table.kind == "binary" and len(table.classes) != 2):
+        yield f"problem.classes names {len(table.classes)} values: {table.kind} needs {least}" + (
+            "" if table.kind == "binary" else " or more"
+        )
+    if table.log and table.kind != "regression":
+        yield "problem.log is for regression alone"
+    if table.metric and table.metric not in METRICS[table.kind]:
+        known = list(METRICS[table.kind])
+        yield f"problem.metric = {table.metric!r} is not for {table.kind}: choose {', '.join(known)}"
+    if not 3 <= table.folds <= 100:
+        yield f"problem.folds = {table.folds} is wrong: choose 3 to 100"
+    for name in (table.target, table.id, *table.drop):
+        if name in names:
+            yield f"columns.{name} is the target, the id or dropped: remove its table"
+    if not names:
+        yield "there is no [columns.<name>]: at least one input is needed"
+    for name in table.slices:
+        if name not in names:
+            yield f"problem.slices has {name!r}, which is no column: {nearest(name, names)}"
+    for column in table.columns:
+        if column.type == "text":
+            yield (
+                f"columns.{column.name} is text, which no model here reads: move its name to "
+                "problem.drop, or make it a category, or compute numbers of it in features.py"
+            )
