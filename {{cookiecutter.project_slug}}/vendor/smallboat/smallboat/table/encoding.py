@@ -42,3 +42,17 @@ def collisions(categories: Iterable[str]) -> list[tuple[str, str]]:
         for text in categories
         if seen.setdefault(number := code(text), text) != text
     ]
+
+
+def date_parts(times: Array) -> dict[str, Array]:
+    """What a model sees of times, datetime64[s] of shape [n]: float32 each; NaT makes NaN."""
+    missing = np.isnat(times)
+    days, months, years = (times.astype(f"datetime64[{unit}]") for unit in "DMY")
+    parts = {
+        "year": years.astype(np.int64) + 1970,
+        "month": (months - years).astype(np.int64) + 1,
+        "weekday": (days.astype(np.int64) + 3) % 7,  # 1970-01-01 was a Thursday
+        "hour": (times - days).astype(np.int64) // 3600,
+        "days": days.astype(np.int64),
+    }
+    return {name: np.where(missing, np.nan, each).astype(np.float32) for name, each in parts.items()}

@@ -131,6 +131,11 @@ class Table:
         return Output(self.target, "probability", told, "probabilities", self.classes)
 
 
+def slice_column(name: str) -> str:
+    """The column of the feature table that has a column's values as text."""
+    return f"{name} ="
+
+
 def load(path: Path) -> Table:
     """The description in a file; UserError names what is wrong with it."""
     try:
@@ -220,9 +225,11 @@ def _contradictions(table: Table) -> Iterator[str]:
             yield f"columns.{name} is the target, the id or dropped: remove its table"
     if not names:
         yield "there is no [columns.<name>]: at least one input is needed"
+    levels = [each.name for each in table.columns if each.type in ("category", "flag")]
     for name in table.slices:
-        if name not in names:
-            yield f"problem.slices has {name!r}, which is no column: {nearest(name, names)}"
+        if name not in levels:
+            known = nearest(name, levels) if levels else "remove it"
+            yield f"problem.slices has {name!r}, which is no category or flag: {known}"
     for column in table.columns:
         if column.type == "text":
             yield (
