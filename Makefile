@@ -35,12 +35,13 @@ setup: .venv/.ready ## install into .venv what you need to work on the template
 
 MADE_f1 = demo/f1_predictor
 MADE_intent = demo/purchase_intent
+MADE_tabular = demo/table_predictor
 MADE = $(MADE_$(USE_CASE))
 DEMO = $(MAKE) --no-print-directory -C $(MADE)
 SERVED = $(if $(filter PORT,$(TYPED)),$$PORT,8000)
 
 .PHONY: demo
-demo: .venv/.ready ## generate a project in demo/, train it on the sample, release and serve it: [USE_CASE=f1|intent] [PORT=8000]
+demo: .venv/.ready ## generate a project in demo/, train it on the sample, release and serve it: [USE_CASE=f1|intent|tabular] [PORT=8000]
 	@$(CLEANLY) cookiecutter . --no-input --overwrite-if-exists --output-dir demo use_case="$$USE_CASE"
 	@$(DEMO) stop
 	@$(DEMO) train
@@ -78,7 +79,7 @@ docs: .venv/.ready ## write docs/options.md from cookiecutter.json
 	@$(CLEANLY) python tools/options.py
 
 .PHONY: screenshots
-screenshots: demo ## take docs/images/*.png of the demo's page and report, with chromium: [USE_CASE=f1|intent] [PORT=8000]
+screenshots: demo ## take docs/images/*.png of the demo's page and report, with chromium: [USE_CASE=f1|intent|tabular] [PORT=8000]
 	@$(CLEANLY) $(MADE)/.venv/bin/python tools/screenshots.py "$$USE_CASE" $(MADE) "http://127.0.0.1:$(SERVED)"
 	@$(DEMO) stop
 
@@ -87,9 +88,9 @@ bench: .venv/.ready ## measure the numbers in docs/measurements.md
 	@$(CLEANLY) python benchmarks/run.py
 
 .PHONY: open
-open: .venv/.ready ## lay a use case over the shared files in workbench/, to edit it like a project: [USE_CASE=f1|intent]
+open: .venv/.ready ## lay a use case over the shared files in workbench/, to edit it like a project: [USE_CASE=f1|intent|tabular]
 	@$(CLEANLY) python tools/workbench.py open "$$USE_CASE"
 
 .PHONY: save
-save: .venv/.ready ## copy the edits in workbench/ back into the template: [USE_CASE=f1|intent]
+save: .venv/.ready ## copy the edits in workbench/ back into the template: [USE_CASE=f1|intent|tabular]
 	@$(CLEANLY) python tools/workbench.py save "$$USE_CASE"

@@ -192,7 +192,7 @@ class Service(Protocol):
 
     @property
     def KNOWN(self) -> Json:
-        """JSON schema of the question that `known` answers."""
+        """JSON schema of the question that `known` answers; empty if it answers none."""
 
     def check(self, request: Json, online: Json, /) -> None:
         """RequestError, naming the field, for a request that SCHEMA can't refuse."""
@@ -209,7 +209,12 @@ class Service(Protocol):
         """
 
     def explain(
-        self, answers: "Array", features: "Array", ask: "Callable[[Array], Array]", /
+        self,
+        answers: "Array",
+        features: "Array",
+        ask: "Callable[[Array], Array]",
+        online: Json,
+        /,
     ) -> list[list[Json]]:
         """The reasons for each of `predictions`; `ask` is the model, [m, inputs] to [m]."""
 

@@ -137,7 +137,7 @@ def test_equal_answers_keep_the_order_of_the_start() -> None:
 
 def test_the_feature_that_decides_is_the_strongest_reason() -> None:
     values, _ = service.features(RACE, ONLINE)
-    reasons = service.explain(_by_grid(values), values, _by_grid)
+    reasons = service.explain(_by_grid(values), values, _by_grid, ONLINE)
     shown = _answer(RACE)["predictions"]
     first, last = reasons[0][0], reasons[-1][0]
     assert (first["feature"], first["value"]) == ("grid", shown[0]["grid"])
@@ -149,7 +149,7 @@ def test_the_feature_that_decides_is_the_strongest_reason() -> None:
 
 def test_one_car_needs_no_reason() -> None:
     values, _ = service.features({**RACE, "grid": RACE["grid"][:1]}, ONLINE)
-    assert service.explain(_by_grid(values), values, _by_grid) == [[]]
+    assert service.explain(_by_grid(values), values, _by_grid, ONLINE) == [[]]
 
 
 @pytest.mark.parametrize(

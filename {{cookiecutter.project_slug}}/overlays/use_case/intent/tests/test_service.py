@@ -205,7 +205,7 @@ def test_the_types_of_pages_are_told_as_far_as_they_are_known() -> None:
 
 def _explained(events: list[Any], model: Any = _likes) -> list[dict[str, Any]]:
     values, _ = service.features({"events": events}, ONLINE)
-    (reasons,) = service.explain(model(values), values, model)
+    (reasons,) = service.explain(model(values), values, model, ONLINE)
     return reasons
 
 
@@ -247,8 +247,8 @@ def test_every_topic_has_words_for_any_visit() -> None:
 def test_reasons_of_many_visits_are_those_of_each() -> None:
     rows = [service.features(request, ONLINE)[0] for request in EXAMPLES]
     table = np.concatenate(rows)
-    together = service.explain(_likes(table), table, _likes)
-    assert together == [service.explain(_likes(row), row, _likes)[0] for row in rows]
+    together = service.explain(_likes(table), table, _likes, ONLINE)
+    assert together == [service.explain(_likes(row), row, _likes, ONLINE)[0] for row in rows]
     assert all(1 <= len(each) <= 6 for each in together)
 
 

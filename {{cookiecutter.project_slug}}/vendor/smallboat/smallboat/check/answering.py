@@ -122,7 +122,10 @@ def _objects(values: Any, name: str) -> Iterator[str]:
 def _explain(sample: Sample) -> Iterator[str]:
     predictions = sample.predictions
     reasons = sample.problem.service.explain(
-        sample.answers, sample.inputs, lambda rows: bundle.predict(sample.onnx, rows)
+        sample.answers,
+        sample.inputs,
+        lambda rows: bundle.predict(sample.onnx, rows),
+        sample.online,
     )
     if len(reasons) != len(predictions):
         yield f"explains {len(reasons)} of {len(predictions)} predictions"

@@ -84,7 +84,7 @@ def predictions(
 
 
 def explain(
-    answers: Array, features: Array, ask: Callable[[Array], Array]
+    answers: Array, features: Array, ask: Callable[[Array], Array], online: Mapping[str, Any]
 ) -> list[list[dict[str, Any]]]:
     """What moved each car most, in the order of `predictions`.
 

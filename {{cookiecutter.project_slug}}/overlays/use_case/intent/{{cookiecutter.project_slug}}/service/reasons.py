@@ -1,6 +1,6 @@
 """What speaks for a purchase and what against it, beside a visit that is ordinary there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -33,7 +33,7 @@ _STEPS = (
 
 
 def explain(
-    answers: Array, features: Array, ask: Callable[[Array], Array]
+    answers: Array, features: Array, ask: Callable[[Array], Array], online: Mapping[str, Any]
 ) -> list[list[dict[str, Any]]]:
     """What moved the answer most, in the order of `predictions`.
 

@@ -23,7 +23,7 @@ def document(description: Json, key_required: bool) -> Json:
     predict = document["paths"]["/predict"]
     body = predict["post"]["requestBody"]["content"]["application/json"]
     body["example"] = description["example"]
-    if "known" in description:
+    if description.get("known"):
         predict["get"]["parameters"] = _query_parameters(description["known"])
     else:
         del predict["get"]

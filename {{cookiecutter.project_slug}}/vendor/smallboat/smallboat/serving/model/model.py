@@ -95,7 +95,7 @@ class Release:
             output = outputs[end - len(rows) : end]
             predictions = self._service.predictions(request, output, rows, self._evaluation)
             if explain:
-                reasons = self._service.explain(output, rows, self._run)
+                reasons = self._service.explain(output, rows, self._run, self._online)
                 predictions = [
                     {**prediction, "reasons": each}
                     for prediction, each in zip(predictions, reasons, strict=True)

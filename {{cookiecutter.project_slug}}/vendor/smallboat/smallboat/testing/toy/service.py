@@ -96,7 +96,9 @@ def predictions(
     ]
 
 
-def explain(answers: Array, features: Array, ask: Callable[[Array], Array]) -> list[list[Json]]:
+def explain(
+    answers: Array, features: Array, ask: Callable[[Array], Array], online: Mapping[str, Any]
+) -> list[list[Json]]:
     """What moves each parcel away from the default of each feature, the strongest first."""
     reasons: list[list[Json]] = [[] for _ in answers]
     for column, feature in enumerate(FEATURES):
