@@ -120,6 +120,16 @@ COMMANDS: tuple[tuple[str, str, str, tuple[click.Parameter, ...]], ...] = (
     ),
     ("stop", "release.commands:stop", "Stop the server in the background.", ()),
     ("predict", "release.queries:predict", "Predict an example, and print the answer.", ()),
+    (
+        "score",
+        "release.scoring:score",
+        "Write a CSV file's rows with the model's answers.",
+        (
+            _option("--file", metavar="CSV", required=True, help="The rows, of any number."),
+            _option("--out", metavar="CSV", required=True, help="Where the answers go."),
+            _option("--run", metavar="ID", help="A run's model instead of the served one."),
+        ),
+    ),
     ("bootstrap", "cloud.base_stacks:bootstrap",
      "Create the base stacks on AWS, and print their cost.", ()),
     ("image", "aws.image:make", "Build the images that run on AWS, and push them.", ()),

@@ -180,6 +180,12 @@ class Service(Protocol):
     """`service`: requests and answers. The model server imports it: it may need only numpy.
 
     `online` is what `features.online_features` returned, after a round trip through JSON.
+
+    `make score` passes a file's rows to `from_csv` in pieces. If several rows make one request,
+    there must also be `TOGETHER`: the columns in which neighbours of a request agree. To score
+    millions of rows, a problem has `features.pieces(file, rows)`, which yields the rows as a table
+    of text and float32 of shape [n, inputs], and `service.columns(answers, evaluation)`, the
+    answers as columns of shape [n].
     """
 
     @property

@@ -1,15 +1,17 @@
 """From the table to what a model learns from, and to what a release knows of the table."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from smallboat.table import features
 from smallboat.table.data import Rows
 
-from .inputs import FEATURES, derive
+from .inputs import FEATURES, Array, derive
 from .table import TABLE
 
-__all__ = ["FEATURES", "OTHER_COLUMNS", "build", "online_features"]
+__all__ = ["FEATURES", "OTHER_COLUMNS", "build", "online_features", "pieces"]
 
 OTHER_COLUMNS: tuple[str, ...] = ()
 
@@ -22,3 +24,8 @@ def build(rows: Rows) -> pd.DataFrame:
 def online_features(rows: Rows) -> dict[str, Any]:
     """What is usual in each column, and a few rows as examples."""
     return features.online_features(TABLE, rows)
+
+
+def pieces(file: Path, rows: int) -> Iterator[tuple[pd.DataFrame, Array]]:
+    """A file's rows in pieces, as text and as the model's inputs: `make score` reads them."""
+    return features.pieces(TABLE, file, rows, derive)

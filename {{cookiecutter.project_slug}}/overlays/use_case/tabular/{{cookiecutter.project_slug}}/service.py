@@ -14,8 +14,8 @@ from .inputs import NAMES, Array, derive
 from .table import TABLE
 
 __all__ = [
-    "KNOWN", "NAMES", "SCHEMA", "check", "example", "explain", "features", "from_csv", "invariants",
-    "known", "page", "predictions", "questions",
+    "KNOWN", "NAMES", "SCHEMA", "check", "columns", "example", "explain", "features", "from_csv",
+    "invariants", "known", "page", "predictions", "questions",
 ]  # fmt: skip
 
 Json = dict[str, Any]
@@ -39,6 +39,11 @@ def predictions(
 ) -> list[Json]:
     """The answer to each row, for people."""
     return told.predictions(TABLE, answers, evaluation)
+
+
+def columns(answers: Array, evaluation: Mapping[str, Any]) -> dict[str, Array]:
+    """The same as columns, shape [n] each, which `make score` writes."""
+    return told.columns(TABLE, answers, evaluation)
 
 
 def explain(

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from ..validation import checks
@@ -61,30 +60,27 @@ def raw(table: Table, previous_rows: Mapping[str, int] | None) -> list[Check]:
 
 
 def feature_views(table: Table, frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The feature table as one row a feature: `feature_columns`."""
-    known = [column.name for column in table.columns if column.leak == "known"]
-    leaks = {
-        feature.name: {
-            "decides": not _known(feature.name, known)
-            and suspicions.decides(frame[feature.name], frame["target"], table.kind),
-            "constant": frame[feature.name].nunique(dropna=False) < 2,
+    """What the features say of each column: `inputs`, one row a column."""
+    found = {}
+    for column in table.columns:
+        inputs = [frame[feature.name] for feature in column.features]
+        found[column.name] = {
+            "decides": column.leak != "known"
+            and any(suspicions.decides(each, frame["target"], table.kind) for each in inputs),
+            "constant": all(each.nunique(dropna=False) < 2 for each in inputs),
         }
-        for feature in table.features
-    }
-    return {"feature_columns": pd.DataFrame.from_dict(leaks, orient="index").astype("int64")}
+    return {"inputs": pd.DataFrame.from_dict(found, orient="index").astype("int64")}
 
 
 def feature(table: Table) -> list[Check]:
     """The expectations about `feature_views`."""
     return [
         checks.always(
-            "feature_columns", "decides", 0,
+            "inputs", "decides", 0,
             f"no column decides {table.target} alone: drop it if it is known only afterwards, else "
             'write leak = "known" into its table in config/problem.toml',
         ),
-        checks.between(
-            "feature_columns", "constant", 0, 0, "warning", "no column has one value only"
-        ),
+        checks.between("inputs", "constant", 0, 0, "warning", "no column has one value only"),
     ]  # fmt: skip
 
 
@@ -113,7 +109,3 @@ def _column(table: Table, rows: Rows, name: str) -> dict[str, float]:
         "outside": outside,
         "missing": float(values.isna().sum()) / size,
     }
-
-
-def _known(feature: str, columns: list[str]) -> bool:
-    return any(feature == name or feature.startswith(f"{name}.") for name in columns)

@@ -1,13 +1,14 @@
 """From typed columns to the feature table, and to what a release knows of the columns."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..errors import UserError
-from . import encoding, schema
+from . import encoding, reading, schema
 from .data import Rows
 from .schema import Column, Table
 
@@ -108,6 +109,14 @@ def _periods(table: Table, times: "pd.Series[Any]") -> "pd.Series[Any]":
         "day": (date.year * 100 + date.month) * 100 + date.day,
     }
     return within[table.period].astype("int64")
+
+
+def pieces(
+    table: Table, file: Path, rows: int, derive: Derive
+) -> Iterator[tuple[pd.DataFrame, Array]]:
+    """A file of any size in pieces of so many rows: its text, and float32 of shape [n, inputs]."""
+    for raw, frame in reading.pieces(table, file, rows):
+        yield raw, np.column_stack(list(matrix(table, frame, derive).values()))
 
 
 def online_features(table: Table, rows: Rows) -> dict[str, Any]:

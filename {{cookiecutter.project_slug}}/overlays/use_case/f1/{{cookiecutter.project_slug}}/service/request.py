@@ -10,7 +10,7 @@ from ..inputs import Array, assemble
 from .schema import KNOWN, Request
 
 Online = Mapping[str, Any]
-RACE = ("season", "round", "circuit")
+TOGETHER = ("season", "round", "circuit")
 
 
 def check(request: Request, online: Online) -> None:
@@ -72,7 +72,7 @@ def from_csv(rows: Sequence[Mapping[str, str]]) -> list[Request]:
     requests: list[Request] = []
     for row in rows:
         cells = {name: _number(cell, name) for name, cell in row.items() if cell != ""}
-        race = {name: cells.pop(name) for name in RACE if name in cells}
+        race = {name: cells.pop(name) for name in TOGETHER if name in cells}
         if not requests or {name: requests[-1].get(name) for name in race} != race:
             requests.append({**race, "grid": []})
         requests[-1]["grid"].append(cells)

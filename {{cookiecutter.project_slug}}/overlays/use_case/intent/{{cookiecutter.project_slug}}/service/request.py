@@ -10,6 +10,7 @@ from .reasons import ORDINARY
 from .schema import KNOWN, Request
 
 Online = Mapping[str, Any]
+TOGETHER = ("session",)
 EARLIEST = 10**11
 """Milliseconds, March 1973: what lies before is a number of seconds."""
 LATEST = 10**14

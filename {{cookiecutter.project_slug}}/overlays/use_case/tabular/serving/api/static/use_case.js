@@ -65,7 +65,7 @@ function field(column) {
   } else if (type === "number") {
     input = element("input", { id, type: "number", step: "any", inputmode: "decimal", placeholder: "not known" });
   } else if (type === "date") {
-    input = element("input", { id, type: "datetime-local", step: 1 });
+    input = element("input", timed(column) ? { id, type: "datetime-local", step: 1 } : { id, type: "date" });
   } else {
     list = element("datalist", { id: `${id}-choices` }, ...choices.map((value) => element("option", { value })));
     input = element("input", { id, list: list.id, autocomplete: "off", placeholder: "not known" });
@@ -80,10 +80,13 @@ function field(column) {
   };
   const write = (value) => {
     const text = value === undefined || value === null ? "" : String(value);
-    input.value = type === "date" && text && !text.includes("T") ? `${text}T00:00` : text;
+    input.value = type === "date" && text && timed(column) && !text.includes("T") ? `${text}T00:00` : text;
   };
   return { name, label, read, write };
 }
+
+/** Whether a column's dates have a time of day. */
+const timed = ({ typical }) => String(typical).includes("T");
 
 const short = (value) => Number(value.toPrecision(4)).toLocaleString("en");
 

@@ -1,0 +1,157 @@
+"""`make score`: the rows of a CSV file with the model's answers, in bounded memory."""
+
+import csv
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain, groupby, islice
+from pathlib import Path
+from typing import Any
+
+import fastjsonschema
+
+from ..config import config
+from ..errors import RequestError, UserError
+from ..problem import Problem
+from ..serving.model.model import Release
+from ..store import release_bundle, runs, store
+from . import targets
+from .commands import NOTHING
+
+PIECE = 50_000
+"""Rows of a table that are in memory at a time."""
+BATCH = 2_000
+"""Rows of requests that are predicted at a time."""
+EVERY = 2.0
+"""Seconds between two lines of progress."""
+
+Row = Iterable[Any]
+Group = tuple[tuple[str, ...], list[dict[str, str]]]
+"""Rows of a file, and what they share."""
+
+
+def score(problem: Problem, environment: str, file: str, out: str, run: str | None) -> int:
+    """Write the rows of a file with the answers of what is served, or of a run, beside them.
+
+    The environment says whose release or store it is; the model runs on this machine.
+    """
+    source, target = Path(file), Path(out)
+    if not source.is_file():
+        raise UserError(f"{source} is no file: name a CSV file with FILE=")
+    if target.exists() and target.samefile(source):
+        raise UserError(f"OUT={out} is the file that is scored: choose another one")
+    settings = config.load(problem, environment)
+    with _release(problem, settings, run) as release:
+        by_table = hasattr(problem.features, "pieces")
+        scored = (_by_table if by_table else _by_request)(problem, release, source)
+        rows = _write(target, scored)
+    facts = release.facts
+    print(f"{rows:,} rows scored by model {facts['model_hash']} of run {facts['run']}: {target}")
+    return 0
+
+
+@contextmanager
+def _release(problem: Problem, settings: config.Settings, run: str | None) -> Iterator[Release]:
+    """The release that the environment serves, or one made of a run."""
+    if run is None:
+        target = targets.of(problem, settings)
+        if target.current() is None:
+            raise UserError(f"{NOTHING}; or name a run with RUN=")
+        yield Release(problem, target.folder())
+        return
+    root = settings.store.root
+    folder = store.run_folder(root, runs.pick(run, *runs.read(root)))
+    with tempfile.TemporaryDirectory(prefix="score-") as made:
+        found = release_bundle.read(folder)
+        release_bundle.write(Path(made), found, found)
+        yield Release(problem, Path(made))
+
+
+def _by_table(problem: Problem, release: Release, source: Path) -> Iterator[Row]:
+    """The header, then each row of a table with the answer to it; see `features.pieces`."""
+    features, service = (getattr(problem, part) for part in ("features", "service"))
+    names: list[str] = []
+    for raw, inputs in features.pieces(source, PIECE):
+        found = service.columns(release.run(inputs), release.evaluation)
+        if not names:
+            names = [*raw, *found]
+            yield names
+        columns = [*(raw[name].tolist() for name in raw), *(v.tolist() for v in found.values())]
+        yield from zip(*columns, strict=True)
+
+
+def _by_request(problem: Problem, release: Release, source: Path) -> Iterator[Row]:
+    """The header, then each prediction behind what the rows of its request share."""
+    together: tuple[str, ...] = getattr(problem.service, "TOGETHER", ())
+    matches = fastjsonschema.compile(problem.service.SCHEMA, use_default=False)
+    names: list[str] = []
+    for batch in _batches(_groups(_read(source), together)):
+        requests = [problem.service.from_csv(rows) for _, rows in batch]
+        for request in chain(*requests):
+            matches(request)
+        answers = iter(release.predict(list(chain(*requests)), explain=False)["results"])
+        for (key, _), made in zip(batch, requests, strict=True):
+            for prediction in chain(*(each["predictions"] for each in islice(answers, len(made)))):
+                if not names:
+                    names = [name for name in prediction if name not in together]
+                    yield *together, *names
+                yield *key, *(prediction.get(name) for name in names)
+
+
+def _groups(
+    rows: Iterator[dict[str, str]], together: tuple[str, ...]
+) -> Iterator[Group]:
+    """Neighbours that agree in some columns, and what they have there; else BATCH rows each."""
+    if together:
+        for key, group in groupby(rows, lambda row: tuple(row.get(name, "") for name in together)):
+            yield key, list(group)
+    while some := list(islice(rows, BATCH)):
+        yield (), some
+
+
+def _batches(groups: Iterable[Group]) -> Iterator[list[Group]]:
+    """Groups in lists of about BATCH rows."""
+    batch: list[Group] = []
+    for group in groups:
+        batch.append(group)
+        if sum(len(rows) for _, rows in batch) >= BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _read(source: Path) -> Iterator[dict[str, str]]:
+    """The rows of a CSV file as text."""
+    with source.open(newline="", encoding="utf-8-sig") as file:
+        try:
+            for row in csv.DictReader(file, restval="", strict=True):
+                if None in row:
+                    raise UserError(f"{source} has a row with more cells than the header")
+                yield row
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise UserError(f"{source} is not CSV in UTF-8: {error}") from None
+
+
+def _write(target: Path, rows: Iterator[Row]) -> int:
+    """Write rows as CSV, whole or not at all, with progress; returns how many follow the header."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    made = target.with_name(f".{target.name}.{os.getpid()}")
+    count, told = -1, time.monotonic()
+    try:
+        with made.open("w", newline="", encoding="utf-8") as file:
+            write = csv.writer(file, lineterminator="\n").writerow
+            for count, row in enumerate(rows):
+                write(row)
+                if count % 10_000 == 0 and time.monotonic() - told >= EVERY:
+                    told = time.monotonic()
+                    print(f"  {count:,} rows", file=sys.stderr, flush=True)
+        made.replace(target)
+    except (RequestError, fastjsonschema.JsonSchemaValueException) as error:
+        raise UserError(f"a row after row {max(count, 0):,} can't be scored: {error}") from None
+    finally:
+        made.unlink(missing_ok=True)
+    return max(count, 0)
