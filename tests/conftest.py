@@ -29,7 +29,7 @@ process_environment["clean"](startup=True)
 README = ROOT / "README.md"
 SMALL_PART = 10
 """Seconds for a part of the tests that the README does not name."""
-USE_CASES = ("f1", "intent")
+USE_CASES = ("f1", "intent", "tabular")
 BIN = Path(sys.executable).parent
 
 # How long an example takes depends on what else runs.
@@ -202,6 +202,13 @@ def f1(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 def intent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """The project that predicts who buys."""
     with ready(tmp_path_factory.mktemp("intent"), "intent") as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def tabular(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """The project of a table."""
+    with ready(tmp_path_factory.mktemp("tabular"), "tabular") as made:
         yield made
 
 

@@ -11,6 +11,7 @@ SUPPORTED = [
     pytest.param({}, id="defaults"),
     pytest.param({"project_slug": "grid_oracle", "project_name": "Grid Oracle"}, id="other name"),
     pytest.param({"use_case": "intent"}, id="intent"),
+    pytest.param({"use_case": "tabular"}, id="tabular"),
     pytest.param({"use_case": "intent", "project_slug": "basket_oracle"}, id="intent, other name"),
     pytest.param({"licence": "BSD-3-Clause"}, id="BSD"),
     pytest.param({"licence": "Proprietary"}, id="proprietary"),
@@ -18,7 +19,12 @@ SUPPORTED = [
     pytest.param({"author": 'O\'Neil & "Sons" \\ <x>', "description": "é {x} #"}, id="odd text"),
 ]
 LEFTOVER = re.compile(r"cookiecutter|\{%")
-SLUGS = {"f1": "f1_predictor", "intent": "purchase_intent", None: "workbench_project"}
+SLUGS = {
+    "f1": "f1_predictor",
+    "intent": "purchase_intent",
+    "tabular": "table_predictor",
+    None: "workbench_project",
+}
 OWN = re.compile(r"reports/card\.html$|^warehouse/")
 """Templates of the project's own: of the report, and the warehouse's SQL."""
 

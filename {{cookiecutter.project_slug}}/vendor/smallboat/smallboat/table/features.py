@@ -157,9 +157,9 @@ def _examples(table: Table, frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as requests have them."""
     return [
         {
-            column.name: _plain(column, value)
+            column.name: None if missing else _plain(column, row[column.name])
             for column in table.columns
-            if not pd.isna(value := row[column.name])
+            if not (missing := pd.isna(row[column.name])) or column.required
         }
         for row in frame.to_dict("records")
     ]
