@@ -59,13 +59,18 @@ def find(folder: Path, *patterns: str) -> list[Path]:
     names = (path.name for path in folder.iterdir() if not path.name.startswith("."))
     paths = [folder / name for name in names if any(fnmatchcase(name, p) for p in patterns)]
     for path in sorted(paths):
-        mode = path.lstat().st_mode
-        if not stat.S_ISREG(mode):
-            kind = NOT_FILES.get(stat.S_IFMT(mode), "no file")
-            raise UserError(f"{path} is {kind}; put the file itself in its place.")
-        if path.suffix != ".parquet":
-            _check_bytes(path)
+        check(path)
     return sorted(paths)
+
+
+def check(path: Path) -> None:
+    """UserError if a file is none of those that `find` returns."""
+    mode = path.lstat().st_mode
+    if not stat.S_ISREG(mode):
+        kind = NOT_FILES.get(stat.S_IFMT(mode), "no file")
+        raise UserError(f"{path} is {kind}; put the file itself in its place.")
+    if path.suffix != ".parquet":
+        _check_bytes(path)
 
 
 @contextmanager

@@ -55,6 +55,13 @@ def _register() -> None:
 
     An estimator's library is imported already; the others need no converter.
     """
+    if ensemble := sys.modules.get("sklearn.ensemble"):
+        from skl2onnx.operator_converters import random_forest as forests
+
+        exact = _round_first(forests.convert_sklearn_random_forest_classifier)
+        _add("Sklearn", exact, [], [ensemble.HistGradientBoostingClassifier])
+        exact = _round_first(forests.convert_sklearn_random_forest_regressor_converter)
+        _add("Sklearn", exact, [ensemble.HistGradientBoostingRegressor], [])
     if xgboost := sys.modules.get("xgboost"):
         from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
 
@@ -66,6 +73,22 @@ def _register() -> None:
         regressors = [lightgbm.LGBMRegressor, lightgbm.LGBMRanker]
         exact = _float32_thresholds(convert_lightgbm)
         _add("LightGbm", exact, regressors, [lightgbm.LGBMClassifier])
+
+
+def _round_first(converter: Any) -> Any:
+    """A converter of HistGradientBoosting that rounds thresholds down to float32.
+
+    As below, but skl2onnx rounds them before it adds the node. The estimator itself answers
+    float32 features as before.
+    """
+
+    def convert(scope: Any, operator: Any, container: Any) -> None:
+        for trees in operator.raw_operator._predictors:
+            for tree in trees:
+                tree.nodes["num_threshold"] = _rounded_down(tree.nodes["num_threshold"])
+        converter(scope, operator, container)
+
+    return convert
 
 
 def _float32_thresholds(converter: Any) -> Any:
@@ -107,7 +130,7 @@ def _add(library: str, converter: Any, regressors: list[type], classifiers: list
         update_registered_converter(model, f"{library}{model.__name__}", shape, converter)
     for model in classifiers:
         shape = shape_calculator.calculate_linear_classifier_output_shapes
-        options = {"zipmap": [True, False], "nocl": [True, False]}
+        options = {name: [True, False] for name in ("zipmap", "nocl", "raw_scores")}
         update_registered_converter(
             model, f"{library}{model.__name__}", shape, converter, options=options
         )

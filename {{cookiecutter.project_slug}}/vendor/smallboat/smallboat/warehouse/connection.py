@@ -50,7 +50,7 @@ def connected(
     except duckdb.OutOfMemoryException as error:
         more = "raise memory_mb in the table [data] of the configuration, or " if spill else ""
         raise UserError(
-            f"{memory_mb} MB are too few to sort the events, or the disk has no room for the rest; "
+            f"{memory_mb} MB are too few to sort the rows, or the disk has no room for the rest; "
             f"{more}make room on the disk."
         ) from error
     except (duckdb.Error, UnicodeDecodeError) as error:

@@ -79,7 +79,7 @@ class Table:
             line = _malformed(path) or sentences.line(message)
             return f"{path}, line {line} is torn or other JSON; copy or download it again."
         return sentences.csv(path, message) or (
-            f"{path}, line {_odd_line(path)} is not CSV with commas; copy or download it again."
+            f"{path}, line {_odd_line(path)} is not CSV; copy or download it again."
         )
 
 

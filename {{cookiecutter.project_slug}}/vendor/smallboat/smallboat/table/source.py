@@ -1,0 +1,211 @@
+"""A user's table, in a file or the answer to a query, as SQL that DuckDB reads row by row."""
+
+import csv
+import io
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import datafiles
+from ..errors import UserError
+from ..text_tables import SEPARATORS
+from ..warehouse import connection, sentences
+from ..warehouse.tables import names, text
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from duckdb import DuckDBPyConnection
+
+MAX_HEADER = 2**20
+"""Characters; enough for the names of some 10,000 columns."""
+
+VECTOR = 2048
+"""Rows that DuckDB hands over at once."""
+
+PLAIN = ("VARCHAR", "BOOLEAN", "DATE", "TIMESTAMP", "DOUBLE", "FLOAT", "DECIMAL")
+"""How the types begin that are kept beside whole numbers; values of others become text."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A table that is open.
+
+    Attributes:
+        connection: answers queries about it.
+        sql: reads it, for `FROM`.
+        types: DuckDB's types by column; in CSV files all are VARCHAR.
+        origin: where the table is from, for messages.
+    """
+
+    connection: "DuckDBPyConnection"
+    sql: str
+    types: Mapping[str, str]
+    origin: str
+    nested: frozenset[str] = field(default=frozenset())
+
+    def chunks(self, selected: Mapping[Any, str], rows: int) -> "Iterator[pd.DataFrame]":
+        """Its rows in their order, about so many at a time; SQL by the name of its column."""
+        items = ", ".join(f"{sql} AS c{at}" for at, sql in enumerate(selected.values()))
+        result = self.connection.execute(f"SELECT {items} FROM {self.sql}")
+        while len(chunk := result.fetch_df_chunk(max(1, rows // VECTOR))):
+            yield chunk.set_axis(list(selected), axis=1)
+
+
+@contextmanager
+def opened(file: Path | None, sql: str = "", root: Path = Path()) -> Iterator[Source]:
+    """A table for the block, which raises UserError for all that makes it no table.
+
+    Args:
+        file: CSV in UTF-8 or UTF-16 with commas, semicolons, tabs or bars, which may be packed if
+            its name ends in `.gz`; or Parquet if its name ends so.
+        sql: A query, if there is no file. Its answer is sorted, so that it is always the same.
+        root: The folder that paths in the query begin in.
+    """
+    with tempfile.TemporaryDirectory() as spill:
+        threads = 2 if file else 1  # with more, sums of floats differ from time to time
+        with connection.connected(threads=threads, spill=Path(spill)) as database:
+            database.execute(f"SET autoload_known_extensions = {not file}")
+            database.execute(f"SET autoinstall_known_extensions = {not file}")
+            origin = str(file or "problem.sql")
+            with _sentences(file):
+                reads = _file(file, Path(spill)) if file else _query(database, sql, root)
+                described = database.execute(f"DESCRIBE FROM {reads}").fetchall()
+                found = {row[0]: row[1] for row in described}
+                _check_names(origin, list(found))
+                yield _plain(Source(database, reads, found, origin))
+
+
+def identifier(name: str) -> str:
+    """A column's name in SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _plain(source: Source) -> Source:
+    """With text for what is neither a number nor text nor a time."""
+    kept = {
+        name: kind if (kind.startswith(PLAIN) or "INT" in kind) and kind[-1] != "]" else "VARCHAR"
+        for name, kind in source.types.items()
+    }
+    items = (f"{identifier(name)}::{kind} AS {identifier(name)}" for name, kind in kept.items())
+    sql = f"(SELECT {', '.join(items)} FROM {source.sql})"
+    nested = frozenset(
+        name for name, kind in source.types.items() if kind[-1] in "])" and kept[name] == "VARCHAR"
+    )
+    return Source(source.connection, sql, kept, source.origin, nested)
+
+
+def _file(path: Path, folder: Path) -> str:
+    """SQL that reads a file; UserError if it is none, or is no text."""
+    if not path.exists():
+        raise UserError(f"{path} does not exist; correct the path.")
+    path = Path(os.path.realpath(path))
+    if not path.is_file():
+        datafiles.check(path)
+    if path.suffix == ".parquet":
+        datafiles.check(path)
+        return f"read_parquet({names([path])})"
+    with path.open("rb") as file:
+        wide = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
+    return _csv(path, _transcoded(path, folder) if wide else path)
+
+
+def _transcoded(path: Path, folder: Path) -> Path:
+    """A file in UTF-16 as one in UTF-8, with line ends as they are."""
+    with (
+        path.open(encoding="utf-16", newline="") as wide,
+        (folder / "table.csv").open("w", encoding="utf-8", newline="") as narrow,
+    ):
+        try:
+            while piece := wide.read(2**20):
+                narrow.write(piece)
+        except UnicodeError as error:
+            raise UserError(f"{path} is torn text in UTF-16; save it in UTF-8.") from error
+    return folder / "table.csv"
+
+
+def _csv(path: Path, read: Path) -> str:
+    datafiles.check(read)
+    with datafiles.opened(read) as file:
+        start = io.TextIOWrapper(file, "utf-8-sig", "replace", newline="")  # type: ignore[type-var]
+        content = start.read(MAX_HEADER)
+    skip, separator, header = max((_header(path, content, each) for each in SEPARATORS), key=_width)
+    _check_names(f"{path}, line {skip + 1}", header)
+    columns = ", ".join(f"{text(name)}: 'VARCHAR'" for name in header)
+    packed = ", compression = 'gzip'" if path.suffix == ".gz" else ""
+    return (
+        f"read_csv({names([read])}, auto_detect = false, header = true, skip = {skip}, quote = "
+        f"'\"', escape = '\"', delim = '{separator}', columns = {{{columns}}}{packed})"
+    )
+
+
+def _width(found: tuple[int, str, list[str]]) -> int:
+    return len(found[2])
+
+
+def _header(path: Path, content: str, separator: str) -> tuple[int, str, list[str]]:
+    """The empty lines before the header, the separator, and the names of the columns."""
+    reader, skip = csv.reader(io.StringIO(content, newline=""), delimiter=separator), 0
+    try:
+        for row in reader:
+            if any(value.strip() for value in row):
+                found = [value.strip() for value in row]
+                return skip, separator, [name or f"column {n}" for n, name in enumerate(found, 1)]
+            skip = reader.line_num
+    except csv.Error as error:
+        raise UserError(f"{path}, line {skip + 1} is no header; save the table as CSV.") from error
+    raise UserError(f"{path} is empty; it needs a header line and rows.")
+
+
+def _check_names(where: str, header: list[str]) -> None:
+    for name, times in Counter(name.lower() for name in header).items():
+        if times > 1:
+            raise UserError(
+                f"{where} has {times} columns of the name {name!r}, whatever its case; rename one."
+            )
+    if header and all(name.replace(".", "", 1).lstrip("-").isdigit() for name in header):
+        raise UserError(f"{where} has numbers instead of names; add a line with the columns' names.")
+
+
+def _query(database: "DuckDBPyConnection", sql: str, root: Path) -> str:
+    import duckdb
+
+    statements = database.extract_statements(sql)
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise UserError("problem.sql must be one SELECT; it may read, and change nothing.")
+    database.execute(f"SET file_search_path = {text(str(root.resolve()))}")
+    database.execute(f"CREATE TEMP TABLE answer AS SELECT * FROM ({sql.strip().rstrip(';')}\n)")
+    return "(FROM answer ORDER BY ALL)"
+
+
+@contextmanager
+def _sentences(file: Path | None) -> Iterator[None]:
+    """What DuckDB says of a table, as a sentence about its file or its query."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.OutOfMemoryException:
+        raise
+    except (duckdb.Error, UnicodeDecodeError) as error:
+        raise UserError(_told(file, str(error))) from error
+
+
+def _told(file: Path | None, message: str) -> str:
+    reason = sentences.reason(message)
+    if not file and "extension" in message:
+        return (
+            f"problem.sql needs an extension of DuckDB, which could not be loaded ({reason}); "
+            "install it where there is a network, with DuckDB's INSTALL."
+        )
+    if not file:
+        return f"problem.sql can't be answered: {reason}; correct the query."
+    if "state machine" in message:
+        return f"{file} has line ends of several kinds, or is not CSV; save it again as CSV."
+    if file.suffix == ".parquet" and "Binder" not in message:
+        return f"{file} is not a whole Parquet file ({reason}); copy or download it again."
+    return sentences.csv(file, message) or f"{file} can't be read: {reason}; save it again."
