@@ -4,11 +4,13 @@ import csv
 import json
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 from conftest import BIN, ROOT, share_bytecode
 
 PAGE = (ROOT / "docs" / "your-table.md").read_text()
@@ -38,6 +40,8 @@ def run(step: str, folder: Path, project: Path) -> str:
     if step.startswith("cd "):
         folder = project.parent
     environment = os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    if step.startswith("curl ") and not shutil.which("curl"):
+        return requests.post(step.split()[-1], json=json.loads(step.split("'")[1]), timeout=60).text
     done = subprocess.run(
         step, shell=True, cwd=folder, env=environment, capture_output=True, text=True
     )

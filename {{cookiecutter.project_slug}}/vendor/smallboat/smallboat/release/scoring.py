@@ -101,9 +101,7 @@ def _by_request(problem: Problem, release: Release, source: Path) -> Iterator[Ro
                 yield *key, *(prediction.get(name) for name in names)
 
 
-def _groups(
-    rows: Iterator[dict[str, str]], together: tuple[str, ...]
-) -> Iterator[Group]:
+def _groups(rows: Iterator[dict[str, str]], together: tuple[str, ...]) -> Iterator[Group]:
     """Neighbours that agree in some columns, and what they have there; else BATCH rows each."""
     if together:
         for key, group in groupby(rows, lambda row: tuple(row.get(name, "") for name in together)):

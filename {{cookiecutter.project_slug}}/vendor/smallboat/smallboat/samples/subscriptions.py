@@ -92,4 +92,6 @@ def text(rows: int = ROWS, seed: int = SEED) -> str:
 
 def _gaps(rng: np.random.Generator, values: "Array", share: float) -> "Array":
     """The values as objects, some of which are missing."""
-    return np.where(rng.random(len(values)) < share, None, values.astype(object))
+    held = values.astype(object)
+    held[rng.random(len(values)) < share] = None
+    return held

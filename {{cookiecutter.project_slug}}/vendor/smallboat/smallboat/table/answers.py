@@ -53,9 +53,11 @@ ENDS = ("low", "high")
 
 
 def predictions(table: Table, answers: Array, evaluation: Mapping[str, Any]) -> list[Json]:
-    """For each row its `prediction`, and `probability` and `threshold`, `probabilities` by class,
-    or `low` and `high`.
-    """  # fmt: skip
+    """A dict for each row.
+
+    `prediction`, and: of a binary model `probability` and `threshold`, of a multi-class one
+    `probabilities` by class, of a regression `low` and `high`.
+    """
     found = columns(table, answers, evaluation)
     rows = [
         dict(zip(found, row, strict=True))
@@ -198,7 +200,7 @@ def invariants(
 def _possible(prediction: Json) -> bool:
     """Whether probabilities lie between 0 and 1, or a prediction within its interval."""
     if "probabilities" in prediction:
-        return abs(sum(prediction["probabilities"].values()) - 1) < 1e-3
+        return bool(abs(sum(prediction["probabilities"].values()) - 1) < 1e-3)
     if "probability" in prediction:
-        return 0 <= prediction["probability"] <= 1
+        return bool(0 <= prediction["probability"] <= 1)
     return bool(prediction["low"] <= prediction["prediction"] <= prediction["high"])

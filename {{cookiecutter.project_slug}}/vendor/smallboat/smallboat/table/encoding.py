@@ -55,4 +55,6 @@ def date_parts(times: Array) -> dict[str, Array]:
         "hour": (times - days).astype(np.int64) // 3600,
         "days": days.astype(np.int64),
     }
-    return {name: np.where(missing, np.nan, each).astype(np.float32) for name, each in parts.items()}
+    return {
+        name: np.where(missing, np.nan, each).astype(np.float32) for name, each in parts.items()
+    }

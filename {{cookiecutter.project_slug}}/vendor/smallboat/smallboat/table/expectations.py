@@ -1,7 +1,6 @@
 """What must hold of a table and of its features, derived from its description."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 

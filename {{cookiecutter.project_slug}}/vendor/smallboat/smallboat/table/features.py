@@ -87,8 +87,10 @@ def _key(table: Table, frame: pd.DataFrame) -> Array:
 
     Rows of a group share it; else it is made of the id, or of what the row says.
     """
-    names = [table.group or table.id] if table.group or table.id else sorted(
-        column.name for column in table.columns
+    names = (
+        [table.group or table.id]
+        if table.group or table.id
+        else sorted(column.name for column in table.columns)
     )
     hashes: Array = pd.util.hash_pandas_object(
         frame[names], index=False, hash_key=HASH_KEY
@@ -101,8 +103,9 @@ def _periods(table: Table, times: "pd.Series[Any]") -> "pd.Series[Any]":
     date = times.dt
     if table.period == "week":
         iso = date.isocalendar()
-        return (iso["year"] * 100 + iso["week"]).astype("int64")
-    within = {
+        weeks: pd.Series[Any] = iso["year"] * 100 + iso["week"]
+        return weeks.astype("int64")
+    within: dict[str, pd.Series[Any]] = {
         "year": date.year,
         "quarter": date.year * 10 + date.quarter,
         "month": date.year * 100 + date.month,
@@ -144,7 +147,8 @@ def _known(column: Column, values: "pd.Series[Any]") -> dict[str, Any]:
     if column.type == "category":
         levels = present.value_counts().head(CHOICES)
         levels = levels[levels > 0]
-        return {"typical": str(levels.index[0]), "levels": {str(k): int(v) for k, v in levels.items()}}
+        known = {str(level): int(rows) for level, rows in levels.items()}
+        return {"typical": next(iter(known)), "levels": known}
     if column.type == "date":
         return {"typical": _text(present.sort_values().iloc[len(present) // 2])}
     if column.type == "flag":

@@ -82,14 +82,13 @@ def check(table: Table, request: Json) -> None:
                 try:
                     CHECKED[column.type](value)
                 except (ValueError, OverflowError):
-                    raise RequestError(
-                        f"rows[{place}].{column.name}", WRONG[column.type]
-                    ) from None
+                    raise RequestError(f"rows[{place}].{column.name}", WRONG[column.type]) from None
 
 
 def features(table: Table, derive: Derive, request: Json, online: Json) -> tuple[Array, list[str]]:
     """The model's inputs, float32 of shape [rows, inputs], and what is unusual about the rows."""
-    rows, inputs, warnings = request["rows"], {}, []
+    rows, warnings = request["rows"], []
+    inputs: dict[str, Array] = {}
     for column in table.columns:
         values = [row.get(column.name) for row in rows]
         inputs |= _inputs(column, values)
