@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from smallboat.errors import UserError
 from smallboat.store import bundle
 from smallboat.training import splits, training
-from toy import candidates, metrics
+from toy import candidates, features, metrics
 from toy.problem import PROBLEM
 
 OPTIONS = {"validation_periods": 1, "test_periods": 1, "smallest_period": 10, "gap_days": 0}
@@ -226,6 +226,23 @@ def test_the_signature_states_what_is_predicted(frame: pd.DataFrame) -> None:
         "description": "from the depot to the door",
         "kind": "value",
     }
+
+
+def test_the_signature_states_that_an_input_may_be_missing_and_else_nothing_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So models keep their hash in a library that did not know missing inputs."""
+    distance = {
+        "type": "float32",
+        "name": "distance",
+        "unit": "km",
+        "description": "from the depot to the door",
+        "default": 5.0,
+    }
+    assert training.interface(PROBLEM)["inputs"][0] == distance
+    changed = (replace(features.FEATURES[0], missing=True), *features.FEATURES[1:])
+    monkeypatch.setattr(features, "FEATURES", changed)
+    assert training.interface(PROBLEM)["inputs"][0] == distance | {"missing": True}
 
 
 def test_the_judged_model_is_fitted_on_all_of_the_past(

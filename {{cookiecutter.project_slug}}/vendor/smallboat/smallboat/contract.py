@@ -10,7 +10,7 @@ A feature table has one row per prediction, the oldest first, and these columns:
 * `period`: int, the unit by which rows are split: a season, a week. Later periods are larger.
 * `group`: a race, a day: rows whose outcomes depend on each other. The bootstrap draws groups.
 * `target`: a finite number, what happened.
-* each of `features.FEATURES`: finite numbers that fit into float32.
+* each of `features.FEATURES`: finite numbers that fit into float32; NaN where `Feature.missing`.
 * each of `metrics.SLICES`, and each of `features.OTHER_COLUMNS`.
 """
 
@@ -198,7 +198,10 @@ class Service(Protocol):
         """RequestError, naming the field, for a request that SCHEMA can't refuse."""
 
     def features(self, request: Json, online: Json, /) -> "tuple[Array, list[str]]":
-        """The model's inputs, float32 of shape [k, inputs], and warnings about what was guessed."""
+        """The model's inputs, float32 of shape [k, inputs], and warnings about what was guessed.
+
+        An input is NaN only if its `Feature.missing` says so.
+        """
 
     def predictions(
         self, request: Json, answers: "Array", features: "Array", evaluation: Json, /

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..problem import Feature
 from ..store import store
+from ..validation import inputs
 from ..words import counted
 from .sample import Rule, Sample, plain
 
@@ -81,7 +82,9 @@ def _build(sample: Sample) -> Iterator[str]:
         yield f"returns {'no rows' if isinstance(frame, pd.DataFrame) else type(frame).__name__}"
         return
     wrong = [*_missing(frame, columns), *_own_columns(frame)]
-    wrong += [what for name in columns if name in frame for what in _numbers(frame, name)]
+    for feature in sample.problem.features.FEATURES:
+        if feature.name in frame:
+            wrong += inputs.numbers(frame, feature.name, "a feature", feature.missing)
     yield from wrong
     if not wrong:
         sample.frame = frame
@@ -108,22 +111,7 @@ def _own_columns(frame: "pd.DataFrame") -> Iterator[str]:
     if "group" in frame and (missing := int(frame["group"].isna().sum())):
         yield f"column group has {missing} missing values"
     if "target" in frame:
-        yield from _numbers(frame, "target", "the target")
-
-
-def _numbers(frame: "pd.DataFrame", name: str, what: str = "a feature") -> Iterator[str]:
-    values = frame[name]
-    if getattr(values, "ndim", 1) != 1:
-        yield f"column {name} is there more than once"
-    elif values.dtype.kind not in "biuf":
-        yield f"column {name} is {values.dtype}; {what} must be a number"
-    elif missing := int(values.isna().sum()):
-        yield f"column {name} has {missing:,} NaN; {what} may have none"
-    else:
-        with np.errstate(over="ignore"):
-            infinite = int((~np.isfinite(values.to_numpy(dtype=np.float32))).sum())
-        if infinite:
-            yield f"column {name} has {infinite:,} values that float32 can't hold"
+        yield from inputs.numbers(frame, "target", "the target")
 
 
 def _other_columns(sample: Sample) -> Iterator[str]:

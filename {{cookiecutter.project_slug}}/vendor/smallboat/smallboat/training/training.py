@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -200,7 +200,13 @@ def interface(problem: Problem) -> Result:
 
 
 def _field(described: Feature | Output) -> Result:
-    """An input or the output of a model as the signature lists it."""
-    known = asdict(described)
-    known.pop("classes", None)  # only what can't be served has them
+    """An input or the output of a model as the signature lists it: without what is the default.
+
+    So a library that knows more of inputs makes the same model hashes.
+    """
+    known = {
+        field.name: getattr(described, field.name)
+        for field in fields(described)
+        if getattr(described, field.name) != field.default
+    }
     return {"type": "float32", **known}

@@ -8,7 +8,7 @@ from .. import unexpected
 from ..errors import FullDiskError
 from ..problem import Problem
 from ..store import store
-from . import drift, validation
+from . import drift, inputs, validation
 
 ENOUGH = 200
 """With ten bins, this many rows have a stability index of about .05 by chance alone."""
@@ -40,7 +40,9 @@ def engineer(
     except Exception as error:
         return pd.DataFrame(), {}, validation.crashed(problem, "features", error)
     store.upload_cache(root, snapshot)
-    return frame, online, validation.run(problem.expectations.feature(), views)
+    report = validation.run(problem.expectations.feature(), views)
+    fit = inputs.check(frame, problem.features.FEATURES)
+    return frame, online, validation.Report([*report.results, fit])
 
 
 def drifted(

@@ -12,7 +12,7 @@ import onnxruntime
 
 from ... import integrity
 from ...errors import IntegrityError, RequestError
-from ...problem import Problem
+from ...problem import Problem, unfit
 
 TEXTS = ("signature.json", "evaluation.json", "online_features.json")
 GRAPHS = ("model.onnx", "evaluation_model.onnx")
@@ -55,6 +55,7 @@ class Release:
         inputs = [each["name"] for each in signature["inputs"]]
         if inputs != list(self._service.NAMES):
             raise IntegrityError("signature.json and the code name different inputs")
+        self._missing = np.array([each.get("missing", False) for each in signature["inputs"]])
         # Only model.onnx predicts here, but an incomplete release is refused.
         self._session, _ = (_session(name, files[name], len(inputs)) for name in GRAPHS)
         self.described = json.dumps(self._description(signature), allow_nan=False).encode()
@@ -124,6 +125,8 @@ class Release:
 
     def _run(self, features: Array) -> Array:
         """The model's outputs, float64 of shape [n], for float32 features of shape [n, inputs]."""
+        if unfit(features, self._missing).any():
+            raise ValueError("an input is infinite, or NaN though it may not be missing")
         (outputs,) = self._session.run(None, {"features": features})
         if outputs.size != len(features) or not np.isfinite(outputs).all():
             raise ValueError("the model's output is not one finite number a row")
