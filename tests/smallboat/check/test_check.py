@@ -179,6 +179,23 @@ BROKEN: list[tuple[Any, ...]] = [
         table("iloc[::-1]"),
     ),
     (
+        "data.collect: returns no data_until, but the feature table has a column date",
+        ("data.py", '"data_until"', '"newest"'),
+    ),
+    (
+        "data.collect: returns data_until, but the feature table has no column date: make it, or "
+        "leave this out",
+        *variants.UNDATED[:4],
+        variants.UNDATED[5],
+    ),
+    (
+        "features.online_features: returns as_of, but the feature table has no column date: make "
+        "it, or leave this out",
+        variants.UNDATED[4],
+        *variants.UNDATED[:3],
+        variants.UNDATED[5],
+    ),
+    (
         "features.build: column period is float64; whole numbers are needed",
         column("period", "2024.0"),
     ),
@@ -500,7 +517,7 @@ def test_each_breach_is_a_sentence(
     assert len({each.partition(":")[0] for each in sentences}) == 1, sentences
 
 
-@pytest.mark.parametrize("changes", [variants.MISSING], ids=["missing inputs"])
+@pytest.mark.parametrize("changes", [variants.MISSING, variants.UNDATED])
 def test_other_kinds_of_problems_keep_the_contract(
     changes: tuple[Change, ...],
     project: Path,

@@ -74,6 +74,32 @@ def test_new_rows_are_compared_with_all_of_the_last_snapshot_of_the_same_source(
     assert {row["level"] for row in others} == {"stable"}
 
 
+@pytest.mark.parametrize(("added", "counted"), [(3 * A_YEAR, 3 * A_YEAR), (10, 200), (0, 200)])
+def test_without_dates_new_rows_are_those_with_other_content(
+    delivered: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    added: int,
+    counted: int,
+) -> None:
+    """They may stand anywhere in the table; if they are few, others count, too."""
+    build = features.build
+    monkeypatch.setattr(
+        features, "build", lambda folder: build(folder).drop(columns="date").assign(target=0.0)
+    )
+    root = str(tmp_path / "store")
+    snapshot(root)
+    delivered["last"] = 2025
+    second = snapshot(root)
+    known = features.build(data.read(store.snapshot_folder(root, second))).head(5 * A_YEAR)
+    new = known.head(added).assign(**{MOVES: 2025.0})
+    told = preparation.drifted(PROBLEM, root, second, pd.concat([new, known]))
+    assert told is not None and told["rows"] == counted
+    moved = next(row for row in told["features"] if row["feature"] == MOVES)
+    others = known[MOVES].tail(counted - added).sum()
+    assert moved["current_mean"] == pytest.approx((2025 * added + others) / counted)
+
+
 @pytest.mark.parametrize(
     ("value", "missing", "found"),
     [

@@ -19,6 +19,7 @@ GRAPHS = ("model.onnx", "evaluation_model.onnx")
 EVALUATION = ("created", "metrics", "baseline", "intervals", "difference", "passed", "winner",
               "periods", "importance")  # fmt: skip
 MODEL = ("run", "release", "model_hash", "features_as_of")
+"""What an answer says of the model; the last one only if the problem has time."""
 MAX_EXPLAINED_ROWS = 2000  # in one body; an explanation runs the model once for each feature
 
 Json = dict[str, Any]
@@ -71,6 +72,7 @@ class Release:
                 # A run of before version 0.3 does not know its library.
                 "library": self._evaluation.get("library"),
                 "warnings": self._evaluation.get("warnings", []),
+                "split_by": self._evaluation.get("split_by", "time"),
                 # Not every problem measures it.
                 "calibration_metrics": self._evaluation.get("calibration_metrics"),
                 **{name: self._evaluation[name] for name in EVALUATION},
@@ -102,7 +104,8 @@ class Release:
                     for prediction, each in zip(predictions, reasons, strict=True)
                 ]
             results.append({"predictions": predictions, "warnings": warned})
-        return {"model": {name: self.facts[name] for name in MODEL}, "results": results}
+        model = {name: self.facts[name] for name in MODEL if name in self.facts}
+        return {"model": model, "results": results}
 
     def _features(
         self, requests: list[Json], max_rows: int | None
