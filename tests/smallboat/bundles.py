@@ -1,6 +1,6 @@
 """Runs in a model store whose models are known: sums of weighted features."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -74,11 +74,14 @@ class Runs:
             "periods": {"test": [2025, 2025]},
             "gates": [],
             "passed": True,
-            "evaluation_trained_until": "2023-12-31",
             "model_hash": bundle.model_hash(onnx, signature),
             "calibration": metrics.calibration(self.frame, bundle.predict(evaluated, rows)),
-        } | changed
-        online = self.online | {"as_of": as_of or self.online["as_of"], "fault": fault or {}}
+        }
+        online = self.online | {"fault": fault or {}}
+        if "date" in self.frame:
+            evaluation["evaluation_trained_until"] = "2023-12-31"
+            online["as_of"] = as_of or self.online["as_of"]
+        evaluation |= changed
         models = {"onnx": onnx, "signature": signature}
         files = bundle.files(models, {"onnx": evaluated}, online) | {
             "report.html": b"<html></html>"
@@ -96,6 +99,13 @@ class Runs:
         evaluation = selection.without_winner(facts, "no candidate can be served: ridge: boom")
         files = bundle.without_model(training.interface(PROBLEM), self.online | {"as_of": as_of})
         return store.write_run(self.root, run, evaluation, files)
+
+
+def without_time(runs: Runs) -> Runs:
+    """The same store and rows, which now have no dates: they are in ten folds."""
+    frame = runs.frame.drop(columns="date").assign(period=np.arange(len(runs.frame)) % 10)
+    online = {name: value for name, value in runs.online.items() if name != "as_of"}
+    return replace(runs, frame=frame, online=online)
 
 
 def empty(root: Path) -> Runs:

@@ -56,6 +56,7 @@ class Model:
         self.schema = SCHEMA
         self.page: Json = {}
         self.evaluation: Json = {"metrics": {"test": {"mae": 3.0}}, "passed": True}
+        self.as_of: str | None = "2026-03-01"
         self.delay = 0.0
         self.failure: tuple[int, bytes, str] | None = None
         self.received: list[Json] = []
@@ -72,8 +73,9 @@ class Model:
             "run": "17",
             "release": self.release,
             "model_hash": self.release.split("-")[0],
-            "features_as_of": "2026-03-01",
         }
+        if self.as_of:
+            facts["features_as_of"] = self.as_of
         if "describe" in body:
             return {
                 "release": facts

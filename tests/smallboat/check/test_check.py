@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import variants
 from smallboat import cli, problem
 from smallboat.check import check
 from smallboat.config import config
@@ -16,12 +17,11 @@ from smallboat.store import store
 from smallboat.testing import toy
 from toy.problem import PROBLEM
 from toy_project import lay
+from variants import Change
 
 COPIES = itertools.count()
 END = "columns=list(NAMES)))"
 """In features.py: where the feature table is whole."""
-Change = tuple[str, str, str]
-"""A file of the toy, text in it, and what stands there instead."""
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +41,7 @@ def damaged(folder: Path, *changes: Change) -> problem.Problem:
     """A copy of the toy problem, changed."""
     name = f"toy_{next(COPIES)}"
     shutil.copytree(Path(toy.__file__).parent, folder / name)
-    for file, old, new in changes:
-        path = folder / name / file
-        assert old in path.read_text(), f"{file} does not hold {old}"
-        path.write_text(path.read_text().replace(old, new))
+    variants.apply(folder / name, *changes)
     importlib.invalidate_caches()
     return problem.of(name)
 
@@ -146,6 +143,12 @@ BROKEN: list[tuple[Any, ...]] = [
         ("inputs.py", "np.where(np.isnan(depot_minutes), DEFAULT, depot_minutes)", "depot_minutes"),
     ),
     (
+        "features.build: column depot_minutes has 1 values that float32 can't hold",
+        *variants.MISSING,
+        column("depot_minutes", 'lambda it: it["depot_minutes"].where(it.index > 0, np.inf)'),
+        ("features.py", "import pandas as pd", "import numpy as np\nimport pandas as pd"),
+    ),
+    (
         "features.build: height is computed but not among FEATURES; add it to them, or to "
         "OTHER_COLUMNS if the model does not use it",
         column("height", "1.0"),
@@ -174,6 +177,23 @@ BROKEN: list[tuple[Any, ...]] = [
     (
         "features.build: the rows are not sorted by date; the oldest must come first",
         table("iloc[::-1]"),
+    ),
+    (
+        "data.collect: returns no data_until, but the feature table has a column date",
+        ("data.py", '"data_until"', '"newest"'),
+    ),
+    (
+        "data.collect: returns data_until, but the feature table has no column date: make it, or "
+        "leave this out",
+        *variants.UNDATED[:4],
+        variants.UNDATED[5],
+    ),
+    (
+        "features.online_features: returns as_of, but the feature table has no column date: make "
+        "it, or leave this out",
+        variants.UNDATED[4],
+        *variants.UNDATED[:3],
+        variants.UNDATED[5],
     ),
     (
         "features.build: column period is float64; whole numbers are needed",
@@ -412,8 +432,15 @@ BROKEN: list[tuple[Any, ...]] = [
         ("inputs.py", ".astype(np.float32)", ""),
     ),
     (
-        "service.features: returns inputs that are not finite numbers",
+        "service.features: returns inputs that are infinite, or NaN though they may not be "
+        "missing: distance, floor, depot_minutes",
         ("service.py", 'online["depots"]), warnings', 'online["depots"]) * np.nan, warnings'),
+    ),
+    (
+        "service.features: returns inputs that are infinite, or NaN though they may not be "
+        "missing: distance",
+        *variants.MISSING,
+        ("inputs.py", '(it["distance"], it', "(np.nan, it"),
     ),
     (
         "service.features: returns warnings that are not text",
@@ -488,6 +515,20 @@ def test_each_breach_is_a_sentence(
     wanted = re.escape(sentence).replace(re.escape("..."), ".*")
     assert [each for each in sentences if re.fullmatch(wanted, each)], sentences
     assert len({each.partition(":")[0] for each in sentences}) == 1, sentences
+
+
+@pytest.mark.parametrize("changes", [variants.MISSING, variants.UNDATED])
+def test_other_kinds_of_problems_keep_the_contract(
+    changes: tuple[Change, ...],
+    project: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shutil.copytree(project / "config", tmp_path / "config")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert found(damaged(tmp_path, *changes), capsys) == []
 
 
 def test_the_toy_keeps_the_contract_as_a_command(

@@ -233,6 +233,55 @@ def test_a_champion_whose_signature_states_no_kind_is_compared(frame: pd.DataFra
     assert compared["outcome"] == "not inferior"
 
 
+@pytest.fixture
+def folded(frame: pd.DataFrame) -> pd.DataFrame:
+    """Without dates; half of the rows of each group are in fold 9."""
+    return frame.drop(columns="date").assign(period=np.arange(len(frame)) % 2 + 8)
+
+
+@pytest.mark.parametrize("folds", [[(8, 9), (9, 9)], [(9, 9), (8, 9)], [(7, 9), (9, 9)]])
+def test_without_dates_only_rows_of_folds_that_both_were_tested_on_count(
+    folded: pd.DataFrame, folds: list[tuple[int, int]]
+) -> None:
+    """What the challenger gets wrong in the others does not matter."""
+    tested = folded["period"] == 9
+    spoilt = folded.assign(challenger=folded["champion"].where(tested, -folded["champion"]))
+    challenger, champion = (
+        model(name, until=None, folds=each)
+        for name, each in zip(("challenger", "champion"), folds, strict=True)
+    )
+    told = comparison.compare(PROBLEM, spoilt, challenger, champion, MARGIN)
+    assert told["difference"] == {"value": 0, "low": 0, "high": 0}
+    assert challenger.unseen(spoilt).sum() == len(spoilt) / (1 if folds[0][0] < 9 else 2)
+
+
+@pytest.mark.parametrize(
+    ("champion", "message"),
+    [
+        ({}, "the champion's rows were split by time, these are by folds"),
+        (
+            {"until": None, "folds": (4, 4)},
+            "the champion's rows were split into 5 folds, these are into 10",
+        ),
+        ({"until": None, "folds": (9, 9)}, None),
+    ],
+)
+def test_models_of_other_splits_are_not_comparable(
+    folded: pd.DataFrame, champion: dict[str, Any], message: str | None
+) -> None:
+    """Rows that one of five folds holds are in all of ten."""
+    challenger = model("challenger", until=None, folds=(9, 9))
+    told = comparison.compare(PROBLEM, folded, challenger, model("champion", **champion), MARGIN)
+    assert told["outcome"] == ("not comparable" if message else "not inferior")
+    assert told["message"] == message or message is None
+
+
+def test_models_split_by_folds_are_not_comparable_on_rows_with_dates(frame: pd.DataFrame) -> None:
+    folds = model("champion", until=None, folds=(9, 9))
+    told = comparison.compare(PROBLEM, frame, model("challenger"), folds, MARGIN)
+    assert told["message"] == "the champion's rows were split by folds, these are by time"
+
+
 @pytest.mark.parametrize(
     ("champion", "message"),
     [

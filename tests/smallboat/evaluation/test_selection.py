@@ -206,7 +206,7 @@ def test_what_only_the_machine_needs_is_not_kept() -> None:
 def test_all_gates_must_pass(passed: bool) -> None:
     names = ("metrics", "intervals", "baseline", "difference", "calibration", "importance")
     known = {name: {} for name in names}
-    evaluated = GOOD | known | {"until": "2020-01-01"}
+    evaluated = GOOD | known | {"evaluation_trained_until": "2020-01-01"}
     shown = decide(size=1 if passed else 2**30, relative_error=found(0.45))
     told = selection.evaluate({"run": "7"}, known, evaluated, shown)
     assert told["run"] == "7" and told["evaluation_trained_until"] == "2020-01-01"
@@ -217,8 +217,9 @@ def test_all_gates_must_pass(passed: bool) -> None:
 
 
 @pytest.mark.parametrize("decision", [{}, {"decision": {"threshold": 0.3}}])
-def test_a_decision_is_kept_where_there_is_one(decision: dict[str, Any]) -> None:
+def test_a_decision_is_kept_where_there_is_one_and_a_date_too(decision: dict[str, Any]) -> None:
     names = ("metrics", "intervals", "baseline", "difference", "calibration", "importance")
     known = {name: {} for name in names}
-    told = selection.evaluate({}, known, GOOD | known | {"until": "2020-01-01"} | decision, [])
-    assert {key: told[key] for key in told if key == "decision"} == decision
+    told = selection.evaluate({}, known, GOOD | known | decision, [])
+    optional = ("decision", "evaluation_trained_until")
+    assert {key: told[key] for key in told if key in optional} == decision

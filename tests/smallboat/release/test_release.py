@@ -1,5 +1,6 @@
 """The protocol of a release, on a target that answers as it is told to."""
 
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -245,6 +246,68 @@ def test_older_features_are_not_served_again(target: Fake, runs: Runs) -> None:
     runs.keep("2", WORSE, as_of="2001-01-01")
     assert deploy(target, runs).name == "kept"
     assert target.log == []
+
+
+FOLDS = {"split_by": "folds", "periods": {"test": [8, 9]}}
+
+
+@pytest.fixture
+def undated(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> Runs:
+    """The store of a problem without time."""
+    undated = bundles.without_time(runs)
+    monkeypatch.setattr(
+        preparation, "engineer", lambda *_: (undated.frame, undated.online, Report([]))
+    )
+    return undated
+
+
+def test_without_time_nothing_is_said_of_dates(target: Fake, undated: Runs) -> None:
+    undated.keep("1", PLAIN, **FOLDS)
+    outcome = deploy(target, undated)
+    assert re.fullmatch(r"model \w+ of run 1 with features of run 1", outcome.message)
+    assert "features_as_of" not in (target.current() or {})
+
+
+def test_without_time_models_are_compared_on_the_folds_that_both_were_tested_on(
+    target: Fake, undated: Runs
+) -> None:
+    """On the other folds the challenger is far better, which does not matter."""
+    undated.keep("1", PLAIN, **FOLDS | {"periods": {"test": [9, 9]}})
+    deploy(target, undated)
+    undated.frame.loc[undated.frame["period"] < 9, "target"] *= 1.5
+    undated.keep("2", WORSE, **FOLDS)
+    outcome = deploy(target, undated)
+    groups = undated.frame.loc[undated.frame["period"] == 9, "group"].nunique()
+    assert outcome.name == "kept" and f"against the champion on {groups} groups" in outcome.message
+    undated.keep("3", BETTER, **FOLDS)
+    assert deploy(target, undated).name == "released"
+
+
+def test_without_time_the_features_of_the_newer_run_are_served(target: Fake, undated: Runs) -> None:
+    undated.keep("1", PLAIN, **FOLDS)
+    undated.online |= {"weather": "rain"}
+    undated.keep("2", WORSE, **FOLDS)
+    deploy(target, undated, "1")
+    assert served(target) == ("1", "1")
+    outcome = deploy(target, undated)
+    assert outcome.name == "kept" and "with features of run 2" in outcome.message
+    assert served(target) == ("1", "2")
+    assert deploy(target, undated, "1").name == "kept" and target.log == []
+    assert served(target) == ("1", "2")
+
+
+def test_a_run_without_time_is_not_compared_with_a_champion_that_has_it(
+    target: Fake, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs.keep("1", PLAIN)
+    deploy(target, runs)
+    undated = bundles.without_time(runs)
+    undated.keep("2", BETTER, **FOLDS)
+    monkeypatch.setattr(preparation, "engineer", lambda *_: (undated.frame, {}, Report([])))
+    outcome = deploy(target, undated)
+    assert outcome.name == "failed"
+    assert "the champion's rows were split by time, these are by folds" in outcome.message
+    assert deploy(target, undated, allow=True).name == "released"
 
 
 def test_features_that_fail_with_the_champion_are_a_failure(target: Fake, runs: Runs) -> None:

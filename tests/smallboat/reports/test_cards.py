@@ -385,6 +385,19 @@ def test_data_without_an_earlier_snapshot_says_so() -> None:
     assert "therefore no drift" in message
 
 
+def test_without_time_no_date_is_shown(evaluation: dict[str, Any]) -> None:
+    told = text(cards.data(ABOUT, [result("holds")], None, None))
+    assert "newest event2026-11-01" in told
+    undated = {name: value for name, value in ABOUT.items() if name != "data_until"}
+    assert text(cards.data(undated, [], None, None)).count("newest event") == 0
+    told = text(cards.winner(evaluation, "loss", ACTUAL, ACTUAL))
+    assert "train 1 to 6, validation 7 to 8, test 9; the evaluation model was trained on" in told
+    del evaluation["evaluation_trained_until"]
+    told = text(cards.winner(evaluation | {"split_by": "folds"}, "loss", ACTUAL, ACTUAL))
+    assert "train folds 1 to 6, validation folds 7 to 8, test fold 9" in told
+    assert "trained on data until" not in told
+
+
 def test_drift_lists_what_moved_and_folds_the_rest() -> None:
     rows = [
         {

@@ -49,6 +49,13 @@ def test_the_test_periods_and_a_failed_gate_are_told() -> None:
     assert told.endswith("not passed: model 0123")
 
 
+@pytest.mark.parametrize(("first", "shown"), [(8, "test folds 8-9"), (9, "test fold 9")])
+def test_folds_are_named_as_such(first: int, shown: str) -> None:
+    periods = {"validation": [7, 7], "test": [first, 9]}
+    told = report.table(evaluation(split_by="folds", periods=periods), [])
+    assert f"ridge on {shown} " in told and "candidates on validation fold 7 " in told
+
+
 def test_it_is_told_why_the_winner_won() -> None:
     def table(*candidates: dict[str, Any], **changed: Any) -> str:
         return report.table(evaluation(candidates=list(candidates), **changed), [])
@@ -127,6 +134,9 @@ def test_a_snapshot_is_told_in_a_few_lines() -> None:
     told = report.snapshot("abc", about)
     assert "snapshot abc from files: x" in told
     assert "12,345 a" in told
+    assert told.endswith("\n  newest   2024-12-08")
+    del about["data_until"]
+    assert report.snapshot("abc", about) == told.removesuffix("\n  newest   2024-12-08")
 
 
 def test_how_good_the_shown_probabilities_are_is_told_where_it_is_known() -> None:

@@ -12,13 +12,16 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import smallboat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_servers import JSON, TOY, Files, Server, place, point, running, write
 from smallboat.serving.http_server import GRACEFUL_SECONDS
+from smallboat.serving.model.model import Release
 from toy import service
+from toy.problem import PROBLEM
 
 MAX_REQUESTS = 1000
 """The number of requests that a body may have."""
@@ -358,6 +361,22 @@ def _graph(inputs: int, factor: float = 1.0) -> bytes:
     )
     opsets = [helper.make_opsetid("", 18)]
     return bytes(helper.make_model(graph, opset_imports=opsets, ir_version=9).SerializeToString())
+
+
+def test_an_input_that_is_infinite_or_missing_against_the_signature_is_not_answered(
+    files: Files, tmp_path: Path
+) -> None:
+    """Trees answer NaN and infinity as if they were numbers that they had learned from."""
+    signature = json.loads(files["signature.json"])
+    signature["inputs"][1]["missing"] = True
+    changed = {**files, "signature.json": json.dumps(signature).encode()}
+    write(tmp_path / "release", changed)
+    release = Release(PROBLEM, tmp_path / "release")
+    for wrong in ([np.nan, 1, 25], [5, np.inf, 25], [5, 1, -np.inf]):
+        with pytest.raises(ValueError, match="an input is infinite, or NaN though it may not be"):
+            release._run(np.array([[5, 1, 25], wrong], dtype=np.float32))
+    with pytest.raises(ValueError, match="the model's output is not one finite number a row"):
+        release._run(np.array([[5, np.nan, 25]], dtype=np.float32))  # ridge takes none
 
 
 def test_without_a_release_it_waits_for_the_first(files: Files, tmp_path: Path) -> None:

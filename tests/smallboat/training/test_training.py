@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from smallboat.errors import UserError
 from smallboat.store import bundle
 from smallboat.training import splits, training
-from toy import candidates, metrics
+from toy import candidates, features, metrics
 from toy.problem import PROBLEM
 
 OPTIONS = {"validation_periods": 1, "test_periods": 1, "smallest_period": 10, "gap_days": 0}
@@ -95,6 +95,25 @@ def test_a_gap_leaves_out_the_days_before_the_next_part_and_no_others(
         begins = after["date"].min()
         assert list(skipped) == [begins - pd.Timedelta(days=d) for d in range(gap, 0, -1)]
     assert parts.past["date"].max() == parts.test["date"].min() - pd.Timedelta(days=gap + 1)
+
+
+def test_a_table_without_dates_is_split_by_folds() -> None:
+    frame = table([20] * 10).drop(columns="date").sample(frac=1, random_state=1)
+    folds = frame.assign(period=frame["period"] - 2000)
+    parts = splits.split(folds, OPTIONS)
+    assert (parts.by, parts.periods["test"]) == ("folds", [9, 9])
+    grown = pd.concat([folds, folds.assign(target=7)])
+    again = splits.split(grown, OPTIONS)
+    for part, larger in zip(vars(parts).values(), vars(again).values(), strict=True):
+        assert part.index.isin(larger.index).all()
+    with pytest.raises(UserError, match=r"gap_days = 3 needs dates, .* has no column date: set g"):
+        splits.split(folds, OPTIONS | {"gap_days": 3})
+    message = r"the data has 10 whole folds \(0 to 9\): to hold out 10, training needs at least 11"
+    with pytest.raises(UserError, match=f"{message}; set validation_periods = 8 under"):
+        splits.split(folds, OPTIONS | {"validation_periods": 9})
+    few = r"the validation part would have 8 groups and 24 rows: it needs at least 10 \(training"
+    with pytest.raises(UserError, match=f"{few}.*; bring more data: no other setting under"):
+        splits.split(folds[folds["group"].str[-1] < "4"], OPTIONS | {"validation_periods": 1})
 
 
 WEEKS = {"validation_periods": 2, "test_periods": 2, "smallest_period": 5, "gap_days": 1}
@@ -228,6 +247,23 @@ def test_the_signature_states_what_is_predicted(frame: pd.DataFrame) -> None:
     }
 
 
+def test_the_signature_states_that_an_input_may_be_missing_and_else_nothing_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So models keep their hash in a library that did not know missing inputs."""
+    distance = {
+        "type": "float32",
+        "name": "distance",
+        "unit": "km",
+        "description": "from the depot to the door",
+        "default": 5.0,
+    }
+    assert training.interface(PROBLEM)["inputs"][0] == distance
+    changed = (replace(features.FEATURES[0], missing=True), *features.FEATURES[1:])
+    monkeypatch.setattr(features, "FEATURES", changed)
+    assert training.interface(PROBLEM)["inputs"][0] == distance | {"missing": True}
+
+
 def test_the_judged_model_is_fitted_on_all_of_the_past(
     parts: splits.Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -336,9 +372,8 @@ def test_what_people_are_shown_is_judged_on_test_rows_that_it_was_not_fitted_on(
 
 def test_a_judged_model_says_how_far_it_has_seen(parts: splits.Split) -> None:
     winner = training.search(PROBLEM, SIMPLEST, parts.train, parts.validation, seed=1)
-    assert training.evaluate_winner(PROBLEM, winner, parts, 1, 60)["until"] == str(
-        parts.past["date"].max().date()
-    )
+    evaluated = training.evaluate_winner(PROBLEM, winner, parts, 1, 60)
+    assert evaluated["evaluation_trained_until"] == str(parts.past["date"].max().date())
 
 
 def test_predictions_that_are_not_finite_fail_the_candidate(

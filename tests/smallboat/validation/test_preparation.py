@@ -1,9 +1,11 @@
-"""The drift between two snapshots of one source."""
+"""Inputs that no model can take, and the drift between two snapshots of one source."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from smallboat.store import store
@@ -70,3 +72,64 @@ def test_new_rows_are_compared_with_all_of_the_last_snapshot_of_the_same_source(
     )
     assert moved["current_mean"] == pytest.approx(frame.tail(told["rows"])[MOVES].mean())
     assert {row["level"] for row in others} == {"stable"}
+
+
+@pytest.mark.parametrize(("added", "counted"), [(3 * A_YEAR, 3 * A_YEAR), (10, 200), (0, 200)])
+def test_without_dates_new_rows_are_those_with_other_content(
+    delivered: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    added: int,
+    counted: int,
+) -> None:
+    """They may stand anywhere in the table; if they are few, others count, too."""
+    build = features.build
+    monkeypatch.setattr(
+        features, "build", lambda folder: build(folder).drop(columns="date").assign(target=0.0)
+    )
+    root = str(tmp_path / "store")
+    snapshot(root)
+    delivered["last"] = 2025
+    second = snapshot(root)
+    known = features.build(data.read(store.snapshot_folder(root, second))).head(5 * A_YEAR)
+    new = known.head(added).assign(**{MOVES: 2025.0})
+    told = preparation.drifted(PROBLEM, root, second, pd.concat([new, known]))
+    assert told is not None and told["rows"] == counted
+    moved = next(row for row in told["features"] if row["feature"] == MOVES)
+    others = known[MOVES].tail(counted - added).sum()
+    assert moved["current_mean"] == pytest.approx((2025 * added + others) / counted)
+
+
+@pytest.mark.parametrize(
+    ("value", "missing", "found"),
+    [
+        (np.nan, False, "column floor has 1 NaN; a feature may have none"),
+        (np.nan, True, None),
+        (np.inf, False, "column floor has 1 values that float32 can't hold"),
+        (-np.inf, True, "column floor has 1 values that float32 can't hold"),
+        (1e39, True, "column floor has 1 values that float32 can't hold"),
+        ("three", True, "column floor is object; a feature must be a number"),
+    ],
+)
+def test_only_an_input_that_may_be_missing_has_nan_and_none_is_infinite(
+    root: str,
+    snapshot: str,
+    monkeypatch: pytest.MonkeyPatch,
+    value: Any,
+    missing: bool,
+    found: str | None,
+) -> None:
+    """A model that takes NaN would else learn from one that no request can have."""
+    build, floor = features.build, features.FEATURES[1]
+
+    def damaged(tables: Any) -> pd.DataFrame:
+        kind = object if isinstance(value, str) else np.float64
+        frame = build(tables).astype({"floor": kind})
+        frame.loc[5, "floor"] = value
+        return frame
+
+    stated = (features.FEATURES[0], replace(floor, missing=missing), features.FEATURES[2])
+    monkeypatch.setattr(features, "FEATURES", stated)
+    monkeypatch.setattr(features, "build", damaged)
+    report = preparation.engineer(PROBLEM, root, snapshot)[2]
+    assert [each["observed"] for each in report.errors] == ([found] if found else [])

@@ -22,6 +22,17 @@ def test_the_document_is_valid_and_made_of_the_schema_that_is_served(
     assert [each["name"] for each in get["parameters"]] == ["season", "round"]
 
 
+def test_the_document_promises_a_date_only_if_answers_have_one(make: Make, model: Model) -> None:
+    for as_of in ("2026-03-01", None):
+        model.as_of = as_of
+        document = make().get("/openapi.json").json
+        assert document is not None
+        validate(document)
+        told = document["components"]["schemas"]["Answer"]["properties"]["model"]
+        dated = ["features_as_of"] if as_of else []
+        assert told["required"] == list(told["properties"]) == ["run", "release", *dated]
+
+
 def test_the_document_says_whether_a_key_is_needed(make: Make) -> None:
     for key, security in (("", [{"api_key": []}, {}]), ("k", [{"api_key": []}])):
         document = make(API_KEY=key).get("/openapi.json").json

@@ -6,11 +6,14 @@ modules with these protocols, and `smallboat check` runs them on the project's d
 
 A feature table has one row per prediction, the oldest first, and these columns:
 
-* `date`: datetime64, when the outcome was decided; no feature may know anything later.
+* `date`: datetime64, when the outcome was decided; no feature may know anything later. A problem
+  without time has no such column, no `data_until` and no `as_of`.
 * `period`: int, the unit by which rows are split: a season, a week. Later periods are larger.
+  Without `date` it is a fold, numbered from 0, the same one in every snapshot, as by a hash of the
+  row's content.
 * `group`: a race, a day: rows whose outcomes depend on each other. The bootstrap draws groups.
 * `target`: a finite number, what happened.
-* each of `features.FEATURES`: finite numbers that fit into float32.
+* each of `features.FEATURES`: finite numbers that fit into float32; NaN where `Feature.missing`.
 * each of `metrics.SLICES`, and each of `features.OTHER_COLUMNS`.
 """
 
@@ -44,8 +47,8 @@ class Data(Protocol):
         `config` has the values of `Config`.
 
         Returns:
-            `source` and `licence` (text), `data_until` (ISO date of the newest event), `rows` (how
-            many each table has).
+            `source` and `licence` (text), `data_until` (ISO date of the newest event, unless the
+            problem has no time), `rows` (how many each table has).
 
         Raises:
             UserError: the source can't be read.
@@ -89,7 +92,10 @@ class Features(Protocol):
         """The feature table, shape [n, columns]."""
 
     def online_features(self, tables: Tables, /) -> Json:
-        """Plain JSON that completes requests; `as_of` is the ISO date of the newest event in it."""
+        """Plain JSON that completes requests.
+
+        `as_of` is the ISO date of the newest event in it, unless the problem has no time.
+        """
 
 
 class Candidates(Protocol):
@@ -204,7 +210,10 @@ class Service(Protocol):
         """RequestError, naming the field, for a request that SCHEMA can't refuse."""
 
     def features(self, request: Json, online: Json, /) -> "tuple[Array, list[str]]":
-        """The model's inputs, float32 of shape [k, inputs], and warnings about what was guessed."""
+        """The model's inputs, float32 of shape [k, inputs], and warnings about what was guessed.
+
+        An input is NaN only if its `Feature.missing` says so.
+        """
 
     def predictions(
         self, request: Json, answers: "Array", features: "Array", evaluation: Json, /

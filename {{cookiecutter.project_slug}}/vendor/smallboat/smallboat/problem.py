@@ -12,7 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from . import contract
+
+    Array = np.ndarray[Any, np.dtype[Any]]
 
 T = TypeVar("T")
 
@@ -82,14 +86,14 @@ def of(package: str) -> Problem:
 
 @dataclass(frozen=True)
 class Feature:
-    """One input of the model: a finite float32.
+    """One input of the model: a finite float32, or NaN if it may be missing.
 
     Attributes:
         name: its column.
         unit: what 1 stands for: km, places, 0 or 1.
         description: for people.
         default: the value if nothing is known.
-        missing: whether it may be NaN, which stands for a value that is missing.
+        missing: whether it may be NaN, which stands for a value that is not known.
     """
 
     name: str
@@ -97,6 +101,21 @@ class Feature:
     description: str
     default: float
     missing: bool = False
+
+
+def unfit(values: "Array", missing: "Array | bool") -> "Array":
+    """Which inputs no model may be given: infinite ones, and NaN where none may be `missing`.
+
+    Args:
+        values: float32, shape [n, inputs] or that of one input, [n].
+        missing: whether it may be NaN, for each input or for all.
+
+    Returns:
+        bool, in the shape of `values`.
+    """
+    import numpy as np
+
+    return ~np.isfinite(values) & ~(np.isnan(values) & missing)
 
 
 Kind = Literal["value", "rank", "probability", "probabilities"]

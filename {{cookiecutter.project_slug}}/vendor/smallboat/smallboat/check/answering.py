@@ -10,6 +10,7 @@ import numpy as np
 
 from ..contract import Json
 from ..errors import RequestError
+from ..problem import unfit
 from ..store import bundle
 from .growth import growing
 from .sample import Rule, Sample, plain
@@ -79,13 +80,15 @@ def _unfit(sample: Sample, request: Json, name: str) -> Iterator[str]:
 def _features(sample: Sample) -> Iterator[str]:
     inputs, warnings = sample.problem.service.features(sample.request, sample.online)
     width = len(sample.columns)
+    missing = np.array([feature.missing for feature in sample.problem.features.FEATURES])
     if not isinstance(inputs, np.ndarray) or inputs.ndim != 2 or inputs.shape[1] != width:
         shape = list(np.shape(inputs))
         yield f"returns inputs of shape {shape} for the example; [k, {width}] is needed"
     elif inputs.dtype != np.float32:
         yield f"returns inputs of type {inputs.dtype}; float32 is needed"
-    elif not np.isfinite(inputs).all():
-        yield "returns inputs that are not finite numbers"
+    elif (wrong := unfit(inputs, missing)).any():
+        names = ", ".join(np.array(sample.columns)[wrong.any(axis=0)])
+        yield f"returns inputs that are infinite, or NaN though they may not be missing: {names}"
     elif not all(isinstance(warning, str) for warning in warnings):
         yield "returns warnings that are not text"
     else:

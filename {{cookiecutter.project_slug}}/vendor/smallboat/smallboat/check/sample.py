@@ -29,6 +29,7 @@ class Sample:
 
     root: str  # of the store with the snapshot
     snapshot: str
+    data_until: str | None  # None if the problem has no time
     tables: Any  # what data.read returned
     columns: list[str]  # the names of the features
     slices: list[str]

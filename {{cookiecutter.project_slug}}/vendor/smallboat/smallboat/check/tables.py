@@ -10,13 +10,15 @@ import numpy as np
 
 from ..problem import Feature
 from ..store import store
+from ..validation import inputs
 from ..words import counted
 from .sample import Rule, Sample, plain
 
 if TYPE_CHECKING:
     import pandas as pd
 
-OWN_COLUMNS = ("date", "period", "group", "target")
+OWN_COLUMNS = ("period", "group", "target")
+NO_DATE = "the feature table has no column date: make it, or leave this out"
 
 
 def _collect(sample: Sample) -> Iterator[str]:
@@ -26,14 +28,15 @@ def _collect(sample: Sample) -> Iterator[str]:
         root, data = str(sample.folder), sample.settings.data.model_dump()
         snapshot = store.make_snapshot(sample.problem, root, data)
     about = store.manifest(root, snapshot)
-    for name, kind in (("source", str), ("licence", str), ("data_until", str), ("rows", dict)):
+    for name, kind in (("source", str), ("licence", str), ("rows", dict)):
         if not isinstance(about.get(name), kind):
             yield f"returns no {name}, or not as {'text' if kind is str else 'numbers by table'}"
             return
-    if not _is_date(about["data_until"]):
-        yield f"data_until is {about['data_until']!r}; a date as 2024-12-31 is needed"
-    sample.root, sample.snapshot = root, snapshot
-    print(f"  snapshot {snapshot}, {about['source']}, up to {about['data_until']}")
+    until = about.get("data_until")
+    if until is not None and not _is_date(until):
+        yield f"data_until is {until!r}; a date as 2024-12-31 is needed"
+    sample.root, sample.snapshot, sample.data_until = root, snapshot, until
+    print(f"  snapshot {snapshot}, {about['source']}" + (f", up to {until}" if until else ""))
 
 
 def _read(sample: Sample) -> Iterable[str]:
@@ -81,7 +84,9 @@ def _build(sample: Sample) -> Iterator[str]:
         yield f"returns {'no rows' if isinstance(frame, pd.DataFrame) else type(frame).__name__}"
         return
     wrong = [*_missing(frame, columns), *_own_columns(frame)]
-    wrong += [what for name in columns if name in frame for what in _numbers(frame, name)]
+    for feature in sample.problem.features.FEATURES:
+        if feature.name in frame:
+            wrong += inputs.numbers(frame, feature.name, "a feature", feature.missing)
     yield from wrong
     if not wrong:
         sample.frame = frame
@@ -108,22 +113,7 @@ def _own_columns(frame: "pd.DataFrame") -> Iterator[str]:
     if "group" in frame and (missing := int(frame["group"].isna().sum())):
         yield f"column group has {missing} missing values"
     if "target" in frame:
-        yield from _numbers(frame, "target", "the target")
-
-
-def _numbers(frame: "pd.DataFrame", name: str, what: str = "a feature") -> Iterator[str]:
-    values = frame[name]
-    if getattr(values, "ndim", 1) != 1:
-        yield f"column {name} is there more than once"
-    elif values.dtype.kind not in "biuf":
-        yield f"column {name} is {values.dtype}; {what} must be a number"
-    elif missing := int(values.isna().sum()):
-        yield f"column {name} has {missing:,} NaN; {what} may have none"
-    else:
-        with np.errstate(over="ignore"):
-            infinite = int((~np.isfinite(values.to_numpy(dtype=np.float32))).sum())
-        if infinite:
-            yield f"column {name} has {infinite:,} values that float32 can't hold"
+        yield from inputs.numbers(frame, "target", "the target")
 
 
 def _other_columns(sample: Sample) -> Iterator[str]:
@@ -131,13 +121,21 @@ def _other_columns(sample: Sample) -> Iterator[str]:
     for name in others:
         if name not in sample.frame:
             yield f"column {name} is among OTHER_COLUMNS but is not made"
-    named = {*OWN_COLUMNS, *sample.columns, *sample.slices, *others}
+    named = {"date", *OWN_COLUMNS, *sample.columns, *sample.slices, *others}
     for name in sample.frame.columns:
         if name not in named:
             yield (
                 f"{name} is computed but not among FEATURES; add it to them, or to OTHER_COLUMNS "
                 "if the model does not use it"
             )
+
+
+def _data_until(sample: Sample) -> Iterator[str]:
+    dated = "date" in sample.frame
+    if dated and sample.data_until is None:
+        yield "returns no data_until, but the feature table has a column date"
+    elif not dated and sample.data_until is not None:
+        yield f"returns data_until, but {NO_DATE}"
 
 
 def _groups(sample: Sample) -> Iterator[str]:
@@ -171,8 +169,11 @@ def _online_features(sample: Sample) -> Iterator[str]:
         yield f"returns {type(online).__name__}; a dict is needed"
         return
     wrong = [what for name, value in online.items() for what in plain({name: value}, repr(name))]
-    if not wrong and not _is_date(online.get("as_of")):
+    dated = "date" in sample.frame
+    if not wrong and dated and not _is_date(online.get("as_of")):
         wrong = [f"as_of is {online.get('as_of')!r}; the date of the newest event is needed"]
+    if not wrong and not dated and "as_of" in online:
+        wrong = [f"returns as_of, but {NO_DATE}"]
     yield from wrong
     if not wrong:
         sample.online = json.loads(json.dumps(online))
@@ -195,6 +196,7 @@ RULES: tuple[tuple[str, Rule], ...] = (
     ("metrics.SLICES", _slices),
     ("features.build", _build),
     ("features.build", _other_columns),
+    ("data.collect", _data_until),
     ("metrics.SLICES", _slice_columns),
     ("features.online_features", _online_features),
     ("expectations.feature", _feature),

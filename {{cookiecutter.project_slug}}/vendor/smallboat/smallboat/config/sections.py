@@ -38,7 +38,7 @@ class Store(Section):
 
 
 class Training(Section):
-    """How a run splits its rows by time; a period is the problem's: a season, a week."""
+    """How a run splits its rows; a period is the problem's: a season, a week, a fold."""
 
     seed: int
     workers: PositiveInt  # steps that run at the same time

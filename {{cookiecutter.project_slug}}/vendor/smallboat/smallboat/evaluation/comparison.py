@@ -1,6 +1,6 @@
 """How a run compares with the champion, on rows that neither model has seen."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,14 +27,16 @@ class EvaluationModel:
     Attributes:
         inputs: the columns that it reads, in order.
         output: the output in its signature.
-        until: date of the newest row that it has seen, as yyyy-mm-dd.
         predict: answers of shape [n] to features of shape [n, inputs].
+        until: date of the newest row that it has seen, as yyyy-mm-dd; None without time.
+        folds: the first and the last fold that it was tested on, if there is no time.
     """
 
     inputs: list[str]
-    output: dict[str, str]
-    until: str
+    output: dict[str, Any]
     predict: Callable[[Any], Any]
+    until: str | None = None
+    folds: Sequence[int] = ()
 
     @classmethod
     def of(cls, run: release_bundle.Bundle) -> "EvaluationModel":
@@ -43,9 +45,25 @@ class EvaluationModel:
         return cls(
             inputs=[each["name"] for each in run.signature["inputs"]],
             output=run.signature["output"],
-            until=run.evaluation["evaluation_trained_until"],
             predict=lambda rows: bundle.predict(onnx, rows),
+            until=run.evaluation.get("evaluation_trained_until"),
+            folds=run.evaluation["periods"]["test"],
         )
+
+    @property
+    def split_by(self) -> str:
+        """What its rows were split by."""
+        return "folds" if self.until is None else "time"
+
+    def unseen(self, frame: "pd.DataFrame") -> "pd.Series[bool]":
+        """Which rows of a feature table it has not seen.
+
+        They are the later ones, or those of its test folds: new rows fall into the same folds.
+        """
+        if self.until is None:
+            first, last = self.folds
+            return frame["period"].between(first, last)
+        return frame["date"] > self.until
 
 
 def against(
@@ -118,7 +136,9 @@ def compare(
     # A champion of an older library does not state the kind of its output.
     if not champion.output.items() <= challenger.output.items():
         return not_comparable(f"the champion answers {champion.output}, not {challenger.output}")
-    unseen = frame[frame["date"] > max(challenger.until, champion.until)]
+    if other := _other_split(frame, challenger, champion):
+        return not_comparable(other)
+    unseen = frame[challenger.unseen(frame) & champion.unseen(frame)]
     groups = unseen["group"].nunique()
     if groups < LEAST_GROUPS:
         return not_comparable(
@@ -142,6 +162,20 @@ def compare(
         "difference": differences[primary],
         "groups": groups,
     }
+
+
+def _other_split(
+    frame: "pd.DataFrame", challenger: EvaluationModel, champion: EvaluationModel
+) -> str | None:
+    """Why it is not known which rows both have not seen, if it isn't."""
+    split_by = "time" if "date" in frame else "folds"
+    for name, model in (("champion", champion), ("challenger", challenger)):
+        if model.split_by != split_by:
+            return f"the {name}'s rows were split by {model.split_by}, these are by {split_by}"
+    if split_by == "folds" and challenger.folds[1] != champion.folds[1]:
+        folds = [model.folds[1] + 1 for model in (champion, challenger)]
+        return f"the champion's rows were split into {folds[0]} folds, these are into {folds[1]}"
+    return None
 
 
 def not_comparable(why: str) -> Result:

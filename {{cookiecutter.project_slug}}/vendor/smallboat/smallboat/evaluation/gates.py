@@ -24,7 +24,7 @@ NO_CANDIDATE = (
 EXPECTATIONS = "correct the data or expectations.py, then run `make data` and `make train`"
 BASELINE = (
     "see in the report which slices are worse; take more or newer data, other features or "
-    "candidates, or a longer test (training.test_periods), then run `make train`"
+    "candidates, or more test rows (training.test_periods), then run `make train`"
 )
 LEAKAGE = (
     "look at the most important features in the report: one of them may know the outcome; if none "
@@ -34,7 +34,7 @@ SLICES = (
     "look at the rows of this slice: wrong data, or too few to learn from; correct them, add a "
     "feature that tells them apart, or raise gates.slice_margin or gates.slice_rows"
 )
-NO_SLICE = "lower gates.slice_rows, or hold out more periods"
+NO_SLICE = "lower gates.slice_rows, or hold out more rows (training.test_periods)"
 PARITY = (
     "train without this candidate, or change its settings: its estimator can't be exported exactly"
 )

@@ -10,7 +10,7 @@ from . import gates
 
 KEPT = ("primary", "difference", "relative_error", "slices", "calibration", "importance")
 """What evaluation.json takes from the winner's evaluation as it is."""
-OPTIONAL = ("decision", "calibration_metrics")
+OPTIONAL = ("decision", "calibration_metrics", "evaluation_trained_until")
 """The same, if the problem has it."""
 SHOWN = ("calibration", "decision")
 """What makes the answers that people are shown out of the model's."""
@@ -103,7 +103,6 @@ def evaluate(facts: Result, winner: Result, evaluated: Result, shown: list[Resul
         "metrics": {"validation": winner["metrics"], "test": evaluated["metrics"]},
         "intervals": {"validation": winner["intervals"], "test": evaluated["intervals"]},
         "baseline": {"validation": winner["baseline"], "test": evaluated["baseline"]},
-        "evaluation_trained_until": evaluated["until"],
         **{name: evaluated[name] for name in KEPT},
         **{name: evaluated[name] for name in OPTIONAL if name in evaluated},
         "gates": shown,

@@ -139,7 +139,8 @@ def _table(example: dict[str, Any], answer: dict[str, Any]) -> str:
             *([request] if request else []),
             *("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells),
             *(f"warning: {warning}" for warning in answer["warnings"]),
-            f"model of run {model['run']}, features as of {model['features_as_of']}",
+            f"model of run {model['run']}"
+            + (f", features as of {model['features_as_of']}" if "features_as_of" in model else ""),
         ]
     )
 

@@ -237,11 +237,15 @@ def _challengers(root: str, run: str | None) -> tuple[str, list[str], list[str]]
 
 
 def _newer(root: str, features: Release, served: Release) -> bool:
-    """Whether online features differ from the served ones and know a newer event or data."""
+    """Whether online features differ from the served ones and know a newer event or data.
+
+    Without dates, those of the newer run do.
+    """
     if features["online_features_hash"] == served["online_features_hash"]:
         return False
+    dated = all("features_as_of" in each for each in (features, served))
     age, served_age = (
-        (each["features_as_of"], runs.created(root, each["features_run"]))
+        (each["features_as_of"] if dated else "", runs.created(root, each["features_run"]))
         for each in (features, served)
     )
     return bool(age > served_age)

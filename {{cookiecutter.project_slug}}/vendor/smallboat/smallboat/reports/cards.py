@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..evaluation import selection
 from ..words import primary_first
-from . import plots
+from . import plots, report
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -119,10 +119,8 @@ def run(steps: Sequence[Any]) -> Fragment:
 
 def _spans(evaluation: Mapping[str, Any]) -> dict[str, str]:
     """Each part of the split with its periods, such as "test 2024"."""
-    return {
-        part: f"{part} {first}" if first == last else f"{part} {first} to {last}"
-        for part, (first, last) in sorted(evaluation["periods"].items(), key=lambda item: item[1])
-    }
+    parts = sorted(evaluation["periods"], key=lambda part: evaluation["periods"][part])
+    return {part: report.span(evaluation, part, " to ") for part in parts}
 
 
 def _slices(slices: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ def snapshot(name: str, manifest: dict[str, Any]) -> str:
             f"snapshot {name} from {manifest['source']}",
             f"  licence  {manifest['licence']}",
             f"  rows     {rows}",
-            f"  newest   {manifest['data_until']}",
+            *([f"  newest   {manifest['data_until']}"] if "data_until" in manifest else []),
         ]
     )
 
@@ -63,7 +63,7 @@ def _candidates(evaluation: dict[str, Any]) -> list[str]:
     primary = evaluation["primary"]
     names = primary_first(ranked[0]["metrics"], primary)
     lines = [
-        _row(f"candidates on {_span(evaluation, 'validation')}", names, _heads(names), "fits"),
+        _row(f"candidates on {span(evaluation, 'validation')}", names, _heads(names), "fits"),
         *(_candidate(result, evaluation["winner"], names) for result in ranked),
         *failed,
         _row("  baseline", names, _values(ranked[0]["baseline"], names)),
@@ -79,7 +79,7 @@ def _winner(evaluation: dict[str, Any]) -> list[str]:
     names = primary_first(scores, evaluation["primary"])
     return [
         "",
-        _row(f"{evaluation['winner']} on {_span(evaluation, 'test')}", names, _heads(names)),
+        _row(f"{evaluation['winner']} on {span(evaluation, 'test')}", names, _heads(names)),
         _row("  evaluation model", names, _values(scores, names)),
         _row("  baseline", names, _values(evaluation["baseline"]["test"], names)),
         *(_row(title, names, _bounds(difference, names, key)) for title, key in DIFFERENCE),
@@ -159,9 +159,13 @@ def _short(commit: str) -> str:
     return commit[:7] + commit[40:]
 
 
-def _span(evaluation: dict[str, Any], part: str) -> str:
+def span(evaluation: Mapping[str, Any], part: str, to: str = "-") -> str:
+    """A part of the split with its periods or folds, such as "test 2024" or "test folds 8-9"."""
     first, last = evaluation["periods"][part]
-    return f"{part} {first}" if first == last else f"{part} {first}-{last}"
+    fold = "fold " if evaluation.get("split_by") == "folds" else ""
+    if first == last:
+        return f"{part} {fold}{first}"
+    return f"{part} {fold.replace('fold', 'folds')}{first}{to}{last}"
 
 
 def _row(title: str, names: list[str], values: list[str], last: str = "") -> str:

@@ -16,7 +16,10 @@ from . import bundle, store
 MODEL = ("model.onnx", "evaluation_model.onnx", "signature.json", "evaluation.json")
 ONLINE = "online_features.json"
 Release = dict[str, Any]
-"""What `release.json` holds: the id of the pair, and the hash and the run of both its parts."""
+"""What `release.json` holds: the id of the pair, and the hash and the run of both its parts.
+
+`features_as_of` is only there if the problem has time.
+"""
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,10 @@ class Bundle:
 
     def __str__(self) -> str:
         """The release in words."""
+        as_of = self.release.get("features_as_of")
         return (
-            f"model {self.release['model_hash']} of run {self.release['run']} with features as of "
-            f"{self.release['features_as_of']} of run {self.release['features_run']}"
+            f"model {self.release['model_hash']} of run {self.release['run']} with features "
+            f"{f'as of {as_of} ' if as_of else ''}of run {self.release['features_run']}"
         )
 
 
@@ -92,9 +96,10 @@ def read_features(folder: Path) -> Bundle:
         release = {
             "features_run": evaluation["run"],
             "online_features_hash": sha256(content).hexdigest()[:16],
-            "features_as_of": str(online["as_of"]),
             "snapshot": evaluation["snapshot"],
         }
+        if evaluation.get("split_by", "time") == "time":
+            release["features_as_of"] = str(online["as_of"])
     except Exception as error:  # files can be broken in any way
         raise _unreadable(folder, error) from None
     return Bundle(folder, signature, evaluation, online, release)

@@ -126,7 +126,7 @@ def upload_cache(root: str, snapshot: str) -> None:
 
 
 def manifest(root: str, snapshot: str) -> dict[str, Any]:
-    """What snapshot.json says: source, licence, data_until, rows, created, previous."""
+    """What snapshot.json says: source, licence, data_until if known, rows, created, previous."""
     folder = s3_cache.local_folder(root) / "snapshots" / snapshot
     if not has_snapshot(root, snapshot):
         if folder.is_dir():

@@ -1,8 +1,8 @@
-"""The split of a feature table by time, and what to change if its parts are too small."""
+"""The split of a feature table by time or by folds, and what to change if a part is too small."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -15,7 +15,11 @@ FEWEST_ROWS = 50
 
 @dataclass(frozen=True)
 class Split:
-    """A feature table cut by time: each part lies after the one before it."""
+    """A feature table cut by period: each part lies after the one before it.
+
+    A table without dates is cut by fold. A row has the same fold in each snapshot, so the test rows
+    of two runs are the same, but for new ones.
+    """
 
     train: pd.DataFrame
     validation: pd.DataFrame
@@ -30,6 +34,11 @@ class Split:
     def held_out(self) -> pd.DataFrame:
         """The rows that models are evaluated on: validation, then test."""
         return pd.concat([self.validation, self.test])
+
+    @property
+    def by(self) -> Literal["time", "folds"]:
+        """What its periods are."""
+        return "time" if "date" in self.train else "folds"
 
     @property
     def periods(self) -> dict[str, list[int]]:
@@ -56,8 +65,14 @@ def split(frame: pd.DataFrame, options: Mapping[str, Any]) -> Split:
 
     Raises:
         UserError: There are too few whole periods, or a part has fewer groups than
-            `smallest_period` or fewer rows than FEWEST_ROWS; says which setting would help.
+            `smallest_period` or fewer rows than FEWEST_ROWS; says which setting would help. There
+            is a gap, but no column `date`.
     """
+    if options["gap_days"] and "date" not in frame:
+        raise UserError(
+            f"training.gap_days = {options['gap_days']} needs dates, and the feature table has no "
+            "column date: set gap_days = 0 under [training] in config/base.toml"
+        )
     if wrong := _too_short(frame, options):
         raise UserError(f"{wrong}; {_remedy(frame, options)}")
     return _cut(frame, options)
@@ -94,16 +109,17 @@ def _too_short(frame: pd.DataFrame, options: Mapping[str, Any]) -> str | None:
     """Why a table can't be split with these options, if it can't."""
     whole, least = _whole(frame, options), options["smallest_period"]
     held_out = options["validation_periods"] + options["test_periods"]
+    unit, example = ("period", " (races, days)") if "date" in frame else ("fold", "")
     if len(whole) <= held_out:
         return (
-            f"the data has {counted(len(whole), 'whole period')}{_span(whole)}: to hold out "
+            f"the data has {counted(len(whole), f'whole {unit}')}{_span(whole)}: to hold out "
             f"{held_out}, training needs at least {held_out + 1}"
         )
     for name, part in vars(_cut(frame, options)).items():
         groups, rows = part["group"].nunique(), len(part)
         if groups < least or rows < FEWEST_ROWS:
             return (
-                f"the {name} part would have {counted(groups, 'group')} (races, days) and "
+                f"the {name} part would have {counted(groups, 'group')}{example} and "
                 f"{counted(rows, 'row')}: it needs at least {least} (training.smallest_period) and "
                 f"{FEWEST_ROWS} rows"
             )
@@ -116,7 +132,7 @@ def _remedy(frame: pd.DataFrame, options: Mapping[str, Any]) -> str:
         if _too_short(frame, {**options, **changed}) is None:
             settings = [f"{name} = {value}" for name, value in changed.items()]
             return f"set {' and '.join(settings)} under [training] in config/base.toml"
-    return "bring more data: no other setting of periods and gap leaves enough"
+    return "bring more data: no other setting under [training] leaves enough"
 
 
 def _others(options: Mapping[str, Any]) -> Iterator[dict[str, int]]:

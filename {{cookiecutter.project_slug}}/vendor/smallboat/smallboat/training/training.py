@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -138,7 +138,7 @@ def evaluate_winner(
     return {
         **exported,
         **evaluation.against_baseline(problem, parts.test, predicted),
-        "until": str(parts.past["date"].max().date()),
+        **_newest("evaluation_trained_until", parts.past),
         "calibration": problem.metrics.calibration(parts.held_out, held_out),
         "slices": evaluation.slices(problem, parts.held_out, held_out, slice_rows),
         "importance": evaluation.importance(
@@ -181,14 +181,19 @@ def refit(problem: Problem, winner: Result, frame: pd.DataFrame, seed: int) -> R
 
 
 def signature(problem: Problem, winner: Result, frame: pd.DataFrame) -> Result:
-    """What the served model takes and answers, and how far its training data reached."""
+    """What the served model takes and answers, and how far its training data reached, if known."""
     return {
         "candidate": winner["candidate"],
         "settings": winner["settings"],
         **interface(problem),
         "trained_rows": len(frame),
-        "trained_until": str(frame["date"].max().date()),
+        **_newest("trained_until", frame),
     }
+
+
+def _newest(name: str, frame: pd.DataFrame) -> dict[str, str]:
+    """The newest date of a table under that name; empty if it has no dates."""
+    return {name: str(frame["date"].max().date())} if "date" in frame else {}
 
 
 def interface(problem: Problem) -> Result:
@@ -200,7 +205,13 @@ def interface(problem: Problem) -> Result:
 
 
 def _field(described: Feature | Output) -> Result:
-    """An input or the output of a model as the signature lists it."""
-    known = asdict(described)
-    known.pop("classes", None)  # only what can't be served has them
+    """An input or the output of a model as the signature lists it: without what is the default.
+
+    So a library that knows more of inputs makes the same model hashes.
+    """
+    known = {
+        field.name: getattr(described, field.name)
+        for field in fields(described)
+        if getattr(described, field.name) != field.default
+    }
     return {"type": "float32", **known}

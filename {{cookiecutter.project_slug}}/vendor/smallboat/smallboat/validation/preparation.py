@@ -2,13 +2,15 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from pandas.util import hash_pandas_object
 
 from .. import unexpected
 from ..errors import FullDiskError
 from ..problem import Problem
 from ..store import store
-from . import drift, validation
+from . import drift, inputs, validation
 
 ENOUGH = 200
 """With ten bins, this many rows have a stability index of about .05 by chance alone."""
@@ -40,7 +42,9 @@ def engineer(
     except Exception as error:
         return pd.DataFrame(), {}, validation.crashed(problem, "features", error)
     store.upload_cache(root, snapshot)
-    return frame, online, validation.run(problem.expectations.feature(), views)
+    report = validation.run(problem.expectations.feature(), views)
+    fit = inputs.check(frame, problem.features.FEATURES)
+    return frame, online, validation.Report([*report.results, fit])
 
 
 def drifted(
@@ -62,6 +66,21 @@ def drifted(
         reference = problem.features.build(problem.data.read(folder))
     except Exception:  # a broken previous snapshot must not stop training on this one
         return None
-    new = frame.tail(max(ENOUGH, (frame["date"] > reference["date"].max()).sum()))
     names = [feature.name for feature in problem.features.FEATURES]
+    is_new = _new(frame, reference, [*names, "target"])
+    new = frame.iloc[np.argsort(is_new, kind="stable")].tail(max(ENOUGH, is_new.sum()))
     return {"rows": len(new), "features": drift.table(reference, new, names)}
+
+
+def _new(frame: pd.DataFrame, reference: pd.DataFrame, columns: list[str]) -> Any:
+    """Which rows of a table another one does not have: the later ones; bool, shape [n].
+
+    Without dates they are those whose columns, which are numbers, have other values.
+    """
+    if "date" in frame:
+        return (frame["date"] > reference["date"].max()).to_numpy()
+    rows, known = (
+        hash_pandas_object(each[columns].astype(np.float32), index=False)
+        for each in (frame, reference)
+    )
+    return ~rows.isin(known).to_numpy()

@@ -84,6 +84,6 @@ def _conclusion(change: Evaluation, main: Evaluation | None) -> str:
     if change["model_hash"] == main["model_hash"]:
         return "Both are the same model."
     return (
-        "Each model was evaluated on its own test periods (95 % intervals). `make deploy` compares "
+        "Each model was evaluated on its own test rows (95 % intervals). `make deploy` compares "
         "them on rows that neither evaluation model has seen."
     )

@@ -20,6 +20,10 @@ def document(description: Json, key_required: bool) -> Json:
     request = {key: value for key, value in description["request"].items() if key != "$schema"}
     request["properties"] = {**request["properties"], **schemas["Request"]["properties"]}
     schemas["Request"] = request
+    if "features_as_of" not in description["release"]:  # of a problem without time
+        model = schemas["Answer"]["properties"]["model"]
+        model["required"].remove("features_as_of")
+        del model["properties"]["features_as_of"]
     predict = document["paths"]["/predict"]
     body = predict["post"]["requestBody"]["content"]["application/json"]
     body["example"] = description["example"]

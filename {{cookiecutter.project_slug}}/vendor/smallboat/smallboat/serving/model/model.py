@@ -12,13 +12,14 @@ import onnxruntime
 
 from ... import integrity
 from ...errors import IntegrityError, RequestError
-from ...problem import Problem
+from ...problem import Problem, unfit
 
 TEXTS = ("signature.json", "evaluation.json", "online_features.json")
 GRAPHS = ("model.onnx", "evaluation_model.onnx")
 EVALUATION = ("created", "metrics", "baseline", "intervals", "difference", "passed", "winner",
               "periods", "importance")  # fmt: skip
 MODEL = ("run", "release", "model_hash", "features_as_of")
+"""What an answer says of the model; the last one only if the problem has time."""
 MAX_EXPLAINED_ROWS = 2000  # in one body; an explanation runs the model once for each feature
 
 Json = dict[str, Any]
@@ -55,6 +56,7 @@ class Release:
         inputs = [each["name"] for each in signature["inputs"]]
         if inputs != list(self._service.NAMES):
             raise IntegrityError("signature.json and the code name different inputs")
+        self._missing = np.array([each.get("missing", False) for each in signature["inputs"]])
         # Only model.onnx predicts here, but an incomplete release is refused.
         self._session, _ = (_session(name, files[name], len(inputs)) for name in GRAPHS)
         self.described = json.dumps(self._description(signature), allow_nan=False).encode()
@@ -70,6 +72,7 @@ class Release:
                 # A run of before version 0.3 does not know its library.
                 "library": self._evaluation.get("library"),
                 "warnings": self._evaluation.get("warnings", []),
+                "split_by": self._evaluation.get("split_by", "time"),
                 # Not every problem measures it.
                 "calibration_metrics": self._evaluation.get("calibration_metrics"),
                 **{name: self._evaluation[name] for name in EVALUATION},
@@ -101,7 +104,8 @@ class Release:
                     for prediction, each in zip(predictions, reasons, strict=True)
                 ]
             results.append({"predictions": predictions, "warnings": warned})
-        return {"model": {name: self.facts[name] for name in MODEL}, "results": results}
+        model = {name: self.facts[name] for name in MODEL if name in self.facts}
+        return {"model": model, "results": results}
 
     def _features(
         self, requests: list[Json], max_rows: int | None
@@ -124,6 +128,8 @@ class Release:
 
     def _run(self, features: Array) -> Array:
         """The model's outputs, float64 of shape [n], for float32 features of shape [n, inputs]."""
+        if unfit(features, self._missing).any():
+            raise ValueError("an input is infinite, or NaN though it may not be missing")
         (outputs,) = self._session.run(None, {"features": features})
         if outputs.size != len(features) or not np.isfinite(outputs).all():
             raise ValueError("the model's output is not one finite number a row")

@@ -11,8 +11,8 @@ function facts(model) {
   const pairs = [
     ["Training", element("span", {}, "run ", element("code", {}, model.run), ` on ${day(model.created)}`)],
     ["Winner", model.winner.replaceAll("_", " ")],
-    ["Features as of", model.features_as_of],
-    ["Periods", periods.map(text).join(", ")],
+    ...(model.features_as_of ? [["Features as of", model.features_as_of]] : []),
+    [model.split_by === "folds" ? "Folds" : "Periods", periods.map(text).join(", ")],
     ["Data", element("span", {}, "snapshot ", element("code", {}, model.snapshot))],
     ["Release", element("code", {}, model.release)],
   ];
@@ -48,7 +48,7 @@ function metrics(model) {
   });
   const heads = ["Metric", "Model", "Baseline", "Difference"];
   const head = element("tr", {}, ...heads.map((text) => element("th", { scope: "col" }, text)));
-  const caption = `On the test period, which the evaluation model was not trained on, with 95 % intervals. ${useCase.baseline}`;
+  const caption = `On the test rows, which the evaluation model was not trained on, with 95 % intervals. ${useCase.baseline}`;
   return element("table", {}, element("caption", {}, caption), element("thead", {}, head), element("tbody", {}, ...rows));
 }
 

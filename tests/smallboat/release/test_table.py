@@ -1,0 +1,55 @@
+"""A problem that is one table, through all of it: no time, and inputs that may be missing."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import edits
+import pytest
+import variants
+from copies import command, compete, copy
+from smallboat.store import store
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project of that kind that has released a model of most of its rows."""
+    copy(tmp_path)
+    variants.apply(tmp_path / "toy", *variants.MISSING, *variants.UNDATED)
+    edits.until(tmp_path, "2024-06-30")
+    done = command(tmp_path, "retrain")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " on test fold 4 " in done.stdout
+    return tmp_path
+
+
+def release(project: Path) -> dict[str, Any]:
+    status = json.loads(command(project, "status").stdout)
+    found: dict[str, Any] = status["release"]
+    return found
+
+
+def test_it_is_trained_released_asked_and_compared_with_its_champion(project: Path) -> None:
+    first = release(project)
+    assert "features_as_of" not in first
+    run = store.run_folder(str(project / "store"), first["run"])
+    signature = store.read_json(run / "signature.json")
+    assert "trained_until" not in signature
+    assert [each.get("missing") for each in signature["inputs"]] == [None, None, True]
+    evaluation = store.read_json(run / "evaluation.json")
+    assert "evaluation_trained_until" not in evaluation and evaluation["split_by"] == "folds"
+    assert len(evaluation["importance"]) == 3
+    asked = command(project, "predict")
+    assert asked.returncode == 0, asked.stderr
+    assert asked.stdout.splitlines()[-1] == f"model of run {first['run']}"
+
+    compete(project, "good")
+    edits.newest(project)
+    edits.until(project, "2024-12-31")
+    variants.apply(project / "toy", variants.UNDATED[4])
+    done = command(project, "retrain")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "against the champion on 50 groups" in done.stdout
+    second = release(project)
+    assert second["features_run"] > first["features_run"]
+    assert "\n  newest " not in done.stdout
