@@ -78,6 +78,16 @@ COMMANDS: tuple[tuple[str, str, str, tuple[click.Parameter, ...]], ...] = (
                     help="Change a value of [data]."),
         ),
     ),
+    (
+        "describe",
+        "table.describe:describe",
+        "Describe a table in config/problem.toml, or say what has changed in it.",
+        (
+            _option("--csv", metavar="FILE", help="The table, as CSV or Parquet."),
+            _option("--sql", metavar="QUERY", help="Or a query that DuckDB answers."),
+            _option("--target", metavar="COLUMN", help="The column that is predicted."),
+        ),
+    ),
     ("check", "check.check:check",
      "Check the problem against its contract.",
      ()),

@@ -22,6 +22,9 @@ NULLS = ("", "na", "n/a", "nan", "nat", "null", "none", "?", "-", ".")
 LARGEST = 3.4e38
 """The largest number that float32 holds, about."""
 
+EARLIEST, LATEST = "TIMESTAMP '1000-01-01'", "TIMESTAMP '9999-12-31 23:59:59'"
+"""Of dates; years of two digits and `infinity` are outside."""
+
 CHUNK = 100_000
 
 ODD = """
@@ -155,7 +158,7 @@ def value(name: str, held: str, kind: Type, form: str, decimal: str) -> str:
             time = column
         elif form:
             time = f"try_strptime({text}, {quoted(form)})"
-        return f"CASE WHEN isfinite({time}) THEN {time}::TIMESTAMP END"
+        return f"CASE WHEN {time} BETWEEN {EARLIEST} AND {LATEST} THEN {time}::TIMESTAMP END"
     whole = f"nullif({column}::VARCHAR, 'nan')" if held in ("DOUBLE", "FLOAT") else column
     return f"{whole}::VARCHAR"
 

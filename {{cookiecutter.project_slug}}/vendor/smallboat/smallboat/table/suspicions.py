@@ -1,0 +1,251 @@
+"""What a column of a user's table looks like, and what is suspicious about it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..words import counted
+from .reading import NO, YES, given, stripped, value
+from .schema import Kind, Type
+from .source import Source, identifier
+
+FORMATS = ("", *(
+    f"{day}{hour}"
+    for day in (
+        "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y",
+        "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%Y%m%d",
+    )
+    for hour in ("", " %H:%M", " %H:%M:%S")
+))  # fmt: skip
+"""How dates are written; ISO 8601 is first."""
+
+ID = re.compile(r"(?i:(^|[_\W])(id|key|uuid|index|column \d+)$)|[a-z]I[dD]$")
+"""What columns are called that name something."""
+
+MOST = 0.95
+"""The share of values that make a column's type; the others count as missing."""
+
+SAMPLE = 20_000
+"""Rows of which dates and what decides alone are judged."""
+
+PROFILE = """
+SELECT
+    count(*) FILTER (WHERE given), count(DISTINCT text), count(number), min(number), max(number),
+    coalesce(bool_and(number = floor(number)), false), count(*) FILTER (WHERE flag), count(*) FILTER (WHERE padded),
+    coalesce(avg(length(text)), 0), coalesce(avg(words), 0), min(text),
+    min(text) FILTER (WHERE number IS NULL AND given), bit_xor(hash(row, text))
+FROM (
+    SELECT row_number() OVER () AS row, nullif({text}, '') AS text, {number} AS number,
+        {given} AS given, lower({text}) IN {flags} AS flag,
+        regexp_full_match({text}, '0[0-9]+') AS padded,
+        length({text}) - length(replace({text}, ' ', '')) + 1 AS words
+    FROM {table}
+)
+"""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What the values of a column are like.
+
+    Attributes:
+        name: the column.
+        rows: of the table.
+        given: how many are not missing.
+        levels: how many different ones there are.
+        numbers: how many are numbers, between
+        low and
+        high, all of which may be
+        whole.
+        flags: how many are yes or no.
+        padded: how many are digits after a zero, as codes are and numbers are not.
+        length: of their text, on average.
+        words: in them, on average.
+        example: the first in the alphabet, and
+        odd: the first that is no number.
+        content: a hash of all, equal for equal columns.
+        dates: how many of the first rows are dates, by format.
+        sampled: how many values were tried for that.
+        ambiguous: whether day and month may be the other way round.
+    """
+
+    name: str
+    rows: int
+    given: int
+    levels: int
+    numbers: int
+    low: float
+    high: float
+    whole: bool
+    flags: int
+    padded: int
+    length: float
+    words: float
+    example: str
+    odd: str
+    content: int
+    dates: Mapping[str, int] = field(default_factory=dict)
+    sampled: int = 0
+    ambiguous: bool = False
+
+    @property
+    def format(self) -> str:
+        """How most of its dates are written."""
+        return max(self.dates, key=lambda form: self.dates[form], default="")
+
+    @property
+    def type(self) -> Type:
+        """The type that most of its values have."""
+        dated = sum(self.dates.values())
+        if self.given and self.flags == self.given and self.levels <= 2:
+            return "flag"
+        if self.sampled and dated >= MOST * self.sampled:
+            return "date"
+        if self.numbers >= MOST * self.given and self.padded == 0:
+            return "number"
+        long = self.words > 4 or self.length > 60
+        return "text" if long and self.levels > 50 else "category"
+
+    def dropped(self) -> str:
+        """Why it is no input; empty if it is one."""
+        if self.given == 0:
+            return "has no values"
+        if self.levels == 1:
+            return f"constant: {self.example!r} in each row that has a value"
+        if self.given < (1 - MOST) * self.rows:
+            return f"over 95 % empty: {counted(self.given, 'value')} in {self.rows:,} rows"
+        if self.type == "text":
+            return "free text, which no model here reads: compute numbers of it in features.py"
+        if self.type in ("number", "category") and self.identifies():
+            return f"like an id: {self.levels:,} different values, such as {self.example!r}"
+        return ""
+
+    def identifies(self) -> bool:
+        """Whether it seems to name the rows."""
+        if self.levels < 20 or self.levels < MOST * self.given:
+            return False
+        if self.type != "number":
+            return True
+        counting = self.levels == self.given and self.high - self.low < 1.01 * self.levels
+        return self.whole and bool(ID.search(self.name) or counting)
+
+    def remarks(self) -> list[str]:
+        """What a person should look at, in sentences."""
+        told = []
+        if self.type == "date" and self.format:
+            told.append(f"dates as text, such as {self.example!r}")
+        if self.type == "date" and len(self.dates) > 1:
+            counts = (f"{count:,} as {form or 'ISO 8601'}" for form, count in self.dates.items())
+            told.append(
+                f"dates in {len(self.dates)} spellings: {', '.join(counts)}; those of other "
+                "spellings than format will count as missing: write all in one"
+            )
+        if self.type == "date" and self.ambiguous:
+            told.append("the month may come before the day: check format")
+        texts = self.given - self.numbers
+        if self.type == "number" and texts:
+            told.append(
+                f"mixed types: {counted(texts, 'value')}, such as {self.odd!r}, "
+                f"{'is' if texts == 1 else 'are'} no number and will count as missing"
+            )
+        if self.type == "category" and self.numbers > (1 - MOST) * self.given and not self.padded:
+            told.append(
+                f"mixed types: {self.numbers:,} numbers and {texts:,} texts, such as {self.odd!r}"
+            )
+        if self.type == "category" and self.levels > 1000:
+            told.append(f"{self.levels:,} different values")
+        if self.levels < self.given and ID.search(self.name) and self.type != "date":
+            told.append("named like an id: if its rows belong together, it is problem.group")
+        return told
+
+
+def profile(source: Source, name: str, decimal: str, rows: int) -> Profile:
+    """What a column of a table is like."""
+    held = source.types[name]
+    query = PROFILE.format(
+        text=stripped(name), number=value(name, held, "number", "", decimal), given=given(name),
+        flags=YES + NO, table=source.sql,
+    )  # fmt: skip
+    found = source.connection.execute(query).fetchall()[0]
+    return Profile(name, rows, *found, *_dates(source, name, held))
+
+
+def _dates(source: Source, name: str, held: str) -> tuple[dict[str, int], int, bool]:
+    """How many of the first values are dates, by the fewest formats that explain them.
+
+    Then how many values that are, and whether day and month may be the other way round.
+    """
+    if held.startswith(("DATE", "TIMESTAMP")):
+        return {"": 1}, 1, False
+    if held != "VARCHAR":
+        return {}, 0, False
+    first = f"(SELECT {identifier(name)} FROM {source.sql} WHERE {given(name)} LIMIT {SAMPLE})"
+    tried = (f"{value(name, held, 'date', form, '.')} IS NOT NULL" for form in FORMATS)
+    columns = source.connection.execute(f"SELECT {', '.join(tried)} FROM {first}").fetchnumpy()
+    fits = np.column_stack(list(columns.values())).astype(bool)
+    fits[:, FORMATS.index("%Y%m%d")] &= fits[:, FORMATS.index("%Y%m%d")].all()
+    left, found = np.ones(len(fits), dtype=bool), {}
+    while (best := int((counts := fits[left].sum(axis=0)).argmax())) >= 0 and counts[best]:
+        found[FORMATS[best]] = int(counts[best])
+        left &= ~fits[:, best]
+    totals = dict(zip(FORMATS, fits.sum(axis=0), strict=True))
+    swapped = [form.replace("%d/%m", "%m/%d") for form in list(found)[:1] if "%d/%m" in form]
+    return found, len(fits), any(totals[form] == totals[next(iter(found))] for form in swapped)
+
+
+def numbers(values: "pd.Series[Any]") -> npt.NDArray[Any]:
+    """A typed column as numbers, NaN where it is missing, for `decides`."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return values.cat.codes.to_numpy().astype(float)
+    if values.dtype.kind == "M":
+        return values.astype("int64").where(values.notna()).to_numpy(dtype=float)
+    return values.to_numpy(dtype=float)
+
+
+def _rises(inputs: npt.NDArray[Any], truth: npt.NDArray[Any]) -> bool:
+    """Whether the target rises or falls with a column, without exception."""
+    from scipy.stats import spearmanr
+
+    known = np.isfinite(inputs[:, 0])
+    if inputs.shape[1] > 1 or known.mean() < 0.5 or not np.ptp(inputs[known]):
+        return False
+    return bool(abs(spearmanr(inputs[known, 0], truth[known]).statistic) > 0.9999)
+
+
+def decides(values: npt.ArrayLike, target: npt.ArrayLike, kind: Kind) -> bool:
+    """Whether a column decides the target alone, as one does that is known afterwards only.
+
+    A decision tree learns it from one half of at most 20,000 rows and answers the other half, and
+    the reverse. It decides if at most .1 % of its answers are wrong (of a regression: of the
+    variance is left), and at most a tenth of what the most frequent class (the mean) has.
+
+    Args:
+        values: of shape [n] or [n, k], the numbers that stand for the column; may be NaN.
+        target: of shape [n]: numbers, or classes.
+        kind: of the problem.
+    """
+    from sklearn.model_selection import KFold, cross_val_predict
+    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+    inputs, truth = np.asarray(values, dtype="float32"), np.asarray(target)
+    inputs = inputs.reshape(len(truth), -1)
+    if len(truth) > SAMPLE:
+        chosen = np.random.default_rng(0).choice(len(truth), SAMPLE, replace=False)
+        inputs, truth = inputs[chosen], truth[chosen]
+    if len(truth) < 20:
+        return False
+    if kind == "regression" and _rises(inputs, truth):
+        return True
+    halves = KFold(2, shuffle=True, random_state=0)
+    tree: Any = DecisionTreeRegressor if kind == "regression" else DecisionTreeClassifier
+    answers = cross_val_predict(tree(random_state=0), inputs, truth, cv=halves)
+    if kind == "regression":
+        spread = float(np.var(truth.astype(float)))
+        return spread > 0 and float(np.mean((answers - truth) ** 2)) <= 0.001 * spread
+    trivial = 1 - np.unique(truth, return_counts=True)[1].max() / len(truth)
+    return bool(np.mean(answers != truth) <= min(0.001, trivial / 10) and trivial > 0)
