@@ -156,13 +156,9 @@ def rounds(
     fitted: Any, frame: pd.DataFrame, columns: Sequence[str], every: int
 ) -> Iterator[tuple[int, Array]]:
     """Predictions after every few rounds of boosting; nothing for families that don't boost."""
-    rows = _matrix(frame, columns)
-    if hasattr(fitted, "staged_predict"):
-        stages = enumerate(fitted.staged_predict(rows), start=1)
-        yield from ((done, answer) for done, answer in stages if done % every == 0)
-    elif hasattr(fitted, "get_booster"):
-        for done in range(every, fitted.get_booster().num_boosted_rounds() + 1, every):
-            yield done, fitted.predict(rows, iteration_range=(0, done))
+    from smallboat.training import stages
+
+    yield from stages.answers(fitted, _matrix(frame, columns), every)
 
 
 def _matrix(frame: pd.DataFrame, columns: Sequence[str]) -> Array:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
+from smallboat.evaluation import probabilities
 
 from {{ cookiecutter.project_slug }} import metrics
 
@@ -66,7 +67,7 @@ def test_the_calibration_error_counted_by_hand() -> None:
     rows = 40
     frame = _sessions(rows, 1)[0].assign(target=np.tile([0, 1], rows // 2))
     predicted = np.linspace(0.1, 0.9, rows)
-    bins = np.arange(rows).reshape(metrics.BINS, -1)
+    bins = np.arange(rows).reshape(probabilities.BINS, -1)
     apart = [abs(0.5 - predicted[rows].mean()) for rows in bins]
     assert metrics.score(frame, predicted)["ece"] == pytest.approx(np.mean(apart))
 
@@ -147,7 +148,7 @@ def test_the_reliability_curve_ascends_with_every_row_in_a_bin() -> None:
     frame, predicted = _sessions(3000, 2)
     curve = metrics.calibration(frame, predicted)
     assert list(curve) == ["predicted", "observed", "low", "high", "rows"]
-    assert len(curve["rows"]) == metrics.BINS and sum(curve["rows"]) == len(frame)
+    assert len(curve["rows"]) == probabilities.BINS and sum(curve["rows"]) == len(frame)
     assert (np.diff(curve["predicted"]) > 0).all()
     for low, observed, high in zip(curve["low"], curve["observed"], curve["high"], strict=True):
         assert 0 <= low < observed < high <= 1

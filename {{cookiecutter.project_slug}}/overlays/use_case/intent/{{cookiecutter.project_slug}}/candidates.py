@@ -148,14 +148,11 @@ def rounds(
 
     They are not calibrated: that leaves their order as it is.
     """
+    from smallboat.training import stages
+
     select, model = fitted.classifier_[0], fitted.classifier_[-1]
-    rows = select.transform(_matrix(frame, columns))
-    if hasattr(model, "staged_predict_proba"):
-        stages = enumerate(model.staged_predict_proba(rows), start=1)
-        yield from ((done, answer[:, 1]) for done, answer in stages if done % every == 0)
-    elif hasattr(model, "get_booster"):
-        for done in range(every, model.get_booster().num_boosted_rounds() + 1, every):
-            yield done, model.predict_proba(rows, iteration_range=(0, done))[:, 1]
+    found = stages.answers(model, select.transform(_matrix(frame, columns)), every)
+    yield from ((done, answer[:, 1]) for done, answer in found)
 
 
 def _matrix(frame: pd.DataFrame, columns: Sequence[str]) -> Array:

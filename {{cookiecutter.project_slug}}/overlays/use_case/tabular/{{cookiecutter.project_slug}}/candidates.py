@@ -34,8 +34,8 @@ LINEAR = (
 CANDIDATES: tuple[Candidate, ...] = (
     Candidate(
         "random_forest", 2,
-        settings(n_estimators=[100], max_features=[0.3], min_samples_leaf=[3, 10]),
-        family("sklearn.ensemble.RandomForest*", n_jobs=1), inputs="filled", most_rows=100_000,
+        settings(n_estimators=[60], max_features=[0.3], min_samples_leaf=[3, 15]),
+        family("sklearn.ensemble.RandomForest*", n_jobs=1), inputs="filled", most_rows=60_000,
     ),
     Candidate(
         "xgboost", 4,

@@ -4,12 +4,14 @@ Efron & Tibshirani, An Introduction to the Bootstrap, 1993, chapters 8 and 13. G
 whole, because the rows of a group depend on each other.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Sums = Callable[[Array, Array], Array]
 
 RESAMPLES = 10_000
 SEED = 0
@@ -32,3 +34,32 @@ def interval(values: Array, coverage: float = 0.95) -> list[float]:
     """The percentile interval of a metric's resamples: its low and its high end."""
     tail = (1 - coverage) / 2
     return [float(end) for end in np.quantile(values, [tail, 1 - tail])]
+
+
+def sums(group: Array, counts: Array) -> Sums:
+    """What sums the rows of groups that are drawn so often.
+
+    Args:
+        group: the group of each row, from 0 on, shape [n].
+        counts: how often each group is drawn, shape [draws, groups].
+
+    Returns:
+        A function of codes (whole numbers from 0 on) and values, both of shape [n]: the sums of the
+        values by code in each draw, shape [draws, codes].
+    """
+    groups = counts.shape[1]
+
+    def drawn(code: Array, values: Array) -> Array:
+        codes = int(code.max()) + 1
+        once = np.bincount(group * codes + code, values, minlength=groups * codes)
+        summed: Array = counts @ once.reshape(groups, codes)
+        return summed
+
+    return drawn
+
+
+def mean(values: Array, drawn: Sums) -> Array:
+    """The mean of values, shape [n], in each draw of `sums`, shape [draws]."""
+    whole = np.zeros(len(values), dtype=np.int64)
+    found: Array = drawn(whole, values)[:, 0] / drawn(whole, np.ones(len(values)))[:, 0]
+    return found
