@@ -374,9 +374,9 @@ def test_an_input_that_is_infinite_or_missing_against_the_signature_is_not_answe
     release = Release(PROBLEM, tmp_path / "release")
     for wrong in ([np.nan, 1, 25], [5, np.inf, 25], [5, 1, -np.inf]):
         with pytest.raises(ValueError, match="an input is infinite, or NaN though it may not be"):
-            release._run(np.array([[5, 1, 25], wrong], dtype=np.float32))
+            release.run(np.array([[5, 1, 25], wrong], dtype=np.float32))
     with pytest.raises(ValueError, match="the model's output is not one finite number a row"):
-        release._run(np.array([[5, np.nan, 25]], dtype=np.float32))  # ridge takes none
+        release.run(np.array([[5, np.nan, 25]], dtype=np.float32))  # ridge takes none
 
 
 def test_without_a_release_it_waits_for_the_first(files: Files, tmp_path: Path) -> None:

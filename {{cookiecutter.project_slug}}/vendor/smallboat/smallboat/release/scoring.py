@@ -28,7 +28,8 @@ BATCH = 2_000
 EVERY = 2.0
 """Seconds between two lines of progress."""
 
-Row = Iterable[Any]
+Row = Any
+Rows = Iterable[Row]
 Group = tuple[tuple[str, ...], list[dict[str, str]]]
 """Rows of a file, and what they share."""
 
@@ -70,20 +71,21 @@ def _release(problem: Problem, settings: config.Settings, run: str | None) -> It
         yield Release(problem, Path(made))
 
 
-def _by_table(problem: Problem, release: Release, source: Path) -> Iterator[Row]:
-    """The header, then each row of a table with the answer to it; see `features.pieces`."""
+def _by_table(problem: Problem, release: Release, source: Path) -> Iterator[Rows]:
+    """The header, then a table's rows with the answers in pieces; see `contract.Service`."""
     features, service = (getattr(problem, part) for part in ("features", "service"))
-    names: list[str] = []
+    header: list[Row] = []
     for raw, inputs in features.pieces(source, PIECE):
         found = service.columns(release.run(inputs), release.evaluation)
-        if not names:
-            names = [*raw, *found]
-            yield names
+        if not header:
+            header = [[*raw, *found]]
+            yield header
+        raw = raw.fillna("")
         columns = [*(raw[name].tolist() for name in raw), *(v.tolist() for v in found.values())]
-        yield from zip(*columns, strict=True)
+        yield zip(*columns, strict=True)
 
 
-def _by_request(problem: Problem, release: Release, source: Path) -> Iterator[Row]:
+def _by_request(problem: Problem, release: Release, source: Path) -> Iterator[Rows]:
     """The header, then each prediction behind what the rows of its request share."""
     together: tuple[str, ...] = getattr(problem.service, "TOGETHER", ())
     matches = fastjsonschema.compile(problem.service.SCHEMA, use_default=False)
@@ -93,12 +95,14 @@ def _by_request(problem: Problem, release: Release, source: Path) -> Iterator[Ro
         for request in chain(*requests):
             matches(request)
         answers = iter(release.predict(list(chain(*requests)), explain=False)["results"])
+        rows: list[Row] = []
         for (key, _), made in zip(batch, requests, strict=True):
-            for prediction in chain(*(each["predictions"] for each in islice(answers, len(made)))):
-                if not names:
-                    names = [name for name in prediction if name not in together]
-                    yield *together, *names
-                yield *key, *(prediction.get(name) for name in names)
+            found = chain(*(each["predictions"] for each in islice(answers, len(made))))
+            rows += [[*key, prediction] for prediction in found]
+        if not names:
+            names = [name for name in rows[0][-1] if name not in together]
+            yield [[*together, *names]]
+        yield [[*row[:-1], *(row[-1].get(name) for name in names)] for row in rows]
 
 
 def _groups(rows: Iterator[dict[str, str]], together: tuple[str, ...]) -> Iterator[Group]:
@@ -134,17 +138,19 @@ def _read(source: Path) -> Iterator[dict[str, str]]:
             raise UserError(f"{source} is not CSV in UTF-8: {error}") from None
 
 
-def _write(target: Path, rows: Iterator[Row]) -> int:
+def _write(target: Path, pieces: Iterator[Rows]) -> int:
     """Write rows as CSV, whole or not at all, with progress; returns how many follow the header."""
     target.parent.mkdir(parents=True, exist_ok=True)
     made = target.with_name(f".{target.name}.{os.getpid()}")
     count, told = -1, time.monotonic()
     try:
         with made.open("w", newline="", encoding="utf-8") as file:
-            write = csv.writer(file, lineterminator="\n").writerow
-            for count, row in enumerate(rows):
-                write(row)
-                if count % 10_000 == 0 and time.monotonic() - told >= EVERY:
+            writer = csv.writer(file, lineterminator="\n")
+            for piece in pieces:
+                rows = list(piece)
+                writer.writerows(rows)
+                count += len(rows)
+                if time.monotonic() - told >= EVERY:
                     told = time.monotonic()
                     print(f"  {count:,} rows", file=sys.stderr, flush=True)
         made.replace(target)

@@ -52,7 +52,7 @@ class Release:
             raise IntegrityError(f"its files contradict each other: {reason}") from error
 
     def _load(self, files: dict[str, bytes]) -> None:
-        signature, self._evaluation, self._online = (json.loads(files[name]) for name in TEXTS)
+        signature, self.evaluation, self._online = (json.loads(files[name]) for name in TEXTS)
         inputs = [each["name"] for each in signature["inputs"]]
         if inputs != list(self._service.NAMES):
             raise IntegrityError("signature.json and the code name different inputs")
@@ -70,12 +70,12 @@ class Release:
             "example": self._service.example(self._online),
             "evaluation": {
                 # A run of before version 0.3 does not know its library.
-                "library": self._evaluation.get("library"),
-                "warnings": self._evaluation.get("warnings", []),
-                "split_by": self._evaluation.get("split_by", "time"),
+                "library": self.evaluation.get("library"),
+                "warnings": self.evaluation.get("warnings", []),
+                "split_by": self.evaluation.get("split_by", "time"),
                 # Not every problem measures it.
-                "calibration_metrics": self._evaluation.get("calibration_metrics"),
-                **{name: self._evaluation[name] for name in EVALUATION},
+                "calibration_metrics": self.evaluation.get("calibration_metrics"),
+                **{name: self.evaluation[name] for name in EVALUATION},
             },
             "page": self._service.page(self._online),
         }
@@ -91,14 +91,14 @@ class Release:
             RequestError: one of them can't be answered, or there are too many to be explained.
         """
         features, warnings = self._features(requests, MAX_EXPLAINED_ROWS if explain else None)
-        outputs = self._run(np.concatenate(features))
+        outputs = self.run(np.concatenate(features))
         ends = accumulate(map(len, features))
         results = []
         for request, rows, end, warned in zip(requests, features, ends, warnings, strict=True):
             output = outputs[end - len(rows) : end]
-            predictions = self._service.predictions(request, output, rows, self._evaluation)
+            predictions = self._service.predictions(request, output, rows, self.evaluation)
             if explain:
-                reasons = self._service.explain(output, rows, self._run, self._online)
+                reasons = self._service.explain(output, rows, self.run, self._online)
                 predictions = [
                     {**prediction, "reasons": each}
                     for prediction, each in zip(predictions, reasons, strict=True)
@@ -126,7 +126,7 @@ class Release:
                 raise RequestError("requests", message)
         return features, warnings
 
-    def _run(self, features: Array) -> Array:
+    def run(self, features: Array) -> Array:
         """The model's outputs, float64 of shape [n], for float32 features of shape [n, inputs]."""
         if unfit(features, self._missing).any():
             raise ValueError("an input is infinite, or NaN though it may not be missing")
