@@ -174,7 +174,7 @@ def importance(
         shuffled = np.tile(rows, (SHUFFLES, 1, 1))
         for values in shuffled:
             values[:, own] = rng.permutation(values[:, own])
-        answers = bundle.predict(onnx, shuffled.reshape(-1, len(columns))).reshape(SHUFFLES, -1)
+        answers = np.split(bundle.predict(onnx, shuffled.reshape(-1, len(columns))), SHUFFLES)
         increase = float(np.mean([primary(each) for each in answers])) - unshuffled
         found.append({"group": group, "features": names, "importance": round(increase, DIGITS)})
     return sorted(found, key=lambda each: -each["importance"])
