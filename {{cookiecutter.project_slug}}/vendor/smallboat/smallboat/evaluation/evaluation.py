@@ -151,6 +151,14 @@ def _rounded(value: float, ends: list[float]) -> Interval:
     return {end: round(number, DIGITS) for end, number in values.items()}
 
 
+def class_rows(problem: Problem, frame: pd.DataFrame) -> dict[str, int]:
+    """How many rows each class has; empty if the models answer no probabilities of classes."""
+    output = problem.candidates.OUTPUT
+    known = {"probability": ("0", "1"), "probabilities": output.classes}
+    names = enumerate(known.get(output.kind, ()))
+    return {name: int((frame["target"] == index).sum()) for index, name in names}
+
+
 def importance(
     problem: Problem, onnx: bytes, frame: pd.DataFrame, columns: list[str], seed: int
 ) -> list[dict[str, Any]]:

@@ -144,6 +144,7 @@ def evaluate_winner(
         "importance": evaluation.importance(
             problem, exported["onnx"], parts.test, columns(problem), seed
         ),
+        "class_rows": evaluation.class_rows(problem, parts.test),
         "predicted": problem.metrics.as_target(parts.test, predicted),
         **decision,
         **_calibration_metrics(problem, winner, parts, predicted),
