@@ -334,9 +334,43 @@ BROKEN: list[tuple[Any, ...]] = [
     ),
     # candidates
     (
-        "candidates.OUTPUT: kind probabilities (classes: not named) can't be served: an answer is "
-        "one number a row; choose kind probability and the classes 0 and 1",
+        "candidates.OUTPUT: kind probabilities needs at least two classes with different names: it "
+        "has none",
         ("candidates.py", 'kind="value"', 'kind="probabilities"'),
+    ),
+    (
+        "candidates.OUTPUT: has 3 classes, but the target is also 3: it must be the index of a "
+        "class, 0 to 2",
+        *variants.CLASSES,
+        ("features.py", "[22, 27]", "[22, 27, 32]"),
+    ),
+    (
+        "metrics.baseline: returns [192]; an array of shape [192, 3] is needed, 3 numbers a row",
+        *variants.CLASSES,
+        ("metrics.py", "(len(frame), 1))", "(len(frame), 1))[:, 0]"),
+    ),
+    (
+        "metrics.score: log_loss is 27.6... for perfect answers and ... for the baseline; PRIMARY "
+        "must be lower for better answers",
+        *variants.CLASSES,
+        (
+            "metrics.py",
+            "return -np.log(np.clip(happened",
+            "return -2 * np.log(np.clip(1 - happened",
+        ),
+    ),
+    (
+        "candidates.fit: ridge: it has the classes 0, 1, but an output of kind probabilities needs "
+        "0 to 2, one for each of its classes, which needs rows to learn from",
+        *variants.CLASSES,
+        ("candidates.py", '["target"].to_numpy())', '["target"].clip(upper=1).to_numpy())'),
+        ("candidates.py", '    Candidate("boosting"', '    # Candidate("boosting"'),
+    ),
+    (
+        "candidates.fit: boosting: rounds: after 1: returns [192]; an array of shape [192, 3] is "
+        "needed, 3 numbers a row",
+        *variants.CLASSES,
+        ("candidates.py", "(done, answer) for", "(done, answer[:, 0]) for"),
     ),
     (
         "candidates.OUTPUT: kind 'minutes' is unknown: choose one of value, rank, probability, "
@@ -517,7 +551,7 @@ def test_each_breach_is_a_sentence(
     assert len({each.partition(":")[0] for each in sentences}) == 1, sentences
 
 
-@pytest.mark.parametrize("changes", [variants.MISSING, variants.UNDATED])
+@pytest.mark.parametrize("changes", [variants.MISSING, variants.UNDATED, variants.CLASSES])
 def test_other_kinds_of_problems_keep_the_contract(
     changes: tuple[Change, ...],
     project: Path,

@@ -1,5 +1,6 @@
 """Each gate of training, broken by data or a model that has the fault it is there for."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,23 @@ def test_a_slice_that_is_much_worse_than_the_baseline(
     found = failed(parts)
     assert set(found) == {"worst slice against the baseline"}
     assert f"({by} {value}, " in found["worst slice against the baseline"]
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_class_with_few_test_rows(
+    parts: splits.Split, monkeypatch: pytest.MonkeyPatch, more: int
+) -> None:
+    """On a few rows of a class a metric is chance, however many rows the others have."""
+    late = np.sort(parts.test["target"])[-29 - more]
+    rare = [
+        part.assign(target=(part["target"] >= late).astype(np.float64))
+        for part in (parts.train, parts.validation, parts.test)
+    ]
+    monkeypatch.setattr(candidates, "OUTPUT", replace(candidates.OUTPUT, kind="probability"))
+    monkeypatch.setattr(metrics, "baseline", lambda frame: np.full(len(frame), 0.15))
+    assert LIMITS["class_rows"] == 30  # the toy's configuration says nothing
+    gate = "rows of each class in the test part"
+    assert failed(splits.Split(*rare)).get(gate) == (None if more else "29 rows of class 1")
 
 
 @pytest.fixture

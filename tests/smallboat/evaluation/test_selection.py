@@ -28,7 +28,7 @@ GOOD: dict[str, Any] = {
     "parity": 0.0,
     "slices": [part("north", found(0.4))],
 }
-LIMITS = {"leakage": 0.5, "slice_margin": 1.0, "bundle_mib": 50.0}
+LIMITS = {"leakage": 0.5, "slice_margin": 1.0, "bundle_mib": 50.0, "class_rows": 30}
 
 
 def result(name: str, score: float, complexity: int = 1, why: str | None = None) -> dict[str, Any]:
@@ -129,6 +129,8 @@ def test_a_good_winner_passes_every_gate() -> None:
         ({"slices": [part("north", found(1.3))]}, "worst slice against the baseline"),
         ({"slices": [part("north", found(NAN), 1)]}, "worst slice against the baseline"),
         ({"slices": []}, "worst slice against the baseline"),
+        ({"class_rows": {"0": 900, "1": 29}}, "rows of each class in the test part"),
+        ({"class_rows": {"a": 0, "b": 900}}, "rows of each class in the test part"),
         ({"parity": 0.3}, "parity of the evaluation model"),
         ({"served": 0.3}, "parity of the served model"),
         ({"served": float("nan")}, "parity of the served model"),
@@ -190,6 +192,21 @@ def test_the_slice_that_is_worse_for_sure_is_named_not_the_one_that_may_be_worse
     (shown,) = [each for each in decide(slices=slices) if "slice" in each["gate"]]
     assert shown["expected"] == "95 % interval of the difference not wholly above 1"
     assert shown["actual"] == "+1.5 [+1.3, +1.7] (place west, 80 rows in 4 groups)"
+
+
+@pytest.mark.parametrize(
+    ("rows", "actual"),
+    [
+        ({"0": 900, "1": 30}, "30 rows of class 1"),
+        ({"no": 900, "yes": 1}, "1 row of class yes"),
+        ({"a": 3, "b": 29, "c": 90}, "3 rows of class a, and too few of 1 other class"),
+        ({"a": 3, "b": 2, "c": 0}, "0 rows of class c, and too few of 2 other classes"),
+    ],
+)
+def test_the_class_with_the_fewest_test_rows_is_named(rows: dict[str, int], actual: str) -> None:
+    (shown,) = [each for each in decide(class_rows=rows) if "each class" in each["gate"]]
+    assert (shown["expected"], shown["actual"]) == (">= 30", actual)
+    assert shown["passed"] == (min(rows.values()) >= 30)
 
 
 def test_what_only_the_machine_needs_is_not_kept() -> None:

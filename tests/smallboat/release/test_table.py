@@ -1,4 +1,7 @@
-"""A problem that is one table, through all of it: no time, and inputs that may be missing."""
+"""A problem that is one table, from data to answers.
+
+It has no time, inputs that may be missing, and three classes.
+"""
 
 import json
 from pathlib import Path
@@ -10,16 +13,18 @@ import variants
 from copies import command, compete, copy
 from smallboat.store import store
 
+CHANGES = (*variants.MISSING, *variants.UNDATED, *variants.CLASSES)
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project of that kind that has released a model of most of its rows."""
     copy(tmp_path)
-    variants.apply(tmp_path / "toy", *variants.MISSING, *variants.UNDATED)
+    variants.apply(tmp_path / "toy", *CHANGES)
     edits.until(tmp_path, "2024-06-30")
     done = command(tmp_path, "retrain")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert " on test fold 4 " in done.stdout
+    assert " on test fold 4 " in done.stdout and "\n  newest " not in done.stdout
     return tmp_path
 
 
@@ -36,12 +41,15 @@ def test_it_is_trained_released_asked_and_compared_with_its_champion(project: Pa
     signature = store.read_json(run / "signature.json")
     assert "trained_until" not in signature
     assert [each.get("missing") for each in signature["inputs"]] == [None, None, True]
+    assert signature["output"]["classes"] == ["quick", "usual", "slow"]
     evaluation = store.read_json(run / "evaluation.json")
     assert "evaluation_trained_until" not in evaluation and evaluation["split_by"] == "folds"
     assert len(evaluation["importance"]) == 3
     asked = command(project, "predict")
     assert asked.returncode == 0, asked.stderr
     assert asked.stdout.splitlines()[-1] == f"model of run {first['run']}"
+    _, *shares = (line.split()[1:] for line in asked.stdout.splitlines()[:4])
+    assert [sum(map(float, row)) for row in shares] == pytest.approx([1, 1, 1], abs=0.003)
 
     compete(project, "good")
     edits.newest(project)
@@ -52,4 +60,3 @@ def test_it_is_trained_released_asked_and_compared_with_its_champion(project: Pa
     assert "against the champion on 50 groups" in done.stdout
     second = release(project)
     assert second["features_run"] > first["features_run"]
-    assert "\n  newest " not in done.stdout

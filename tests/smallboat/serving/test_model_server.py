@@ -18,8 +18,12 @@ import smallboat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_servers import JSON, TOY, Files, Server, place, point, running, write
+from sklearn.linear_model import LogisticRegression
+from smallboat.errors import IntegrityError
+from smallboat.problem import Output
 from smallboat.serving.http_server import GRACEFUL_SECONDS
 from smallboat.serving.model.model import Release
+from smallboat.store import bundle
 from toy import service
 from toy.problem import PROBLEM
 
@@ -377,6 +381,34 @@ def test_an_input_that_is_infinite_or_missing_against_the_signature_is_not_answe
             release.run(np.array([[5, 1, 25], wrong], dtype=np.float32))
     with pytest.raises(ValueError, match="the model's output is not one finite number a row"):
         release.run(np.array([[5, np.nan, 25]], dtype=np.float32))  # ridge takes none
+
+
+def test_a_model_answers_with_a_number_for_each_class(
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its graph must have as many as the signature has classes."""
+    rows = np.random.default_rng(1).normal(size=(60, 3)).astype(np.float32)
+    output = Output("speed", "1", "", "probabilities", ("quick", "usual", "slow"))
+    onnx = bundle.to_onnx(LogisticRegression().fit(rows, np.arange(60) % 3), 3, output)
+    signature = json.loads(files["signature.json"])
+    monkeypatch.setattr(
+        service, "predictions", lambda *given: [{"n": len(row)} for row in given[1]]
+    )
+    monkeypatch.setattr(service, "explain", lambda answers, *_: [[] for _ in answers])
+    for classes in (("quick", "usual", "slow"), ("quick", "slow")):
+        signature["output"] |= {"kind": "probabilities", "classes": classes}
+        changed = {"model.onnx": onnx, "signature.json": json.dumps(signature).encode()}
+        folder = tmp_path / str(len(classes))
+        write(folder, files | changed)
+        if len(classes) == 2:
+            with pytest.raises(IntegrityError, match="the model's output is not 2 finite numbers"):
+                Release(PROBLEM, folder)
+            continue
+        release = Release(PROBLEM, folder)
+        assert release._run(rows).shape == (60, 3)
+        example = json.loads(release.described)["example"]
+        (answer,) = release.predict([example], explain=False)["results"]
+        assert answer["predictions"] == [{"n": 3}] * len(example["parcels"])
 
 
 def test_without_a_release_it_waits_for_the_first(files: Files, tmp_path: Path) -> None:

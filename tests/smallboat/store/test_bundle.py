@@ -13,6 +13,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from skl2onnx.common.data_types import FloatTensorType, Int64TensorType
+from sklearn.base import BaseEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from smallboat.errors import UserError
 from smallboat.problem import Output
@@ -71,6 +73,7 @@ def test_the_order_of_a_set_is_not_in_the_bytes(made: dict[str, Any]) -> None:
     assert operators == sorted(operators)
 
 
+SPEEDS = Output("speed", "1", "", "probabilities", ("quick", "usual", "slow"))
 CHANCE = Output("bought", "probability", "", kind="probability")
 SPREAD = np.array([10.0, 14.0, 10.0, 14.0])  # its standard deviation is 2
 OFF = np.array([0.01, 0.0, -0.5, 0.0])
@@ -118,10 +121,11 @@ def test_the_parity_of_special_answers(
 def estimator(classes: int, kind: str) -> tuple[Any, Output]:
     """A fitted classifier of so many classes (a regressor if 0), and an output of a kind."""
     rows = np.random.default_rng(1).normal(size=(60, 4)).astype(np.float32)
+    output = Output("y", "1", "", kind, ("a", "b"))  # type: ignore[arg-type]
     if classes == 0:
-        return LinearRegression().fit(rows, rows[:, 0]), Output("y", "1", "", kind)  # type: ignore[arg-type]
+        return LinearRegression().fit(rows, rows[:, 0]), output
     label = np.arange(60) % classes if classes > 1 else np.array(["no", "yes"] * 30)
-    return LogisticRegression().fit(rows, label), Output("y", "1", "", kind, ("a", "b"))  # type: ignore[arg-type]
+    return LogisticRegression().fit(rows, label), output
 
 
 @pytest.mark.parametrize(
@@ -135,7 +139,10 @@ def estimator(classes: int, kind: str) -> tuple[Any, Output]:
         (1, "probability", r"has the classes no, yes, but .* probability needs 0 and 1"),
         (2, "value", r"is a classifier, but candidates\.OUTPUT is of kind value"),
         (2, "rank", r"is a classifier, but candidates\.OUTPUT is of kind rank"),
-        (3, "probabilities", r"kind probabilities \(classes: a, b\) can't be served"),
+        (2, "probabilities", None),
+        (3, "probabilities", r"has the classes 0, 1, 2, but .* needs 0 to 1, one for each of its"),
+        (1, "probabilities", r"has the classes no, yes, but .* needs 0 to 1, one for each of its"),
+        (0, "probabilities", r"answers 5 rows in shape \[5\]: a probability for each of the 2"),
         (0, "chance", r"kind 'chance' is unknown: choose one of value, rank, probability"),
     ],
 )
@@ -151,9 +158,54 @@ def test_only_an_estimator_that_fits_the_outputs_kind_is_exported(
         )
         return
     with pytest.raises(UserError, match=message):
-        bundle.to_onnx(fitted, 4, output)
-    with pytest.raises(UserError, match=message):
         bundle.answers(fitted, rows, output)
+    if classes > 0 or kind == "chance":  # of a regressor only the answers tell
+        with pytest.raises(UserError, match=message):
+            bundle.to_onnx(fitted, 4, output)
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        ((), "needs at least two classes with different names: it has none"),
+        (("a",), "needs at least two classes with different names: it has a"),
+        (("a", "b", "a"), "needs at least two classes with different names: it has a, b, a"),
+        (("a", "b"), None),
+    ],
+)
+def test_classes_have_names(classes: tuple[str, ...], message: str | None) -> None:
+    found = bundle.unservable(Output("y", "1", "", "probabilities", classes))
+    assert found == (f"kind probabilities {message}" if message else None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ([[0.2, 0.3, 0.5], [1, 0, 0]], None),
+        ([[0.2, 0.3, 0.5005], [1, 0, 0]], None),
+        (
+            [[0.2, 0.3, 0.6], [1, 0, 0]],
+            "the smallest is 0, and the sum of a row is 1 to 1.1,",
+        ),
+        (
+            [[0.2, 0.8, 0], [1.5, -0.5, 0]],
+            "the smallest is -0.5, and the sum of a row is 1 to 1,",
+        ),
+        ([[0.5, 0.5], [1, 0]], r"in shape \[2, 2\]: a probability for each of the 3 classes"),
+        ([[np.nan] * 3] * 2, None),  # `metrics.score` refuses what is not finite
+    ],
+)
+def test_the_probabilities_of_a_row_add_up_to_one(answer: Any, message: str | None) -> None:
+    class Stub(BaseEstimator):  # type: ignore[misc]
+        def predict(self, rows: bundle.FloatArray) -> Any:
+            return answer
+
+    rows = np.zeros((2, 4), dtype=np.float32)
+    if message is None:
+        np.testing.assert_array_equal(bundle.answers(Stub(), rows, SPEEDS), answer)
+        return
+    with pytest.raises(UserError, match=message):
+        bundle.answers(Stub(), rows, SPEEDS)
 
 
 def test_an_estimator_of_two_numbers_a_row_is_refused() -> None:
@@ -204,6 +256,68 @@ def test_a_classifiers_graph_answers_with_the_chance_of_class_one(name: str) -> 
     assert bundle.parity(bundle.predict(graphs[0], rows), chance) <= 1e-5
     assert len(set(chance)) > 20
     assert graphs[0] == graphs[1]
+
+
+@pytest.mark.parametrize("name", classifiers())
+def test_a_classifiers_graph_answers_with_the_chance_of_each_class(name: str) -> None:
+    rng = np.random.default_rng(1)
+    rows = rng.normal(size=(500, 4)).astype(np.float32)
+    label = np.digitize(rows[:, 0] + rng.normal(size=500), [-0.5, 0.5])
+    fitted = classifiers()[name].fit(rows, label)
+    graph = bundle.to_onnx(fitted, 4, SPEEDS)
+    (output,) = bundle.session(graph).get_outputs()
+    assert output.type == "tensor(float)"
+    chances = fitted.predict_proba(rows)
+    assert chances.shape == bundle.predict(graph, rows).shape == (500, 3)
+    np.testing.assert_array_equal(bundle.answers(fitted, rows, SPEEDS), chances)
+    assert bundle.parity(bundle.predict(graph, rows), chances) <= 1e-5
+
+
+def test_parity_covers_each_class_and_every_row() -> None:
+    chances = np.array([[0.2, 0.3, 0.5], [0.6, 0.3, 0.1]])
+    off = chances + np.array([[0, 0, 0], [0, 0.01, -0.01]])
+    assert bundle.parity(off, chances) == pytest.approx(0.01 / chances.std())
+
+
+class Sharpened(BaseEstimator):  # type: ignore[misc]
+    """A classifier whose probabilities are squared; it answers by `predict` and exports itself."""
+
+    def fit(self, rows: bundle.FloatArray, label: Any) -> "Sharpened":
+        self.classifier_ = LogisticRegression().fit(rows, label)
+        return self
+
+    def predict(self, rows: bundle.FloatArray) -> Any:
+        squared = self.classifier_.predict_proba(rows) ** 2
+        return squared / squared.sum(axis=1, keepdims=True)
+
+    def onnx_shape_calculator(self) -> Any:
+        def shape(operator: Any) -> None:
+            operator.outputs[0].type = FloatTensorType([None, 3])
+
+        return shape
+
+    def onnx_converter(self) -> Any:
+        def convert(scope: Any, operator: Any, container: Any) -> None:
+            inner = scope.declare_local_operator("SklearnLinearClassifier", self.classifier_)
+            inner.inputs = operator.inputs
+            label = scope.declare_local_variable("label", Int64TensorType())
+            chances = scope.declare_local_variable("chances", FloatTensorType())
+            inner.outputs.extend([label, chances])
+            container.add_node("Mul", [chances.full_name] * 2, "squared", name="square")
+            container.add_initializer("columns", 7, [1], [1])
+            container.add_node("ReduceSum", ["squared", "columns"], "sum", name="sum")
+            result = operator.outputs[0].full_name
+            container.add_node("Div", ["squared", "sum"], result, name="divide")
+
+        return convert
+
+
+def test_an_estimator_of_ones_own_may_answer_with_the_chance_of_each_class() -> None:
+    rng = np.random.default_rng(1)
+    rows = rng.normal(size=(200, 4)).astype(np.float32)
+    fitted = Sharpened().fit(rows, np.digitize(rows[:, 0], [-0.5, 0.5]))
+    answers = bundle.answers(fitted, rows, SPEEDS)
+    assert bundle.parity(bundle.predict(bundle.to_onnx(fitted, 4, SPEEDS), rows), answers) <= 1e-5
 
 
 def test_the_commit_says_when_files_differ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

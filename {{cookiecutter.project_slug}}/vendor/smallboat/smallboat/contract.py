@@ -12,7 +12,7 @@ A feature table has one row per prediction, the oldest first, and these columns:
   Without `date` it is a fold, numbered from 0, the same one in every snapshot, as by a hash of the
   row's content.
 * `group`: a race, a day: rows whose outcomes depend on each other. The bootstrap draws groups.
-* `target`: a finite number, what happened.
+* `target`: a finite number, what happened; an index of `OUTPUT.classes` if there are classes.
 * each of `features.FEATURES`: finite numbers that fit into float32; NaN where `Feature.missing`.
 * each of `metrics.SLICES`, and each of `features.OTHER_COLUMNS`.
 """
@@ -129,17 +129,21 @@ class Candidates(Protocol):
 
         Returns:
             A fitted estimator with sklearn's interface that skl2onnx converts: `predict`, or
-            `predict_proba` of a classifier, on float32 of shape [n, inputs].
+            `predict_proba` of a classifier, on float32 of shape [n, inputs]. Its classes are 0 and
+            1, or all indices of `OUTPUT.classes`.
         """
 
     def rounds(
         self, fitted: Any, frame: "pd.DataFrame", columns: Sequence[str], every: int, /
     ) -> "Iterator[tuple[int, Array]]":
-        """Answers of shape [n] after every few rounds of boosting; nothing for other families."""
+        """The answers after every few rounds of boosting; nothing for other families."""
 
 
 class Metrics(Protocol):
-    """`metrics.py`: how good answers are. `predicted` has shape [n], as the model answers.
+    """`metrics.py`: how good answers are.
+
+    `predicted` is what the model answers: shape [n], or [n, classes] for an output of kind
+    probabilities.
 
     If the configuration has the table [decision], there must also be a function `decide(frame,
     predicted, costs)`: what is decided on validation rows at these costs, as plain JSON.
@@ -173,13 +177,13 @@ class Metrics(Protocol):
         """The error of each row, shape [n], in the unit of `gates.slice_margin`."""
 
     def as_target(self, frame: "pd.DataFrame", predicted: "Array", /) -> "Array":
-        """Answers in the unit of the target, shape [n]."""
+        """Answers in the unit of the target, shape [n]; of several classes, the likeliest one."""
 
     def calibration(self, frame: "pd.DataFrame", predicted: "Array", /) -> Json:
         """Plain JSON that `predictions` needs to show ranges or probabilities; from unseen rows."""
 
     def baseline(self, frame: "pd.DataFrame", /) -> "Array":
-        """What a trivial rule answers, shape [n]; a model must beat it."""
+        """What a trivial rule answers, in the shape of `predicted`; a model must beat it."""
 
 
 class Service(Protocol):
@@ -218,7 +222,7 @@ class Service(Protocol):
     def predictions(
         self, request: Json, answers: "Array", features: "Array", evaluation: Json, /
     ) -> list[Json]:
-        """The model's answers, shape [k], for people.
+        """The model's answers, shape [k] or [k, classes], for people.
 
         `features` is what `features` returned; `evaluation` has `calibration` and maybe `decision`.
         """
@@ -231,7 +235,7 @@ class Service(Protocol):
         online: Json,
         /,
     ) -> list[list[Json]]:
-        """The reasons for each of `predictions`; `ask` is the model, [m, inputs] to [m]."""
+        """The reasons for each of `predictions`; `ask` is the model, [m, inputs] to [m, ...]."""
 
     def example(self, online: Json, /) -> Json:
         """A valid request."""

@@ -130,9 +130,9 @@ class Output:
         unit: what 1 stands for.
         description: for people.
         kind: "value" (a number in `unit`), "rank" (a score whose order within a group counts),
-            "probability" (of class 1 of the classes 0 and 1), or "probabilities" (one for each
-            class), which can't be served yet.
-        classes: the names of the classes, for the kind "probabilities".
+            "probability" (of class 1 of the classes 0 and 1), or "probabilities" (one for each of
+            `classes`; they add up to 1).
+        classes: the names of the classes, for the kind "probabilities"; the target is an index.
     """
 
     name: str

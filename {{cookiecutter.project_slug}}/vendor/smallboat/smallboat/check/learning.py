@@ -27,7 +27,7 @@ def _split(sample: Sample) -> Iterable[str]:
 def _baseline(sample: Sample) -> Iterator[str]:
     rows = sample.parts.validation
     baseline = sample.problem.metrics.baseline(rows)
-    yield from sample.keep("baseline", baseline, array(baseline, len(rows)))
+    yield from sample.keep("baseline", baseline, array(baseline, len(rows), sample.classes))
 
 
 def _as_target(sample: Sample) -> Iterator[str]:
@@ -54,8 +54,9 @@ def _score(sample: Sample) -> Iterator[str]:
         return
     sample.scores = scores
     target = rows["target"].to_numpy(dtype=np.float64)
-    if np.array_equal(metrics.as_target(rows, target), target):  # else answers have another unit
-        perfect, trivial = metrics.score(rows, target)[metrics.PRIMARY], scores[metrics.PRIMARY]
+    known = np.eye(sample.classes)[target.astype(int)] if sample.classes else target
+    if np.array_equal(metrics.as_target(rows, known), target):  # else answers have another unit
+        perfect, trivial = metrics.score(rows, known)[metrics.PRIMARY], scores[metrics.PRIMARY]
         if perfect > trivial:
             yield (
                 f"{metrics.PRIMARY} is {perfect:.4g} for perfect answers and {trivial:.4g} for the "
@@ -79,8 +80,18 @@ def _output(sample: Sample) -> Iterator[str]:
         yield f"is {output!r}, which is no Output"
     elif reason := bundle.unservable(output):
         yield reason
+    elif output.kind == "probabilities" and (unknown := _unknown(sample, len(output.classes))):
+        yield (
+            f"has {len(output.classes)} classes, but the target is also {unknown[0]:g}: it must be "
+            f"the index of a class, 0 to {len(output.classes) - 1}"
+        )
     else:
         sample.output = output
+
+
+def _unknown(sample: Sample, classes: int) -> list[float]:
+    """The targets that are no index of a class."""
+    return sorted(set(sample.frame["target"].unique()) - set(range(classes)))
 
 
 def _candidates(sample: Sample) -> Iterator[str]:
@@ -115,14 +126,15 @@ def _fitted(
     problem, rows = sample.problem, sample.parts.validation
     fitted = training.fit(problem, candidate.name, candidate.grid[0], train, seed=0)
     predicted = training.predict(problem, fitted, rows)
-    wrong = [what.replace("returns", "answers") for what in array(predicted, len(rows))]
+    classes = sample.classes
+    wrong = [what.replace("returns", "answers") for what in array(predicted, len(rows), classes)]
     if output.kind == "probability" and ((predicted < 0) | (predicted > 1)).any():
         wrong.append("answers numbers that are no probabilities, but OUTPUT is of kind probability")
     exported = training.export(problem, fitted, rows)
     wrong += filter(None, [selection.disqualified(exported["parity"])])
     print(f"  {candidate.name}: parity {exported['parity']:.1e}")
     for done, answers in problem.candidates.rounds(fitted, rows, sample.columns, 1):
-        wrong += (f"rounds: after {done}: {what}" for what in array(answers, len(rows)))
+        wrong += (f"rounds: after {done}: {what}" for what in array(answers, len(rows), classes))
         break
     yield from wrong
     if not wrong:
@@ -165,13 +177,13 @@ def _calibration_metrics(sample: Sample) -> Iterator[str]:
 
 
 RULES: tuple[tuple[str, Rule], ...] = (
+    ("candidates.OUTPUT", _output),
     ("config [training]", _split),
     ("metrics.baseline", _baseline),
     ("metrics.as_target", _as_target),
     ("metrics.loss", _loss),
     ("metrics.score", _score),
     ("metrics.resampled", _resampled),
-    ("candidates.OUTPUT", _output),
     ("candidates.CANDIDATES", _candidates),
     ("candidates.fit", _fit),
     ("metrics.calibration", _calibration),

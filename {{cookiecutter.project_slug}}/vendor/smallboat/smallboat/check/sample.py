@@ -53,6 +53,11 @@ class Sample:
         """`folder` is empty and temporary."""
         self.problem, self.settings, self.folder = problem, settings, folder
 
+    @property
+    def classes(self) -> int:
+        """How many probabilities the model answers for each row; 0 if it answers one number."""
+        return len(self.output.classes) if self.output.kind == "probabilities" else 0
+
     def __getattr__(self, name: str) -> Any:
         raise Unavailable(name)
 
@@ -68,13 +73,15 @@ Rule = Callable[[Sample], Iterable[str]]
 """Says what is wrong, in sentences without a subject."""
 
 
-def array(values: Any, rows: int) -> Iterator[str]:
-    """What keeps values from being an array of finite numbers, shape [rows]."""
+def array(values: Any, rows: int, classes: int = 0) -> Iterator[str]:
+    """What keeps values from being an array of finite numbers, shape [rows] or [rows, classes]."""
     import numpy as np
 
-    if not isinstance(values, np.ndarray) or values.shape != (rows,):
+    wanted = (rows, classes) if classes else (rows,)
+    if not isinstance(values, np.ndarray) or values.shape != wanted:
         shape = list(values.shape) if isinstance(values, np.ndarray) else type(values).__name__
-        yield f"returns {shape}; an array of shape [{rows}] is needed, one number a row"
+        each = f"{classes} numbers" if classes else "one number"
+        yield f"returns {shape}; an array of shape {list(wanted)} is needed, {each} a row"
     elif not np.issubdtype(values.dtype, np.number) and values.dtype != bool:
         yield f"returns {values.dtype}; numbers are needed"
     elif not np.isfinite(values).all():

@@ -70,6 +70,7 @@ class Gates(Section):
     slice_margin: NonNegativeFloat  # worse than the baseline, in the unit of metrics.loss
     leakage: float = Field(ge=0, lt=1)  # the smallest credible share of the baseline's error
     bundle_mib: PositiveFloat
+    class_rows: PositiveInt = 30  # test rows of each class, where the output has classes
 
 
 class Release(Section):

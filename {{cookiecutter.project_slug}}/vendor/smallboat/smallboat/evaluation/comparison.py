@@ -27,7 +27,7 @@ class EvaluationModel:
     Attributes:
         inputs: the columns that it reads, in order.
         output: the output in its signature.
-        predict: answers of shape [n] to features of shape [n, inputs].
+        predict: answers of shape [n] or [n, classes] to features of shape [n, inputs].
         until: date of the newest row that it has seen, as yyyy-mm-dd; None without time.
         folds: the first and the last fold that it was tested on, if there is no time.
     """

@@ -151,6 +151,14 @@ def _rounded(value: float, ends: list[float]) -> Interval:
     return {end: round(number, DIGITS) for end, number in values.items()}
 
 
+def class_rows(problem: Problem, frame: pd.DataFrame) -> dict[str, int]:
+    """How many rows each class has; empty if the models answer no probabilities of classes."""
+    output = problem.candidates.OUTPUT
+    known = {"probability": ("0", "1"), "probabilities": output.classes}
+    names = enumerate(known.get(output.kind, ()))
+    return {name: int((frame["target"] == index).sum()) for index, name in names}
+
+
 def importance(
     problem: Problem, onnx: bytes, frame: pd.DataFrame, columns: list[str], seed: int
 ) -> list[dict[str, Any]]:
@@ -174,7 +182,7 @@ def importance(
         shuffled = np.tile(rows, (SHUFFLES, 1, 1))
         for values in shuffled:
             values[:, own] = rng.permutation(values[:, own])
-        answers = bundle.predict(onnx, shuffled.reshape(-1, len(columns))).reshape(SHUFFLES, -1)
+        answers = np.split(bundle.predict(onnx, shuffled.reshape(-1, len(columns))), SHUFFLES)
         increase = float(np.mean([primary(each) for each in answers])) - unshuffled
         found.append({"group": group, "features": names, "importance": round(increase, DIGITS)})
     return sorted(found, key=lambda each: -each["importance"])

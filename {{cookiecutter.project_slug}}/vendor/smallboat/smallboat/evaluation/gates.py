@@ -35,6 +35,10 @@ SLICES = (
     "feature that tells them apart, or raise gates.slice_margin or gates.slice_rows"
 )
 NO_SLICE = "lower gates.slice_rows, or hold out more rows (training.test_periods)"
+CLASS_ROWS = (
+    "hold out more rows (training.test_periods), bring more rows of this class, join it with another "
+    "one, or lower gates.class_rows"
+)
 PARITY = (
     "train without this candidate, or change its settings: its estimator can't be exported exactly"
 )
@@ -68,6 +72,7 @@ def decide(
         _baseline(evaluated["primary"], evaluated["difference"][evaluated["primary"]]),
         _leakage(evaluated["relative_error"], limits["leakage"]),
         _slices(evaluated["slices"], limits["slice_margin"]),
+        *_class_rows(evaluated.get("class_rows", {}), limits),
         *parity,
         exact("bundle size in MiB", size / 2**20, "<=", limits["bundle_mib"], SIZE),
     ]
@@ -166,6 +171,19 @@ def _worse(part: Result, margin: float) -> bool:
     """Whether a slice is worse for sure; what is no number passes nothing."""
     low: float = part["difference"]["low"]
     return math.isnan(low) or (low > margin and part["groups"] >= FEWEST_GROUPS)
+
+
+def _class_rows(rows: dict[str, int], limits: Result) -> list[Result]:
+    """The gate that a metric is not made of a few rows of a class, where there are classes."""
+    if not rows:
+        return []
+    least = limits["class_rows"]
+    name, fewest = min(rows.items(), key=lambda item: item[1])
+    few = sum(count < least for count in rows.values())
+    more = f", and too few of {counted(few - 1, 'other class', 'other classes')}" if few > 1 else ""
+    found = f"{counted(fewest, 'row')} of class {name}{more}"
+    title = "rows of each class in the test part"
+    return [gate(title, f">= {least}", found, not few, CLASS_ROWS)]
 
 
 def _with_interval(found: Result, sign: str = "") -> str:

@@ -18,16 +18,22 @@ from . import converters, store
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
+SUM_TOLERANCE = 1e-3
+"""How far the sum of a row's probabilities may be from 1; float32 and many classes need some."""
+
 
 def to_onnx(estimator: Any, inputs: int, output: Output) -> bytes:
     """An estimator on `inputs` float32 columns as an ONNX graph, the same bytes each time.
 
-    The graph has one output, of shape [n] or [n, 1]; that of a classifier is the probability of
-    class 1. UserError if the estimator doesn't fit the output's kind or can't be exported.
+    The graph has one output, of shape [n] or [n, 1], or [n, classes] for the kind probabilities;
+    that of a classifier is the probability of class 1, or of each class. UserError if the estimator
+    doesn't fit the output's kind or can't be exported.
     """
     classifies = _is_classifier(estimator, output)
     graph = converters.convert(estimator, inputs, {"zipmap": False} if classifies else {})
     if classifies:
+        graph = _probabilities(graph)
+    if classifies and output.kind == "probability":
         graph = _of_class_one(graph)
     # skl2onnx collects the domains in a set, and may list one with two versions.
     graph.opset_import.sort(key=lambda each: (each.domain, each.version))
@@ -35,16 +41,24 @@ def to_onnx(estimator: Any, inputs: int, output: Output) -> bytes:
 
 
 def answers(estimator: Any, rows: FloatArray, output: Output) -> FloatArray:
-    """An estimator's own answers, float64 of shape [n], to features of shape [n, inputs].
+    """An estimator's own answers to features of shape [n, inputs].
 
-    Those of a classifier are the probabilities of class 1. UserError if the estimator doesn't fit
-    the output's kind.
+    Returns:
+        float64 of shape [n], or [n, classes] for the kind probabilities. Those of a classifier are
+        the probabilities of class 1, or of each class.
+
+    Raises:
+        UserError: the estimator or its answers don't fit the output's kind.
     """
-    if _is_classifier(estimator, output):
+    if not _is_classifier(estimator, output):
+        answer = estimator.predict(rows)
+    elif output.kind == "probability":
         answer = estimator.predict_proba(rows)[:, 1]
     else:
-        answer = estimator.predict(rows)
+        answer = estimator.predict_proba(rows)
     answer = np.asarray(answer, dtype=np.float64)
+    if output.kind == "probabilities":
+        return _each_class(answer, len(rows), output)
     if answer.size != len(rows):
         raise UserError(
             f"it answers {len(rows)} rows in shape {list(answer.shape)}: one number a row is needed"
@@ -52,16 +66,29 @@ def answers(estimator: Any, rows: FloatArray, output: Output) -> FloatArray:
     return answer.ravel()
 
 
+def _each_class(answer: FloatArray, rows: int, output: Output) -> FloatArray:
+    """The answer; UserError unless each row has a probability for each class."""
+    if answer.shape != (rows, len(output.classes)):
+        raise UserError(
+            f"it answers {rows} rows in shape {list(answer.shape)}: a probability for each of the "
+            f"{len(output.classes)} classes is needed"
+        )
+    total = answer.sum(axis=1)
+    if (answer < 0).any() or (np.abs(total - 1) > SUM_TOLERANCE).any():
+        raise UserError(
+            f"its answers are no probabilities: the smallest is {answer.min():.4g}, and the sum of "
+            f"a row is {total.min():.4g} to {total.max():.4g}, not 1"
+        )
+    return answer
+
+
 def unservable(output: Output) -> str | None:
     """Why no model with this output can be served; None if it can."""
     if output.kind not in get_args(Kind):
         return f"kind {output.kind!r} is unknown: choose one of {', '.join(get_args(Kind))}"
-    if output.kind == "probabilities":
-        classes = ", ".join(output.classes) or "not named"
-        return (
-            f"kind probabilities (classes: {classes}) can't be served: an answer is one number a "
-            "row; choose kind probability and the classes 0 and 1"
-        )
+    if output.kind == "probabilities" and len(set(output.classes)) < max(2, len(output.classes)):
+        named = ", ".join(output.classes) or "none"
+        return f"kind probabilities needs at least two classes with different names: it has {named}"
     return None
 
 
@@ -73,24 +100,34 @@ def _is_classifier(estimator: Any, output: Output) -> bool:
         raise UserError(f"candidates.OUTPUT: {reason}")
     if not is_classifier(estimator):
         return False
-    if output.kind != "probability":
+    if output.kind not in ("probability", "probabilities"):
         raise UserError(f"it is a classifier, but candidates.OUTPUT is of kind {output.kind}")
+    count, needed = 2, "0 and 1"
+    if output.kind == "probabilities":
+        count = len(output.classes)
+        needed = f"0 to {count - 1}, one for each of its classes, which needs rows to learn from"
     classes = np.asarray(estimator.classes_).tolist()
-    if classes != [0, 1]:
+    if classes != list(range(count)):
         raise UserError(
             f"it has the classes {', '.join(map(str, classes))}, "
-            "but an output of kind probability needs 0 and 1"
+            f"but an output of kind {output.kind} needs {needed}"
         )
     return True
 
 
-def _of_class_one(graph: Any) -> Any:
-    """A classifier's graph whose only output is the probability of class 1, shape [n, 1]."""
-    from onnx import TensorProto, helper
+def _probabilities(graph: Any) -> Any:
+    """A classifier's graph whose only output are the probabilities, shape [n, classes]."""
     from skl2onnx.helpers.onnx_helper import select_model_inputs_outputs
 
     _, probabilities = (output.name for output in graph.graph.output)
-    graph = select_model_inputs_outputs(graph, outputs=[probabilities])
+    return select_model_inputs_outputs(graph, outputs=[probabilities])
+
+
+def _of_class_one(graph: Any) -> Any:
+    """A graph of probabilities whose only output is that of class 1, shape [n, 1]."""
+    from onnx import TensorProto, helper
+
+    (probabilities,) = (output.name for output in graph.graph.output)
     graph.graph.initializer.append(helper.make_tensor("one", TensorProto.INT64, [1], [1]))
     graph.graph.node.append(
         helper.make_node("Gather", [probabilities, "one"], ["probability"], axis=1)
@@ -102,9 +139,10 @@ def _of_class_one(graph: Any) -> Any:
 
 
 def predict(onnx: bytes, features: FloatArray) -> FloatArray:
-    """The graph's answers, shape [n], for features of shape [n, inputs]."""
+    """The graph's answers, shape [n] or [n, classes], for features of shape [n, inputs]."""
     (answer,) = session(onnx).run(None, {"features": features.astype(np.float32)})
-    return np.asarray(answer, dtype=np.float64).ravel()
+    answer = np.asarray(answer, dtype=np.float64)
+    return answer if answer.ndim == 2 and answer.shape[1] > 1 else answer.ravel()
 
 
 def session(onnx: bytes) -> Any:
@@ -126,8 +164,8 @@ def parity(answers: FloatArray, expected: FloatArray) -> float:
     no spread: the difference is then relative to their size.
 
     Args:
-        answers: of the graph, shape [n].
-        expected: of the estimator, shape [n].
+        answers: of the graph, shape [n] or [n, classes].
+        expected: of the estimator, in the same shape.
 
     Returns:
         0 if they agree; infinity or NaN, which pass no gate, if an answer is not finite.

@@ -40,7 +40,7 @@ def fit(
 
 
 def predict(problem: Problem, fitted: Any, frame: pd.DataFrame) -> bundle.FloatArray:
-    """An estimator's answers, float64 of shape [len(frame)]; UserError if it doesn't fit OUTPUT."""
+    """An estimator's answers to a table, as `bundle.answers` returns them."""
     return bundle.answers(fitted, inputs(problem, frame), problem.candidates.OUTPUT)
 
 
@@ -144,6 +144,7 @@ def evaluate_winner(
         "importance": evaluation.importance(
             problem, exported["onnx"], parts.test, columns(problem), seed
         ),
+        "class_rows": evaluation.class_rows(problem, parts.test),
         "predicted": problem.metrics.as_target(parts.test, predicted),
         **decision,
         **_calibration_metrics(problem, winner, parts, predicted),

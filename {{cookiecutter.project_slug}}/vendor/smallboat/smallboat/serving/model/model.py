@@ -57,6 +57,8 @@ class Release:
         if inputs != list(self._service.NAMES):
             raise IntegrityError("signature.json and the code name different inputs")
         self._missing = np.array([each.get("missing", False) for each in signature["inputs"]])
+        output = signature["output"]
+        self._classes = len(output["classes"]) if output.get("kind") == "probabilities" else 0
         # Only model.onnx predicts here, but an incomplete release is refused.
         self._session, _ = (_session(name, files[name], len(inputs)) for name in GRAPHS)
         self.described = json.dumps(self._description(signature), allow_nan=False).encode()
@@ -127,13 +129,19 @@ class Release:
         return features, warnings
 
     def run(self, features: Array) -> Array:
-        """The model's outputs, float64 of shape [n], for float32 features of shape [n, inputs]."""
+        """The model's outputs for float32 features of shape [n, inputs].
+
+        Returns:
+            float64 of shape [n], or [n, classes] if it answers the probability of each class.
+        """
         if unfit(features, self._missing).any():
             raise ValueError("an input is infinite, or NaN though it may not be missing")
         (outputs,) = self._session.run(None, {"features": features})
-        if outputs.size != len(features) or not np.isfinite(outputs).all():
-            raise ValueError("the model's output is not one finite number a row")
-        return np.asarray(outputs, dtype=np.float64).ravel()
+        if outputs.size != len(features) * (self._classes or 1) or not np.isfinite(outputs).all():
+            each = f"{self._classes} finite numbers" if self._classes else "one finite number"
+            raise ValueError(f"the model's output is not {each} a row")
+        outputs = np.asarray(outputs, dtype=np.float64)
+        return outputs.reshape(-1, self._classes) if self._classes else outputs.ravel()
 
 
 class CurrentRelease:
