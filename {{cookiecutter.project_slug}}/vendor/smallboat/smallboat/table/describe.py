@@ -97,7 +97,7 @@ def described(asked: Table, source: Source) -> Description:
         remarks[name].append("decides the target alone: known only afterwards? then drop it")
     unlabelled = rows - (goal.given if kind == "regression" else _count(source, _label(goal)))
     items = ", ".join(map(identifier, source.types))
-    distinct = f"SELECT count(*) FROM (SELECT DISTINCT {items} FROM {source.sql})"
+    distinct = f"SELECT count(DISTINCT hash({items})) FROM {source.sql}"
     repeated = rows - int(source.connection.execute(distinct).fetchall()[0][0])
     return Description(table, rows, unlabelled, repeated, dropped, remarks)
 

@@ -19,6 +19,8 @@ NO = ("0", "0.0", "false", "f", "no", "n")
 NULLS = ("", "na", "n/a", "nan", "nat", "null", "none", "?", "-", ".")
 """What stands for a missing number, flag or date, in any case; as a category it is a category."""
 
+LONGEST = max(map(len, NULLS))
+
 LARGEST = 3.4e38
 """The largest number that float32 holds, about."""
 
@@ -29,7 +31,8 @@ CHUNK = 100_000
 
 ODD = """
 SELECT count(*), arg_min(text, row), min(row) FROM (
-    SELECT row_number() OVER () AS row, {text} AS text, {wrong} AS wrong, {value} AS value FROM {table}
+    SELECT row_number() OVER () AS row, {text} AS text, {wrong} AS wrong, {value} AS value
+    FROM {table}
 ) WHERE wrong AND value IS NULL
 """
 
@@ -69,8 +72,8 @@ def collect(table: Table, root: Path, out: Path) -> int:
             f"COPY (FROM {source.sql}) TO {quoted(str(out))} "
             "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 100000)"
         )
-        counted = source.connection.execute(f"SELECT count(*) FROM read_parquet({quoted(str(out))})")
-        rows = int(counted.fetchall()[0][0])
+        counted = f"SELECT count(*) FROM read_parquet({quoted(str(out))})"
+        rows = int(source.connection.execute(counted).fetchall()[0][0])
         if not rows:
             raise UserError(f"{source.origin} has no rows; it needs some.")
         return rows
@@ -165,12 +168,13 @@ def value(name: str, held: str, kind: Type, form: str, decimal: str) -> str:
 
 def stripped(name: str) -> str:
     """SQL of a column's text without blanks around it."""
-    return f"trim({identifier(name)}::VARCHAR, E' \\t\\r\\n')"
+    return f"trim({identifier(name)}::VARCHAR)"
 
 
 def given(name: str) -> str:
     """SQL that is true where a number, flag or date is not missing."""
-    return f"coalesce(lower({stripped(name)}) NOT IN {NULLS}, false)"
+    text = stripped(name)
+    return f"coalesce(length({text}) > {LONGEST} OR lower({text}) NOT IN {NULLS}, false)"
 
 
 def _number(name: str, decimal: str) -> str:
@@ -257,8 +261,9 @@ def _wrong(
     for name, count in zip(checked, held, strict=False):
         if count > frame[name].count():
             query = ODD.format(
-                text=stripped(name), wrong=given(name), value=selected["value", name], table=source.sql
-            )
+                text=stripped(name), wrong=given(name), table=source.sql,
+                value=selected["value", name],
+            )  # fmt: skip
             number, example, row = source.connection.execute(query).fetchall()[0]
             if number:
                 found[name] = Wrong(number, example, row)

@@ -3,11 +3,12 @@
 import csv
 import io
 import os
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +28,11 @@ MAX_HEADER = 2**20
 VECTOR = 2048
 """Rows that DuckDB hands over at once."""
 
-PLAIN = ("VARCHAR", "BOOLEAN", "DATE", "TIMESTAMP", "DOUBLE", "FLOAT", "DECIMAL")
-"""How the types begin that are kept beside whole numbers; values of others become text."""
+PLAIN = re.compile(
+    r"VARCHAR|BOOLEAN|DATE|TIMESTAMP[\w ]*|DOUBLE|FLOAT|DECIMAL\(.*\)"
+    r"|U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER"
+)
+"""The types that are kept; values of others become text."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,6 @@ class Source:
     sql: str
     types: Mapping[str, str]
     origin: str
-    nested: frozenset[str] = field(default=frozenset())
 
     def chunks(self, selected: Mapping[Any, str], rows: int) -> "Iterator[pd.DataFrame]":
         """Its rows in their order, about so many at a time; SQL by the name of its column."""
@@ -69,6 +72,7 @@ def opened(file: Path | None, sql: str = "", root: Path = Path()) -> Iterator[So
     with tempfile.TemporaryDirectory() as spill:
         threads = 2 if file else 1  # with more, sums of floats differ from time to time
         with connection.connected(threads=threads, spill=Path(spill)) as database:
+            database.execute("SET enable_progress_bar = false")
             database.execute(f"SET autoload_known_extensions = {not file}")
             database.execute(f"SET autoinstall_known_extensions = {not file}")
             origin = str(file or "problem.sql")
@@ -88,15 +92,10 @@ def identifier(name: str) -> str:
 def _plain(source: Source) -> Source:
     """With text for what is neither a number nor text nor a time."""
     kept = {
-        name: kind if (kind.startswith(PLAIN) or "INT" in kind) and kind[-1] != "]" else "VARCHAR"
-        for name, kind in source.types.items()
+        name: kind if PLAIN.fullmatch(kind) else "VARCHAR" for name, kind in source.types.items()
     }
     items = (f"{identifier(name)}::{kind} AS {identifier(name)}" for name, kind in kept.items())
-    sql = f"(SELECT {', '.join(items)} FROM {source.sql})"
-    nested = frozenset(
-        name for name, kind in source.types.items() if kind[-1] in "])" and kept[name] == "VARCHAR"
-    )
-    return Source(source.connection, sql, kept, source.origin, nested)
+    return replace(source, sql=f"(SELECT {', '.join(items)} FROM {source.sql})", types=kept)
 
 
 def _file(path: Path, folder: Path) -> str:
@@ -133,28 +132,41 @@ def _csv(path: Path, read: Path) -> str:
     with datafiles.opened(read) as file:
         start = io.TextIOWrapper(file, "utf-8-sig", "replace", newline="")  # type: ignore[type-var]
         content = start.read(MAX_HEADER)
-    skip, separator, header = max((_header(path, content, each) for each in SEPARATORS), key=_width)
-    _check_names(f"{path}, line {skip + 1}", header)
-    columns = ", ".join(f"{text(name)}: 'VARCHAR'" for name in header)
+    found = max((_header(path, content, each) for each in SEPARATORS), key=_Header.width)
+    _check_names(f"{path}, line {found.skip + 1}", found.names)
+    columns = ", ".join(f"{text(name)}: 'VARCHAR'" for name in found.names)
     packed = ", compression = 'gzip'" if path.suffix == ".gz" else ""
     return (
-        f"read_csv({names([read])}, auto_detect = false, header = true, skip = {skip}, quote = "
-        f"'\"', escape = '\"', delim = '{separator}', columns = {{{columns}}}{packed})"
+        f"read_csv({names([read])}, auto_detect = false, header = true, skip = {found.skip}, "
+        f"delim = '{found.separator}', new_line = {found.line_end!r}, quote = '\"', escape = '\"', "
+        f"columns = {{{columns}}}{packed})"
     )
 
 
-def _width(found: tuple[int, str, list[str]]) -> int:
-    return len(found[2])
+@dataclass(frozen=True)
+class _Header:
+    """The empty lines before the names of the columns, what separates them, and what ends them."""
+
+    skip: int
+    separator: str
+    line_end: str
+    names: list[str]
+
+    def width(self) -> int:
+        return len(self.names)
 
 
-def _header(path: Path, content: str, separator: str) -> tuple[int, str, list[str]]:
-    """The empty lines before the header, the separator, and the names of the columns."""
-    reader, skip = csv.reader(io.StringIO(content, newline=""), delimiter=separator), 0
+def _header(path: Path, content: str, separator: str) -> _Header:
+    lines = io.StringIO(content, newline="")
+    reader, skip = csv.reader(lines, delimiter=separator), 0
     try:
         for row in reader:
             if any(value.strip() for value in row):
-                found = [value.strip() for value in row]
-                return skip, separator, [name or f"column {n}" for n, name in enumerate(found, 1)]
+                named = [value.strip() or f"column {n}" for n, value in enumerate(row, 1)]
+                # DuckDB would take the first line end, though it may be within a name.
+                read = content[: lines.tell()]
+                end = next((each for each in ("\r\n", "\r") if read.endswith(each)), "\n")
+                return _Header(skip, separator, end, named)
             skip = reader.line_num
     except csv.Error as error:
         raise UserError(f"{path}, line {skip + 1} is no header; save the table as CSV.") from error
@@ -168,7 +180,7 @@ def _check_names(where: str, header: list[str]) -> None:
                 f"{where} has {times} columns of the name {name!r}, whatever its case; rename one."
             )
     if header and all(name.replace(".", "", 1).lstrip("-").isdigit() for name in header):
-        raise UserError(f"{where} has numbers instead of names; add a line with the columns' names.")
+        raise UserError(f"{where} has numbers instead of names; add a line of names.")
 
 
 def _query(database: "DuckDBPyConnection", sql: str, root: Path) -> str:
@@ -178,7 +190,7 @@ def _query(database: "DuckDBPyConnection", sql: str, root: Path) -> str:
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise UserError("problem.sql must be one SELECT; it may read, and change nothing.")
     database.execute(f"SET file_search_path = {text(str(root.resolve()))}")
-    database.execute(f"CREATE TEMP TABLE answer AS SELECT * FROM ({sql.strip().rstrip(';')}\n)")
+    database.execute(f"CREATE TEMP TABLE answer AS {sql}")
     return "(FROM answer ORDER BY ALL)"
 
 
