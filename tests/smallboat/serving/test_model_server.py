@@ -405,7 +405,7 @@ def test_a_model_answers_with_a_number_for_each_class(
                 Release(PROBLEM, folder)
             continue
         release = Release(PROBLEM, folder)
-        assert release._run(rows).shape == (60, 3)
+        assert release.run(rows).shape == (60, 3)
         example = json.loads(release.described)["example"]
         (answer,) = release.predict([example], explain=False)["results"]
         assert answer["predictions"] == [{"n": 3}] * len(example["parcels"])

@@ -146,7 +146,8 @@ class Metrics(Protocol):
     probabilities.
 
     If the configuration has the table [decision], there must also be a function `decide(frame,
-    predicted, costs)`: what is decided on validation rows at these costs, as plain JSON.
+    predicted, costs)`: what is decided on validation rows at these costs, as plain JSON;
+    empty if there is nothing to decide.
 
     If people are shown more than the answers, such as probabilities or ranges, a function
     `calibration_metrics(frame, predicted, calibration, past)` measures it on rows that none of them

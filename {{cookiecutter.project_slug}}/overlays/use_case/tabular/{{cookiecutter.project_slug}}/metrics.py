@@ -40,6 +40,15 @@ def calibration(frame: pd.DataFrame, predicted: Array) -> dict[str, Any]:
     return metrics.calibration(TABLE, frame, predicted)
 
 
+if TABLE.kind == "regression":
+
+    def calibration_metrics(
+        frame: pd.DataFrame, predicted: Array, calibration: Mapping[str, Any], past: pd.DataFrame
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """How many targets lie in their interval, and how wide it is."""
+        return metrics.calibration_metrics(TABLE, frame, predicted, calibration, past)
+
+
 def decide(frame: pd.DataFrame, predicted: Array, costs: Mapping[str, float]) -> dict[str, Any]:
     """From which probability on the positive class is predicted, at these costs."""
     return metrics.decide(TABLE, frame, predicted, costs)

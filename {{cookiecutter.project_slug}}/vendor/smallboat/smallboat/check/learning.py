@@ -159,7 +159,7 @@ def _decide(sample: Sample) -> Iterator[str]:
         return
     costs = sample.settings.decision.model_dump()
     decision = decide(sample.parts.validation, sample.predicted, costs)
-    evaluation = sample.evaluation | {"decision": decision}
+    evaluation = sample.evaluation | ({"decision": decision} if decision else {})
     yield from sample.keep("evaluation", evaluation, plain(decision, "what it returns"))
 
 

@@ -11,6 +11,7 @@ from .bootstrap import Sums, mean
 Array = np.ndarray[Any, np.dtype[Any]]
 COVERAGE = 0.9
 """The share of rows whose target lies in its interval."""
+TINY = float(np.finfo(np.float32).tiny)
 
 
 def measured(target: Array, answers: Array, drawn: Sums) -> dict[str, Array]:
@@ -22,19 +23,28 @@ def measured(target: Array, answers: Array, drawn: Sums) -> dict[str, Array]:
         drawn: what `bootstrap.sums` returned.
 
     Returns:
-        Of shape [draws]: `mae`, `rmse` and `bias` in the target's unit, and `r2`, which is 0 where
-        the target is constant.
+        Of shape [draws]: `mae`, `rmse` and `bias` in the target's unit; `relative_mae` and
+        `relative_rmse`, as shares of what the median or the mean of all rows has; and `r2`, which
+        is 0 where the target is constant.
     """
     error, apart = answers - target, target - target.mean()
     squared = mean(error**2, drawn)
     spread = mean(apart**2, drawn) - mean(apart, drawn) ** 2
     known = spread > np.finfo(np.float64).eps * np.square(target).max()
+    mae, rmse = mean(np.abs(error), drawn), np.sqrt(squared)
     return {
-        "mae": mean(np.abs(error), drawn),
-        "rmse": np.sqrt(squared),
+        "mae": mae,
+        "rmse": rmse,
+        "relative_mae": mae / constant_mae(target),
+        "relative_rmse": rmse / max(float(target.std()), TINY),
         "r2": np.where(known, 1 - squared / np.where(known, spread, 1), 0.0),
         "bias": mean(error, drawn),
     }
+
+
+def constant_mae(target: Array) -> float:
+    """The mean absolute error of the median; TINY if the target is constant."""
+    return max(float(np.abs(target - np.median(target)).mean()), TINY)
 
 
 def interval(target: Array, answers: Array, relative: bool) -> dict[str, Any]:

@@ -160,7 +160,7 @@ def _field(column: Any, known: Json) -> Json:
         "typical": known["typical"],
     }
     if column.type == "number":
-        field["range"] = column.range or known.get("range")
+        field["range"] = list(column.range or known.get("range", ())) or None
     if column.type == "category":
         field["choices"] = sorted(list(known.get("levels", {}))[:CHOICES])
     return field

@@ -56,11 +56,12 @@ def _measured(
 def loss(table: Table, frame: pd.DataFrame, predicted: Array) -> Array:
     """The error of each row, shape [n].
 
-    0 or 1 if the error rate decides, else the logarithmic loss; of a regression the absolute error.
+    0 or 1 if the error rate decides, else the logarithmic loss; of a regression the absolute error
+    as a share of the mean one that the median has, so that limits hold for targets of any unit.
     """
     target, answers = _target(frame), _checked(table, frame, predicted)
     if table.kind == "regression":
-        errors: Array = np.abs(answers - target)
+        errors: Array = np.abs(answers - target) / regression.constant_mae(target)
     elif table.primary == "error_rate":
         errors = (_classes(answers) != target).astype(np.float64)
     else:
@@ -121,11 +122,13 @@ def decide(
     table: Table, frame: pd.DataFrame, predicted: Array, costs: Mapping[str, float]
 ) -> dict[str, float]:
     """Of a binary target: from which probability on to act, see `probabilities.cheapest`."""
+    if table.kind != "binary":
+        return {}
     return probabilities.cheapest(_target(frame), _checked(table, frame, predicted), costs)
 
 
 def baseline(table: Table, frame: pd.DataFrame) -> Array:
-    """The same answer for all rows: the share of each class, the mean, for `mae` the median.
+    """The same answer for all rows: the share of each class, the mean, or for mae the median.
 
     It is that of these rows themselves, so what is better is better than any constant answer.
     """
@@ -133,7 +136,7 @@ def baseline(table: Table, frame: pd.DataFrame) -> Array:
     if table.kind == "multiclass":
         shares = np.bincount(target.astype(np.int64), minlength=len(table.classes)) / len(target)
         return np.tile(shares, (len(target), 1))
-    constant = np.median(target) if table.primary == "mae" else target.mean()
+    constant = np.median(target) if table.primary == "relative_mae" else target.mean()
     return np.full(len(target), constant)
 
 

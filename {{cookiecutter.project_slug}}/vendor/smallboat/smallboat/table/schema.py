@@ -110,9 +110,10 @@ class Table:
     columns: tuple[Column, ...] = ()
 
     @property
-    def primary(self) -> Metric:
-        """The metric that decides."""
-        return self.metric or METRICS[self.kind][0]
+    def primary(self) -> str:
+        """The metric that decides; errors of a regression as a share of what a constant has."""
+        metric = self.metric or METRICS[self.kind][0]
+        return f"relative_{metric}" if self.kind == "regression" else metric
 
     @property
     def features(self) -> tuple[Feature, ...]:

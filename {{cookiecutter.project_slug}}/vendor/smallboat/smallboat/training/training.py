@@ -130,7 +130,8 @@ def evaluate_winner(
     decision = {}
     if costs:
         predicted = winner["held_out"]["predicted"]
-        decision = {"decision": _decide(problem)(parts.validation, predicted, costs)}
+        made = _decide(problem)(parts.validation, predicted, costs)
+        decision = {"decision": made} if made else {}
     fitted = fit(problem, winner["candidate"], winner["settings"], parts.past, seed)
     exported = export(problem, fitted, parts.test)
     predicted = predict(problem, fitted, parts.test)
