@@ -24,6 +24,7 @@ SAMPLE = "# The sample table."
 """How the file begins that a project ships with; it is replaced, and kept beside."""
 KEPT = FILE.with_name("problem.sample.toml")
 
+DECIDES = "decides the target alone: known only afterwards? then drop it"
 POSITIVE = {*YES, "positive"}
 MOST_CLASSES = 100
 PERIODS: tuple[schema.Period, ...] = ("year", "quarter", "month", "week", "day")
@@ -94,7 +95,7 @@ def described(asked: Table, source: Source) -> Description:
     )  # fmt: skip
     remarks = {each.name: each.remarks() for each in kept} | {asked.target: goal.remarks()}
     for name in _deciding(table, source, rows):
-        remarks[name].append("decides the target alone: known only afterwards? then drop it")
+        remarks[name].append(DECIDES)
     unlabelled = rows - (goal.given if kind == "regression" else _count(source, _label(goal)))
     items = ", ".join(map(identifier, source.types))
     distinct = f"SELECT count(DISTINCT hash({items})) FROM {source.sql}"
@@ -332,7 +333,8 @@ def _misfits(table: Table, source: Source) -> list[str]:
     )  # fmt: skip
     types = {each.name: each.type for each in present} | {table.time: "date"}
     told = [
-        f"{name!r}: {counted(each.count, 'value')} no {types.get(name, 'known target')}, such as "
+        f"{name!r}: {counted(each.count, 'value')} {'is' if each.count == 1 else 'are'} no "
+        f"{types.get(name, 'class')}, such as "
         f"{each.example!r} in row {each.row:,}: correct the type, or the table"
         for name, each in wrong.items()
     ]

@@ -31,7 +31,7 @@ def column(each: Column, remarks: Iterable[str]) -> str:
     lines += [f"[columns.{quoted(each.name)}]", f'type = "{each.type}"']
     if each.type == "number":
         low, high = each.range or (0.0, 0.0)
-        lines += ['unit = ""', f"range = [{low:.10g}, {high:.10g}]"]
+        lines += ['unit = ""', f"range = [{low:.15g}, {high:.15g}]"]
     if each.format:
         lines.append(f"format = {quoted(each.format)}")
     return "\n".join([*lines, ""])
@@ -62,7 +62,7 @@ def quoted(text: str) -> str:
 
 def widened(low: float, high: float) -> tuple[float, float]:
     """A range with a tenth more at both ends, in round numbers; not below 0 if it is not."""
-    span = high - low or abs(high) or 1.0
+    span = max(high - low, 1e-6 * abs(high), 1e-12)
     step = 10.0 ** (math.floor(math.log10(span)) - 1)
     least = math.floor((low - span / 10) / step) * step
     return (max(0.0, least) if low >= 0 else least), math.ceil((high + span / 10) / step) * step
