@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from smallboat import cli
 from smallboat.errors import UserError
-from smallboat.table import describe, describe_text, schema
+from smallboat.table import describe, describe_text, guesses, profiles, schema
 from smallboat.table.schema import Column, Table
 
 FILE = Path("config/problem.toml")
@@ -106,7 +106,7 @@ def test_a_duplicate_is_dropped_but_not_a_copy_of_the_target() -> None:
     table = described(made | {"size again": made["size"], "truth": made["y"]})
     assert table.drop == ("size again",)
     assert "\"size again\", # duplicate of 'size'" in FILE.read_text()
-    assert comments("truth") == [describe.DECIDES]
+    assert comments("truth") == [guesses.DECIDES]
     assert comments("size") == []
 
 
@@ -314,7 +314,7 @@ def test_any_text_is_written_as_toml(text: str) -> None:
 @given(st.floats(-1e12, 1e12), st.floats(-1e12, 1e12))
 def test_a_range_is_wider_than_what_was_seen(one: float, other: float) -> None:
     low, high = sorted([one, other])
-    least, most = describe_text.widened(low, high)
+    least, most = profiles.widened(low, high)
     assert least <= low and high <= most
     assert (least >= 0) == (low >= 0)
 

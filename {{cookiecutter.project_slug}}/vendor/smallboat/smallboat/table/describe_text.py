@@ -1,7 +1,6 @@
 """The text of `config/problem.toml`, and the summary of a description."""
 
 import json
-import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +8,7 @@ from ..words import counted
 from .schema import METRICS, Column, Table
 
 if TYPE_CHECKING:
-    from .describe import Description
+    from .guesses import Description
 
 HEAD = """\
 # What is predicted, from what. `make describe` guessed it: correct what is wrong, then
@@ -41,7 +40,9 @@ def summary(found: "Description") -> str:
     """What a person should know of it, for the terminal."""
     table = found.table
     inputs = counted(len(table.columns), "input")
-    lines = [f"{counted(found.rows, 'row')}, {inputs}, target {_line(table.target)}: {_told(table)}"]
+    lines = [
+        f"{counted(found.rows, 'row')}, {inputs}, target {_line(table.target)}: {_told(table)}"
+    ]
     if found.unlabelled:
         lines.append(f"{counted(found.unlabelled, 'row')} without a target: left out of training")
     if found.repeated:
@@ -58,14 +59,6 @@ def summary(found: "Description") -> str:
 def quoted(text: str) -> str:
     """A text in TOML."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def widened(low: float, high: float) -> tuple[float, float]:
-    """A range with a tenth more at both ends, in round numbers; not below 0 if it is not."""
-    span = max(high - low, 1e-6 * abs(high), 1e-12)
-    step = 10.0 ** (math.floor(math.log10(span)) - 1)
-    least = math.floor((low - span / 10) / step) * step
-    return (max(0.0, least) if low >= 0 else least), math.ceil((high + span / 10) / step) * step
 
 
 def _problem(table: Table, found: "Description") -> list[str]:

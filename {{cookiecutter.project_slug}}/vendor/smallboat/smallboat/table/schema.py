@@ -211,8 +211,8 @@ def _contradictions(table: Table) -> Iterator[str]:
     if table.log and table.kind != "regression":
         yield "problem.log is for regression alone"
     if table.metric and table.metric not in METRICS[table.kind]:
-        known = list(METRICS[table.kind])
-        yield f"problem.metric = {table.metric!r} is not for {table.kind}: choose {', '.join(known)}"
+        known = ", ".join(METRICS[table.kind])
+        yield f"problem.metric = {table.metric!r} is not for {table.kind}: choose {known}"
     if not 3 <= table.folds <= 100:
         yield f"problem.folds = {table.folds} is wrong: choose 3 to 100"
     for name in (table.target, table.id, *table.drop):
