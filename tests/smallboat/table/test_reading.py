@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from smallboat.errors import UserError
-from smallboat.table import reading, source
+from smallboat.table import reading
 from smallboat.table.schema import Column, Table
+from smallboat.warehouse import source
 
 PLAIN = "size,kind,day,open,y\n1.5,a,2024-03-02,yes,1\n,b,2024-03-03 10:00,no,2\n3,,,,3\n"
 COLUMNS = (
@@ -134,9 +135,7 @@ def test_what_is_no_table_is_refused(tmp_path: Path, content: str | bytes, messa
         ("torn.csv.gz", r"torn\.csv\.gz is not a whole gzip file"),
     ],
 )
-def test_a_path_that_leads_to_no_table_is_refused(
-    tmp_path: Path, file: str, message: str
-) -> None:
+def test_a_path_that_leads_to_no_table_is_refused(tmp_path: Path, file: str, message: str) -> None:
     (tmp_path / "folder.csv").mkdir()
     (tmp_path / "torn.parquet").write_bytes(b"PAR1")
     (tmp_path / "torn.csv.gz").write_bytes(gzip.compress(PLAIN.encode() * 99)[:-20])

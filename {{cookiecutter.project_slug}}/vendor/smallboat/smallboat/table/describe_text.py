@@ -1,7 +1,6 @@
 """The text of `config/problem.toml`, and the summary of a description."""
 
 import json
-import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +8,7 @@ from ..words import counted
 from .schema import METRICS, Column, Table
 
 if TYPE_CHECKING:
-    from .describe import Description
+    from .guesses import Description
 
 HEAD = """\
 # What is predicted, from what. `make describe` guessed it: correct what is wrong, then
@@ -31,7 +30,7 @@ def column(each: Column, remarks: Iterable[str]) -> str:
     lines += [f"[columns.{quoted(each.name)}]", f'type = "{each.type}"']
     if each.type == "number":
         low, high = each.range or (0.0, 0.0)
-        lines += ['unit = ""', f"range = [{low:.10g}, {high:.10g}]"]
+        lines += ['unit = ""', f"range = [{low:.15g}, {high:.15g}]"]
     if each.format:
         lines.append(f"format = {quoted(each.format)}")
     return "\n".join([*lines, ""])
@@ -41,7 +40,9 @@ def summary(found: "Description") -> str:
     """What a person should know of it, for the terminal."""
     table = found.table
     inputs = counted(len(table.columns), "input")
-    lines = [f"{counted(found.rows, 'row')}, {inputs}, target {_line(table.target)}: {_told(table)}"]
+    lines = [
+        f"{counted(found.rows, 'row')}, {inputs}, target {_line(table.target)}: {_told(table)}"
+    ]
     if found.unlabelled:
         lines.append(f"{counted(found.unlabelled, 'row')} without a target: left out of training")
     if found.repeated:
@@ -60,16 +61,8 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def widened(low: float, high: float) -> tuple[float, float]:
-    """A range with a tenth more at both ends, in round numbers; not below 0 if it is not."""
-    span = high - low or abs(high) or 1.0
-    step = 10.0 ** (math.floor(math.log10(span)) - 1)
-    least = math.floor((low - span / 10) / step) * step
-    return (max(0.0, least) if low >= 0 else least), math.ceil((high + span / 10) / step) * step
-
-
 def _problem(table: Table, found: "Description") -> list[str]:
-    others = ", ".join(METRICS[table.kind][1:])
+    usual, *others = METRICS[table.kind]
     lines = [
         f"sql = {quoted(table.sql)}" if table.sql else f"file = {quoted(table.file)}",
         *(f"# {_line(remark)}" for remark in found.remarks[table.target]),
@@ -92,7 +85,7 @@ def _problem(table: Table, found: "Description") -> list[str]:
         *(f"    {quoted(name)}, # {_line(found.dropped[name])}" for name in table.drop),
         "]",
         f"slices = {_array(table.slices)} # columns whose values each get a metric",
-        f'metric = "{table.primary}" # or {others}',
+        f'metric = "{usual}" # or {", ".join(others)}',
     ]
     return lines
 

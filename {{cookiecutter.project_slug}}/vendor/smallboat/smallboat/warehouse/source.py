@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from .. import datafiles
 from ..errors import UserError
 from ..text_tables import SEPARATORS
-from ..warehouse import connection, sentences
-from ..warehouse.tables import names, text
+from . import connection, sentences
+from .tables import names, text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,12 +51,15 @@ class Source:
     types: Mapping[str, str]
     origin: str
 
-    def chunks(self, selected: Mapping[Any, str], rows: int) -> "Iterator[pd.DataFrame]":
+    def chunks(
+        self, selected: Mapping[Any, str], rows: int
+    ) -> "Iterator[dict[Any, pd.Series[Any]]]":
         """Its rows in their order, about so many at a time; SQL by the name of its column."""
-        items = ", ".join(f"{sql} AS c{at}" for at, sql in enumerate(selected.values()))
-        result = self.connection.execute(f"SELECT {items} FROM {self.sql}")
+        asked = list(dict.fromkeys(selected.values()))  # text that is asked for twice is read once
+        result = self.connection.execute(f"SELECT {', '.join(asked)} FROM {self.sql}")
         while len(chunk := result.fetch_df_chunk(max(1, rows // VECTOR))):
-            yield chunk.set_axis(list(selected), axis=1)
+            found = {sql: chunk.iloc[:, at] for at, sql in enumerate(asked)}
+            yield {name: found[sql] for name, sql in selected.items()}
 
 
 @contextmanager

@@ -1,0 +1,200 @@
+"""What a user's table seems to be: which kind of problem, with which inputs."""
+
+import re
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from ..errors import UserError
+from ..warehouse.source import Source, identifier
+from . import reading, schema, suspicions
+from .profiles import MOST, Profile, profile
+from .schema import Kind, Table
+from .values import YES, stripped, value
+
+DECIDES = "decides the target alone: known only afterwards? then drop it"
+POSITIVE = {*YES, "positive"}
+MOST_CLASSES = 100
+PERIODS: tuple[schema.Period, ...] = ("year", "quarter", "month", "week", "day")
+EVENT = re.compile(r"(?i)date|time|day|created|ordered|sold|when|(^|[_\W])(at|on)$")
+NO_EVENT = re.compile(r"(?i)birth|dob|built|founded|expir|due|until|end")
+
+
+@dataclass(frozen=True)
+class Description:
+    """A table as it seems to be: its parts, why columns are dropped, and what to look at."""
+
+    table: Table
+    rows: int
+    unlabelled: int
+    repeated: int
+    dropped: dict[str, str]
+    remarks: dict[str, list[str]]
+
+
+def described(asked: Table, source: Source) -> Description:
+    """A table whose file or query and target are known, with all else guessed."""
+    rows = count(source, "*")
+    decimal: Literal[".", ","] = "," if _decimal_commas(source) else "."
+    profiles = {name: profile(source, name, decimal, rows) for name in source.types}
+    goal = profiles[asked.target]
+    kind, classes, smallest = _kind(source, goal)
+    dropped = {name: reason for name in profiles if (reason := _why(name, profiles, asked.target))}
+    kept = [each for name, each in profiles.items() if name not in {*dropped, asked.target}]
+    if not kept:
+        raise UserError(
+            f"{asked.file or 'the answer'} has no column that a model could learn from."
+        )
+    named = [name for name in dropped if profiles[name].identifies()]
+    time, period = _time(source, kept)
+    part = rows // 60 if kind == "regression" else smallest // 36
+    table = replace(
+        asked, kind=kind, classes=classes, decimal=decimal, id=named[0] if named else "",
+        log=kind == "regression" and _skewed(source, goal, decimal), time=time, period=period,
+        folds=min(10, max(3, part)), drop=tuple(name for name in dropped if name not in named[:1]),
+        slices=_slices(source, kept), metric=schema.METRICS[kind][0],
+        columns=tuple(each.column for each in kept),
+    )  # fmt: skip
+    remarks = {each.name: each.remarks() for each in kept} | {asked.target: goal.remarks()}
+    for name in _deciding(table, source, rows):
+        remarks[name].append(DECIDES)
+    unlabelled = rows - (goal.given if kind == "regression" else count(source, _label(goal)))
+    items = ", ".join(map(identifier, source.types))
+    distinct = f"SELECT count(DISTINCT hash({items})) FROM {source.sql}"
+    repeated = rows - int(source.connection.execute(distinct).fetchall()[0][0])
+    return Description(table, rows, unlabelled, repeated, dropped, remarks)
+
+
+def count(source: Source, what: str) -> int:
+    """How many rows have a value of what SQL says."""
+    query = f"SELECT count({what}) FROM {source.sql}"
+    return int(source.connection.execute(query).fetchall()[0][0])
+
+
+def _label(goal: Profile) -> str:
+    return f"nullif({stripped(goal.name)}, '')"
+
+
+def _decimal_commas(source: Source) -> bool:
+    """Whether more numbers have a decimal comma than a point; of three digits it says nothing."""
+    text = [stripped(name) for name, held in source.types.items() if held == "VARCHAR"]
+    if not text:
+        return False
+    counts = [
+        " + ".join(f"count(*) FILTER (WHERE regexp_full_match({each}, "
+                   f"'[+-]?\\d+{mark}(\\d\\d?|\\d{{4,}})'))" for each in text)
+        for mark in (",", "[.]")
+    ]  # fmt: skip
+    query = f"SELECT {', '.join(counts)} FROM (FROM {source.sql} LIMIT {suspicions.SAMPLE})"
+    commas, points = source.connection.execute(query).fetchall()[0]
+    return int(commas) > int(points)
+
+
+def _why(name: str, profiles: dict[str, Profile], target: str) -> str:
+    """Why a column is dropped; empty if it is kept."""
+    if name == target:
+        return ""
+    if reason := profiles[name].dropped():
+        return reason
+    for other, each in profiles.items():
+        if other == name:
+            return ""
+        if each.content == profiles[name].content and other != target:
+            return f"duplicate of {other!r}"
+    return ""
+
+
+def _kind(source: Source, goal: Profile) -> tuple[Kind, tuple[str, ...], int]:
+    """The kind of problem, its classes, and how many rows the smallest class has."""
+    name = f"the target {goal.name!r}"
+    levels: Counter[str] = Counter()
+    if goal.levels <= 2 * MOST_CLASSES:
+        query = f"SELECT {_label(goal)}, count(*) FROM {source.sql} GROUP BY 1"
+        for text, count in source.connection.execute(query).fetchall():
+            levels[(text or "").strip()] += count
+        del levels[""]
+        if len(levels) < 2:
+            told = f"the one value {next(iter(levels))!r}" if levels else "no value"
+            raise UserError(f"{name} has {told}: there is nothing to learn; choose another.")
+    if goal.type == "date":
+        raise UserError(f"{name} is a date: choose a number, or classes.")
+    least = min(levels.values(), default=0)
+    if len(levels) == 2:
+        return "binary", _ordered(levels), least
+    if goal.type == "number":
+        few = goal.whole and 5 * goal.levels <= goal.given
+        if goal.levels > 10 or not few or goal.numbers < goal.given:
+            return "regression", (), 0
+        return "multiclass", tuple(sorted(levels, key=float)), least
+    if not levels or len(levels) > MOST_CLASSES:
+        raise UserError(
+            f"{name} has {goal.levels:,} different texts, which are neither numbers nor at most "
+            f"{MOST_CLASSES} classes (for example {goal.odd or goal.example!r}); choose another."
+        )
+    return "multiclass", tuple(sorted(levels)), least
+
+
+def _ordered(levels: Counter[str]) -> tuple[str, str]:
+    """The negative class and the positive one: yes or 1, or else the rarer."""
+    first, last = sorted(levels, key=lambda each: (each.lower() in POSITIVE, -levels[each], each))
+    return first, last
+
+
+def _time(source: Source, kept: list[Profile]) -> tuple[str, schema.Period]:
+    """A column that seems to say when the row's event was, and units of at least ten."""
+    for each in kept:
+        full = each.type == "date" and each.given >= MOST * each.rows
+        if full and EVENT.search(each.name) and not NO_EVENT.search(each.name):
+            time = value(each.name, source.types[each.name], "date", each.format, ".")
+            units = ", ".join(f"count(DISTINCT date_trunc('{unit}', {time}))" for unit in PERIODS)
+            counts = source.connection.execute(f"SELECT {units} FROM {source.sql}").fetchall()[0]
+            for unit, count in zip(PERIODS, counts, strict=True):
+                if count >= 10:
+                    return each.name, unit
+    return "", "month"
+
+
+def _skewed(source: Source, goal: Profile, decimal: str) -> bool:
+    """Whether a target is positive with a long tail, that its logarithm has less."""
+    if goal.low <= 0:
+        return False
+    number = value(goal.name, source.types[goal.name], "number", "", decimal)
+    query = f"SELECT skewness({number}), skewness(ln({number})) FROM {source.sql}"
+    skew, after = source.connection.execute(query).fetchall()[0]
+    return skew is not None and skew > 1 and abs(after) < skew / 2
+
+
+def _slices(source: Source, kept: list[Profile]) -> tuple[str, ...]:
+    """One category whose few values each have a twentieth of the rows, and 100."""
+    for each in kept:
+        if each.type == "category" and 2 <= each.levels <= 8:
+            text = stripped(each.name)
+            query = f"SELECT count(*) FROM {source.sql} WHERE {text} <> '' GROUP BY {text}"
+            counts = [row[0] for row in source.connection.execute(query).fetchall()]
+            if min(counts) >= max(100, each.rows / 20):
+                return (each.name,)
+    return ()
+
+
+def _deciding(table: Table, source: Source, rows: int) -> list[str]:
+    """The columns that decide the target alone, judged on a part of the rows."""
+    names = [each.name for each in table.columns] + [table.target]
+    step = 1 + rows // suspicions.SAMPLE
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "sample.parquet"
+        source.connection.execute(
+            f"COPY (SELECT {', '.join(map(identifier, names))} FROM "
+            f'(SELECT *, row_number() OVER () AS "row of the table" FROM {source.sql}) '
+            f"WHERE hash(\"row of the table\") % {step} = 0) TO '{path}' (FORMAT parquet)"
+        )
+        columns = replace(table, id="", group="", time="")
+        frame, _ = reading.typed(columns, path)
+    frame = frame[frame[table.target].notna()]
+    target = frame[table.target].to_numpy()
+    return [
+        each.name
+        for each in table.columns
+        if suspicions.decides(suspicions.numbers(frame[each.name]), target, table.kind)
+    ]
