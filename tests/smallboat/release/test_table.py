@@ -45,6 +45,10 @@ def test_it_is_trained_released_asked_and_compared_with_its_champion(project: Pa
     evaluation = store.read_json(run / "evaluation.json")
     assert "evaluation_trained_until" not in evaluation and evaluation["split_by"] == "folds"
     assert len(evaluation["importance"]) == 3
+    tried = {each["candidate"]: each["disqualified"] for each in evaluation["candidates"]}
+    assert tried == {"boosting": None, "ridge": None} and evaluation["failures"] == {}
+    (gate,) = [each for each in evaluation["gates"] if "each class" in each["gate"]]
+    assert gate["passed"]
     asked = command(project, "predict")
     assert asked.returncode == 0, asked.stderr
     assert asked.stdout.splitlines()[-1] == f"model of run {first['run']}"

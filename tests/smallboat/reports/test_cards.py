@@ -382,7 +382,7 @@ def test_data_without_an_earlier_snapshot_says_so() -> None:
     message = text(cards.data(ABOUT, [result("holds")], None, None))
     assert "1 of 1 expectations passed" in message
     assert "no previous snapshot to compare with" in message
-    assert "therefore no drift" in message
+    assert "Drift was not measured: there is no previous snapshot" in message
 
 
 def test_without_time_no_date_is_shown(evaluation: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from smallboat.errors import UserError
+from smallboat.evaluation import bootstrap
 from smallboat.store import bundle
 from smallboat.training import splits, training
 from toy import candidates, features, metrics
@@ -114,6 +115,20 @@ def test_a_table_without_dates_is_split_by_folds() -> None:
     few = r"the validation part would have 8 groups and 24 rows: it needs at least 10 \(training"
     with pytest.raises(UserError, match=f"{few}.*; bring more data: no other setting under"):
         splits.split(folds[folds["group"].str[-1] < "4"], OPTIONS | {"validation_periods": 1})
+
+
+@pytest.mark.parametrize("groups", [1000, 1001])
+def test_more_groups_than_can_be_drawn_are_refused_before_a_model_is_trained(groups: int) -> None:
+    frame = table([50, 1000, groups])
+    if groups == 1000:
+        assert splits.split(frame, OPTIONS).held_out["group"].nunique() == bootstrap.MOST_GROUPS
+        return
+    with pytest.raises(
+        UserError, match=r"2,001 groups are more than the 2,000 .*: make the column"
+    ):
+        splits.split(frame, OPTIONS)
+    with pytest.raises(UserError, match="2,001 groups are more"):
+        bootstrap.counts(2001)
 
 
 WEEKS = {"validation_periods": 2, "test_periods": 2, "smallest_period": 5, "gap_days": 1}

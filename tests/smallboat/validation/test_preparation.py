@@ -84,9 +84,7 @@ def test_without_dates_new_rows_are_those_with_other_content(
 ) -> None:
     """They may stand anywhere in the table; if they are few, others count, too."""
     build = features.build
-    monkeypatch.setattr(
-        features, "build", lambda folder: build(folder).drop(columns="date").assign(target=0.0)
-    )
+    monkeypatch.setattr(features, "build", lambda folder: build(folder).drop(columns="date"))
     root = str(tmp_path / "store")
     snapshot(root)
     delivered["last"] = 2025
@@ -95,6 +93,8 @@ def test_without_dates_new_rows_are_those_with_other_content(
     new = known.head(added).assign(**{MOVES: 2025.0})
     told = preparation.drifted(PROBLEM, root, second, pd.concat([new, known]))
     assert told is not None and told["rows"] == counted
+    text = known.assign(**{MOVES: "2025"})  # its check says what is wrong with it
+    assert preparation.drifted(PROBLEM, root, second, text) is None
     moved = next(row for row in told["features"] if row["feature"] == MOVES)
     others = known[MOVES].tail(counted - added).sum()
     assert moved["current_mean"] == pytest.approx((2025 * added + others) / counted)

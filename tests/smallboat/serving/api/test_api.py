@@ -352,6 +352,16 @@ def test_model_tells_run_hashes_metrics_and_date(api: FlaskClient) -> None:
     assert facts["features_as_of"] == "2026-03-01"
 
 
+def test_without_time_neither_facts_nor_answers_state_a_date(
+    api: FlaskClient, model: Model
+) -> None:
+    model.as_of = None
+    answer = api.post("/predict", json=EXAMPLE)
+    for told in (api.get("/model").json, answer.json and answer.json["model"]):
+        assert told is not None and told["run"] == "17"
+        assert "features_as_of" not in told
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

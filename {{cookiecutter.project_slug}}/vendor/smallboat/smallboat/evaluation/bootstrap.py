@@ -10,10 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import UserError
+
 Array = np.ndarray[Any, np.dtype[Any]]
 Sums = Callable[[Array, Array], Array]
 
 RESAMPLES = 10_000
+MOST_GROUPS = 2_000
+"""The draws of so many groups take 160 MB, and more of them hardly change an interval."""
 SEED = 0
 
 
@@ -22,12 +26,22 @@ def counts(groups: int) -> Array:
     """How often each group is drawn, shape [RESAMPLES, groups].
 
     The draws depend only on the number of groups, so differences between models that are measured
-    on the same rows are paired.
+    on the same rows are paired. UserError if there are more than MOST_GROUPS.
     """
+    check(groups)
     drawn = np.random.default_rng(SEED).multinomial(groups, [1 / groups] * groups, RESAMPLES)
     drawn = drawn.astype(np.float64)
     drawn.flags.writeable = False  # callers share it
     return drawn
+
+
+def check(groups: int) -> None:
+    """UserError if there are more groups than can be drawn."""
+    if groups > MOST_GROUPS:
+        raise UserError(
+            f"{groups:,} groups are more than the {MOST_GROUPS:,} that intervals can be made of: "
+            "make the column group coarser in features.py, such as 200 buckets by a hash of it"
+        )
 
 
 def interval(values: Array, coverage: float = 0.95) -> list[float]:

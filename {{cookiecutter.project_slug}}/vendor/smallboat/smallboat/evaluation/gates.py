@@ -36,8 +36,8 @@ SLICES = (
 )
 NO_SLICE = "lower gates.slice_rows, or hold out more rows (training.test_periods)"
 CLASS_ROWS = (
-    "hold out more rows (training.test_periods), bring more rows of this class, join it with another "
-    "one, or lower gates.class_rows"
+    "hold out more rows (training.test_periods), bring more rows of this class, join it with "
+    "another one, or lower gates.class_rows"
 )
 PARITY = (
     "train without this candidate, or change its settings: its estimator can't be exported exactly"

@@ -96,7 +96,7 @@ def parse_json(body: bytes) -> Any:
     """The value of a JSON text in UTF-8.
 
     Raises:
-        ApiError: 400 for invalid JSON, NaN, infinity, a number that is too large, or too deep nesting.
+        ApiError: 400 for invalid JSON, NaN, infinity, too large a number, or too deep nesting.
     """
     if _too_deep(body):
         raise ApiError(400, f"the body is nested more than {MAX_DEPTH} deep", "body")

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from ..errors import UserError
+from ..evaluation import bootstrap
 from ..words import counted
 
 FEWEST_ROWS = 50
@@ -66,7 +67,7 @@ def split(frame: pd.DataFrame, options: Mapping[str, Any]) -> Split:
     Raises:
         UserError: There are too few whole periods, or a part has fewer groups than
             `smallest_period` or fewer rows than FEWEST_ROWS; says which setting would help. There
-            is a gap, but no column `date`.
+            is a gap, but no column `date`; or there are more groups than the bootstrap can draw.
     """
     if options["gap_days"] and "date" not in frame:
         raise UserError(
@@ -75,7 +76,9 @@ def split(frame: pd.DataFrame, options: Mapping[str, Any]) -> Split:
         )
     if wrong := _too_short(frame, options):
         raise UserError(f"{wrong}; {_remedy(frame, options)}")
-    return _cut(frame, options)
+    parts = _cut(frame, options)
+    bootstrap.check(parts.held_out["group"].nunique())  # before a model is trained
+    return parts
 
 
 def _whole(frame: pd.DataFrame, options: Mapping[str, Any]) -> list[int]:

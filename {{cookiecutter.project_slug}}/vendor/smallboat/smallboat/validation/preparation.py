@@ -56,31 +56,32 @@ def drifted(
 
     Returns:
         `rows`, how many count as new, and `features`, their `drift.table` against the previous
-        snapshot; None if there is no previous snapshot, or if it can't be read any more.
+        snapshot; None if there is no previous snapshot, if it can't be read any more, or if a model
+        can't take the features.
     """
-    previous = store.previous_snapshot(root, snapshot)
-    if previous is None or frame.empty:
+    previous, features = store.previous_snapshot(root, snapshot), problem.features.FEATURES
+    if previous is None or frame.empty or not inputs.check(frame, features)["passed"]:
         return None
     folder = store.snapshot_folder(root, previous)
     try:
         reference = problem.features.build(problem.data.read(folder))
     except Exception:  # a broken previous snapshot must not stop training on this one
         return None
-    names = [feature.name for feature in problem.features.FEATURES]
-    is_new = _new(frame, reference, [*names, "target"])
-    new = frame.iloc[np.argsort(is_new, kind="stable")].tail(max(ENOUGH, is_new.sum()))
+    names = [feature.name for feature in features]
+    is_new = _new(frame, reference, names)
+    new = frame.iloc[np.argsort(is_new, kind="stable")[-max(ENOUGH, is_new.sum()) :]]
     return {"rows": len(new), "features": drift.table(reference, new, names)}
 
 
-def _new(frame: pd.DataFrame, reference: pd.DataFrame, columns: list[str]) -> Any:
+def _new(frame: pd.DataFrame, reference: pd.DataFrame, features: list[str]) -> Any:
     """Which rows of a table another one does not have: the later ones; bool, shape [n].
 
-    Without dates they are those whose columns, which are numbers, have other values.
+    Without dates they are those whose features have other values.
     """
     if "date" in frame:
         return (frame["date"] > reference["date"].max()).to_numpy()
     rows, known = (
-        hash_pandas_object(each[columns].astype(np.float32), index=False)
+        hash_pandas_object(each[features].astype(np.float32), index=False)
         for each in (frame, reference)
     )
     return ~rows.isin(known).to_numpy()
