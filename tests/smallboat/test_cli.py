@@ -26,7 +26,7 @@ def test_help_lists_all_commands_in_the_order_of_their_use(capsys: Printed) -> N
     _, _, commands = out.partition("Commands:\n")
     listed = re.findall(r"(?m)^  ([a-z-]+)  +\S.*", commands)
     assert listed == [name for name, *_ in cli.COMMANDS]
-    assert listed[:3] == ["data", "check", "train"]
+    assert listed[:4] == ["describe", "data", "check", "train"]
     assert "..." not in commands, "a line is cut off"
     assert "Exit codes: 0 done" in commands
 

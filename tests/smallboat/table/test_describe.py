@@ -172,6 +172,9 @@ def test_many_levels_and_names_like_ids_are_told() -> None:
         (list(range(30)), "regression", ()),
         ([n / 7 for n in range(10)], "regression", ()),
         ([None, "yes", "no"], "binary", ("no", "yes")),
+        (["NA", "yes", "no"], "binary", ("no", "yes")),
+        (["NA", 0, 1, 2], "multiclass", ("0", "1", "2")),
+        (["none", "slight", "severe"], "multiclass", ("none", "severe", "slight")),
     ],
 )
 def test_the_kind_is_guessed_from_the_target(values: list[Any], kind: str, classes: Any) -> None:
@@ -218,7 +221,8 @@ def test_few_rows_are_described_too(rows: int) -> None:
     [
         ("a,y\n1,2\n", "y", r"the target 'y' has the one value '2'"),
         ("a,y\n", "y", r"t\.csv has no rows"),
-        ("y\n1\n2\n", "y", r"t\.csv has no column that a model could learn from"),
+        ("y\n1\n2\n", "y", r"the table has no column that a model could learn from\."),
+        ("a,y\n1,2\n1,3\n", "y", r"no column that a model could learn from; 'a' constant: '1'"),
         ("a,yes\n1,2\n", "yess", r"no column 'yess': did you mean 'yes'\?"),
         ("a,b\n1,2\n", None, r"which column is predicted\? The table has a, b: say `make describe"),
         (

@@ -115,6 +115,13 @@ def _zip() -> bytes:
         (PLAIN.replace(",a,", ",a\0,"), r"t\.csv, line 2 has a null byte"),
         ("1,2\n3,4\n", r"t\.csv, line 1 has numbers instead of names"),
         ("a,b\r\n1,2\n3,4\r\n", r"t\.csv has line ends of several kinds"),
+        ('[{"a": 1, "y": 2},\n{"a": 2, "y": 3}]', r"t\.csv, line 1 is no line of names; save"),
+        ('a,"b" c\n1,2\n', r"t\.csv, line 1 is no line of names; save"),
+        (
+            "größe,y\n1,2\n".encode("latin-1"),
+            r"t\.csv, line 1 is no line of names; save the table as CSV",
+        ),
+        ("a,y\n" + "x" * 3_000_000 + ",1\n", r"t\.csv, line 2 is too long for a line of a table"),
         ("<!DOCTYPE html><html><body>,</body></html>", r"t\.csv is a page of HTML or XML instead"),
         (_zip(), r"t\.csv is a zip archive or a spreadsheet; unpack it, or save the sheet as CSV"),
         (gzip.compress(PLAIN.encode()), r"t\.csv is a gzip file; let its name end in \.gz"),
@@ -191,7 +198,7 @@ def test_a_flag_is_read_in_every_spelling_and_others_are_counted(tmp_path: Path)
 
 def test_what_is_no_class_counts_as_missing_and_is_told(tmp_path: Path) -> None:
     described = table(columns=COLUMNS[:1], kind="binary", classes=("no", "yes"))
-    content = "size,y\n1,yes\n2, no\n3,\n4,perhaps\n5,No\n"
+    content = "size,y\n1,yes\n2, no\n3,NA\n4,perhaps\n5,No\n"
     frame, wrong = read(tmp_path, content, described)
     assert plain(frame)["y"] == ["yes", "no", None, None, None]
     assert wrong == {"y": reading.Wrong(2, "perhaps", 4)}

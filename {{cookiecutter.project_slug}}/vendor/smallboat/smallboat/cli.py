@@ -68,6 +68,16 @@ _branch = _option("--branch", metavar="NAME", help="A preview of this name, with
 
 COMMANDS: tuple[tuple[str, str, str, tuple[click.Parameter, ...]], ...] = (
     (
+        "describe",
+        "table.describe:describe",
+        "Describe your own table in config/problem.toml.",
+        (
+            _option("--csv", metavar="FILE", help="The table, as CSV or Parquet."),
+            _option("--sql", metavar="QUERY", help="Or a query that DuckDB answers."),
+            _option("--target", metavar="COLUMN", help="The column that is predicted."),
+        ),
+    ),
+    (
         "data",
         "training.commands:make_data",
         "Make a snapshot of the raw tables.",
@@ -76,16 +86,6 @@ COMMANDS: tuple[tuple[str, str, str, tuple[click.Parameter, ...]], ...] = (
             _directory,
             _option("--set", "assignments", multiple=True, metavar="KEY=VALUE",
                     help="Change a value of [data]."),
-        ),
-    ),
-    (
-        "describe",
-        "table.describe:describe",
-        "Describe a table in config/problem.toml, or say what has changed in it.",
-        (
-            _option("--csv", metavar="FILE", help="The table, as CSV or Parquet."),
-            _option("--sql", metavar="QUERY", help="Or a query that DuckDB answers."),
-            _option("--target", metavar="COLUMN", help="The column that is predicted."),
         ),
     ),
     ("check", "check.check:check",

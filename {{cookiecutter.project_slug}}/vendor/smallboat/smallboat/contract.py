@@ -192,9 +192,8 @@ class Service(Protocol):
 
     `online` is what `features.online_features` returned, after a round trip through JSON.
 
-    `make score` passes a file's rows to `from_csv` in pieces. If several rows make one request,
-    there must also be `TOGETHER`: the columns in which neighbours of a request agree. To score
-    millions of rows, a problem has `features.pieces(file, rows)`, which yields the rows as a table
+    `make score` passes the rows of a file to `from_csv` one by one, or if there is `TOGETHER`, the
+    neighbours that agree in these columns. To score millions of rows, a problem has `features.pieces(file, rows)`, which yields the rows as a table
     of text and float32 of shape [n, inputs], and `service.columns(answers, evaluation)`, the
     answers as columns of shape [n].
     """

@@ -106,22 +106,23 @@ def _by_request(problem: Problem, release: Release, source: Path) -> Iterator[Ro
 
 
 def _groups(rows: Iterator[dict[str, str]], together: tuple[str, ...]) -> Iterator[Group]:
-    """Neighbours that agree in some columns, and what they have there; else BATCH rows each."""
-    if together:
-        for key, group in groupby(rows, lambda row: tuple(row.get(name, "") for name in together)):
-            yield key, list(group)
-    while some := list(islice(rows, BATCH)):
-        yield (), some
+    """The rows of each request, and what they share."""
+    if not together:
+        yield from (((), [row]) for row in rows)
+    for key, group in groupby(rows, lambda row: tuple(row.get(name, "") for name in together)):
+        yield key, list(group)
 
 
 def _batches(groups: Iterable[Group]) -> Iterator[list[Group]]:
     """Groups in lists of about BATCH rows."""
     batch: list[Group] = []
+    size = 0
     for group in groups:
         batch.append(group)
-        if sum(len(rows) for _, rows in batch) >= BATCH:
+        size += len(group[1])
+        if size >= BATCH:
             yield batch
-            batch = []
+            batch, size = [], 0
     if batch:
         yield batch
 

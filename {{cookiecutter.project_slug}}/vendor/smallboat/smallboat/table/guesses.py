@@ -12,7 +12,7 @@ from ..warehouse.source import Source, identifier
 from . import reading, schema, suspicions
 from .profiles import MOST, Profile, profile
 from .schema import Kind, Table
-from .values import YES, stripped, value
+from .values import NO_CLASSES, YES, stripped, value
 
 DECIDES = "decides the target alone: known only afterwards? then drop it"
 POSITIVE = {*YES, "positive"}
@@ -44,9 +44,8 @@ def described(asked: Table, source: Source) -> Description:
     dropped = {name: reason for name in profiles if (reason := _why(name, profiles, asked.target))}
     kept = [each for name, each in profiles.items() if name not in {*dropped, asked.target}]
     if not kept:
-        raise UserError(
-            f"{asked.file or 'the answer'} has no column that a model could learn from."
-        )
+        told = "".join(f"; {name!r} {reason}" for name, reason in [*dropped.items()][:5])
+        raise UserError(f"the table has no column that a model could learn from{told}.")
     named = [name for name in dropped if profiles[name].identifies()]
     time, period = _time(source, kept)
     part = rows // 60 if kind == "regression" else smallest // 36
@@ -109,15 +108,10 @@ def _why(name: str, profiles: dict[str, Profile], target: str) -> str:
 def _kind(source: Source, goal: Profile) -> tuple[Kind, tuple[str, ...], int]:
     """The kind of problem, its classes, and how many rows the smallest class has."""
     name = f"the target {goal.name!r}"
-    levels: Counter[str] = Counter()
-    if goal.levels <= 2 * MOST_CLASSES:
-        query = f"SELECT {_label(goal)}, count(*) FROM {source.sql} GROUP BY 1"
-        for text, count in source.connection.execute(query).fetchall():
-            levels[(text or "").strip()] += count
-        del levels[""]
-        if len(levels) < 2:
-            told = f"the one value {next(iter(levels))!r}" if levels else "no value"
-            raise UserError(f"{name} has {told}: there is nothing to learn; choose another.")
+    levels = _levels(source, goal)
+    if goal.levels <= 2 * MOST_CLASSES and len(levels) < 2:
+        told = f"the one value {next(iter(levels))!r}" if levels else "no value"
+        raise UserError(f"{name} has {told}: there is nothing to learn; choose another.")
     if goal.type == "date":
         raise UserError(f"{name} is a date: choose a number, or classes.")
     least = min(levels.values(), default=0)
@@ -134,6 +128,19 @@ def _kind(source: Source, goal: Profile) -> tuple[Kind, tuple[str, ...], int]:
             f"{MOST_CLASSES} classes (for example {goal.odd or goal.example!r}); choose another."
         )
     return "multiclass", tuple(sorted(levels)), least
+
+
+def _levels(source: Source, goal: Profile) -> Counter[str]:
+    """How often a target has each value; none if there are far too many for classes."""
+    levels: Counter[str] = Counter()
+    if goal.levels <= 2 * MOST_CLASSES:
+        query = f"SELECT {_label(goal)}, count(*) FROM {source.sql} GROUP BY 1"
+        for text, count in source.connection.execute(query).fetchall():
+            levels[(text or "").strip()] += count
+    for level in [*levels]:
+        if level.lower() in NO_CLASSES:
+            del levels[level]
+    return levels
 
 
 def _ordered(levels: Counter[str]) -> tuple[str, str]:

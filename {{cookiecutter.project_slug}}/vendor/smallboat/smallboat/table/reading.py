@@ -1,6 +1,6 @@
 """A user's table: copied into a snapshot, and read as columns of their types."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from ..errors import UserError, nearest
 from ..warehouse.source import Source, identifier, opened
 from ..warehouse.tables import text as quoted
 from .schema import Table, Type
-from .values import given, stripped, value
+from .values import NO_CLASSES, given, stripped, value
 
 CHUNK = 100_000
 
@@ -92,7 +92,7 @@ def typed(table: Table, path: Path) -> tuple[pd.DataFrame, dict[str, Wrong]]:
         if table.kind != "regression":
             labels = frame[table.target]
             frame[table.target] = labels.cat.set_categories(list(table.classes)).astype("str")
-            if (odd := frame[table.target].isna() & labels.notna()).any():
+            if (odd := _odd_labels(labels, table.classes)).any():
                 row = int(odd.to_numpy().argmax())
                 wrong[table.target] = Wrong(int(odd.sum()), str(labels[row]), row + 1)
         return frame, wrong
@@ -178,6 +178,13 @@ def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
         return pd.concat(parts, ignore_index=True)
 
     return pd.DataFrame({name: column(str(name)) for name in frames[0]})
+
+
+def _odd_labels(labels: "pd.Series[Any]", classes: Sequence[str]) -> "pd.Series[bool]":
+    """Where a target has a value that is neither a class nor stands for a missing one."""
+    levels = labels.cat.categories
+    odd = [each for each in levels if each not in classes and each.lower() not in NO_CLASSES]
+    return labels.isin(odd)
 
 
 def _wrong(

@@ -231,7 +231,13 @@ def _contradictions(table: Table) -> Iterator[str]:
         if name not in levels:
             known = nearest(name, levels) if levels else "remove it"
             yield f"problem.slices has {name!r}, which is no category or flag: {known}"
+    for name in {name for name in table.classes if table.classes.count(name) > 1}:
+        yield f"problem.classes has {name!r} twice: remove one"
     for column in table.columns:
+        if column.range and column.range[0] > column.range[1]:
+            yield f"columns.{column.name}.range begins above its end: swap its numbers"
+        if column.name == table.time and column.type != "date":
+            yield f"columns.{column.name} is {column.type}, but problem.time: make its type date"
         if column.type == "text":
             yield (
                 f"columns.{column.name} is text, which no model here reads: move its name to "

@@ -9,6 +9,9 @@ NO = ("0", "0.0", "false", "f", "no", "n")
 NULLS = ("", "na", "n/a", "nan", "nat", "null", "none", "?", "-", ".")
 """What stands for a missing number, flag or date, in any case; as a category it is a category."""
 
+NO_CLASSES = {*NULLS} - {"none"}
+"""What stands for a missing target; none may be a class, such as of damages."""
+
 LONGEST = max(map(len, NULLS))
 
 LARGEST = 3.4e38

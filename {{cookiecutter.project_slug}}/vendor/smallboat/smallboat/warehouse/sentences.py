@@ -54,8 +54,8 @@ def _csv(place: str, message: str) -> str:
             f"{place} has {counted(int(found[2]), 'value')} instead of {found[1]}: it is torn, or "
             "has another separator than the header line; copy or download the file again."
         )
+    if "Maximum line size" in message:
+        return f"{place} is too long for a line of a table; copy or download the file again."
     if "quote" in message:
         return f"{place} has a quotation mark that is not closed; copy or download the file again."
-    if "line size" in message:
-        return f"{place} is too long for a line of a table; copy or download the file again."
     return f"{place} is not CSV; copy or download the file again."

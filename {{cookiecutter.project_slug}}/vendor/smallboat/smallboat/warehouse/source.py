@@ -7,7 +7,7 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,7 +135,15 @@ def _csv(path: Path, read: Path) -> str:
     with datafiles.opened(read) as file:
         start = io.TextIOWrapper(file, "utf-8-sig", "replace", newline="")  # type: ignore[type-var]
         content = start.read(MAX_HEADER)
-    found = max((_header(path, content, each) for each in SEPARATORS), key=_Header.width)
+    if not content.strip():
+        raise UserError(f"{path} is empty; it needs a header line and rows.")
+    headers = [found for each in SEPARATORS if (found := _header(content, each))]
+    found = max(headers, key=_Header.width, default=_Header(0, "", "", []))
+    odd = found.width() < 2 and len(headers) < len(SEPARATORS)
+    if odd or any("\ufffd" in name for name in found.names):
+        raise UserError(
+            f"{path}, line {found.skip + 1} is no line of names; save the table as CSV in UTF-8."
+        )
     _check_names(f"{path}, line {found.skip + 1}", found.names)
     columns = ", ".join(f"{text(name)}: 'VARCHAR'" for name in found.names)
     packed = ", compression = 'gzip'" if path.suffix == ".gz" else ""
@@ -159,10 +167,13 @@ class _Header:
         return len(self.names)
 
 
-def _header(path: Path, content: str, separator: str) -> _Header:
+def _header(content: str, separator: str) -> _Header | None:
+    """The first line that is not empty; None if it is no CSV with that separator."""
     lines = io.StringIO(content, newline="")
-    reader, skip = csv.reader(lines, delimiter=separator), 0
-    try:
+    # As DuckDB reads: of a header that it can't, it would lose all rows without a word.
+    reader = csv.reader(lines, delimiter=separator, strict=True, skipinitialspace=True)
+    skip = 0
+    with suppress(csv.Error):
         for row in reader:
             if any(value.strip() for value in row):
                 named = [value.strip() or f"column {n}" for n, value in enumerate(row, 1)]
@@ -171,9 +182,7 @@ def _header(path: Path, content: str, separator: str) -> _Header:
                 end = next((each for each in ("\r\n", "\r") if read.endswith(each)), "\n")
                 return _Header(skip, separator, end, named)
             skip = reader.line_num
-    except csv.Error as error:
-        raise UserError(f"{path}, line {skip + 1} is no header; save the table as CSV.") from error
-    raise UserError(f"{path} is empty; it needs a header line and rows.")
+    return None
 
 
 def _check_names(where: str, header: list[str]) -> None:
