@@ -48,7 +48,9 @@ def answers(project: Path, rows: list[list[str]]) -> list[Any]:
     (request,) = requests
     features, _ = service.features(request, online)
     onnx = (project / "store" / "runs" / "1" / "model.onnx").read_bytes()
-    return service.predictions(request, bundles.bundle.predict(onnx, features), features, evaluation)
+    return service.predictions(
+        request, bundles.bundle.predict(onnx, features), features, evaluation
+    )
 
 
 def test_each_row_gets_the_answer_that_a_request_gets(score: Any, project: Path) -> None:
@@ -86,7 +88,7 @@ def test_rows_that_make_one_request_stay_together(
 
 
 def test_a_wrong_cell_is_told_and_nothing_is_written(score: Any, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="a row after row 0 can't be scored: .*distance"):
+    with pytest.raises(UserError, match=r"a row after row 0 can't be scored: .*distance"):
         score([["5", "1", "hill"], ["far", "1", "hill"]])
     assert list((tmp_path / "made").iterdir()) == []
 

@@ -193,9 +193,9 @@ class Service(Protocol):
     `online` is what `features.online_features` returned, after a round trip through JSON.
 
     `make score` passes the rows of a file to `from_csv` one by one, or if there is `TOGETHER`, the
-    neighbours that agree in these columns. To score millions of rows, a problem has `features.pieces(file, rows)`, which yields the rows as a table
-    of text and float32 of shape [n, inputs], and `service.columns(answers, evaluation)`, the
-    answers as columns of shape [n].
+    neighbours that agree in these columns. To score millions of rows, a problem has
+    `features.pieces(file, rows)`, which yields so many rows as a table of text and float32 of shape
+    [n, inputs], and `service.columns(answers, evaluation)`, the answers as columns of shape [n].
     """
 
     @property
