@@ -77,7 +77,7 @@ def test_it_shows_the_answer_and_its_reasons(page: Page, kind: str) -> None:
         assert text in page.one("#answer").text
     reason = page.one("#reasons li").text
     assert FIRST in reason and "typical" in reason
-    assert ("−0.125" if kind == "regression" else "−12.5 points") in reason
+    assert ("\u22120.125" if kind == "regression" else "\u221212.5 points") in reason
     assert TABLE.target in page.one("#title").text
 
 
