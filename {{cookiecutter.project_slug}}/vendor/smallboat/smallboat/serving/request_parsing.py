@@ -8,7 +8,9 @@ import json
 import math
 import re
 import uuid
+from array import array
 from collections.abc import Callable, Iterable
+from itertools import accumulate
 from typing import Any
 
 from fastjsonschema import JsonSchemaValueException
@@ -18,8 +20,10 @@ MAX_DIGITS = 400  # of an integer; the largest float has 309
 MAX_DEPTH = 200  # of lists and objects in each other; Python's parser ends at some 1,000
 MAX_NAME = 80  # characters of an unknown field's name that an error message repeats
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
-TOKENS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
-"""Strings, which may hold brackets, and brackets of JSON."""
+BRACKETS = b"[{]}"
+STEPS = bytes.maketrans(BRACKETS, b"\x01\x01\xff\xff")
+"""The step in depth of each bracket, 1 or -1, as a byte."""
+OTHERS = bytes(set(range(256)) - set(BRACKETS))
 ID_HEADERS = ("X-Request-Id", "X-Amzn-SageMaker-Custom-Attributes")
 ID = re.compile(r"[\w.:/=+-]{1,128}", re.ASCII)  # safe in a header and in a log
 MESSAGES = {
@@ -118,12 +122,10 @@ def _too_deep(body: bytes) -> bool:
     """
     if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
         return False
-    depth = 0
-    for token in TOKENS.finditer(body):
-        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(token[0], 0)
-        if depth > MAX_DEPTH:
-            return True
-    return False
+    unescaped = body.replace(rb"\\", b"").replace(rb"\"", b"")
+    outside = b"".join(unescaped.split(b'"')[::2])  # of strings, which may hold brackets, too
+    steps = array("b", outside.translate(STEPS, OTHERS))
+    return max(accumulate(steps), default=0) > MAX_DEPTH
 
 
 def schema_error(error: JsonSchemaValueException) -> ApiError:
