@@ -81,6 +81,7 @@ def test_a_table_is_described_as_a_person_would(capsys: pytest.CaptureFixture[st
         (["x"] * ROWS, "constant: 'x' in each row that has a value"),
         ([1, 2, *[None] * (ROWS - 2)], "over 95 % empty: 2 values in 600 rows"),
         ([f"a text of words, {n} of them" for n in range(ROWS)], "free text"),
+        (["[1, 2]", "[3]"] * 300, "lists or structs, such as '[1, 2]': make columns of them with"),
         ([f"k{n}" for n in range(ROWS)], "like an id: 600 different values, such as 'k0'"),
         (list(range(1000, 1000 + ROWS)), "like an id: 600 different values, such as '1000'"),
     ],
@@ -132,6 +133,7 @@ GAPS = [None if n % 3 else n / 7 for n in range(ROWS)]
         ([n % 50 / 2 for n in range(ROWS)], "number", None),
         (GAPS, "number", None),
         (["Yes", "no", None] * 200, "flag", None),
+        (["Yes", "no", "NA"] * 200, "flag", None),
         (["2024-03-02 10:00"] * 300 + ["2024-03-03T11:00:00Z"] * 300, "date", None),
         ([20240301 + n % 28 for n in range(ROWS)], "date", "dates as text, such as '20240301'"),
     ],
@@ -202,7 +204,7 @@ def test_rows_without_a_target_and_rows_twice_are_counted(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     made = pd.DataFrame(columns())
-    made.loc[:9, "y"] = None
+    made.loc[:9, "y"] = [None, "NA"] * 5
     made = pd.concat([made, made[-20:]])
     run(made.to_dict("list"))
     out = capsys.readouterr().out

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from smallboat.errors import UserError
+from smallboat.errors import FullDiskError, UserError
 from smallboat.table import reading
 from smallboat.table.schema import Column, Table
 from smallboat.warehouse import source
@@ -85,6 +85,18 @@ def test_a_packed_file_is_read(tmp_path: Path) -> None:
     assert plain(read(tmp_path, gzip.compress(PLAIN.encode()), table("t.csv.gz"))[0]) == FIRST
 
 
+def test_names_that_are_numbers_are_names_if_pandas_counted(tmp_path: Path) -> None:
+    described = table(columns=(Column("0", "number"),), target="1")
+    assert plain(read(tmp_path, "0,1\n5,6\n", described)[0]) == {"0": [5.0], "1": [6.0]}
+
+
+def test_a_full_disk_is_told(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(PLAIN)
+    (tmp_path / "table.parquet").symlink_to("/dev/full")
+    with pytest.raises(FullDiskError, match=r"could not use .*, with .* bytes free: No space left"):
+        reading.collect(table(), tmp_path, tmp_path / "table.parquet")
+
+
 def test_a_table_whose_file_is_a_link_is_read(tmp_path: Path) -> None:
     (tmp_path / "real.csv").write_text(PLAIN)
     (tmp_path / "t.csv").symlink_to(tmp_path / "real.csv")
@@ -113,7 +125,7 @@ def _zip() -> bytes:
         (PLAIN.encode("utf-16") + b"\x00", r"t\.csv is torn text in UTF-16"),
         (PLAIN.encode("utf-16-le"), r"t\.csv, line 1 has a null byte; save it as text in UTF-8"),
         (PLAIN.replace(",a,", ",a\0,"), r"t\.csv, line 2 has a null byte"),
-        ("1,2\n3,4\n", r"t\.csv, line 1 has numbers instead of names"),
+        ("1,2\n3,4\n", r"t\.csv, line 1 has numbers instead of names; add names"),
         ("a,b\r\n1,2\n3,4\r\n", r"t\.csv has line ends of several kinds"),
         ('[{"a": 1, "y": 2},\n{"a": 2, "y": 3}]', r"t\.csv, line 1 is no line of names; save"),
         ('a,"b" c\n1,2\n', r"t\.csv, line 1 is no line of names; save"),
@@ -316,7 +328,7 @@ def written(names: list[str], rows: list[list[str]]) -> str:
     return "".join(",".join(row) + "\n" for row in quoted)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_names_and_categories_of_any_text_survive(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -40,7 +40,7 @@ def described(asked: Table, source: Source) -> Description:
     decimal: Literal[".", ","] = "," if _decimal_commas(source) else "."
     profiles = {name: profile(source, name, decimal, rows) for name in source.types}
     goal = profiles[asked.target]
-    kind, classes, smallest = _kind(source, goal)
+    kind, classes, levels = _kind(source, goal)
     dropped = {name: reason for name in profiles if (reason := _why(name, profiles, asked.target))}
     kept = [each for name, each in profiles.items() if name not in {*dropped, asked.target}]
     if not kept:
@@ -48,7 +48,7 @@ def described(asked: Table, source: Source) -> Description:
         raise UserError(f"the table has no column that a model could learn from{told}.")
     named = [name for name in dropped if profiles[name].identifies()]
     time, period = _time(source, kept)
-    part = rows // 60 if kind == "regression" else smallest // 36
+    part = min(levels.values()) // 36 if levels else rows // 60
     table = replace(
         asked, kind=kind, classes=classes, decimal=decimal, id=named[0] if named else "",
         log=kind == "regression" and _skewed(source, goal, decimal), time=time, period=period,
@@ -59,7 +59,7 @@ def described(asked: Table, source: Source) -> Description:
     remarks = {each.name: each.remarks() for each in kept} | {asked.target: goal.remarks()}
     for name in _deciding(table, source, rows):
         remarks[name].append(DECIDES)
-    unlabelled = rows - (goal.given if kind == "regression" else count(source, _label(goal)))
+    unlabelled = rows - (sum(levels.values()) or goal.given)
     items = ", ".join(map(identifier, source.types))
     distinct = f"SELECT count(DISTINCT hash({items})) FROM {source.sql}"
     repeated = rows - int(source.connection.execute(distinct).fetchall()[0][0])
@@ -70,10 +70,6 @@ def count(source: Source, what: str) -> int:
     """How many rows have a value of what SQL says."""
     query = f"SELECT count({what}) FROM {source.sql}"
     return int(source.connection.execute(query).fetchall()[0][0])
-
-
-def _label(goal: Profile) -> str:
-    return f"nullif({stripped(goal.name)}, '')"
 
 
 def _decimal_commas(source: Source) -> bool:
@@ -105,8 +101,8 @@ def _why(name: str, profiles: dict[str, Profile], target: str) -> str:
     return ""
 
 
-def _kind(source: Source, goal: Profile) -> tuple[Kind, tuple[str, ...], int]:
-    """The kind of problem, its classes, and how many rows the smallest class has."""
+def _kind(source: Source, goal: Profile) -> tuple[Kind, tuple[str, ...], Counter[str]]:
+    """The kind of problem, its classes, and how many rows each has."""
     name = f"the target {goal.name!r}"
     levels = _levels(source, goal)
     if goal.levels <= 2 * MOST_CLASSES and len(levels) < 2:
@@ -114,27 +110,26 @@ def _kind(source: Source, goal: Profile) -> tuple[Kind, tuple[str, ...], int]:
         raise UserError(f"{name} has {told}: there is nothing to learn; choose another.")
     if goal.type == "date":
         raise UserError(f"{name} is a date: choose a number, or classes.")
-    least = min(levels.values(), default=0)
     if len(levels) == 2:
-        return "binary", _ordered(levels), least
+        return "binary", _ordered(levels), levels
     if goal.type == "number":
         few = goal.whole and 5 * goal.levels <= goal.given
         if goal.levels > 10 or not few or goal.numbers < goal.given:
-            return "regression", (), 0
-        return "multiclass", tuple(sorted(levels, key=float)), least
+            return "regression", (), Counter()
+        return "multiclass", tuple(sorted(levels, key=float)), levels
     if not levels or len(levels) > MOST_CLASSES:
         raise UserError(
             f"{name} has {goal.levels:,} different texts, which are neither numbers nor at most "
             f"{MOST_CLASSES} classes (for example {goal.odd or goal.example!r}); choose another."
         )
-    return "multiclass", tuple(sorted(levels)), least
+    return "multiclass", tuple(sorted(levels)), levels
 
 
 def _levels(source: Source, goal: Profile) -> Counter[str]:
     """How often a target has each value; none if there are far too many for classes."""
     levels: Counter[str] = Counter()
     if goal.levels <= 2 * MOST_CLASSES:
-        query = f"SELECT {_label(goal)}, count(*) FROM {source.sql} GROUP BY 1"
+        query = f"SELECT {stripped(goal.name)}, count(*) FROM {source.sql} GROUP BY 1"
         for text, count in source.connection.execute(query).fetchall():
             levels[(text or "").strip()] += count
     for level in [*levels]:

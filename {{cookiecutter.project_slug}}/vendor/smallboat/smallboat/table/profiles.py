@@ -104,7 +104,7 @@ class Profile:
     def type(self) -> Type:
         """The type that most of its values have."""
         dated = sum(self.dates.values())
-        if self.given and self.flags == self.given and self.levels <= 2:
+        if self.given and self.flags == self.given:
             return "flag"
         if self.sampled and dated >= MOST * self.sampled:
             return "date"
@@ -128,6 +128,8 @@ class Profile:
             return f"constant: {self.example!r} in each row that has a value"
         if self.given < (1 - MOST) * self.rows:
             return f"over 95 % empty: {counted(self.given, 'value')} in {self.rows:,} rows"
+        if self.example[0] + self.example[-1] in ("[]", "{}"):
+            return f"lists or structs, such as {self.example!r}: make columns of them with SQL"
         if self.type == "text":
             return "free text, which no model here reads: compute numbers of it in features.py"
         if self.type in ("number", "category") and self.identifies():

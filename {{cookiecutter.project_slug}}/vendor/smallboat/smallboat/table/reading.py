@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import union_categoricals
 
+from .. import disk
 from ..errors import UserError, nearest
 from ..warehouse.source import Source, identifier, opened
 from ..warehouse.tables import text as quoted
@@ -56,10 +57,11 @@ def collect(table: Table, root: Path, out: Path) -> int:
         UserError: the file or the query is no table, or it has no rows.
     """
     with opened(root / table.file if table.file else None, table.sql, root) as source:
-        source.connection.execute(
-            f"COPY (FROM {source.sql}) TO {quoted(str(out))} "
-            "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 100000)"
-        )
+        with disk.full_disk_errors(out.parent):
+            source.connection.execute(
+                f"COPY (FROM {source.sql}) TO {quoted(str(out))} "
+                "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 100000)"
+            )
         counted = f"SELECT count(*) FROM read_parquet({quoted(str(out))})"
         rows = int(source.connection.execute(counted).fetchall()[0][0])
         if not rows:

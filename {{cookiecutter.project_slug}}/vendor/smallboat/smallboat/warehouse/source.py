@@ -105,15 +105,13 @@ def _file(path: Path, folder: Path) -> str:
     """SQL that reads a file; UserError if it is none, or is no text."""
     if not path.exists():
         raise UserError(f"{path} does not exist; correct the path.")
-    path = Path(os.path.realpath(path))
-    if not path.is_file():
-        datafiles.check(path)
-    if path.suffix == ".parquet":
-        datafiles.check(path)
-        return f"read_parquet({names([path])})"
-    with path.open("rb") as file:
+    real = Path(os.path.realpath(path))
+    if not real.is_file() or real.suffix == ".parquet":
+        datafiles.check(real)
+        return f"read_parquet({names([real])})"
+    with real.open("rb") as file:
         wide = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
-    return _csv(path, _transcoded(path, folder) if wide else path)
+    return _csv(path, _transcoded(path, folder) if wide else real)
 
 
 def _transcoded(path: Path, folder: Path) -> Path:
@@ -145,8 +143,11 @@ def _csv(path: Path, read: Path) -> str:
             f"{path}, line {found.skip + 1} is no line of names; save the table as CSV in UTF-8."
         )
     _check_names(f"{path}, line {found.skip + 1}", found.names)
+    numbered = found.names == [str(number) for number in range(found.width())]  # by pandas
+    if not numbered and all(re.fullmatch(r"-?\d*\.?\d+", name) for name in found.names):
+        raise UserError(f"{path}, line {found.skip + 1} has numbers instead of names; add names.")
     columns = ", ".join(f"{text(name)}: 'VARCHAR'" for name in found.names)
-    packed = ", compression = 'gzip'" if path.suffix == ".gz" else ""
+    packed = ", compression = 'gzip'" if read.suffix == ".gz" else ""
     return (
         f"read_csv({names([read])}, auto_detect = false, header = true, skip = {found.skip}, "
         f"delim = '{found.separator}', new_line = {found.line_end!r}, quote = '\"', escape = '\"', "
@@ -191,8 +192,6 @@ def _check_names(where: str, header: list[str]) -> None:
             raise UserError(
                 f"{where} has {times} columns of the name {name!r}, whatever its case; rename one."
             )
-    if header and all(name.replace(".", "", 1).lstrip("-").isdigit() for name in header):
-        raise UserError(f"{where} has numbers instead of names; add a line of names.")
 
 
 def _query(database: "DuckDBPyConnection", sql: str, root: Path) -> str:
