@@ -34,13 +34,13 @@ LINEAR = (
 CANDIDATES: tuple[Candidate, ...] = (
     Candidate(
         "random_forest", 2,
-        settings(n_estimators=[60], max_features=[0.3], min_samples_leaf=[3, 15]),
+        settings(n_estimators=[60], max_features=[0.5], min_samples_leaf=[3, 15]),
         family("sklearn.ensemble.RandomForest*", n_jobs=1), inputs="filled", most_rows=60_000,
     ),
     Candidate(
         "xgboost", 4,
         settings(n_estimators=[200], learning_rate=[0.05], max_depth=[3, 6], subsample=[0.7],
-                 colsample_bytree=[0.5], min_child_weight=[5]),
+                 colsample_bytree=[0.5]),
         family("xgboost.XGB*", n_jobs=1, tree_method="hist"),
     ),
     Candidate(
