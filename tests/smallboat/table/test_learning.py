@@ -230,7 +230,7 @@ def test_a_number_beyond_those_of_the_past_counts_as_the_largest_of_them() -> No
         model.predict(tables.rows_of(frame.assign(skewed=np.float32(value))))
         for value in (largest, 1000 * largest)
     )
-    np.testing.assert_array_equal(usual, strange)
+    np.testing.assert_allclose(usual, strange, rtol=1e-6)  # clipped after it is scaled
 
 
 def test_numbers_are_scaled_and_many_levels_are_means() -> None:
