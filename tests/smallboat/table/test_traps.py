@@ -188,7 +188,7 @@ def test_what_has_no_graph_is_disqualified(name: str) -> None:
 
 
 def test_a_graph_that_does_not_run_is_disqualified() -> None:
-    """The converter leaves the indicator out, and a forest's does not see it: the tree asks for it."""
+    """The converter leaves the indicator out, which the trees ask for."""
     forest_behind = make_pipeline(SimpleImputer(add_indicator=True), forest())
     reason = disqualified(lambda: forest_behind, NUMBERS + GAPS, CHANCE)
     assert reason and "SimpleImputer → RandomForestClassifier can't be exported" in reason
