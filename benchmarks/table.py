@@ -29,7 +29,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 from smallboat.evaluation import bootstrap
 from smallboat.table import encoding, learning, metrics
-from smallboat.table.schema import DATE_PARTS, Column, Table
+from smallboat.table.schema import DATE_PARTS, Column, Kind, Table
 
 WORKERS, SEED, GROUPS = 2, 1, 200
 MANY = 100_000
@@ -112,7 +112,7 @@ def ordinal(frame: pd.DataFrame, columns: list[str]) -> Any:
 
 
 def search(rows: int, name: str) -> tuple[list[float], float, float, float]:
-    """Fit all settings of a candidate: CPU seconds, the best log loss and its AUC, GB at the most."""
+    """Fit all settings of a candidate: CPU seconds, the best log loss, its AUC, most GB in use."""
     table, frame, columns = made_up(rows)
     candidate = next(each for each in candidates.CANDIDATES if each.name == name)
     train, later = frame[frame["period"] < 8], frame[validation(frame)]
@@ -131,9 +131,9 @@ def resamples(table: Table, frame: pd.DataFrame) -> None:
     rng = np.random.default_rng(SEED)
     counts, answers = bootstrap.counts(GROUPS), rng.random(len(frame))
     three = rng.dirichlet(np.ones(3), len(frame))
-    kinds = {"binary": answers, "multiclass": three, "regression": answers}
+    kinds: dict[Kind, Any] = {"binary": answers, "multiclass": three, "regression": answers}
     for kind, predicted in kinds.items():
-        described: Any = replace(table, kind=kind, classes=tuple("abc"[: three.ndim + 1]))
+        described = replace(table, kind=kind)
         tracemalloc.start()
         started = time.process_time()
         metrics.resampled(described, frame, predicted, counts)

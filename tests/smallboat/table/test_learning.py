@@ -182,6 +182,17 @@ def test_a_column_without_a_number_is_learned(inputs: Any) -> None:
     np.testing.assert_allclose(found, model.predict(rows), atol=1e-5)
 
 
+@pytest.mark.parametrize(("kind", "name"), EACH[:5] + EACH[-5:])
+def test_one_column_is_enough(kind: str, name: str) -> None:
+    if name == "lightgbm":
+        lightgbm_or_skip()
+    candidate, frame = CANDIDATES[name], past(kind)[["plain", "target", "group"]]
+    model = learning.fit(TABLES[kind], candidate, candidate.grid[0], frame, ["plain"], 1)
+    rows = unseen(kind)[["plain"]].to_numpy(dtype=np.float32)
+    found = tables.graph_answers(tables.graph(model, 1), rows)
+    np.testing.assert_allclose(found, tables.answers(model, rows), rtol=1e-5, atol=1e-5)
+
+
 def encoded(inputs: Any, several: bool, frame: pd.DataFrame) -> tuple[Array, Array]:
     """What a model sees of the past, and of a row of unknown levels and gaps."""
     rows, categories = tables.rows_of(frame), range(len(tables.NUMBERS), len(INPUTS))
