@@ -35,6 +35,17 @@ def main() -> None:
             overhead(project, os.environ["F1_DATA"])
             script(project, "quality.py", os.environ["F1_DATA"], "2022", "2024")
         intent(folder)
+        tabular(folder)
+
+
+def tabular(folder: str) -> None:
+    """The numbers of tables of 12,000 and of a million rows."""
+    chosen = ["use_case=tabular", "project_slug=own_table"]
+    timed(["cookiecutter", str(ROOT), "--no-input", *chosen, "-o", folder], Path.cwd())
+    project = Path(folder, "own_table")
+    timed(["make", "setup"], project)
+    for rows in ("12000", "1000000"):
+        script(project, "table.py", rows)
 
 
 def intent(folder: str) -> None:

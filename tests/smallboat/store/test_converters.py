@@ -39,15 +39,23 @@ def test_lightgbm_answers_alike(output: Output) -> None:
     assert parity(model(verbose=-1, n_jobs=1), output) < 1e-5
 
 
-def test_a_threshold_between_two_neighbouring_features_parts_them() -> None:
-    """LightGBM splits in the middle; the nearest float32 to that may be the upper feature."""
-    lightgbm = lightgbm_or_skip()
+def one_split(family: str) -> Any:
+    if family == "lightgbm":
+        options = {"n_estimators": 1, "verbose": -1, "n_jobs": 1, "min_child_samples": 1}
+        return lightgbm_or_skip().LGBMRegressor(**options)
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    return HistGradientBoostingRegressor(max_iter=1)
+
+
+@pytest.mark.parametrize("family", ["lightgbm", "HistGradientBoosting"])
+def test_a_threshold_between_two_neighbouring_features_parts_them(family: str) -> None:
+    """It lies in the middle; the nearest float32 to that may be the upper feature."""
     lower = np.float32(1) + np.arange(1, 40, dtype=np.float32) * np.float32(2**-23)
     for low in lower:
         pair = np.array([low, np.nextafter(low, np.float32(2))])
         rows, target = np.repeat(pair, 50)[:, None], np.repeat([0.0, 1.0], 50)
-        model = lightgbm.LGBMRegressor(n_estimators=1, verbose=-1, n_jobs=1, min_child_samples=1)
-        model.fit(rows, target)
+        model = one_split(family).fit(rows, target)
         answers = bundle.predict(bundle.to_onnx(model, 1, VALUE), rows)
         np.testing.assert_allclose(answers, model.predict(rows), rtol=1e-6)
 

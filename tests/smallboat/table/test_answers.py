@@ -7,7 +7,7 @@ import fastjsonschema
 import numpy as np
 import pytest
 from smallboat.table import answers, features, requests
-from tables import BINARY, MULTICLASS, REGRESSION, nothing, rows
+from typed_tables import BINARY, MULTICLASS, REGRESSION, nothing, rows
 
 BAND = {"low": -2.0, "high": 3.0, "coverage": 0.9, "relative": False}
 EVALUATION = {"calibration": {"interval": BAND}, "decision": {"threshold": 0.3}}

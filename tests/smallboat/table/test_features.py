@@ -13,7 +13,7 @@ from smallboat.errors import UserError
 from smallboat.table import encoding, features, requests
 from smallboat.table.data import Rows
 from smallboat.table.schema import Column, Table, slice_column
-from tables import BINARY, MULTICLASS, REGRESSION, nothing, rows
+from typed_tables import BINARY, MULTICLASS, REGRESSION, nothing, rows
 
 
 @pytest.mark.parametrize("table", [BINARY, MULTICLASS, REGRESSION], ids=lambda t: str(t.kind))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from smallboat.errors import RequestError
 from smallboat.table import features, requests
-from tables import BINARY, COLUMNS, nothing, rows
+from typed_tables import BINARY, COLUMNS, nothing, rows
 
 VALID = fastjsonschema.compile(requests.schema(BINARY))
 ONLINE = features.online_features(BINARY, rows(BINARY))

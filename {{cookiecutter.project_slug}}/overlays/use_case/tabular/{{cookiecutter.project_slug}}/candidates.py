@@ -34,21 +34,26 @@ LINEAR = (
 CANDIDATES: tuple[Candidate, ...] = (
     Candidate(
         "random_forest", 2,
-        settings(n_estimators=[60], max_features=[0.3], min_samples_leaf=[3, 15]),
+        settings(n_estimators=[50], max_features=[0.3], min_samples_leaf=[5, 20]),
         family("sklearn.ensemble.RandomForest*", n_jobs=1), inputs="filled", most_rows=60_000,
     ),
     Candidate(
         "xgboost", 4,
-        settings(n_estimators=[200], learning_rate=[0.05], max_depth=[3, 6], subsample=[0.7],
-                 colsample_bytree=[0.5], min_child_weight=[5]),
+        settings(
+            n_estimators=[200], learning_rate=[0.03, 0.1], max_depth=[3, 6], subsample=[0.8],
+            colsample_bytree=[0.6],
+        ),
         family("xgboost.XGB*", n_jobs=1, tree_method="hist"),
     ),
     Candidate(
         "hist_gradient_boosting", 3,
-        settings(max_iter=[150], learning_rate=[0.06], max_leaf_nodes=[8, 31]),
+        settings(
+            max_iter=[150], learning_rate=[0.1], max_leaf_nodes=[4, 10, 31], max_features=[0.5]
+        ),
         family("sklearn.ensemble.HistGradientBoosting*", early_stopping=False),
     ),
-    # Candidate("lightgbm", 5, settings(num_leaves=[15, 31]), family("lightgbm.LGBM*", n_jobs=1, verbose=-1)),
+    # With lightgbm among the dependencies in pyproject.toml:
+    # Candidate("lightgbm", 5, settings(num_leaves=[7, 31]), family("lightgbm.LGBM*", n_jobs=1)),
     LINEAR,
 )  # fmt: skip
 

@@ -180,8 +180,8 @@ def cheapest(target: Array, probability: Array, costs: Mapping[str, float]) -> d
             is 1.
 
     Returns:
-        `threshold` (the cheapest on these rows; 0 = always act, 1 = never), both costs, and a row's
-        mean cost: `expected_cost`, and `without_model` if one acts always or never, whichever is
+        `threshold` (the cheapest on these rows, of equal ones that nearest to where the costs of
+        true probabilities balance; 0 = always act, 1 = never), both costs, and a row's mean cost: `expected_cost`, and `without_model` if one acts always or never, whichever is
         cheaper.
     """
     contact, missed = float(costs["contact_cost"]), float(costs["missed_cost"])
@@ -192,7 +192,9 @@ def cheapest(target: Array, probability: Array, costs: Mapping[str, float]) -> d
     cost = (below + above) / len(probability)
     between = (different[1:] + different[:-1]) / 2
     thresholds = np.concatenate([[0.0], between, [1.0]])
-    best = int(np.argmin(cost))
+    cheapest = np.flatnonzero(cost <= cost.min() + np.finfo(np.float32).eps * cost.max())
+    balance = contact / (contact + missed)
+    best = int(cheapest[np.argmin(np.abs(thresholds[cheapest] - balance))])
     return {
         "threshold": round(float(thresholds[best]), 6),
         "contact_cost": contact,

@@ -1,6 +1,8 @@
 """Exports estimators to ONNX with the converters of skl2onnx and onnxmltools."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -30,7 +32,7 @@ def convert(estimator: Any, inputs: int, options: dict[str, Any]) -> Any:
     from skl2onnx.common.data_types import FloatTensorType
 
     _register()
-    try:
+    with explained(estimator):
         return convert_sklearn(
             estimator,
             name="model",
@@ -38,7 +40,14 @@ def convert(estimator: Any, inputs: int, options: dict[str, Any]) -> Any:
             target_opset=OPSET,
             options={id(estimator): options} if options else None,
         )
-    except Exception as error:  # converters raise errors of many types
+
+
+@contextmanager
+def explained(estimator: Any) -> Iterator[None]:
+    """Turn what a converter or a graph of the estimator raises into a ConversionError."""
+    try:
+        yield
+    except Exception as error:  # they raise errors of many types
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise ConversionError(
             f"{_parts(estimator)} can't be exported to ONNX ({reason}): choose another estimator"

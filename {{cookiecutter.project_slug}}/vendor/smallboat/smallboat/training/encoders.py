@@ -54,17 +54,21 @@ def encoder(
 
 
 def _numbers(inputs: str) -> Any:
-    """Of numbers; they are centred first, because float32 holds no small scale of a large one."""
+    """Of numbers, which float32 scales exactly only if they are centred first.
+
+    They are clipped to the range of these rows: beyond it, a line knows nothing.
+    """
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import RobustScaler, StandardScaler
+    from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 
     if inputs == "raw":
         return "passthrough"
     median = SimpleImputer(strategy="median", keep_empty_features=True)
     if inputs == "filled":
         return median
-    return make_pipeline(median, RobustScaler(with_scaling=False), StandardScaler())
+    centred, clipped = RobustScaler(with_scaling=False), MinMaxScaler(clip=True)
+    return make_pipeline(median, centred, clipped, StandardScaler())
 
 
 def _gaps() -> Any:
@@ -89,9 +93,11 @@ def _few(inputs: str, levels: list[Array]) -> Any:
 def _many(inputs: str, seed: int) -> Any:
     """Of categories with many levels: Micci-Barreca, SIGKDD Explorations 3(1), 2001."""
     from skl2onnx.sklapi import CastTransformer
+    from sklearn.model_selection import KFold
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler, TargetEncoder
 
     # float64 could lie on the other side of a tree's threshold than the graph's float32
     last = StandardScaler() if inputs == "scaled" else CastTransformer(dtype=np.float32)
-    return make_pipeline(TargetEncoder(random_state=seed), last)
+    folds = KFold(5, shuffle=True, random_state=seed)
+    return make_pipeline(TargetEncoder(cv=folds), last)

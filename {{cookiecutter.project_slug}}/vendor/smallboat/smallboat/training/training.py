@@ -109,7 +109,8 @@ def _learning_curve(problem: Problem, fitted: Any, frame: pd.DataFrame) -> list[
 def export(problem: Problem, fitted: Any, frame: pd.DataFrame) -> Result:
     """A fitted estimator as an ONNX graph, and the parity of the two on a table."""
     graph = bundle.to_onnx(fitted, len(columns(problem)), problem.candidates.OUTPUT)
-    answers = bundle.predict(graph, inputs(problem, frame))
+    with converters.explained(fitted):  # onnxruntime checks a graph when it runs
+        answers = bundle.predict(graph, inputs(problem, frame))
     return {"onnx": graph, "parity": bundle.parity(answers, predict(problem, fitted, frame))}
 
 
