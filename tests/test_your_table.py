@@ -79,5 +79,7 @@ def test_the_winner_is_good_and_every_row_is_scored(walked: tuple[Path, list[str
     with (project / "scored.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 569
-    right = sum(row["prediction"] == row["target"] for row in rows)
-    assert right > 0.93 * len(rows)
+    missed = [row for row in rows if (row["target"], row["prediction"]) == ("malignant", "benign")]
+    alarms = [row for row in rows if (row["target"], row["prediction"]) == ("benign", "malignant")]
+    assert len(missed) <= 6  # of 212: one costs ten false alarms
+    assert len(alarms) < 60

@@ -88,7 +88,7 @@ def test_the_page_offers_choices_ranges_and_units() -> None:
     online = features.online_features(BINARY, rows(BINARY))
     page = answers.page(BINARY, online)
     fields = {field["name"]: field for field in page["columns"]}
-    assert fields["age"]["unit"] == "years" and fields["age"]["range"] == (0, 120)
+    assert fields["age"]["unit"] == "years" and fields["age"]["range"] == [0, 120]
     assert fields["MS SubClass"]["range"] == [1.0, 8.0]
     assert fields["city"]["choices"] == sorted(online["columns"]["city"]["levels"])
 
