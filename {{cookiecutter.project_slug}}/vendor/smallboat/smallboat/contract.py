@@ -9,8 +9,7 @@ A feature table has one row per prediction, the oldest first, and these columns:
 * `date`: datetime64, when the outcome was decided; no feature may know anything later. A problem
   without time has no such column, no `data_until` and no `as_of`.
 * `period`: int, the unit by which rows are split: a season, a week. Later periods are larger.
-  Without `date` it is a fold, numbered from 0, the same one in every snapshot, as by a hash of the
-  row's content.
+  Without `date` it is a fold, from 0 on, the same in every snapshot: from a hash of the row.
 * `group`: a race, a day: rows whose outcomes depend on each other. The bootstrap draws groups.
 * `target`: a finite number, what happened; an index of `OUTPUT.classes` if there are classes.
 * each of `features.FEATURES`: finite numbers that fit into float32; NaN where `Feature.missing`.
@@ -92,10 +91,7 @@ class Features(Protocol):
         """The feature table, shape [n, columns]."""
 
     def online_features(self, tables: Tables, /) -> Json:
-        """Plain JSON that completes requests.
-
-        `as_of` is the ISO date of the newest event in it, unless the problem has no time.
-        """
+        """Plain JSON that completes requests; `as_of` is the ISO date of its newest event."""
 
 
 class Candidates(Protocol):
@@ -129,8 +125,7 @@ class Candidates(Protocol):
 
         Returns:
             A fitted estimator with sklearn's interface that skl2onnx converts: `predict`, or
-            `predict_proba` of a classifier, on float32 of shape [n, inputs]. Its classes are 0 and
-            1, or all indices of `OUTPUT.classes`.
+            `predict_proba` of a classifier (of 0, 1, ..., all), on float32 of shape [n, inputs].
         """
 
     def rounds(
@@ -140,10 +135,7 @@ class Candidates(Protocol):
 
 
 class Metrics(Protocol):
-    """`metrics.py`: how good answers are.
-
-    `predicted` is what the model answers: shape [n], or [n, classes] for an output of kind
-    probabilities.
+    """`metrics.py`: how good `predicted` is, shape [n], or [n, classes] for kind probabilities.
 
     If the configuration has the table [decision], there must also be a function `decide(frame,
     predicted, costs)`: what is decided on validation rows at these costs, as plain JSON;
@@ -214,10 +206,7 @@ class Service(Protocol):
         """RequestError, naming the field, for a request that SCHEMA can't refuse."""
 
     def features(self, request: Json, online: Json, /) -> "tuple[Array, list[str]]":
-        """The model's inputs, float32 of shape [k, inputs], and warnings about what was guessed.
-
-        An input is NaN only if its `Feature.missing` says so.
-        """
+        """The model's inputs, float32 of shape [k, inputs], and warnings about what was guessed."""
 
     def predictions(
         self, request: Json, answers: "Array", features: "Array", evaluation: Json, /

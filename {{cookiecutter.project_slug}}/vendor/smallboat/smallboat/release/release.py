@@ -237,10 +237,7 @@ def _challengers(root: str, run: str | None) -> tuple[str, list[str], list[str]]
 
 
 def _newer(root: str, features: Release, served: Release) -> bool:
-    """Whether online features differ from the served ones and know a newer event or data.
-
-    Without dates, those of the newer run do.
-    """
+    """Whether online features differ and are newer; without dates the run decides."""
     if features["online_features_hash"] == served["online_features_hash"]:
         return False
     dated = all("features_as_of" in each for each in (features, served))
