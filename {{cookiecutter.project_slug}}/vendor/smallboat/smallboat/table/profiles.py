@@ -170,7 +170,8 @@ class Profile:
             )
         if self.type == "category" and self.levels > 1000:
             told.append(f"{self.levels:,} different values")
-        if self.levels < self.given and ID.search(self.name) and self.type != "date":
+        named = ID.search(self.name) and not self.name.startswith("column ")
+        if named and self.levels < self.given and self.type != "date":
             told.append("named like an id: if its rows belong together, it is problem.group")
         return told
 
