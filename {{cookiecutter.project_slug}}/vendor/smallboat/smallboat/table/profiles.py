@@ -43,12 +43,15 @@ SELECT
     min(nullif(text, '')), min(text) FILTER (WHERE number IS NULL AND given), bit_xor(content)
 FROM (
     SELECT n, content, {text} AS text, {number} AS number, {given} AS given FROM (
-        SELECT {name}, count(*) AS n, bit_xor(hash(row, {name})) AS content
+        SELECT {name}, count(*) AS n, bit_xor(hash(hash(row, {name}))) AS content
         FROM (SELECT row_number() OVER () AS row, {name} FROM {table}) GROUP BY {name}
     )
 )
 """
-"""It groups first, so that what takes long is done once for each different value."""
+"""It groups first, so that what takes long is done once for each different value.
+
+Of a row and its value the hash is hashed again: without, those of values that come in pairs cancel.
+"""
 
 
 @dataclass(frozen=True)
