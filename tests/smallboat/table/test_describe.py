@@ -102,6 +102,12 @@ def test_the_index_that_pandas_writes_is_the_id() -> None:
     assert described(Path("t.csv").read_text()).id == "column 1"
 
 
+def test_a_column_without_a_name_gets_one_and_no_remark() -> None:
+    table = described("a,,y\n" + "1,2,yes\n2,3,no\n3,2,no\n" * 20)
+    assert [each.name for each in table.columns] == ["a", "column 2"]
+    assert comments("column 2") == []
+
+
 def test_a_duplicate_is_dropped_but_not_a_copy_of_the_target() -> None:
     made = columns()
     table = described(made | {"size again": made["size"], "truth": made["y"]})

@@ -57,5 +57,8 @@ def _csv(place: str, message: str) -> str:
     if "Maximum line size" in message:
         return f"{place} is too long for a line of a table; copy or download the file again."
     if "quote" in message:
-        return f"{place} has a quotation mark that is not closed; copy or download the file again."
+        return (
+            f"{place} has a quotation mark that is not closed or stands within a value; correct "
+            "the line, or download the file again."
+        )
     return f"{place} is not CSV; copy or download the file again."
