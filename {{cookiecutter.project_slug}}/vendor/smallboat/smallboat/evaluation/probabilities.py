@@ -181,8 +181,8 @@ def cheapest(target: Array, probability: Array, costs: Mapping[str, float]) -> d
 
     Returns:
         `threshold` (the cheapest on these rows, of equal ones that nearest to where the costs of
-        true probabilities balance; 0 = always act, 1 = never), both costs, and a row's mean cost: `expected_cost`, and `without_model` if one acts always or never, whichever is
-        cheaper.
+        true probabilities balance; 0 = always act, 1 = never), both costs, and a row's mean cost:
+        `expected_cost`, and `without_model` if one acts always or never, whichever is cheaper.
     """
     contact, missed = float(costs["contact_cost"]), float(costs["missed_cost"])
     different, code = np.unique(probability, return_inverse=True)
