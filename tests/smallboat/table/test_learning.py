@@ -141,6 +141,17 @@ def test_a_candidate_learns_from_at_most_so_many_rows(monkeypatch: pytest.Monkey
     assert np.array_equal(seen[0], seen[1]) and not np.array_equal(seen[0], seen[2])
 
 
+def test_a_family_is_made_by_kind_with_the_seed_if_it_takes_one() -> None:
+    forest = learning.family("sklearn.ensemble.RandomForest*", n_jobs=1)
+    made = forest("regression", 7, max_depth=3)
+    assert type(made).__name__ == "RandomForestRegressor"
+    assert (made.random_state, made.n_jobs, made.max_depth) == (7, 1, 3)
+    assert type(forest("multiclass", 7)).__name__ == "RandomForestClassifier"
+    neighbours = learning.family("sklearn.neighbors.KNeighbors*")("binary", 7, n_neighbors=3)
+    assert neighbours.n_neighbors == 3
+    assert learning.family("sklearn.linear_model.Ridge")("regression", 7).random_state == 7
+
+
 def test_a_class_that_no_row_has_is_named() -> None:
     frame = past("multiclass")
     with pytest.raises(UserError, match="no row to learn from has size = L: bring rows of it"):

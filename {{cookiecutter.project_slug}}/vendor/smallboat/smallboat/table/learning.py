@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -11,9 +11,6 @@ import pandas as pd
 from .. import problem
 from ..errors import UserError
 from .schema import Table
-
-if TYPE_CHECKING:
-    from ..training.encoders import Inputs
 
 Array = np.ndarray[Any, np.dtype[Any]]
 STAGED = 20_000
@@ -30,12 +27,12 @@ class Candidate(problem.Candidate):
         most_rows: of larger tables it learns from so many rows, drawn by the seed.
     """
 
-    inputs: "Inputs" = "raw"
+    inputs: Literal["raw", "filled", "scaled"] = "raw"
     most_rows: int | None = None
 
 
 def family(path: str, **always: Any) -> Callable[..., Any]:
-    """What makes a classifier or a regressor, by the kind of the table.
+    """Makes a classifier or a regressor, by the kind of the table.
 
     Args:
         path: of the class; `*` stands for Classifier or Regressor.
@@ -45,7 +42,10 @@ def family(path: str, **always: Any) -> Callable[..., Any]:
     def make(kind: str, seed: int, **chosen: Any) -> Any:
         name = path.replace("*", "Regressor" if kind == "regression" else "Classifier")
         module, _, name = name.rpartition(".")
-        return getattr(import_module(module), name)(random_state=seed, **always, **chosen)
+        model = getattr(import_module(module), name)(**always, **chosen)
+        return (
+            model.set_params(random_state=seed) if "random_state" in model.get_params() else model
+        )
 
     return make
 
@@ -80,8 +80,7 @@ def fit(
     rows, target = _matrix(frame, columns), frame["target"].to_numpy(dtype=np.float64)
     named = {column.name for column in table.columns if column.type == "category"}
     categories = [at for at, name in enumerate(columns) if name in named]
-    several = table.kind == "multiclass"
-    encoder = encoders.encoder(candidate.inputs, rows, categories, several, seed)
+    encoder = encoders.encoder(candidate.inputs, rows, categories, table.kind == "multiclass", seed)
     model = make_pipeline(encoder, candidate.make(table.kind, seed, **settings))
     if table.kind == "regression":
         return StandardizedTarget(model, table.log).fit(rows, target)
@@ -94,14 +93,14 @@ def fit(
 def rounds(
     table: Table, fitted: Any, frame: pd.DataFrame, columns: Sequence[str], every: int
 ) -> Iterator[tuple[int, Array]]:
-    """Answers after every few rounds of boosting; nothing for families that don't boost.
+    """Answers after every few rounds of boosting, for large tables after more; not calibrated.
 
-    Those of a binary target are not calibrated. Of large tables there are fewer points.
+    Nothing for families that don't boost.
     """
     from ..training import stages
 
-    name = {"binary": "classifier_", "regression": "regressor_"}.get(table.kind)
-    pipeline = getattr(fitted, name) if name else fitted
+    inside = {"binary": "classifier_", "regression": "regressor_"}
+    pipeline = getattr(fitted, inside.get(table.kind, ""), fitted)
     model, rows = pipeline[-1], pipeline[:-1].transform(_matrix(frame, columns))
     for done, answer in stages.answers(model, rows, every * (1 + len(frame) // STAGED)):
         if table.kind == "regression":
@@ -111,7 +110,7 @@ def rounds(
 
 
 def _learnable(table: Table, target: Array) -> None:
-    """UserError if the rows can't teach what the description says of the target."""
+    """UserError if a class is in no row, or a target has no logarithm."""
     if table.log and (target <= 0).any():
         raise UserError(
             f"problem.log = true, but {table.target} is {target.min():g} in a row: only positive "

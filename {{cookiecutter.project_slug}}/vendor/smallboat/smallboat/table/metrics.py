@@ -85,9 +85,8 @@ def calibration(table: Table, frame: pd.DataFrame, predicted: Array) -> dict[str
     """What people are shown beside answers, from rows that the model has not seen.
 
     Returns:
-        binary: the reliability curve, see `probabilities.reliability`; multiclass: that of the
-        likeliest class. regression: `interval`, see `regression.interval`; it is relative if the
-        target's logarithm is learned.
+        binary: see `probabilities.reliability`; multiclass: the same of the likeliest class;
+        regression: `interval`, see `regression.interval`, relative if the logarithm is learned.
     """
     target, answers = _target(frame), _checked(table, frame, predicted)
     if table.kind == "regression":
@@ -130,7 +129,7 @@ def decide(
 def baseline(table: Table, frame: pd.DataFrame) -> Array:
     """The same answer for all rows: the share of each class, the mean, or for mae the median.
 
-    It is that of these rows themselves, so what is better is better than any constant answer.
+    It is that of these rows: what is better is better than any constant answer.
     """
     target = _target(frame)
     if table.kind == "multiclass":
