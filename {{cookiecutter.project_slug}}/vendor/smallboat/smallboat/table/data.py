@@ -57,7 +57,7 @@ def collect(table: Table, config: Mapping[str, Any], root: Path, folder: Path) -
         "rows": {"table": rows},
     }
     if table.time:
-        newest = read(table, folder).frame[table.time].max()
+        newest = read(replace(table, columns=()), folder).frame[table.time].max()
         found["data_until"] = str(newest.date())
     return found
 
