@@ -72,7 +72,7 @@ def _release(problem: Problem, settings: config.Settings, run: str | None) -> It
 
 
 def _by_table(problem: Problem, release: Release, source: Path) -> Iterator[Rows]:
-    """The header, then a table's rows with the answers in pieces; see `contract.Service`."""
+    """The header, then a table's rows with the answers in pieces; see `docs/contract.md`."""
     features, service = (getattr(problem, part) for part in ("features", "service"))
     header: list[Row] = []
     for raw, inputs in features.pieces(source, PIECE):
