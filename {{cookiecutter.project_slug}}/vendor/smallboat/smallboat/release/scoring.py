@@ -6,7 +6,9 @@ import re
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import chain, groupby, islice
 from pathlib import Path
@@ -78,14 +80,27 @@ def _by_table(problem: Problem, release: Release, source: Path) -> Iterator[Rows
     """The header, then a table's rows with the answers in pieces; see `docs/contract.md`."""
     features, service = (getattr(problem, part) for part in ("features", "service"))
     header: list[Row] = []
-    for raw, inputs in features.pieces(source, PIECE):
-        found = service.columns(release.run(inputs), release.evaluation)
+    for raw, answers in _predicted(features.pieces(source, PIECE), release.run):
+        found = service.columns(answers, release.evaluation)
         raw = raw.drop(columns=[*found], errors="ignore").fillna("")  # of an earlier scoring
         if not header:
             header = [[*raw, *found]]
             yield header
         columns = [*(raw[name].tolist() for name in raw), *(v.tolist() for v in found.values())]
         yield zip(*columns, strict=True)
+
+
+def _predicted(pieces: Iterable[Any], run: Callable[[Any], Any]) -> Iterator[Any]:
+    """Each piece with its answers; those of the next one are computed beside what is done here."""
+    with ThreadPoolExecutor(max_workers=1) as other:
+        waiting: deque[Any] = deque()
+        for raw, inputs in pieces:
+            waiting.append((raw, other.submit(run, inputs)))
+            if len(waiting) > 1:
+                raw, answers = waiting.popleft()
+                yield raw, answers.result()
+        for raw, answers in waiting:
+            yield raw, answers.result()
 
 
 def _by_request(problem: Problem, release: Release, source: Path) -> Iterator[Rows]:
