@@ -21,14 +21,21 @@ def test_lint(project: Project) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-SEEING = ("test_candidates.py", "test_infra.py", "test_workflows.py")
+SEEING = "test_candidates.py test_infra.py test_workflows.py"
 """The tests that see the edits of test_harmless_edits.py, which runs all; at night all are run."""
 
 
-@pytest.mark.parametrize("part", [SEEING, pytest.param((), marks=pytest.mark.nightly)])
-def test_its_own_tests(project: Project, part: tuple[str, ...]) -> None:
-    files = " ".join(name for name in part if (project.path / "tests" / name).exists())
-    done = project.make("test", *([f"PART={files}"] if files else []))
+@pytest.mark.parametrize("use_case", ["f1", "intent"])
+def test_those_of_its_own_tests_that_see_edits(
+    use_case: str, request: pytest.FixtureRequest
+) -> None:
+    done = request.getfixturevalue(use_case).make("test", f"PART={SEEING}")
+    assert done.returncode == 0, done.stdout[-5000:]
+
+
+@pytest.mark.nightly
+def test_its_own_tests(project: Project) -> None:
+    done = project.make("test")
     assert done.returncode == 0, done.stdout[-5000:]
 
 

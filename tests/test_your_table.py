@@ -83,3 +83,13 @@ def test_the_winner_is_good_and_every_row_is_scored(walked: tuple[Path, list[str
     alarms = [row for row in rows if (row["target"], row["prediction"]) == ("benign", "malignant")]
     assert len(missed) <= 6  # of 212
     assert 10 * len(missed) + len(alarms) < 357 / 2  # to act on all of them would cost 357
+
+
+@pytest.mark.nightly
+def test_the_projects_own_tests_pass_with_this_table(walked: tuple[Path, list[str]]) -> None:
+    """Also where it is not at hand, as on a runner of GitHub that has the code alone."""
+    project, _ = walked
+    assert " passed" in run("make test", project, project)
+    (project / "tumours.csv").rename(project / "elsewhere.csv")
+    told = run('make test PART="test_project.py test_table.py"', project, project)
+    assert "the table (tumours.csv) is not on this machine" in told and " passed" not in told

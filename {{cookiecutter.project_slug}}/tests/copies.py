@@ -12,6 +12,9 @@ from {{ cookiecutter.project_slug }}.problem import PROBLEM
 ROOT = Path(__file__).resolve().parents[1]
 NEEDED = (PROBLEM.package, "config", "data", "flows", "orchestration", "serving", "warehouse")
 
+MADE = ("store", "endpoint")
+"""What commands make; a copy begins without it."""
+
 QUICK = """
 
 from dataclasses import replace as _replace
@@ -40,6 +43,9 @@ class Copy:
         for name in filter(os.path.isdir, NEEDED):
             shutil.copytree(ROOT / name, folder / name, ignore=ignored)
         shutil.copy(ROOT / "pyproject.toml", folder)
+        for path in ROOT.glob("[!.]*"):  # such as a table that the configuration names
+            if path.name not in MADE and not (folder / path.name).exists():
+                (folder / path.name).symlink_to(path)
         with (folder / PROBLEM.package / "candidates.py").open("a") as file:
             file.write(candidates)
         for file in (folder / "config").glob("*.toml"):
