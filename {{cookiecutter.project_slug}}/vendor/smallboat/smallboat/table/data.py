@@ -1,20 +1,35 @@
-"""The raw table of a snapshot, as typed columns."""
+"""The raw table: copied into a snapshot, read as columns of their types, or scored in pieces."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
+import numpy as np
+import pandas as pd
+from pandas.api.types import union_categoricals
 from pydantic import BaseModel, ConfigDict
 
-from . import reading
-from .schema import Table
-
-if TYPE_CHECKING:
-    import pandas as pd
+from .. import disk
+from ..errors import UserError, nearest
+from ..warehouse.source import Source, identifier, opened
+from ..warehouse.tables import text as quoted
+from .encoding import NULLS
+from .schema import Column, Table
+from .values import given, stripped, value
 
 FILE = "table.parquet"
-LICENCE = "not stated"
+CHUNK = 100_000
+
+NO_CLASSES = {*NULLS} - {"none"}
+"""What stands for a missing target; none may be a class, such as of damages."""
+
+ODD = """
+SELECT count(*), arg_min(text, row), min(row) FROM (
+    SELECT row_number() OVER () AS row, {text} AS text, {wrong} AS wrong, {value} AS value
+    FROM {table}
+) WHERE wrong AND value IS NULL
+"""
 
 
 class Config(BaseModel):
@@ -27,16 +42,39 @@ class Config(BaseModel):
 
 
 @dataclass(frozen=True)
-class Rows:
-    """What a snapshot holds.
+class Wrong:
+    """Values of a column that are not of its type, so that they count as missing.
 
     Attributes:
-        frame: the rows in their order, with typed columns, see `reading.typed`.
-        wrong: for each column with values that are not of its type, how many, and an example.
+        count: how many.
+        example: the first.
+        row: its row, counted from 1 without the header line.
     """
 
-    frame: "pd.DataFrame"
-    wrong: Mapping[str, reading.Wrong]
+    count: int
+    example: str
+    row: int
+
+
+class Rows(NamedTuple):
+    """All rows in their order, those without a target as well.
+
+    Attributes:
+        frame: the inputs, the target, and the columns time, group and id. Numbers and flags are
+            float64 with NaN, dates datetime64[us] in UTC, categories `Categorical` without blanks
+            around them. The target is float64, or text that is one of the classes or null.
+        wrong: the values that are not of their column's type, by column.
+    """
+
+    frame: pd.DataFrame
+    wrong: Mapping[str, Wrong]
+
+    def outside(self, column: Column) -> int:
+        """How many numbers lie outside of the range of their column."""
+        if column.range is None or column.type != "number":
+            return 0
+        values = self.frame[column.name]
+        return int((values.notna() & ~values.between(*column.range)).sum())
 
 
 def collect(table: Table, config: Mapping[str, Any], root: Path, folder: Path) -> dict[str, Any]:
@@ -47,21 +85,158 @@ def collect(table: Table, config: Mapping[str, Any], root: Path, folder: Path) -
         config: the values of `Config`.
         root: what a relative path in the description starts from.
         folder: the empty folder.
+
+    Raises:
+        UserError: the file or the query is no table, or it has no rows.
     """
     if config["directory"]:
         table = replace(table, file=str(Path(config["directory"], Path(table.file).name)))
-    rows = reading.collect(table, root, folder / FILE)
+    rows = copy(table, root, folder / FILE)
     found: dict[str, Any] = {
         "source": table.file or table.sql,
-        "licence": LICENCE,
+        "licence": "not stated",
         "rows": {"table": rows},
     }
     if table.time:
-        newest = read(table, folder).frame[table.time].max()
-        found["data_until"] = str(newest.date())
+        timed = tuple(column for column in table.columns if column.name == table.time)
+        times = read(replace(table, columns=timed), folder).frame[table.time]
+        if times.isna().all():
+            raise UserError(
+                f"{table.time} has no date that can be read, such as 2024-03-02: write the format "
+                f"of its dates into [columns.{table.time}], or remove problem.time"
+            )
+        found["data_until"] = str(times.max().date())
     return found
+
+
+def copy(table: Table, root: Path, out: Path) -> int:
+    """Copy the table into a Parquet file, the same bytes for the same table; returns its rows.
+
+    Columns of CSV files are text, null where they are empty; those of Parquet files and queries
+    keep their types, and lists and structs become text.
+    """
+    with opened(root / table.file if table.file else None, table.sql, root) as source:
+        with disk.full_disk_errors(out.parent):
+            copied = source.connection.execute(
+                f"COPY (FROM {source.sql}) TO {quoted(str(out))} "
+                "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 100000)"
+            )
+        ((rows,),) = copied.fetchall()
+        if not rows:
+            raise UserError(f"{source.origin} has no rows; it needs some.")
+        return int(rows)
 
 
 def read(table: Table, folder: Path) -> Rows:
     """The rows of a snapshot."""
-    return Rows(*reading.typed(table, folder / FILE))
+    return typed(table, folder / FILE)
+
+
+def typed(table: Table, path: Path) -> Rows:
+    """The rows of a file; UserError if it lacks a column that the description names."""
+    columns = _all_columns(table)
+    with opened(path) as source:
+        advice = "correct config/problem.toml, or make the data again"
+        selected = _selected(source, columns, table.decimal, advice)
+        chunks = [_frame(chunk, columns) for chunk in source.chunks(selected, CHUNK)]
+        frame = pd.DataFrame({name: _joined([each[name] for each in chunks]) for name in selected})
+        wrong = _wrong(source, columns, selected, frame)
+    if table.kind != "regression":
+        labels = frame[table.target]
+        frame[table.target] = labels.cat.set_categories(list(table.classes)).astype("str")
+        nulls = [each for each in labels.cat.categories if each.lower() in NO_CLASSES]
+        odd = (labels.notna() & ~labels.isin([*table.classes, *nulls])).to_numpy()
+        if odd.any():
+            row = int(odd.argmax())
+            wrong[table.target] = Wrong(int(odd.sum()), str(labels[row]), row + 1)
+    return Rows(frame, wrong)
+
+
+def pieces(table: Table, file: Path, rows: int) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """A file of any size, about so many rows at a time, as they stand in it and typed.
+
+    Args:
+        table: the description; the target and id, group and time may be missing in the file.
+        file: CSV or Parquet.
+        rows: how many are in memory at a time; 2,048 at least.
+
+    Yields:
+        All columns of the file as text, null where there is nothing; and the inputs as in `Rows`,
+        where what is not of its type is NaN or null, too.
+
+    Raises:
+        UserError: the file is no table, or lacks an input.
+    """
+    with opened(file) as source:
+        advice = "a model needs each of its inputs: add it, empty where it is not known"
+        selected = _selected(source, table.columns, table.decimal, advice)
+        raw = {("raw", name): f"{identifier(name)}::VARCHAR" for name in source.types}
+        for chunk in source.chunks({**raw, **selected}, rows):
+            text = {name: chunk["raw", name] for name in source.types}
+            yield pd.DataFrame(text, copy=False), _frame(chunk, table.columns)
+
+
+def _all_columns(table: Table) -> list[Column]:
+    """The columns that training reads: the inputs, the target, time, group and id."""
+    found = {column.name: column for column in table.columns}
+    for column in (
+        Column(table.target, "number" if table.kind == "regression" else "category"),
+        Column(table.time, "date"),
+        Column(table.group, "text"),
+        Column(table.id, "text"),
+    ):
+        found.setdefault(column.name, column)
+    return [column for name, column in found.items() if name]
+
+
+def _selected(
+    source: Source, columns: Iterable[Column], decimal: str, advice: str
+) -> dict[str, str]:
+    """SQL of each column's values in its type; UserError if the table lacks one."""
+    for column in columns:
+        if column.name not in source.types:
+            known = nearest(column.name, list(source.types))
+            raise UserError(f"{source.origin} lacks the column {column.name!r}: {known}; {advice}.")
+    return {each.name: value(each, source.types[each.name], decimal) for each in columns}
+
+
+def _frame(chunk: "Mapping[Any, pd.Series[Any]]", columns: Iterable[Column]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            name: _category(chunk[name]) if kind == "category" else chunk[name]
+            for name, kind in ((column.name, column.type) for column in columns)
+        }
+    )
+
+
+def _category(values: "pd.Series[Any]") -> pd.Categorical:
+    """Text as categories, without blanks around it; null where nothing else is there."""
+    codes, levels = pd.factorize(values)
+    bare = [str(level).strip() for level in levels]
+    known = {level: code for code, level in enumerate(sorted({*bare} - {""}))}
+    moved = np.array([*(known.get(level, -1) for level in bare), -1])
+    return pd.Categorical.from_codes(moved[codes], pd.Index(list(known), dtype="str"))
+
+
+def _joined(parts: "list[pd.Series[Any]]") -> Any:
+    if isinstance(parts[0].dtype, pd.CategoricalDtype):
+        return union_categoricals(parts, sort_categories=True)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _wrong(
+    source: Source, columns: Iterable[Column], selected: Mapping[str, str], frame: pd.DataFrame
+) -> dict[str, Wrong]:
+    """Values that are not of their type; only columns that may have some are read again."""
+    names = [each.name for each in columns if each.type in ("number", "flag", "date")]
+    _, *held = source.totals("count(*)", *(f"count({identifier(name)})" for name in names))
+    found = {}
+    for name, count in zip(names, held, strict=True):
+        if count > frame[name].count():
+            query = ODD.format(
+                text=stripped(name), wrong=given(name), value=selected[name], table=source.sql
+            )
+            number, example, row = source.connection.execute(query).fetchall()[0]
+            if number:
+                found[name] = Wrong(number, example, row)
+    return found

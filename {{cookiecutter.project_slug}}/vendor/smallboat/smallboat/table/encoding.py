@@ -1,20 +1,36 @@
-"""A category as a number that float32 holds exactly, so that all inputs share one tensor.
+"""What text stands for, and a column's values as numbers that share one float32 tensor.
 
 Needs numpy alone, because training and the model server share it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, np.dtype[Any]]
+from .schema import Column
 
+Array = np.ndarray[Any, np.dtype[Any]]
+Derive = Callable[[Mapping[str, Array]], Mapping[str, Array]]
+"""The project's own features, shape [n] each, from the inputs by name, float32 of shape [n]."""
+
+YES = ("1", "1.0", "true", "t", "yes", "y")
+NO = ("0", "0.0", "false", "f", "no", "n")
+NULLS = ("", "na", "n/a", "nan", "nat", "null", "none", "?", "-", ".")
+"""What stands for a missing number, flag or date, in any case; as a category it is a category."""
+
+LARGEST = float(np.finfo(np.float32).max)
 MISSING = 0.0
 """The number of a category that is missing; no text has it."""
 EXPONENT = 150  # of float32, biased: from it on all numbers are whole
+
+
+def thousands(decimal: str) -> tuple[str, str]:
+    """What may stand between thousands, and a regular expression of the numbers that have it."""
+    mark = "," if decimal == "." else "."
+    return mark, rf"[+-]?[0-9]{{1,3}}([{mark}][0-9]{{3}})+([{decimal}][0-9]*)?"
 
 
 @lru_cache(maxsize=200_000)
@@ -58,3 +74,24 @@ def date_parts(times: Array) -> dict[str, Array]:
     return {
         name: np.where(missing, np.nan, each).astype(np.float32) for name, each in parts.items()
     }
+
+
+def inputs(
+    columns: Iterable[Column], values: Mapping[str, Any], derive: Derive
+) -> dict[str, Array]:
+    """The model's inputs by name, float32 of shape [n]: the columns' and the project's own.
+
+    Args:
+        columns: in their order.
+        values: those of each, n: numbers, None or NaN where they are missing; dates as
+            datetime64[s]; categories as `codes`.
+        derive: makes the project's own.
+    """
+    found: dict[str, Array] = {}
+    for column in columns:
+        if column.type == "date":
+            parts = date_parts(values[column.name])
+            found |= {f"{column.name}.{part}": each for part, each in parts.items()}
+        else:
+            found[column.name] = np.asarray(values[column.name], dtype=np.float32)
+    return found | {name: np.asarray(own, np.float32) for name, own in derive(found).items()}

@@ -144,7 +144,8 @@ def load(path: Path) -> Table:
     except FileNotFoundError:
         raise UserError(f"{path} is missing: make it with `make describe CSV=path`") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not valid TOML: {error}") from None
+        told = f"{path} is not valid TOML: {error}; correct it, or delete it and run make describe"
+        raise UserError(told) from None
     table = of(values, str(path))
     if wrong := list(_contradictions(table)):
         raise UserError("; ".join(f"{path}: {each}" for each in wrong))
