@@ -4,6 +4,7 @@ import gzip
 import io
 import re
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,17 @@ def test_a_csv_file_is_read_whatever_wrote_it(tmp_path: Path, content: str | byt
 
 def test_a_packed_file_is_read(tmp_path: Path) -> None:
     assert plain(read(tmp_path, gzip.compress(PLAIN.encode()), table("t.csv.gz"))[0]) == FIRST
+
+
+def test_a_time_that_no_row_has_is_told(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("size,seen,y\n1,02.03.2024,1\n2,03.03.2024,2\n")
+    described = table(columns=(COLUMNS[0], Column("seen", "date")), time="seen")
+    config = data.Config().model_dump()
+    with pytest.raises(UserError, match="seen has no date that can be read"):
+        data.collect(described, config, tmp_path, tmp_path)
+    seen = Column("seen", "date", format="%d.%m.%Y")
+    found = data.collect(replace(described, columns=(seen,)), config, tmp_path, tmp_path)
+    assert found["data_until"] == "2024-03-03" and found["rows"] == {"table": 2}
 
 
 def test_names_that_are_numbers_are_names_if_pandas_counted(tmp_path: Path) -> None:
