@@ -49,6 +49,15 @@ CANDIDATES = (
     ),
 )
 """,
+    "tabular": """
+CANDIDATES = (
+    *(each for each in CANDIDATES if each.name != "random_forest"),
+    Candidate(
+        "extra_trees", 2, settings(n_estimators=[30], min_samples_leaf=[5]),
+        family("sklearn.ensemble.ExtraTrees*", n_jobs=1), inputs="filled", most_rows=60_000,
+    ),
+)  # fmt: skip
+""",
 }
 ALARM = """
   Refusals:

@@ -21,13 +21,14 @@ def test_lint(project: Project) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-SEEING = "PART=test_candidates.py test_infra.py test_workflows.py"
+SEEING = ("test_candidates.py", "test_infra.py", "test_workflows.py")
 """The tests that see the edits of test_harmless_edits.py, which runs all; at night all are run."""
 
 
-@pytest.mark.parametrize("part", [[SEEING], pytest.param([], marks=pytest.mark.nightly)])
-def test_its_own_tests(project: Project, part: list[str]) -> None:
-    done = project.make("test", *part)
+@pytest.mark.parametrize("part", [SEEING, pytest.param((), marks=pytest.mark.nightly)])
+def test_its_own_tests(project: Project, part: tuple[str, ...]) -> None:
+    files = " ".join(name for name in part if (project.path / "tests" / name).exists())
+    done = project.make("test", *([f"PART={files}"] if files else []))
     assert done.returncode == 0, done.stdout[-5000:]
 
 
@@ -48,7 +49,7 @@ def test_train_on_the_sample_twice_gives_the_same_model(project: Project) -> Non
     first, second = evaluations(project)[-2:]
     assert first["model_hash"] == second["model_hash"]
     assert first["run"] != second["run"]
-    assert len(first["candidates"]) >= 5
+    assert len(first["candidates"]) >= (4 if project.use_case == "tabular" else 5)
     if project.use_case == "f1":
         assert sum(len(result["trials"]) for result in first["candidates"]) >= 40
     assert f"passed: model {second['model_hash']}" in done.stdout

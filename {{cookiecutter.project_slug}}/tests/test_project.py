@@ -1,10 +1,12 @@
 """The project as it is used: trained on the sample, deployed, served, asked over HTTP."""
 
+import csv
 import json
 import re
 import socket
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -84,6 +86,33 @@ def test_the_example_is_answered_alike_over_http_and_by_the_command(
     assert answer.json()["model"]["run"] == get(f"{url}/model")["run"]
     assert requests.post(f"{url}/predict", json=example, timeout=60).json() == answer.json()
     assert project.do("predict")
+
+
+def scored(project: Copy, file: Path, *words: str) -> list[dict[str, str]]:
+    """The rows of a CSV file as `make score` writes them."""
+    out = file.with_name("scored.csv")
+    project.do("score", "--file", str(file), "--out", str(out), *words)
+    with out.open(newline="") as opened:
+        return list(csv.DictReader(opened))
+
+
+def test_a_file_is_scored_as_its_rows_are_predicted(
+    project: Copy, url: str, example: Any, tmp_path: Path
+) -> None:
+    ((field, rows),) = ((name, each) for name, each in example.items() if isinstance(each, list))
+    columns = PROBLEM.service.SCHEMA["properties"][field]["items"]["properties"]
+    together = {name: example.get(name, 1) for name in getattr(PROBLEM.service, "TOGETHER", ())}
+    file = tmp_path / "rows.csv"
+    with file.open("w", newline="") as opened:
+        writer = csv.DictWriter(opened, [*together, *columns])
+        writer.writeheader()
+        writer.writerows({**together, **row} for row in rows)
+    told = requests.post(f"{url}/predict", json=example, timeout=60).json()
+    found = scored(project, file)
+    assert found == scored(project, file, "--run", told["model"]["run"])
+    for row, prediction in zip(found, told["predictions"], strict=True):
+        both = row.keys() & prediction.keys()
+        assert both and all(row[name] == str(prediction[name]) for name in both)
 
 
 def test_a_wrong_request_is_told_the_field(url: str, example: Any) -> None:

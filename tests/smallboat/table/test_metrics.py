@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 from smallboat.evaluation import bootstrap, probabilities, regression
@@ -37,6 +37,7 @@ def told(kind: str, rows: int, seed: int, groups: int = 12) -> tuple[pd.DataFram
     return frame.assign(group=rng.integers(0, groups, rows)), answers
 
 
+@settings(max_examples=30)
 @given(SIZES, SEEDS)
 def test_scores_of_probabilities_are_those_of_scikit_learn(rows: int, seed: int) -> None:
     frame, answers = told("binary", rows, seed)
@@ -57,6 +58,7 @@ def test_scores_of_probabilities_are_those_of_scikit_learn(rows: int, seed: int)
     assert found == pytest.approx(expected)
 
 
+@settings(max_examples=30)
 @given(SIZES, SEEDS)
 def test_scores_of_classes_are_those_of_scikit_learn(rows: int, seed: int) -> None:
     frame, answers = told("multiclass", rows, seed)
@@ -72,6 +74,7 @@ def test_scores_of_classes_are_those_of_scikit_learn(rows: int, seed: int) -> No
     assert metrics.score(TABLES["multiclass"], frame, answers) == pytest.approx(expected)
 
 
+@settings(max_examples=30)
 @given(SIZES, SEEDS)
 def test_scores_of_numbers_are_those_of_scikit_learn(rows: int, seed: int) -> None:
     frame, answers = told("regression", rows, seed)
@@ -99,6 +102,7 @@ def test_the_metrics_that_may_decide_are_there_and_lower_is_better(kind: str) ->
 
 
 @KINDS
+@settings(max_examples=20)
 @given(seed=SEEDS)
 def test_resamples_are_those_of_rows_drawn_one_by_one(kind: str, seed: int) -> None:
     frame, answers = told(kind, 120, seed)
