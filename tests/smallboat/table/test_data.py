@@ -21,6 +21,7 @@ from smallboat.errors import FullDiskError, UserError
 from smallboat.table import data
 from smallboat.table.schema import Column, Table
 from smallboat.warehouse import connection, source
+from smallboat.warehouse.typed import Wrong
 
 PLAIN = "size,kind,day,open,y\n1.5,a,2024-03-02,yes,1\n,b,2024-03-03 10:00,no,2\n3,,,,3\n"
 COLUMNS = (
@@ -193,7 +194,7 @@ def test_numbers_are_read_with_points_and_with_commas(
     described = table(columns=COLUMNS[:1], decimal=decimal)
     frame, wrong = read(tmp_path, f"size;y\n1;1\n{text};2\n", described)
     assert plain(frame)["size"] == [1.0, number]
-    expected = {} if number is not None else {"size": data.Wrong(1, text.strip(), 2)}
+    expected = {} if number is not None else {"size": Wrong(1, text.strip(), 2)}
     assert wrong == expected
 
 
@@ -213,7 +214,7 @@ def test_dates_are_read_as_their_format_says(
     described = table(columns=(Column("day", "date", format=form),))
     frame, wrong = read(tmp_path, f"day,y\n,1\n{text},2\n", described)
     assert plain(frame)["day"] == [None, day and pd.Timestamp(day)]
-    assert wrong == ({} if day else {"day": data.Wrong(1, text, 2)})
+    assert wrong == ({} if day else {"day": Wrong(1, text, 2)})
 
 
 def test_a_flag_is_read_in_every_spelling_and_others_are_counted(tmp_path: Path) -> None:
@@ -221,7 +222,7 @@ def test_a_flag_is_read_in_every_spelling_and_others_are_counted(tmp_path: Path)
     content = "open,y\n" + "".join(f"{word},1\n" for word in words)
     frame, wrong = read(tmp_path, content, table(columns=COLUMNS[3:]))
     assert plain(frame)["open"] == [1.0, 0.0, 1.0, 0.0, 1.0, 0.0, None, None, None]
-    assert wrong == {"open": data.Wrong(2, "maybe", 7)}
+    assert wrong == {"open": Wrong(2, "maybe", 7)}
 
 
 def test_what_is_no_class_counts_as_missing_and_is_told(tmp_path: Path) -> None:
@@ -229,13 +230,13 @@ def test_what_is_no_class_counts_as_missing_and_is_told(tmp_path: Path) -> None:
     content = "size,y\n1,yes\n2, no\n3,NA\n4,perhaps\n5,No\n"
     frame, wrong = read(tmp_path, content, described)
     assert plain(frame)["y"] == ["yes", "no", None, None, None]
-    assert wrong == {"y": data.Wrong(2, "perhaps", 4)}
+    assert wrong == {"y": Wrong(2, "perhaps", 4)}
 
 
 def test_a_regressions_target_without_values_counts_as_missing(tmp_path: Path) -> None:
     frame, wrong = read(tmp_path, "size,y\n1,2\n2,\n3,x\n", table(columns=COLUMNS[:1]))
     assert plain(frame)["y"] == [2.0, None, None]
-    assert wrong == {"y": data.Wrong(1, "x", 3)}
+    assert wrong == {"y": Wrong(1, "x", 3)}
 
 
 def test_id_group_and_time_are_read_too(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 from smallboat.table import expectations, features
-from smallboat.table.data import Rows, Wrong
+from smallboat.table.data import Rows
 from smallboat.validation import validation
+from smallboat.warehouse.typed import Wrong
 from typed_tables import BINARY, REGRESSION, nothing, rows
 
 LOW_AGE = replace(BINARY.columns[0], range=(30, 120))

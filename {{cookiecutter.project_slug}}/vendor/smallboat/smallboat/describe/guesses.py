@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 
 from ..errors import UserError
+from ..spellings import YES
 from ..table import data, schema
 from ..table.data import NO_CLASSES
-from ..table.encoding import YES
 from ..table.schema import Column, Kind, Table
-from ..table.values import stripped, value
 from ..validation import leaks
 from ..warehouse.source import Source, identifier
+from ..warehouse.typed import stripped, value
 from .profiles import MOST, Profile, profile
 
 DECIDES = "decides the target alone: known only afterwards? then drop it"

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..table.encoding import NO, YES
+from ..spellings import NO, YES
 from ..table.schema import Column, Type
-from ..table.values import given, stripped, value
 from ..warehouse.source import Source, identifier
+from ..warehouse.typed import given, stripped, value
 from ..words import counted
 
 FORMATS = ("", *(

@@ -1,35 +1,26 @@
 """The raw table: copied into a snapshot, read as columns of their types, or scored in pieces."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
-from pandas.api.types import union_categoricals
 from pydantic import BaseModel, ConfigDict
 
 from .. import disk
-from ..errors import UserError, nearest
-from ..warehouse.source import Source, identifier, opened
+from ..errors import UserError
+from ..spellings import NULLS
+from ..warehouse import typed as reading
+from ..warehouse.source import opened
 from ..warehouse.tables import text as quoted
-from .encoding import NULLS
+from ..warehouse.typed import Wrong
 from .schema import Column, Table
-from .values import given, stripped, value
 
 FILE = "table.parquet"
-CHUNK = 100_000
 
 NO_CLASSES = {*NULLS} - {"none"}
 """What stands for a missing target; none may be a class, such as of damages."""
-
-ODD = """
-SELECT count(*), arg_min(text, row), min(row) FROM (
-    SELECT row_number() OVER () AS row, {text} AS text, {wrong} AS wrong, {value} AS value
-    FROM {table}
-) WHERE wrong AND value IS NULL
-"""
 
 
 class Config(BaseModel):
@@ -41,28 +32,12 @@ class Config(BaseModel):
     directory: str | None = None  # where the file lies, instead of where problem.toml says
 
 
-@dataclass(frozen=True)
-class Wrong:
-    """Values of a column that are not of its type, so that they count as missing.
-
-    Attributes:
-        count: how many.
-        example: the first.
-        row: its row, counted from 1 without the header line.
-    """
-
-    count: int
-    example: str
-    row: int
-
-
 class Rows(NamedTuple):
     """All rows in their order, those without a target as well.
 
     Attributes:
-        frame: the inputs, the target, and the columns time, group and id. Numbers and flags are
-            float64 with NaN, dates datetime64[us] in UTC, categories `Categorical` without blanks
-            around them. The target is float64, or text that is one of the classes or null.
+        frame: the inputs, the target, and the columns time, group and id, see `typed.read`. The
+            target is float64, or text that is one of the classes or null.
         wrong: the values that are not of their column's type, by column.
     """
 
@@ -87,7 +62,7 @@ def collect(table: Table, config: Mapping[str, Any], root: Path, folder: Path) -
         folder: the empty folder.
 
     Raises:
-        UserError: the file or the query is no table, or it has no rows.
+        UserError: the file or the query is no table, or it has no rows, or none of a known time.
     """
     if config["directory"]:
         table = replace(table, file=str(Path(config["directory"], Path(table.file).name)))
@@ -134,13 +109,9 @@ def read(table: Table, folder: Path) -> Rows:
 
 def typed(table: Table, path: Path) -> Rows:
     """The rows of a file; UserError if it lacks a column that the description names."""
-    columns = _all_columns(table)
+    advice = "correct config/problem.toml, or make the data again"
     with opened(path) as source:
-        advice = "correct config/problem.toml, or make the data again"
-        selected = _selected(source, columns, table.decimal, advice)
-        chunks = [_frame(chunk, columns) for chunk in source.chunks(selected, CHUNK)]
-        frame = pd.DataFrame({name: _joined([each[name] for each in chunks]) for name in selected})
-        wrong = _wrong(source, columns, selected, frame)
+        frame, wrong = reading.read(source, _all_columns(table), table.decimal, advice)
     if table.kind != "regression":
         labels = frame[table.target]
         frame[table.target] = labels.cat.set_categories(list(table.classes)).astype("str")
@@ -150,6 +121,19 @@ def typed(table: Table, path: Path) -> Rows:
             row = int(odd.argmax())
             wrong[table.target] = Wrong(int(odd.sum()), str(labels[row]), row + 1)
     return Rows(frame, wrong)
+
+
+def _all_columns(table: Table) -> list[Column]:
+    """The columns that training reads: the inputs, the target, time, group and id."""
+    found = {column.name: column for column in table.columns}
+    for column in (
+        Column(table.target, "number" if table.kind == "regression" else "category"),
+        Column(table.time, "date"),
+        Column(table.group, "text"),
+        Column(table.id, "text"),
+    ):
+        found.setdefault(column.name, column)
+    return [column for name, column in found.items() if name]
 
 
 def pieces(table: Table, file: Path, rows: int) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
@@ -167,76 +151,6 @@ def pieces(table: Table, file: Path, rows: int) -> Iterator[tuple[pd.DataFrame, 
     Raises:
         UserError: the file is no table, or lacks an input.
     """
+    advice = "a model needs each of its inputs: add it, empty where it is not known"
     with opened(file) as source:
-        advice = "a model needs each of its inputs: add it, empty where it is not known"
-        selected = _selected(source, table.columns, table.decimal, advice)
-        raw = {("raw", name): f"{identifier(name)}::VARCHAR" for name in source.types}
-        for chunk in source.chunks({**raw, **selected}, rows):
-            text = {name: chunk["raw", name] for name in source.types}
-            yield pd.DataFrame(text, copy=False), _frame(chunk, table.columns)
-
-
-def _all_columns(table: Table) -> list[Column]:
-    """The columns that training reads: the inputs, the target, time, group and id."""
-    found = {column.name: column for column in table.columns}
-    for column in (
-        Column(table.target, "number" if table.kind == "regression" else "category"),
-        Column(table.time, "date"),
-        Column(table.group, "text"),
-        Column(table.id, "text"),
-    ):
-        found.setdefault(column.name, column)
-    return [column for name, column in found.items() if name]
-
-
-def _selected(
-    source: Source, columns: Iterable[Column], decimal: str, advice: str
-) -> dict[str, str]:
-    """SQL of each column's values in its type; UserError if the table lacks one."""
-    for column in columns:
-        if column.name not in source.types:
-            known = nearest(column.name, list(source.types))
-            raise UserError(f"{source.origin} lacks the column {column.name!r}: {known}; {advice}.")
-    return {each.name: value(each, source.types[each.name], decimal) for each in columns}
-
-
-def _frame(chunk: "Mapping[Any, pd.Series[Any]]", columns: Iterable[Column]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            name: _category(chunk[name]) if kind == "category" else chunk[name]
-            for name, kind in ((column.name, column.type) for column in columns)
-        }
-    )
-
-
-def _category(values: "pd.Series[Any]") -> pd.Categorical:
-    """Text as categories, without blanks around it; null where nothing else is there."""
-    codes, levels = pd.factorize(values)
-    bare = [str(level).strip() for level in levels]
-    known = {level: code for code, level in enumerate(sorted({*bare} - {""}))}
-    moved = np.array([*(known.get(level, -1) for level in bare), -1])
-    return pd.Categorical.from_codes(moved[codes], pd.Index(list(known), dtype="str"))
-
-
-def _joined(parts: "list[pd.Series[Any]]") -> Any:
-    if isinstance(parts[0].dtype, pd.CategoricalDtype):
-        return union_categoricals(parts, sort_categories=True)
-    return pd.concat(parts, ignore_index=True)
-
-
-def _wrong(
-    source: Source, columns: Iterable[Column], selected: Mapping[str, str], frame: pd.DataFrame
-) -> dict[str, Wrong]:
-    """Values that are not of their type; only columns that may have some are read again."""
-    names = [each.name for each in columns if each.type in ("number", "flag", "date")]
-    _, *held = source.totals("count(*)", *(f"count({identifier(name)})" for name in names))
-    found = {}
-    for name, count in zip(names, held, strict=True):
-        if count > frame[name].count():
-            query = ODD.format(
-                text=stripped(name), wrong=given(name), value=selected[name], table=source.sql
-            )
-            number, example, row = source.connection.execute(query).fetchall()[0]
-            if number:
-                found[name] = Wrong(number, example, row)
-    return found
+        yield from reading.pieces(source, table.columns, table.decimal, advice, rows)

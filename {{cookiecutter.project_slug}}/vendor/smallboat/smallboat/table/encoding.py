@@ -1,4 +1,4 @@
-"""What text stands for, and a column's values as numbers that share one float32 tensor.
+"""A column's values as numbers that share one float32 tensor.
 
 Needs numpy alone, because training and the model server share it.
 """
@@ -16,21 +16,9 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Derive = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 """The project's own features, shape [n] each, from the inputs by name, float32 of shape [n]."""
 
-YES = ("1", "1.0", "true", "t", "yes", "y")
-NO = ("0", "0.0", "false", "f", "no", "n")
-NULLS = ("", "na", "n/a", "nan", "nat", "null", "none", "?", "-", ".")
-"""What stands for a missing number, flag or date, in any case; as a category it is a category."""
-
-LARGEST = float(np.finfo(np.float32).max)
 MISSING = 0.0
 """The number of a category that is missing; no text has it."""
 EXPONENT = 150  # of float32, biased: from it on all numbers are whole
-
-
-def thousands(decimal: str) -> tuple[str, str]:
-    """What may stand between thousands, and a regular expression of the numbers that have it."""
-    mark = "," if decimal == "." else "."
-    return mark, rf"[+-]?[0-9]{{1,3}}([{mark}][0-9]{{3}})+([{decimal}][0-9]*)?"
 
 
 @lru_cache(maxsize=200_000)

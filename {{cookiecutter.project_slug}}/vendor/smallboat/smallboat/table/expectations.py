@@ -6,7 +6,8 @@ import pandas as pd
 
 from ..validation import checks, leaks
 from ..validation.checks import Check
-from .data import Rows, Wrong
+from ..warehouse.typed import Wrong
+from .data import Rows
 from .schema import Column, Table
 
 MOST_WRONG = 0.01

@@ -3,22 +3,24 @@
 Needs numpy alone, because the model server imports it.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
+from .. import spellings
 from ..errors import RequestError
+from ..spellings import NO, NULLS, YES
 from . import encoding
-from .encoding import LARGEST, NO, NULLS, YES, Array, Derive
+from .encoding import Array, Derive
 from .schema import Column, Table
 
 Json = dict[str, Any]
 
 MOST_ROWS = 1_000
 """Of a request."""
+LARGEST = float(np.finfo(np.float32).max)
 MOST_TEXT = 1_000
 """Characters of a category."""
 TYPES: dict[str, Json] = {
@@ -144,17 +146,9 @@ def _cell(table: Table, column: Column, text: str) -> Any:
         return None
     try:
         if column.type == "number":
-            return _number(text, table.decimal)
+            return spellings.number(text, table.decimal)
         if column.type == "date" and column.format:
             return datetime.strptime(text, column.format).isoformat()
     except ValueError:
         return text
     return FLAGS.get(text.lower(), text) if column.type == "flag" else text
-
-
-def _number(text: str, decimal: str) -> float:
-    """A number with or without marks between thousands; ValueError for another text."""
-    mark, grouped = encoding.thousands(decimal)
-    if mark in text and not re.fullmatch(grouped, text):
-        raise ValueError
-    return float(text.replace(mark, "").replace(decimal, "."))
