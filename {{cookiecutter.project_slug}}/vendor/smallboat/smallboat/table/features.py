@@ -1,6 +1,6 @@
 """From typed columns to the feature table, and to what a release knows of the columns."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -93,16 +93,13 @@ def _key(table: Table, frame: pd.DataFrame) -> Array:
 
 def _periods(table: Table, times: "pd.Series[Any]") -> "pd.Series[Any]":
     """Times as numbers that people can read: 2024, 20243, 202408, 202432, 20240815."""
-    date = times.dt
-    if table.period == "week":
-        iso = date.isocalendar()
-        weeks: pd.Series[Any] = (iso["year"] * 100 + iso["week"]).astype("int64")
-        return weeks
+    date, week = times.dt, times.dt.isocalendar()
     periods: dict[str, pd.Series[Any]] = {
         "year": date.year,
         "quarter": date.year * 10 + date.quarter,
         "month": date.year * 100 + date.month,
-        "day": (date.year * 100 + date.month) * 100 + date.day,
+        "week": week["year"] * 100 + week["week"],
+        "day": date.year * 10_000 + date.month * 100 + date.day,
     }
     return periods[table.period].astype("int64")
 
@@ -112,17 +109,18 @@ def online_features(table: Table, rows: Rows) -> dict[str, Any]:
 
     Returns:
         `columns`: of each column a `typical` value (median, most frequent), of a number the
-        `range` seen, of a category how often its `levels` are; `examples`: requests of rows;
-        `as_of`, if rows have a time.
+        `range` seen, of a category how often its `levels` are; `examples`: requests of the newest
+        rows; `as_of`, if rows have a time.
     """
-    frame = rows.frame
-    found: dict[str, Any] = {
+    frame, as_of = rows.frame, {}
+    if table.time:
+        frame = frame.sort_values(table.time, kind="stable", na_position="first")
+        as_of = {"as_of": str(frame[table.time].max().date())}
+    return {
         "columns": {each.name: _known(each, frame[each.name]) for each in table.columns},
         "examples": _examples(table, frame.tail(EXAMPLES)),
+        **as_of,
     }
-    if table.time:
-        found["as_of"] = str(frame[table.time].max().date())
-    return found
 
 
 def _known(column: Column, values: "pd.Series[Any]") -> dict[str, Any]:
@@ -143,12 +141,7 @@ def _known(column: Column, values: "pd.Series[Any]") -> dict[str, Any]:
 
 def _examples(table: Table, frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as requests have them."""
-    plain: dict[str, Callable[[Any], Any]] = {
-        "number": float,
-        "flag": bool,
-        "category": str,
-        "date": _text,
-    }
+    plain: dict[str, Any] = {"number": float, "flag": bool, "category": str, "date": _text}
     return [
         {
             column.name: None if pd.isna(value) else plain[column.type](value)
