@@ -399,6 +399,14 @@ def test_a_broken_file_is_told_and_kept(text: str, message: str) -> None:
     assert FILE.read_text() == text
 
 
+def test_a_description_in_another_encoding_is_told_and_kept() -> None:
+    FILE.parent.mkdir()
+    FILE.write_text("[problem]\ntarget = 'größe'\n", encoding="latin-1")
+    with pytest.raises(UserError, match=r"is not valid TOML: 'utf-8' codec can't decode"):
+        run(columns())
+    assert "größe" in FILE.read_text(encoding="latin-1")
+
+
 def test_the_sample_is_replaced_and_kept_beside() -> None:
     FILE.parent.mkdir()
     sample = f"{command.SAMPLE} `make describe` replaces it.\n[problem]\nfile = 's.csv' # edited\n"

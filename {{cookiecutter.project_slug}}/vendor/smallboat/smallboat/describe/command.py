@@ -29,7 +29,7 @@ def describe(
     """Write `config/problem.toml` about a table; of one that is there, say what has changed."""
     if csv and sql:
         raise UserError("CSV and SQL are two tables: give one of them.")
-    text = FILE.read_text(encoding="utf-8") if FILE.exists() else ""
+    text = FILE.read_text(encoding="utf-8", errors="replace") if FILE.exists() else ""
     sample = text.startswith(SAMPLE)
     if text and not (sample and (csv or sql)):
         return _again(text, csv, target, sql)
