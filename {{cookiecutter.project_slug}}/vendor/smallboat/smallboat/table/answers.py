@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import spellings
 from . import requests
 from .encoding import Array, Derive
 from .schema import Column, Table
@@ -123,14 +124,19 @@ def example(online: Json) -> Json:
 
 
 def page(table: Table, online: Json) -> Json:
-    """What the page needs for its form: target, kind, classes, columns and examples."""
+    """What the page needs: target, kind, classes, columns, examples, and how it reads CSV files."""
+    mark, grouped = spellings.thousands(table.decimal)
     return {
         "target": table.target,
         "kind": table.kind,
         "classes": list(table.classes),
         "columns": [_field(column, online["columns"][column.name]) for column in table.columns],
         "examples": online["examples"],
-    }
+        "csv": {
+            "decimal": table.decimal, "mark": mark, "grouped": grouped,
+            "flags": requests.FLAGS, "nulls": spellings.NULLS,
+        },
+    }  # fmt: skip
 
 
 def _field(column: Column, known: Json) -> Json:
