@@ -7,7 +7,7 @@ from typing import Any
 import bundles
 import pytest
 from bundles import PLAIN
-from smallboat.errors import UserError
+from smallboat.errors import RequestError, UserError
 from smallboat.release import scoring
 from toy import service
 from toy.problem import PROBLEM
@@ -87,8 +87,28 @@ def test_rows_that_make_one_request_stay_together(
     assert [row["van"] for row in found] == list("aabbbbba")
 
 
+def test_rows_that_make_a_wrong_request_are_told_with_their_lines(
+    score: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check(request: Any, online: Any) -> None:
+        if len(request["parcels"]) == 2:
+            raise RequestError("parcels", "are two")
+
+    known = service.from_csv
+
+    def from_csv(rows: Any) -> Any:
+        return known([{name: row[name] for name in HEADER} for row in rows])
+
+    monkeypatch.setattr(service, "from_csv", from_csv)
+    monkeypatch.setattr(service, "check", check)
+    monkeypatch.setattr(service, "TOGETHER", ("van",), raising=False)
+    rows = [[van, "5", "1", "hill"] for van in "abbbcca"]
+    with pytest.raises(UserError, match=r"in\.csv, lines 6 to 7: parcels are two; correct it"):
+        score(rows, header=["van", *HEADER])
+
+
 def test_a_wrong_cell_is_told_and_nothing_is_written(score: Any, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"a row after row 0 can't be scored: .*distance"):
+    with pytest.raises(UserError, match=r"in\.csv, line 3: .*distance must be number; correct it"):
         score([["5", "1", "hill"], ["far", "1", "hill"]])
     assert list((tmp_path / "made").iterdir()) == []
 
@@ -98,7 +118,8 @@ def test_a_wrong_cell_is_told_and_nothing_is_written(score: Any, tmp_path: Path)
     [
         (b"a\xff,b\n", "is not CSV in UTF-8"),
         (b'distance,floor,depot\n1,2,"x\n', "is not CSV in UTF-8"),
-        (b"distance,floor,depot\n1,2,x,4\n", "more cells than the header"),
+        (b"distance,floor,depot\n", r"in\.csv has no rows to score"),
+        (b"distance,floor,depot\n1,2,x,4\n", r"in\.csv, line 2 has more cells than the header"),
     ],
 )
 def test_what_is_no_csv_is_told(
@@ -141,3 +162,5 @@ def test_a_table_is_scored_in_pieces_by_its_columns(
     monkeypatch.setattr(service, "columns", columns, raising=False)
     found = score([["5", "", "hill"]] * 50)
     assert found == [{"distance": "5", "floor": "", "depot": "hill", "minutes": "25.0"}] * 50
+    again = score([["5", "7.0", "", "hill"]], ["distance", "minutes", "floor", "depot"])
+    assert again == found[:1]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     Array = np.ndarray[Any, np.dtype[Any]]
+    Ask = Callable[[Array], Array]
 
 Json = dict[str, Any]
 Tables = Any
@@ -137,14 +138,10 @@ class Candidates(Protocol):
 class Metrics(Protocol):
     """`metrics.py`: how good `predicted` is, shape [n], or [n, classes] for kind probabilities.
 
-    If the configuration has the table [decision], there must also be a function `decide(frame,
-    predicted, costs)`: what is decided on validation rows at these costs, as plain JSON;
-    empty if there is nothing to decide.
-
-    If people are shown more than the answers, such as probabilities or ranges, a function
-    `calibration_metrics(frame, predicted, calibration, past)` measures it on rows that none of them
-    was fitted on: two DataFrames, of the model and of a trivial rule that knows only the rows
-    `past`, with a row a group in the table's order and a column a metric, the mean over groups.
+    Two functions are not needed by all. `decide(frame, predicted, costs)`, if the configuration has
+    the table [decision]: what is decided on validation rows at these costs, as plain JSON.
+    `calibration_metrics(frame, predicted, calibration, past)`, if people are shown probabilities or
+    ranges: how good these are, and those of a trivial rule; `docs/contract.md` says more.
     """
 
     @property
@@ -184,10 +181,7 @@ class Service(Protocol):
 
     `online` is what `features.online_features` returned, after a round trip through JSON.
 
-    `make score` passes the rows of a file to `from_csv` one by one, or if there is `TOGETHER`, the
-    neighbours that agree in these columns. To score millions of rows, a problem has
-    `features.pieces(file, rows)`, which yields so many rows as a table of text and float32 of shape
-    [n, inputs], and `service.columns(answers, evaluation)`, the answers as columns of shape [n].
+    Not needed: `TOGETHER`, `columns` and `features.pieces` for `make score`: `docs/contract.md`.
     """
 
     @property
@@ -217,12 +211,7 @@ class Service(Protocol):
         """
 
     def explain(
-        self,
-        answers: "Array",
-        features: "Array",
-        ask: "Callable[[Array], Array]",
-        online: Json,
-        /,
+        self, answers: "Array", features: "Array", ask: "Ask", online: Json, /
     ) -> list[list[Json]]:
         """The reasons for each of `predictions`; `ask` is the model, [m, inputs] to [m, ...]."""
 
