@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from smallboat.table import expectations, features
 from smallboat.table.data import Rows
-from smallboat.table.reading import Wrong
 from smallboat.validation import validation
+from smallboat.warehouse.typed import Wrong
 from typed_tables import BINARY, REGRESSION, nothing, rows
 
 LOW_AGE = replace(BINARY.columns[0], range=(30, 120))

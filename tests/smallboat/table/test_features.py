@@ -74,6 +74,15 @@ def test_with_a_time_rows_are_sorted_by_it_and_split_by_its_periods() -> None:
     assert frame["period"].unique().tolist() == [20231, 20232, 20233, 20234, 20241]
 
 
+def test_examples_are_the_newest_rows() -> None:
+    made = rows(BINARY)
+    made.frame.loc[3, "seen"] = pd.NaT
+    online = features.online_features(replace(BINARY, time="seen"), made)
+    newest = [each["joined"] for each in online["examples"]]  # the first row is the newest one
+    days = ("2020-03-05", "2020-03-04", "2020-03-02", "2020-03-01", "2020-02-29")
+    assert newest == [f"{day}T13:30:00" for day in days]
+
+
 @pytest.mark.parametrize(
     ("period", "number"),
     [("year", 2024), ("quarter", 20243), ("month", 202408), ("week", 202433), ("day", 20240815)],

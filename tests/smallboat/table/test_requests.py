@@ -1,13 +1,14 @@
 """Requests of a table: what is refused, what is warned of, and rows of CSV files."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import fastjsonschema
 import numpy as np
 import pytest
 from smallboat.errors import RequestError
-from smallboat.table import features, requests
+from smallboat.table import data, features, requests
 from typed_tables import BINARY, COLUMNS, nothing, rows
 
 VALID = fastjsonschema.compile(requests.schema(BINARY))
@@ -102,6 +103,22 @@ def test_rows_of_a_csv_file_are_requests_and_wrong_cells_stay_text() -> None:
     (request,) = requests.from_csv(table, [row, {"age": "four", "member": "maybe"}])
     expected = {"age": 4.5, "city": "Köln", "member": True, "joined": "2024-03-02T00:00:00"}
     assert request == {"rows": [expected, {"age": "four", "member": "maybe"}]}
+
+
+@pytest.mark.parametrize("decimal", [".", ","])
+@pytest.mark.parametrize(
+    "text", ["1.5", "1,5", "1.234", "1,234", "1.234,5", "1,234,567.5", "12,34", "NA", "?", "x", ""]
+)
+def test_a_number_in_a_csv_file_is_the_one_that_training_reads(
+    tmp_path: Path, text: str, decimal: Any
+) -> None:
+    table = replace(BINARY, columns=COLUMNS[:1], decimal=decimal)
+    (tmp_path / "t.csv").write_text(f'age;x\n"{text}";1\n')
+    ((_, frame),) = data.pieces(table, tmp_path / "t.csv", 2048)
+    ((request,),) = [each["rows"] for each in requests.from_csv(table, [{"age": text}])]
+    asked = request["age"]
+    assert (None if isinstance(asked, str) else asked) == frame["age"].replace(np.nan, None)[0]
+    assert isinstance(asked, str) == (frame["age"].isna()[0] and text not in ("NA", "?", ""))
 
 
 def test_many_rows_become_requests_of_a_thousand() -> None:

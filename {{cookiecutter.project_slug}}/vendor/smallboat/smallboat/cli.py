@@ -69,7 +69,7 @@ _branch = _option("--branch", metavar="NAME", help="A preview of this name, with
 COMMANDS: tuple[tuple[str, str, str, tuple[click.Parameter, ...]], ...] = (
     (
         "describe",
-        "table.describe:describe",
+        "describe.command:describe",
         "Describe your own table in config/problem.toml.",
         (
             _option("--csv", metavar="FILE", help="The table, as CSV or Parquet."),

@@ -112,6 +112,24 @@ def test_a_csv_file_is_predicted_row_by_row(page: Page, tmp_path: Path) -> None:
     assert page.one("#file-save").get_attribute("href").startswith("blob:")
 
 
+def test_a_cell_of_a_csv_file_is_read_as_in_training(
+    page: Page, model: Model, tmp_path: Path
+) -> None:
+    kinds = {column.name: column.type for column in TABLE.columns}
+    many = "1.234,5" if TABLE.decimal == "," else "1,234.5"
+    words = {"number": [many, "NA"], "flag": ["1.0", "?"]}
+    file = tmp_path / "rows.csv"
+    with file.open("w", newline="") as opened:
+        rows = [[words.get(kind, [""] * 2)[at] for kind in kinds.values()] for at in range(2)]
+        csv.writer(opened).writerows([list(kinds), *rows])
+    page.one("#file").send_keys(str(file))
+    page.wait(lambda: page.one("#file-told").text == "2 rows predicted")
+    read = {"number": [1234.5, None], "flag": [True, None]}
+    for at, row in enumerate(model.asked[-1]["rows"]):
+        expected = {name: read[kind][at] for name, kind in kinds.items() if kind in read}
+        assert row == {name: value for name, value in expected.items() if value is not None}
+
+
 def test_a_wrong_csv_file_is_told_in_a_sentence(page: Page, tmp_path: Path) -> None:
     file = tmp_path / "rows.csv"
     for text, says in (("a,b\n1,2\n", "lacks the column"), (f"{FIRST},b\n1\n", "has 1 values")):

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from .. import spellings
 from . import requests
-from .schema import Table
+from .encoding import Array, Derive
+from .schema import Column, Table
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Json = dict[str, Any]
 Ask = Callable[[Array], Array]
 
@@ -33,46 +34,36 @@ def columns(table: Table, answers: Array, evaluation: Mapping[str, Any]) -> dict
         `prediction`, and: of a binary model `probability`, of a multi-class one `probability of
         <class>`, of a regression `low` and `high`, between which 90 % of the targets lie.
     """
+    if table.kind == "regression":
+        band = evaluation["calibration"]["interval"]
+        ends = {end: answers * band[end] if band["relative"] else answers + band[end]
+                for end in ("low", "high")}  # fmt: skip
+        return {"prediction": answers, **ends}
+    classes = np.array(table.classes)
     if table.kind == "binary":
-        threshold = _threshold(evaluation)
-        chosen = np.array(table.classes)[(answers >= threshold).astype(np.intp)]
-        return {"prediction": chosen, "probability": answers.round(DIGITS)}
-    if table.kind == "multiclass":
-        chosen = np.array(table.classes)[answers.argmax(axis=1)]
-        chances = dict(zip(table.classes, answers.T.round(DIGITS), strict=True))
-        return {
-            "prediction": chosen,
-            **{f"probability of {name}": each for name, each in chances.items()},
-        }
-    band = evaluation["calibration"]["interval"]
-    low, high = (answers * band[end] if band["relative"] else answers + band[end] for end in ENDS)
-    return {"prediction": answers, "low": low, "high": high}
-
-
-ENDS = ("low", "high")
+        chosen = (answers >= _threshold(evaluation)).astype(np.intp)
+        return {"prediction": classes[chosen], "probability": answers.round(DIGITS)}
+    chances = {
+        f"probability of {name}": chance
+        for name, chance in zip(table.classes, answers.T.round(DIGITS), strict=True)
+    }
+    return {"prediction": classes[answers.argmax(axis=1)], **chances}
 
 
 def predictions(table: Table, answers: Array, evaluation: Mapping[str, Any]) -> list[Json]:
-    """A dict for each row.
+    """The same as a dict for each row.
 
-    `prediction`, and: of a binary model `probability` and `threshold`, of a multi-class one
-    `probabilities` by class, of a regression `low` and `high`.
+    A binary one has the `threshold`, too; a multi-class one has `probabilities` by class.
     """
     found = columns(table, answers, evaluation)
-    rows = [
-        dict(zip(found, row, strict=True))
-        for row in zip(*(each.tolist() for each in found.values()), strict=True)
-    ]
-    if table.kind == "binary":
-        return [{**row, "threshold": _threshold(evaluation)} for row in rows]
-    if table.kind == "multiclass":
-        return [
-            {
-                "prediction": row["prediction"],
-                "probabilities": {name: row[f"probability of {name}"] for name in table.classes},
-            }
-            for row in rows
-        ]
+    values = zip(*(each.tolist() for each in found.values()), strict=True)
+    rows: list[Json] = [dict(zip(found, row, strict=True)) for row in values]
+    for row in rows:
+        if table.kind == "binary":
+            row["threshold"] = _threshold(evaluation)
+        elif table.kind == "multiclass":
+            chances = {name: row.pop(f"probability of {name}") for name in table.classes}
+            row["probabilities"] = chances
     return rows
 
 
@@ -82,7 +73,7 @@ def _threshold(evaluation: Mapping[str, Any]) -> float:
 
 
 def explain(
-    table: Table, answers: Array, features: Array, ask: Ask, derive: requests.Derive, online: Json
+    table: Table, answers: Array, features: Array, ask: Ask, derive: Derive, online: Json
 ) -> list[list[Json]]:
     """What moved each answer most: each column in turn gets its typical value.
 
@@ -91,47 +82,40 @@ def explain(
         `effect`: by how much the row's own value raises the answer (the probability of the positive
         or of the predicted class, or the prediction).
     """
-    known = online["columns"]
-    typical = {"rows": [{name: each["typical"] for name, each in known.items()}]}
-    usual, _ = requests.features(table, derive, typical, online)
-    names = [feature.name for feature in table.features]
-    changed = np.repeat(features[None], len(table.columns), axis=0)
-    for at, column in enumerate(table.columns):
-        places = [names.index(feature.name) for feature in column.features]
-        changed[at][:, places] = usual[0, places]
-    for each in changed:
-        _derived(names, derive, each)
-    otherwise = ask(changed.reshape(-1, features.shape[1]))
-    own, otherwise = _of_predicted(answers, otherwise.reshape(len(changed), *answers.shape))
-    effects = own - otherwise
+    typical = {name: known["typical"] for name, known in online["columns"].items()}
+    otherwise = ask(np.concatenate(_changed(table, features, derive, typical, online)))
+    otherwise = otherwise.reshape(len(table.columns), *answers.shape)
+    if answers.ndim == 2:  # of several classes, the predicted one
+        rows, chosen = np.arange(len(answers)), answers.argmax(axis=1)
+        answers, otherwise = answers[rows, chosen], otherwise[:, rows, chosen]
+    effects = (answers - otherwise).round(DIGITS)
     strongest = np.argsort(-np.abs(effects), axis=0, kind="stable")[:REASONS]
     return [
         [
-            {
-                "column": table.columns[at].name,
-                "typical": known[table.columns[at].name]["typical"],
-                "effect": round(float(effects[at, row]), DIGITS),
-            }
-            for at in strongest[:, row]
-            if round(float(effects[at, row]), DIGITS) != 0
+            {"column": name, "typical": typical[name], "effect": float(effects[at, row])}
+            for at, name in ((at, table.columns[at].name) for at in strongest[:, row])
+            if effects[at, row] != 0
         ]
         for row in range(len(features))
     ]
 
 
-def _derived(names: list[str], derive: requests.Derive, rows: Array) -> None:
-    """Compute the project's own features of changed rows, in place."""
-    own = derive(dict(zip(names, rows.T, strict=False)))
-    for at, values in enumerate(own.values(), start=len(names)):
-        rows[:, at] = values
-
-
-def _of_predicted(answers: Array, otherwise: Array) -> tuple[Array, Array]:
-    """One number a row: of several classes the probability of the predicted one."""
-    if answers.ndim == 1:
-        return answers, otherwise
-    chosen, rows = answers.argmax(axis=1), np.arange(len(answers))
-    return answers[rows, chosen], otherwise[:, rows, chosen]
+def _changed(
+    table: Table, features: Array, derive: Derive, typical: Json, online: Json
+) -> list[Array]:
+    """The rows for each column with its typical value, and what the project computes of that."""
+    (usual,), _ = requests.features(table, derive, {"rows": [typical]}, online)
+    names = [feature.name for feature in table.features]
+    found = []
+    for column in table.columns:
+        changed = features.copy()
+        for feature in column.features:
+            changed[:, names.index(feature.name)] = usual[names.index(feature.name)]
+        own = derive(dict(zip(names, changed.T, strict=False)))
+        for at, values in enumerate(own.values(), start=len(names)):
+            changed[:, at] = values
+        found.append(changed)
+    return found
 
 
 def example(online: Json) -> Json:
@@ -140,25 +124,25 @@ def example(online: Json) -> Json:
 
 
 def page(table: Table, online: Json) -> Json:
-    """What the page needs for its form: target, kind, classes, columns and examples."""
+    """What the page needs: target, kind, classes, columns, examples, and how it reads CSV files."""
+    mark, grouped = spellings.thousands(table.decimal)
     return {
         "target": table.target,
         "kind": table.kind,
         "classes": list(table.classes),
         "columns": [_field(column, online["columns"][column.name]) for column in table.columns],
         "examples": online["examples"],
-    }
+        "csv": {
+            "decimal": table.decimal, "mark": mark, "grouped": grouped,
+            "flags": requests.FLAGS, "nulls": spellings.NULLS,
+        },
+    }  # fmt: skip
 
 
-def _field(column: Any, known: Json) -> Json:
+def _field(column: Column, known: Json) -> Json:
     """A column for the form."""
-    field = {
-        "name": column.name,
-        "type": column.type,
-        "unit": column.unit,
-        "required": column.required,
-        "typical": known["typical"],
-    }
+    field = {"name": column.name, "type": column.type, "unit": column.unit,
+             "required": column.required, "typical": known["typical"]}  # fmt: skip
     if column.type == "number":
         field["range"] = list(column.range or known.get("range", ())) or None
     if column.type == "category":
@@ -179,22 +163,25 @@ def invariants(
 ) -> list[tuple[str, bool, str]]:
     """What any good model must show: name, whether it holds, and what was found."""
     rows = online["examples"]
-    alone = [each["predictions"][0] for each in ask([{"rows": [row]} for row in rows])]
-    (batch,) = ask([{"rows": rows}])
-    same = sum(one == other for one, other in zip(alone, batch["predictions"], strict=True))
-    found = [
+    strange = {each.name: "?" * 9 for each in table.columns if each.type == "category"}
+    asked = [{"rows": [row]} for row in rows] + [
+        {"rows": rows},
+        {"rows": [{**rows[-1], **strange}]},
+    ]
+    *alone, batch, unknown = ask(asked)
+    same = sum(
+        one["predictions"] == [other]
+        for one, other in zip(alone, batch["predictions"], strict=True)
+    )
+    warnings = len(unknown["warnings"])
+    return [
         ("a row alone and among others is answered alike", same == len(rows),
          f"{same} of {len(rows)} rows"),
         ("answers are possible", all(map(_possible, batch["predictions"])),
          f"{len(rows)} rows asked"),
+        ("an unknown category is answered with a warning", warnings >= len(strange),
+         f"{warnings} warnings for {len(strange)} unknown categories"),
     ]  # fmt: skip
-    strange = {c.name: "?" * 9 for c in table.columns if c.type == "category"}
-    if strange:
-        (answer,) = ask([{"rows": [{**rows[-1], **strange}]}])
-        told = f"{len(answer['warnings'])} warnings for {len(strange)} unknown categories"
-        holds = len(answer["warnings"]) >= len(strange)
-        found.append(("an unknown category is answered with a warning", holds, told))
-    return found
 
 
 def _possible(prediction: Json) -> bool:

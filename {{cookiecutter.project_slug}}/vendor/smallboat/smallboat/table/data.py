@@ -1,20 +1,26 @@
-"""The raw table of a snapshot, as typed columns."""
+"""The raw table: copied into a snapshot, read as columns of their types, or scored in pieces."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
+import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from . import reading
-from .schema import Table
-
-if TYPE_CHECKING:
-    import pandas as pd
+from .. import disk
+from ..errors import UserError
+from ..spellings import NULLS
+from ..warehouse import typed as reading
+from ..warehouse.source import opened
+from ..warehouse.tables import text as quoted
+from ..warehouse.typed import Wrong
+from .schema import Column, Table
 
 FILE = "table.parquet"
-LICENCE = "not stated"
+
+NO_CLASSES = {*NULLS} - {"none"}
+"""What stands for a missing target; none may be a class, such as of damages."""
 
 
 class Config(BaseModel):
@@ -26,17 +32,24 @@ class Config(BaseModel):
     directory: str | None = None  # where the file lies, instead of where problem.toml says
 
 
-@dataclass(frozen=True)
-class Rows:
-    """What a snapshot holds.
+class Rows(NamedTuple):
+    """All rows in their order, those without a target as well.
 
     Attributes:
-        frame: the rows in their order, with typed columns, see `reading.typed`.
-        wrong: for each column with values that are not of its type, how many, and an example.
+        frame: the inputs, the target, and the columns time, group and id, see `typed.read`. The
+            target is float64, or text that is one of the classes or null.
+        wrong: the values that are not of their column's type, by column.
     """
 
-    frame: "pd.DataFrame"
-    wrong: Mapping[str, reading.Wrong]
+    frame: pd.DataFrame
+    wrong: Mapping[str, Wrong]
+
+    def outside(self, column: Column) -> int:
+        """How many numbers lie outside of the range of their column."""
+        if column.range is None or column.type != "number":
+            return 0
+        values = self.frame[column.name]
+        return int((values.notna() & ~values.between(*column.range)).sum())
 
 
 def collect(table: Table, config: Mapping[str, Any], root: Path, folder: Path) -> dict[str, Any]:
@@ -47,21 +60,97 @@ def collect(table: Table, config: Mapping[str, Any], root: Path, folder: Path) -
         config: the values of `Config`.
         root: what a relative path in the description starts from.
         folder: the empty folder.
+
+    Raises:
+        UserError: the file or the query is no table, or it has no rows, or none of a known time.
     """
     if config["directory"]:
         table = replace(table, file=str(Path(config["directory"], Path(table.file).name)))
-    rows = reading.collect(table, root, folder / FILE)
+    rows = copy(table, root, folder / FILE)
     found: dict[str, Any] = {
         "source": table.file or table.sql,
-        "licence": LICENCE,
+        "licence": "not stated",
         "rows": {"table": rows},
     }
     if table.time:
-        newest = read(replace(table, columns=()), folder).frame[table.time].max()
-        found["data_until"] = str(newest.date())
+        timed = tuple(column for column in table.columns if column.name == table.time)
+        times = read(replace(table, columns=timed), folder).frame[table.time]
+        if times.isna().all():
+            raise UserError(
+                f"{table.time} has no date that can be read, such as 2024-03-02: write the format "
+                f"of its dates into [columns.{table.time}], or remove problem.time"
+            )
+        found["data_until"] = str(times.max().date())
     return found
+
+
+def copy(table: Table, root: Path, out: Path) -> int:
+    """Copy the table into a Parquet file, the same bytes for the same table; returns its rows.
+
+    Columns of CSV files are text, null where they are empty; those of Parquet files and queries
+    keep their types, and lists and structs become text.
+    """
+    with opened(root / table.file if table.file else None, table.sql, root) as source:
+        with disk.full_disk_errors(out.parent):
+            copied = source.connection.execute(
+                f"COPY (FROM {source.sql}) TO {quoted(str(out))} "
+                "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 100000)"
+            )
+        ((rows,),) = copied.fetchall()
+        if not rows:
+            raise UserError(f"{source.origin} has no rows; it needs some.")
+        return int(rows)
 
 
 def read(table: Table, folder: Path) -> Rows:
     """The rows of a snapshot."""
-    return Rows(*reading.typed(table, folder / FILE))
+    return typed(table, folder / FILE)
+
+
+def typed(table: Table, path: Path) -> Rows:
+    """The rows of a file; UserError if it lacks a column that the description names."""
+    advice = "correct config/problem.toml, or make the data again"
+    with opened(path) as source:
+        frame, wrong = reading.read(source, _all_columns(table), table.decimal, advice)
+    if table.kind != "regression":
+        labels = frame[table.target]
+        frame[table.target] = labels.cat.set_categories(list(table.classes)).astype("str")
+        nulls = [each for each in labels.cat.categories if each.lower() in NO_CLASSES]
+        odd = (labels.notna() & ~labels.isin([*table.classes, *nulls])).to_numpy()
+        if odd.any():
+            row = int(odd.argmax())
+            wrong[table.target] = Wrong(int(odd.sum()), str(labels[row]), row + 1)
+    return Rows(frame, wrong)
+
+
+def _all_columns(table: Table) -> list[Column]:
+    """The columns that training reads: the inputs, the target, time, group and id."""
+    found = {column.name: column for column in table.columns}
+    for column in (
+        Column(table.target, "number" if table.kind == "regression" else "category"),
+        Column(table.time, "date"),
+        Column(table.group, "text"),
+        Column(table.id, "text"),
+    ):
+        found.setdefault(column.name, column)
+    return [column for name, column in found.items() if name]
+
+
+def pieces(table: Table, file: Path, rows: int) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """A file of any size, about so many rows at a time, as they stand in it and typed.
+
+    Args:
+        table: the description; the target and id, group and time may be missing in the file.
+        file: CSV or Parquet.
+        rows: how many are in memory at a time; 2,048 at least.
+
+    Yields:
+        All columns of the file as text, null where there is nothing; and the inputs as in `Rows`,
+        where what is not of its type is NaN or null, too.
+
+    Raises:
+        UserError: the file is no table, or lacks an input.
+    """
+    advice = "a model needs each of its inputs: add it, empty where it is not known"
+    with opened(file) as source:
+        yield from reading.pieces(source, table.columns, table.decimal, advice, rows)

@@ -1,16 +1,20 @@
-"""A category as a number that float32 holds exactly, so that all inputs share one tensor.
+"""A column's values as numbers that share one float32 tensor.
 
 Needs numpy alone, because training and the model server share it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 
+from .schema import Column
+
 Array = np.ndarray[Any, np.dtype[Any]]
+Derive = Callable[[Mapping[str, Array]], Mapping[str, Array]]
+"""The project's own features, shape [n] each, from the inputs by name, float32 of shape [n]."""
 
 MISSING = 0.0
 """The number of a category that is missing; no text has it."""
@@ -58,3 +62,24 @@ def date_parts(times: Array) -> dict[str, Array]:
     return {
         name: np.where(missing, np.nan, each).astype(np.float32) for name, each in parts.items()
     }
+
+
+def inputs(
+    columns: Iterable[Column], values: Mapping[str, Any], derive: Derive
+) -> dict[str, Array]:
+    """The model's inputs by name, float32 of shape [n]: the columns' and the project's own.
+
+    Args:
+        columns: in their order.
+        values: those of each, n: numbers, None or NaN where they are missing; dates as
+            datetime64[s]; categories as `codes`.
+        derive: makes the project's own.
+    """
+    found: dict[str, Array] = {}
+    for column in columns:
+        if column.type == "date":
+            parts = date_parts(values[column.name])
+            found |= {f"{column.name}.{part}": each for part, each in parts.items()}
+        else:
+            found[column.name] = np.asarray(values[column.name], dtype=np.float32)
+    return found | {name: np.asarray(own, np.float32) for name, own in derive(found).items()}

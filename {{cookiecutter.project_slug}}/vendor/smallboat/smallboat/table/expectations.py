@@ -4,26 +4,25 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from ..validation import checks
+from ..validation import checks, leaks
 from ..validation.checks import Check
-from . import suspicions
+from ..warehouse.typed import Wrong
 from .data import Rows
-from .schema import Table
+from .schema import Column, Table
 
 MOST_WRONG = 0.01
 """Of a column's values, the share that may be of another type: they count as missing."""
 MOST_MISSING = 0.95
+NONE = Wrong(0, "", 0)
 
 
 def views(table: Table, rows: Rows) -> dict[str, pd.DataFrame]:
     """The table as one row, `totals`, and as one row a column, `columns`."""
-    frame = rows.frame
-    columns = {_told(rows, each.name): _column(table, rows, each.name) for each in table.columns}
-    target = rows.wrong.get(table.target)
+    columns = dict(_column(each, rows) for each in table.columns)
     totals = {
-        "rows": len(frame),
-        "usable": int(frame[table.target].notna().sum()),
-        "unknown_targets": target.count if target else 0,
+        "rows": len(rows.frame),
+        "usable": int(rows.frame[table.target].notna().sum()),
+        "unknown_targets": rows.wrong.get(table.target, NONE).count,
     }
     return {
         "columns": pd.DataFrame.from_dict(columns, orient="index"),
@@ -31,11 +30,25 @@ def views(table: Table, rows: Rows) -> dict[str, pd.DataFrame]:
     }
 
 
+def _column(column: Column, rows: Rows) -> tuple[str, dict[str, float]]:
+    """Its name, with an example of a wrong value, and the shares of values that are suspicious."""
+    wrong, size = rows.wrong.get(column.name, NONE), max(len(rows.frame), 1)
+    told = f"{column.name} ({wrong.example!r} in row {wrong.row})" if wrong.count else column.name
+    return told, {
+        "wrong": wrong.count / size,
+        "outside": rows.outside(column) / size,
+        "missing": int(rows.frame[column.name].isna().sum()) / size,
+    }
+
+
 def raw(table: Table, previous_rows: Mapping[str, int] | None) -> list[Check]:
     """The expectations about `views`."""
+    targets = f"one of {', '.join(table.classes)}" if table.classes else "a number"
     found = [
         checks.between("totals", "usable", 1, 1e12, "error", "it has rows with a target"),
-        checks.between("totals", "unknown_targets", 0, 0, "error", _targets(table)),
+        checks.between(
+            "totals", "unknown_targets", 0, 0, "error", f"each {table.target} is {targets}"
+        ),
         checks.between(
             "columns", "wrong", 0, MOST_WRONG, "error",
             "of each column at most 1 % of the values are of another type than problem.toml says",
@@ -65,7 +78,7 @@ def feature_views(table: Table, frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
         inputs = [frame[feature.name] for feature in column.features]
         found[column.name] = {
             "decides": column.leak != "known"
-            and any(suspicions.decides(each, frame["target"], table.kind) for each in inputs),
+            and any(leaks.decides(each, frame["target"], table.kind) for each in inputs),
             "constant": all(each.nunique(dropna=False) < 2 for each in inputs),
         }
     return {"inputs": pd.DataFrame.from_dict(found, orient="index").astype("int64")}
@@ -81,30 +94,3 @@ def feature(table: Table) -> list[Check]:
         ),
         checks.between("inputs", "constant", 0, 0, "warning", "no column has one value only"),
     ]  # fmt: skip
-
-
-def _targets(table: Table) -> str:
-    if not table.classes:
-        return f"each {table.target} is a number"
-    return f"each {table.target} is one of {', '.join(table.classes)}"
-
-
-def _told(rows: Rows, name: str) -> str:
-    """A column, with an example of a wrong value."""
-    wrong = rows.wrong.get(name)
-    return f"{name} ({wrong.example!r} in row {wrong.row})" if wrong else name
-
-
-def _column(table: Table, rows: Rows, name: str) -> dict[str, float]:
-    """The shares of a column's values that are of another type, outside its range, missing."""
-    values, size = rows.frame[name], max(len(rows.frame), 1)
-    column = next(each for each in table.columns if each.name == name)
-    wrong, outside = rows.wrong.get(name), 0.0
-    if column.range and column.type == "number":
-        low, high = column.range
-        outside = float(((values < low) | (values > high)).sum()) / size
-    return {
-        "wrong": wrong.count / size if wrong else 0.0,
-        "outside": outside,
-        "missing": float(values.isna().sum()) / size,
-    }

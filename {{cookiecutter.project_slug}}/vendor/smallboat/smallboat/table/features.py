@@ -1,6 +1,6 @@
 """From typed columns to the feature table, and to what a release knows of the columns."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +8,10 @@ import numpy as np
 import pandas as pd
 
 from ..errors import UserError
-from . import encoding, reading, schema
+from . import data, encoding, schema
 from .data import Rows
+from .encoding import Array, Derive
 from .schema import Column, Table
-
-Array = np.ndarray[Any, np.dtype[Any]]
-Derive = Callable[[Mapping[str, Array]], Mapping[str, Array]]
-"""The project's own features, shape [n] each, from the inputs by name, float32 of shape [n]."""
 
 BUCKETS = 200
 """Groups that the bootstrap draws: more change an interval little, and cost memory."""
@@ -34,35 +31,36 @@ def build(table: Table, rows: Rows, derive: Derive) -> pd.DataFrame:
         schema.slice_column(name): frame[name].astype("str").fillna("missing")
         for name in table.slices
     }
-    inputs = matrix(table, frame, derive)
-    return pd.DataFrame(_own_columns(table, frame) | slices | inputs)
+    return pd.DataFrame(_own_columns(table, frame) | slices | _inputs(table, frame, derive))
 
 
-def matrix(table: Table, frame: pd.DataFrame, derive: Derive) -> dict[str, Array]:
+def pieces(
+    table: Table, file: Path, rows: int, derive: Derive
+) -> Iterator[tuple[pd.DataFrame, Array]]:
+    """A file of any size in pieces of so many rows: its text, and float32 of shape [n, inputs]."""
+    for raw, frame in data.pieces(table, file, rows):
+        yield raw, np.column_stack(list(_inputs(table, frame, derive).values()))
+
+
+def _inputs(table: Table, frame: pd.DataFrame, derive: Derive) -> dict[str, Array]:
     """The model's inputs by name, float32 of shape [n], of typed columns."""
-    inputs: dict[str, Array] = {}
-    for column in table.columns:
-        inputs |= _inputs(column, frame[column.name])
-    own = {name: np.asarray(each, dtype=np.float32) for name, each in derive(inputs).items()}
-    return inputs | own
+    values = {column.name: _numbers(column, frame[column.name]) for column in table.columns}
+    return encoding.inputs(table.columns, values, derive)
 
 
-def _inputs(column: Column, values: "pd.Series[Any]") -> dict[str, Array]:
-    """A column's inputs by name; UserError if two of its categories have the same number."""
-    if column.type == "category":
-        categories = values.cat.categories
-        if same := encoding.collisions(categories):
-            one, other = same[0]
-            raise UserError(
-                f"column {column.name}: {one!r} and {other!r} have the same number in the model; "
-                "spell one of them another way, or drop the column"
-            )
-        codes = np.append(encoding.codes(categories), np.float32(encoding.MISSING))
-        return {column.name: codes[values.cat.codes.to_numpy()]}
+def _numbers(column: Column, values: "pd.Series[Any]") -> Array:
+    """What `encoding.inputs` takes; UserError if two categories have the same number."""
     if column.type == "date":
-        parts = encoding.date_parts(values.to_numpy("datetime64[s]"))
-        return {f"{column.name}.{part}": each for part, each in parts.items()}
-    return {column.name: values.to_numpy(dtype=np.float32)}
+        return values.to_numpy("datetime64[s]")
+    if column.type != "category":
+        return values.to_numpy()
+    for one, other in encoding.collisions(values.cat.categories):
+        raise UserError(
+            f"column {column.name}: {one!r} and {other!r} have the same number in the model; "
+            "spell one of them another way, or drop the column"
+        )
+    codes = encoding.codes([*values.cat.categories, None])  # the last one is that of -1
+    return codes[values.cat.codes.to_numpy()]
 
 
 def _own_columns(table: Table, frame: pd.DataFrame) -> dict[str, Any]:
@@ -87,39 +85,23 @@ def _key(table: Table, frame: pd.DataFrame) -> Array:
 
     Rows of a group share it; else it is made of the id, or of what the row says.
     """
-    names = (
-        [table.group or table.id]
-        if table.group or table.id
-        else sorted(column.name for column in table.columns)
-    )
-    hashes: Array = pd.util.hash_pandas_object(
-        frame[names], index=False, hash_key=HASH_KEY
-    ).to_numpy()
-    return hashes
+    named = table.group or table.id
+    names = [named] if named else sorted(column.name for column in table.columns)
+    hashed = pd.util.hash_pandas_object(frame[names], index=False, hash_key=HASH_KEY)
+    return hashed.to_numpy()
 
 
 def _periods(table: Table, times: "pd.Series[Any]") -> "pd.Series[Any]":
     """Times as numbers that people can read: 2024, 20243, 202408, 202432, 20240815."""
-    date = times.dt
-    if table.period == "week":
-        iso = date.isocalendar()
-        weeks: pd.Series[Any] = iso["year"] * 100 + iso["week"]
-        return weeks.astype("int64")
-    within: dict[str, pd.Series[Any]] = {
+    date, week = times.dt, times.dt.isocalendar()
+    periods: dict[str, pd.Series[Any]] = {
         "year": date.year,
         "quarter": date.year * 10 + date.quarter,
         "month": date.year * 100 + date.month,
-        "day": (date.year * 100 + date.month) * 100 + date.day,
+        "week": week["year"] * 100 + week["week"],
+        "day": date.year * 10_000 + date.month * 100 + date.day,
     }
-    return within[table.period].astype("int64")
-
-
-def pieces(
-    table: Table, file: Path, rows: int, derive: Derive
-) -> Iterator[tuple[pd.DataFrame, Array]]:
-    """A file of any size in pieces of so many rows: its text, and float32 of shape [n, inputs]."""
-    for raw, frame in reading.pieces(table, file, rows):
-        yield raw, np.column_stack(list(matrix(table, frame, derive).values()))
+    return periods[table.period].astype("int64")
 
 
 def online_features(table: Table, rows: Rows) -> dict[str, Any]:
@@ -127,17 +109,18 @@ def online_features(table: Table, rows: Rows) -> dict[str, Any]:
 
     Returns:
         `columns`: of each column a `typical` value (median, most frequent), of a number the
-        `range` seen, of a category how often its `levels` are; `examples`: requests of rows;
-        `as_of`, if rows have a time.
+        `range` seen, of a category how often its `levels` are; `examples`: requests of the newest
+        rows; `as_of`, if rows have a time.
     """
-    frame = rows.frame
-    found: dict[str, Any] = {
+    frame, as_of = rows.frame, {}
+    if table.time:
+        frame = frame.sort_values(table.time, kind="stable", na_position="first")
+        as_of = {"as_of": str(frame[table.time].max().date())}
+    return {
         "columns": {each.name: _known(each, frame[each.name]) for each in table.columns},
         "examples": _examples(table, frame.tail(EXAMPLES)),
+        **as_of,
     }
-    if table.time:
-        found["as_of"] = str(frame[table.time].max().date())
-    return found
 
 
 def _known(column: Column, values: "pd.Series[Any]") -> dict[str, Any]:
@@ -146,8 +129,7 @@ def _known(column: Column, values: "pd.Series[Any]") -> dict[str, Any]:
         return {"typical": None}
     if column.type == "category":
         levels = present.value_counts().head(CHOICES)
-        levels = levels[levels > 0]
-        known = {str(level): int(rows) for level, rows in levels.items()}
+        known = {str(level): int(rows) for level, rows in levels.items() if rows}
         return {"typical": next(iter(known)), "levels": known}
     if column.type == "date":
         return {"typical": _text(present.sort_values().iloc[len(present) // 2])}
@@ -159,20 +141,15 @@ def _known(column: Column, values: "pd.Series[Any]") -> dict[str, Any]:
 
 def _examples(table: Table, frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as requests have them."""
+    plain: dict[str, Any] = {"number": float, "flag": bool, "category": str, "date": _text}
     return [
         {
-            column.name: None if missing else _plain(column, row[column.name])
-            for column in table.columns
-            if not (missing := pd.isna(row[column.name])) or column.required
+            column.name: None if pd.isna(value) else plain[column.type](value)
+            for column, value in ((each, row[each.name]) for each in table.columns)
+            if column.required or not pd.isna(value)
         }
         for row in frame.to_dict("records")
     ]
-
-
-def _plain(column: Column, value: Any) -> Any:
-    if column.type == "date":
-        return _text(value)
-    return {"number": float, "flag": bool, "category": str}[column.type](value)
 
 
 def _text(time: pd.Timestamp) -> str:

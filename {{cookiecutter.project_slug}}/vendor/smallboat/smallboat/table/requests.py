@@ -3,34 +3,47 @@
 Needs numpy alone, because the model server imports it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
+from .. import spellings
 from ..errors import RequestError
+from ..spellings import NO, NULLS, YES
 from . import encoding
+from .encoding import Array, Derive
 from .schema import Column, Table
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Json = dict[str, Any]
-Derive = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 
 MOST_ROWS = 1_000
 """Of a request."""
 LARGEST = float(np.finfo(np.float32).max)
 MOST_TEXT = 1_000
 """Characters of a category."""
-TYPES = {"number": "number", "flag": "boolean", "category": "string", "date": "string"}
-FLAGS = {
-    **dict.fromkeys(("yes", "true", "y", "t", "1", "1.0"), True),
-    **dict.fromkeys(("no", "false", "n", "f", "0", "0.0"), False),
+TYPES: dict[str, Json] = {
+    "number": {"type": ["number", "null"]},
+    "flag": {"type": ["boolean", "null"]},
+    "category": {"type": ["string", "null"], "maxLength": MOST_TEXT},
+    "date": {"type": ["string", "null"], "maxLength": MOST_TEXT},
 }
+DATES = "2024-03-02 or 2024-03-02T10:30:00"
+FLAGS = dict.fromkeys(YES, True) | dict.fromkeys(NO, False)
 
 
 def schema(table: Table) -> Json:
     """The JSON schema of a request: an object with `rows`, each with the columns as fields."""
+    row = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": [column.name for column in table.columns if column.required],
+        "properties": {
+            column.name: TYPES[column.type] | {"description": _description(column)}
+            for column in table.columns
+        },
+    }
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Rows to predict",
@@ -38,39 +51,20 @@ def schema(table: Table) -> Json:
         "additionalProperties": False,
         "required": ["rows"],
         "properties": {
-            "rows": {
-                "type": "array",
-                "minItems": 1,
-                "maxItems": MOST_ROWS,
-                "items": {
-                    "type": "object",
-                    "additionalProperties": False,
-                    "required": [column.name for column in table.columns if column.required],
-                    "properties": {column.name: _property(column) for column in table.columns},
-                },
-            }
+            "rows": {"type": "array", "minItems": 1, "maxItems": MOST_ROWS, "items": row}
         },
     }
 
 
-def _property(column: Column) -> Json:
-    kind: Json = {"type": [TYPES[column.type], "null"], "description": _description(column)}
-    if column.type in ("category", "date"):
-        kind["maxLength"] = MOST_TEXT
-    return kind
-
-
 def _description(column: Column) -> str:
     """Unit, usual range and what a missing value means, for people."""
-    told = []
-    if column.unit:
-        told.append(column.unit)
-    if column.range:
-        told.append("usually {:g} to {:g}".format(*column.range))
-    if column.type == "date":
-        told.append("as 2024-03-02 or 2024-03-02T10:30:00")
-    told.append("null if not known" if column.required else "null or left out if not known")
-    return "; ".join(told)
+    told = [
+        column.unit,
+        "usually {:g} to {:g}".format(*column.range) if column.range else "",
+        f"as {DATES}" if column.type == "date" else "",
+        "null if not known" if column.required else "null or left out if not known",
+    ]
+    return "; ".join(filter(None, told))
 
 
 def check(table: Table, request: Json) -> None:
@@ -78,38 +72,42 @@ def check(table: Table, request: Json) -> None:
     for place, row in enumerate(request["rows"]):
         for column in table.columns:
             value = row.get(column.name)
-            if value is not None and column.type in CHECKED:
-                try:
-                    CHECKED[column.type](value)
-                except (ValueError, OverflowError):
-                    raise RequestError(f"rows[{place}].{column.name}", WRONG[column.type]) from None
+            if value is not None and (wrong := _wrong(column, value)):
+                raise RequestError(f"rows[{place}].{column.name}", wrong)
+
+
+def _wrong(column: Column, value: Any) -> str:
+    """What is wrong with a value; empty if nothing is."""
+    try:
+        if column.type == "number" and not abs(value) <= LARGEST:
+            return "is larger than float32 can hold"
+        if column.type == "date":
+            _time(value)
+    except (ValueError, OverflowError):
+        return f"is no date: send it as {DATES}"
+    return ""
 
 
 def features(table: Table, derive: Derive, request: Json, online: Json) -> tuple[Array, list[str]]:
     """The model's inputs, float32 of shape [rows, inputs], and what is unusual about the rows."""
-    rows, warnings = request["rows"], []
-    inputs: dict[str, Array] = {}
+    values: dict[str, Any] = {}
+    warnings = []
     for column in table.columns:
-        values = [row.get(column.name) for row in rows]
-        inputs |= _inputs(column, values)
+        given = [row.get(column.name) for row in request["rows"]]
         known = online["columns"][column.name]
         warnings += [
             f"rows[{place}].{column.name}: {told}"
-            for place, value in enumerate(values)
+            for place, value in enumerate(given)
             if value is not None and (told := _unusual(column, value, known))
         ]
-    inputs |= {name: np.asarray(each, np.float32) for name, each in derive(inputs).items()}
-    return np.column_stack(list(inputs.values())), warnings
-
-
-def _inputs(column: Column, values: Sequence[Any]) -> dict[str, Array]:
-    if column.type == "category":
-        return {column.name: encoding.codes(values)}
-    if column.type == "date":
-        times = [None if value is None else _time(value) for value in values]
-        parts = encoding.date_parts(np.array(times, dtype="datetime64[s]"))
-        return {f"{column.name}.{part}": each for part, each in parts.items()}
-    return {column.name: np.array(values, dtype=np.float32)}
+        if column.type == "category":
+            values[column.name] = encoding.codes(given)
+        elif column.type == "date":
+            times = [None if each is None else _time(each) for each in given]
+            values[column.name] = np.array(times, dtype="datetime64[s]")
+        else:
+            values[column.name] = given
+    return np.column_stack([*encoding.inputs(table.columns, values, derive).values()]), warnings
 
 
 def _unusual(column: Column, value: Any, known: Json) -> str:
@@ -129,25 +127,13 @@ def _time(text: str) -> datetime:
     return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
 
 
-def _number(value: float) -> None:
-    if not abs(float(value)) <= LARGEST:
-        raise ValueError
-
-
-CHECKED: dict[str, Callable[[Any], object]] = {"number": _number, "date": _time}
-WRONG = {
-    "number": "is larger than float32 can hold",
-    "date": "is no date: send it as 2024-03-02 or 2024-03-02T10:30:00",
-}
-
-
 def from_csv(table: Table, rows: Sequence[Mapping[str, str]]) -> list[Json]:
     """Requests of rows of text; other columns are ignored, and wrong values left to SCHEMA."""
     made = [
         {
-            column.name: _cell(table, column, text)
+            column.name: _cell(table, column, row[column.name].strip())
             for column in table.columns
-            if (text := row.get(column.name, "").strip())
+            if column.name in row
         }
         for row in rows
     ]
@@ -155,10 +141,12 @@ def from_csv(table: Table, rows: Sequence[Mapping[str, str]]) -> list[Json]:
 
 
 def _cell(table: Table, column: Column, text: str) -> Any:
-    """A cell's value; what is not of its column's type stays text."""
+    """A cell's value, as training reads it; what is not of its column's type stays text."""
+    if not text or (column.type != "category" and text.lower() in NULLS):
+        return None
     try:
         if column.type == "number":
-            return float(text.replace(table.decimal, "."))
+            return spellings.number(text, table.decimal)
         if column.type == "date" and column.format:
             return datetime.strptime(text, column.format).isoformat()
     except ValueError:

@@ -144,23 +144,20 @@ def load(path: Path) -> Table:
     except FileNotFoundError:
         raise UserError(f"{path} is missing: make it with `make describe CSV=path`") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not valid TOML: {error}") from None
-    table = of(values, str(path))
-    if wrong := list(_contradictions(table)):
-        raise UserError("; ".join(f"{path}: {each}" for each in wrong))
-    return table
-
-
-def of(values: Mapping[str, Any], where: str) -> Table:
-    """The description in values as TOML has them; UserError for a wrong key or type."""
+        told = f"{path} is not valid TOML: {error}; correct it, or delete it and run make describe"
+        raise UserError(told) from None
     for key in values.keys() - {"problem", "columns"}:
-        raise UserError(f"{where}: unknown table [{key}]: choose [problem] or [columns.<name>]")
-    table: Table = _made(Table, values.get("problem", {}), f"{where}: problem")
+        raise UserError(f"{path}: unknown table [{key}]: choose [problem] or [columns.<name>]")
     columns = tuple(
-        _made(Column, {"name": name, **each}, f"{where}: columns.{name}")
+        _made(Column, {"name": name, **each}, f"{path}: columns.{name}")
         for name, each in values.get("columns", {}).items()
     )
-    return replace(table, columns=columns)
+    table: Table = replace(
+        _made(Table, values.get("problem", {}), f"{path}: problem"), columns=columns
+    )
+    if wrong := [*_table_contradictions(table), *_column_contradictions(table)]:
+        raise UserError("; ".join(f"{path}: {each}" for each in wrong))
+    return table
 
 
 def _made(kind: Any, values: Mapping[str, Any], where: str) -> Any:
@@ -179,41 +176,36 @@ def _made(kind: Any, values: Mapping[str, Any], where: str) -> Any:
 
 def _value(value: Any, annotation: Any, where: str) -> Any:
     """A value of the annotated type; TOML's arrays become tuples."""
-    choices = [each for part in (annotation, *get_args(annotation)) for each in _choices(part)]
-    if choices:
-        if value not in choices:
-            raise UserError(f"{where} = {value!r} is wrong: {nearest(str(value), choices)}")
-        return value
-    if "tuple" in str(annotation):
-        numbers = "float" in str(annotation)
-        item: Any = (int, float) if numbers else str
-        fits = isinstance(value, (list, tuple)) and (not numbers or len(value) == 2)
-        if not fits or not all(isinstance(each, item) for each in value):
-            needed = "two numbers" if numbers else "a list of texts"
-            raise UserError(f"{where} = {value!r} is wrong: {needed} are needed")
-        return tuple(value)
-    if type(value) is not annotation:
-        raise UserError(f"{where} = {value!r} is wrong: it must be {annotation.__name__}")
-    return value
+    parts = [part for each in (annotation, *get_args(annotation)) for part in get_args(each)]
+    if choices := [each for each in parts if isinstance(each, str)]:
+        fits, needed = value in choices, nearest(str(value), choices)
+    elif "float" in str(annotation):
+        fits = (
+            isinstance(value, list) and [type(each) in (int, float) for each in value] == [True] * 2
+        )
+        needed = "two numbers are needed"
+    elif "tuple" in str(annotation):
+        fits = isinstance(value, list) and all(isinstance(each, str) for each in value)
+        needed = "a list of texts is needed"
+    else:
+        fits, needed = type(value) is annotation, f"it must be {annotation.__name__}"
+    if not fits:
+        raise UserError(f"{where} = {value!r} is wrong: {needed}")
+    return tuple(value) if isinstance(value, list) else value
 
 
-def _choices(annotation: Any) -> list[str]:
-    values = get_args(annotation)
-    return [each for each in values if isinstance(each, str)]
-
-
-def _contradictions(table: Table) -> Iterator[str]:
-    """What can't be trained as it is described, in sentences."""
-    names = [column.name for column in table.columns]
+def _table_contradictions(table: Table) -> Iterator[str]:
+    """What can't be trained as [problem] describes it, in sentences."""
     if bool(table.file) == bool(table.sql):
         yield "problem needs one of file and sql"
-    least = {"binary": 2, "multiclass": 3, "regression": 0}[table.kind]
-    if table.kind == "regression" and table.classes:
-        yield "problem.classes is for binary and multiclass: remove it, or change the kind"
-    elif len(table.classes) < least or (table.kind == "binary" and len(table.classes) != 2):
-        yield f"problem.classes names {len(table.classes)} values: {table.kind} needs {least}" + (
-            "" if table.kind == "binary" else " or more"
-        )
+    classes = len(table.classes)
+    if not {"binary": classes == 2, "multiclass": classes > 2, "regression": not classes}[
+        table.kind
+    ]:
+        needed = {"binary": "2", "multiclass": "3 or more", "regression": "none"}[table.kind]
+        yield f"problem.classes names {classes} values: {table.kind} needs {needed}"
+    for name in {name for name in table.classes if table.classes.count(name) > 1}:
+        yield f"problem.classes has {name!r} twice: remove one"
     if table.log and table.kind != "regression":
         yield "problem.log is for regression alone"
     if table.metric and table.metric not in METRICS[table.kind]:
@@ -221,19 +213,20 @@ def _contradictions(table: Table) -> Iterator[str]:
         yield f"problem.metric = {table.metric!r} is not for {table.kind}: choose {fitting}"
     if not 3 <= table.folds <= 100:
         yield f"problem.folds = {table.folds} is wrong: choose 3 to 100"
-    for name in (table.target, table.id, *table.drop):
-        if name in names:
-            yield f"columns.{name} is the target, the id or dropped: remove its table"
-    if not names:
+    if not table.columns:
         yield "there is no [columns.<name>]: at least one input is needed"
+
+
+def _column_contradictions(table: Table) -> Iterator[str]:
+    """What can't be trained as [columns.<name>] describe it, in sentences."""
     levels = [each.name for each in table.columns if each.type in ("category", "flag")]
     for name in table.slices:
         if name not in levels:
             known = nearest(name, levels) if levels else "remove it"
             yield f"problem.slices has {name!r}, which is no category or flag: {known}"
-    for name in {name for name in table.classes if table.classes.count(name) > 1}:
-        yield f"problem.classes has {name!r} twice: remove one"
     for column in table.columns:
+        if column.name in (table.target, table.id, *table.drop):
+            yield f"columns.{column.name} is the target, the id or dropped: remove its table"
         if column.range and column.range[0] > column.range[1]:
             yield f"columns.{column.name}.range begins above its end: swap its numbers"
         if column.name == table.time and column.type != "date":

@@ -51,6 +51,11 @@ class Source:
     types: Mapping[str, str]
     origin: str
 
+    def totals(self, *sql: str) -> tuple[Any, ...]:
+        """What aggregates over all its rows are, such as `count(*)`."""
+        (found,) = self.connection.execute(f"SELECT {', '.join(sql)} FROM {self.sql}").fetchall()
+        return tuple(found)
+
     def chunks(
         self, selected: Mapping[Any, str], rows: int
     ) -> "Iterator[dict[Any, pd.Series[Any]]]":

@@ -39,15 +39,21 @@ function values(page, names, row) {
   const made = {};
   for (const { name, type } of page.columns) {
     const cell = row[names.indexOf(name)].trim();
-    if (cell === "") continue;
-    if (type === "number") made[name] = Number.isNaN(Number(cell)) ? cell : Number(cell);
-    else if (type === "flag") made[name] = FLAGS[cell.toLowerCase()] ?? cell;
+    const word = cell.toLowerCase();
+    if (cell === "" || (type !== "category" && page.csv.nulls.includes(word))) continue;
+    if (type === "number") made[name] = numeric(cell, page.csv);
+    else if (type === "flag") made[name] = page.csv.flags[word] ?? cell;
     else made[name] = cell;
   }
   return made;
 }
 
-const FLAGS = { yes: true, true: true, y: true, t: true, 1: true, no: false, false: false, n: false, f: false, 0: false };
+/** A cell as a number, as training reads it; another text stays text. */
+function numeric(cell, { decimal, mark, grouped }) {
+  if (cell.includes(mark) && !new RegExp(`^(?:${grouped})$`).test(cell)) return cell;
+  const value = Number(cell.replaceAll(mark, "").replace(decimal, "."));
+  return Number.isNaN(value) ? cell : value;
+}
 
 /** The cells of a CSV text, by row; the separator is the most frequent one of the first line. */
 export function parse(text) {

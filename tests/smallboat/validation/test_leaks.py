@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from smallboat.table import encoding, suspicions
+from smallboat.table import encoding
+from smallboat.validation import leaks
 
 RNG = np.random.default_rng(0)
 ROWS = 3000
@@ -42,10 +43,10 @@ GAPS = np.where(LABELS == "yes", 5.0, np.nan)
     ],
 )
 def test_what_decides_alone(values: Any, target: Any, kind: Any, decides: bool) -> None:
-    assert suspicions.decides(values, target, kind) is decides
+    assert leaks.decides(values, target, kind) is decides
 
 
 def test_of_a_million_rows_a_part_is_judged() -> None:
     labels = np.tile(LABELS, 334)
-    assert suspicions.decides(np.tile(NOISE, 334), labels, "binary")
-    assert not suspicions.decides(np.arange(len(labels)), labels, "binary")
+    assert leaks.decides(np.tile(NOISE, 334), labels, "binary")
+    assert not leaks.decides(np.arange(len(labels)), labels, "binary")

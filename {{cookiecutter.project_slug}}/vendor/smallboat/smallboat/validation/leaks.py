@@ -6,32 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .schema import Kind
-
 SAMPLE = 20_000
 """Rows of which it is judged."""
 
 
-def numbers(values: "pd.Series[Any]") -> npt.NDArray[Any]:
-    """A typed column as numbers, NaN where it is missing, for `decides`."""
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        return values.cat.codes.to_numpy().astype(float)
-    if values.dtype.kind == "M":
-        return values.astype("int64").where(values.notna()).to_numpy(dtype=float)
-    return values.to_numpy(dtype=float)
-
-
-def _rises(inputs: npt.NDArray[Any], truth: npt.NDArray[Any]) -> bool:
-    """Whether the target rises or falls with a column, without exception."""
-    known = np.isfinite(inputs[:, 0])
-    if inputs.shape[1] > 1 or known.mean() < 0.5:
-        return False
-    ranks = [pd.Series(each[known]).rank() for each in (inputs[:, 0], truth)]
-    varied = all(rank.nunique() > 1 for rank in ranks)
-    return varied and bool(abs(np.corrcoef(ranks)[0, 1]) > 0.9999)
-
-
-def decides(values: npt.ArrayLike, target: npt.ArrayLike, kind: Kind) -> bool:
+def decides(values: npt.ArrayLike, target: npt.ArrayLike, kind: str) -> bool:
     """Whether a column decides the target alone, as one does that is known afterwards only.
 
     A decision tree learns it from one half of at most 20,000 rows and answers the other half, and
@@ -41,7 +20,7 @@ def decides(values: npt.ArrayLike, target: npt.ArrayLike, kind: Kind) -> bool:
     Args:
         values: of shape [n] or [n, k], the numbers that stand for the column; may be NaN.
         target: of shape [n]: numbers, or classes.
-        kind: of the problem.
+        kind: of the problem: regression, or another.
     """
     from sklearn.model_selection import KFold, cross_val_predict
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -63,3 +42,13 @@ def decides(values: npt.ArrayLike, target: npt.ArrayLike, kind: Kind) -> bool:
         return spread > 0 and float(np.mean((answers - truth) ** 2)) <= 0.001 * spread
     trivial = 1 - np.unique(truth, return_counts=True)[1].max() / len(truth)
     return bool(np.mean(answers != truth) <= min(0.001, trivial / 10) and trivial > 0)
+
+
+def _rises(inputs: npt.NDArray[Any], truth: npt.NDArray[Any]) -> bool:
+    """Whether the target rises or falls with a column, without exception."""
+    known = np.isfinite(inputs[:, 0])
+    if inputs.shape[1] > 1 or known.mean() < 0.5:
+        return False
+    ranks = [pd.Series(each[known]).rank() for each in (inputs[:, 0], truth)]
+    varied = all(rank.nunique() > 1 for rank in ranks)
+    return varied and bool(abs(np.corrcoef(ranks)[0, 1]) > 0.9999)

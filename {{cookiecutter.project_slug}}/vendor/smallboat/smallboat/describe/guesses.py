@@ -3,16 +3,22 @@
 import re
 import tempfile
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
 
 from ..errors import UserError
+from ..spellings import YES
+from ..table import data, schema
+from ..table.data import NO_CLASSES
+from ..table.schema import Column, Kind, Table
+from ..validation import leaks
 from ..warehouse.source import Source, identifier
-from . import reading, schema, suspicions
+from ..warehouse.typed import stripped, value
 from .profiles import MOST, Profile, profile
-from .schema import Kind, Table
-from .values import NO_CLASSES, YES, stripped, value
 
 DECIDES = "decides the target alone: known only afterwards? then drop it"
 POSITIVE = {*YES, "positive"}
@@ -22,8 +28,7 @@ EVENT = re.compile(r"(?i)date|time|day|created|ordered|sold|when|(^|[_\W])(at|on
 NO_EVENT = re.compile(r"(?i)birth|dob|built|founded|expir|due|until|end")
 
 
-@dataclass(frozen=True)
-class Description:
+class Description(NamedTuple):
     """A table as it seems to be: its parts, why columns are dropped, and what to look at."""
 
     table: Table
@@ -36,40 +41,32 @@ class Description:
 
 def described(asked: Table, source: Source) -> Description:
     """A table whose file or query and target are known, with all else guessed."""
-    rows = count(source, "*")
+    everything = ", ".join(map(identifier, source.types))
+    rows, different = source.totals("count(*)", f"count(DISTINCT hash({everything}))")
     decimal: Literal[".", ","] = "," if _decimal_commas(source) else "."
     profiles = {name: profile(source, name, decimal, rows) for name in source.types}
-    goal = profiles[asked.target]
+    goal = profiles.pop(asked.target)
     kind, classes, levels = _kind(source, goal)
-    dropped = {name: reason for name in profiles if (reason := _why(name, profiles, asked.target))}
-    kept = [each for name, each in profiles.items() if name not in {*dropped, asked.target}]
+    dropped = _dropped(profiles)
+    kept = [each for name, each in profiles.items() if name not in dropped]
     if not kept:
         told = "".join(f"; {name!r} {reason}" for name, reason in [*dropped.items()][:5])
         raise UserError(f"the table has no column that a model could learn from{told}.")
-    named = [name for name in dropped if profiles[name].identifies()]
+    id_column = next((name for name in dropped if profiles[name].identifies()), "")
     time, period = _time(source, kept)
     part = min(levels.values()) // 36 if levels else rows // 60
     table = replace(
-        asked, kind=kind, classes=classes, decimal=decimal, id=named[0] if named else "",
+        asked, kind=kind, classes=classes, decimal=decimal, id=id_column,
         log=kind == "regression" and _skewed(source, goal, decimal), time=time, period=period,
-        folds=min(10, max(3, part)), drop=tuple(name for name in dropped if name not in named[:1]),
+        folds=min(10, max(3, part)), drop=tuple(name for name in dropped if name != id_column),
         slices=_slices(source, kept), metric=schema.METRICS[kind][0],
         columns=tuple(each.column for each in kept),
     )  # fmt: skip
-    remarks = {each.name: each.remarks() for each in kept} | {asked.target: goal.remarks()}
+    remarks = {each.name: each.remarks() for each in [*kept, goal]}
     for name in _deciding(table, source, rows):
         remarks[name].append(DECIDES)
-    unlabelled = rows - (sum(levels.values()) or goal.given)
-    items = ", ".join(map(identifier, source.types))
-    distinct = f"SELECT count(DISTINCT hash({items})) FROM {source.sql}"
-    repeated = rows - int(source.connection.execute(distinct).fetchall()[0][0])
-    return Description(table, rows, unlabelled, repeated, dropped, remarks)
-
-
-def count(source: Source, what: str) -> int:
-    """How many rows have a value of what SQL says."""
-    query = f"SELECT count({what}) FROM {source.sql}"
-    return int(source.connection.execute(query).fetchall()[0][0])
+    labelled = sum(levels.values()) or goal.given
+    return Description(table, rows, rows - labelled, rows - different, dropped, remarks)
 
 
 def _decimal_commas(source: Source) -> bool:
@@ -77,28 +74,23 @@ def _decimal_commas(source: Source) -> bool:
     text = [stripped(name) for name, held in source.types.items() if held == "VARCHAR"]
     if not text:
         return False
-    counts = [
-        " + ".join(f"count(*) FILTER (WHERE regexp_full_match({each}, "
-                   f"'[+-]?\\d+{mark}(\\d\\d?|\\d{{4,}})'))" for each in text)
-        for mark in (",", "[.]")
-    ]  # fmt: skip
-    query = f"SELECT {', '.join(counts)} FROM (FROM {source.sql} LIMIT {suspicions.SAMPLE})"
-    commas, points = source.connection.execute(query).fetchall()[0]
+    first = replace(source, sql=f"(FROM {source.sql} LIMIT {leaks.SAMPLE})")
+    counted = "count(*) FILTER (WHERE regexp_full_match({}, '[+-]?\\d+{}(\\d\\d?|\\d{{4,}})'))"
+    commas, points = first.totals(
+        *(" + ".join(counted.format(each, mark) for each in text) for mark in (",", "[.]"))
+    )
     return int(commas) > int(points)
 
 
-def _why(name: str, profiles: dict[str, Profile], target: str) -> str:
-    """Why a column is dropped; empty if it is kept."""
-    if name == target:
-        return ""
-    if reason := profiles[name].dropped():
-        return reason
-    for other, each in profiles.items():
-        if other == name:
-            return ""
-        if each.content == profiles[name].content and other != target:
-            return f"duplicate of {other!r}"
-    return ""
+def _dropped(profiles: dict[str, Profile]) -> dict[str, str]:
+    """Why columns are no inputs."""
+    found: dict[str, str] = {}
+    first: dict[int, str] = {}
+    for name, each in profiles.items():
+        same = first.setdefault(each.content, name)
+        if reason := each.dropped() or (f"duplicate of {same!r}" if same != name else ""):
+            found[name] = reason
+    return found
 
 
 def _kind(source: Source, goal: Profile) -> tuple[Kind, tuple[str, ...], Counter[str]]:
@@ -131,10 +123,9 @@ def _levels(source: Source, goal: Profile) -> Counter[str]:
     if goal.levels <= 2 * MOST_CLASSES:
         query = f"SELECT {stripped(goal.name)}, count(*) FROM {source.sql} GROUP BY 1"
         for text, count in source.connection.execute(query).fetchall():
-            levels[(text or "").strip()] += count
-    for level in [*levels]:
-        if level.lower() in NO_CLASSES:
-            del levels[level]
+            level = (text or "").strip()
+            if level.lower() not in NO_CLASSES:
+                levels[level] += count
     return levels
 
 
@@ -149,10 +140,9 @@ def _time(source: Source, kept: list[Profile]) -> tuple[str, schema.Period]:
     for each in kept:
         full = each.type == "date" and each.given >= MOST * each.rows
         if full and EVENT.search(each.name) and not NO_EVENT.search(each.name):
-            time = value(each.name, source.types[each.name], "date", each.format, ".")
-            units = ", ".join(f"count(DISTINCT date_trunc('{unit}', {time}))" for unit in PERIODS)
-            counts = source.connection.execute(f"SELECT {units} FROM {source.sql}").fetchall()[0]
-            for unit, count in zip(PERIODS, counts, strict=True):
+            time = value(each.column, source.types[each.name], ".")
+            units = (f"count(DISTINCT date_trunc('{unit}', {time}))" for unit in PERIODS)
+            for unit, count in zip(PERIODS, source.totals(*units), strict=True):
                 if count >= 10:
                     return each.name, unit
     return "", "month"
@@ -162,9 +152,8 @@ def _skewed(source: Source, goal: Profile, decimal: str) -> bool:
     """Whether a target is positive with a long tail, that its logarithm has less."""
     if goal.low <= 0:
         return False
-    number = value(goal.name, source.types[goal.name], "number", "", decimal)
-    query = f"SELECT skewness({number}), skewness(ln({number})) FROM {source.sql}"
-    skew, after = source.connection.execute(query).fetchall()[0]
+    number = value(Column(goal.name, "number"), source.types[goal.name], decimal)
+    skew, after = source.totals(f"skewness({number})", f"skewness(ln({number}))")
     return skew is not None and skew > 1 and abs(after) < skew / 2
 
 
@@ -183,7 +172,7 @@ def _slices(source: Source, kept: list[Profile]) -> tuple[str, ...]:
 def _deciding(table: Table, source: Source, rows: int) -> list[str]:
     """The columns that decide the target alone, judged on a part of the rows."""
     names = [each.name for each in table.columns] + [table.target]
-    step = 1 + rows // suspicions.SAMPLE
+    step = 1 + rows // leaks.SAMPLE
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sample.parquet"
         source.connection.execute(
@@ -191,12 +180,20 @@ def _deciding(table: Table, source: Source, rows: int) -> list[str]:
             f'(SELECT *, row_number() OVER () AS "row of the table" FROM {source.sql}) '
             f"WHERE hash(\"row of the table\") % {step} = 0) TO '{path}' (FORMAT parquet)"
         )
-        columns = replace(table, id="", group="", time="")
-        frame, _ = reading.typed(columns, path)
+        frame, _ = data.typed(replace(table, id="", group="", time=""), path)
     frame = frame[frame[table.target].notna()]
     target = frame[table.target].to_numpy()
     return [
         each.name
         for each in table.columns
-        if suspicions.decides(suspicions.numbers(frame[each.name]), target, table.kind)
+        if leaks.decides(_numbers(frame[each.name]), target, table.kind)
     ]
+
+
+def _numbers(values: "pd.Series[Any]") -> "np.ndarray[Any, np.dtype[Any]]":
+    """A typed column as numbers, NaN where it is missing."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return values.cat.codes.to_numpy().astype(float)
+    if values.dtype.kind == "M":
+        return values.astype("int64").where(values.notna()).to_numpy(dtype=float)
+    return values.to_numpy(dtype=float)

@@ -6,6 +6,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,9 +18,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from smallboat.errors import FullDiskError, UserError
-from smallboat.table import reading
+from smallboat.table import data
 from smallboat.table.schema import Column, Table
 from smallboat.warehouse import connection, source
+from smallboat.warehouse.typed import Wrong
 
 PLAIN = "size,kind,day,open,y\n1.5,a,2024-03-02,yes,1\n,b,2024-03-03 10:00,no,2\n3,,,,3\n"
 COLUMNS = (
@@ -41,14 +43,12 @@ def table(file: str = "t.csv", columns: tuple[Column, ...] = COLUMNS, **more: An
     return Table(**{"target": "y", "kind": "regression", "file": file, "columns": columns} | more)
 
 
-def read(
-    folder: Path, content: str | bytes, described: Table | None = None
-) -> tuple[pd.DataFrame, dict[str, reading.Wrong]]:
+def read(folder: Path, content: str | bytes, described: Table | None = None) -> data.Rows:
     described = described or table()
-    data = content if isinstance(content, bytes) else content.encode()
-    (folder / described.file).write_bytes(data)
-    reading.collect(described, folder, folder / "table.parquet")
-    return reading.typed(described, folder / "table.parquet")
+    raw = content if isinstance(content, bytes) else content.encode()
+    (folder / described.file).write_bytes(raw)
+    data.copy(described, folder, folder / "table.parquet")
+    return data.typed(described, folder / "table.parquet")
 
 
 def plain(frame: pd.DataFrame) -> dict[str, list[Any]]:
@@ -88,6 +88,17 @@ def test_a_packed_file_is_read(tmp_path: Path) -> None:
     assert plain(read(tmp_path, gzip.compress(PLAIN.encode()), table("t.csv.gz"))[0]) == FIRST
 
 
+def test_a_time_that_no_row_has_is_told(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("size,seen,y\n1,02.03.2024,1\n2,03.03.2024,2\n")
+    described = table(columns=(COLUMNS[0], Column("seen", "date")), time="seen")
+    config = data.Config().model_dump()
+    with pytest.raises(UserError, match="seen has no date that can be read"):
+        data.collect(described, config, tmp_path, tmp_path)
+    seen = Column("seen", "date", format="%d.%m.%Y")
+    found = data.collect(replace(described, columns=(seen,)), config, tmp_path, tmp_path)
+    assert found["data_until"] == "2024-03-03" and found["rows"] == {"table": 2}
+
+
 def test_names_that_are_numbers_are_names_if_pandas_counted(tmp_path: Path) -> None:
     described = table(columns=(Column("0", "number"),), target="1")
     assert plain(read(tmp_path, "0,1\n5,6\n", described)[0]) == {"0": [5.0], "1": [6.0]}
@@ -97,13 +108,13 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(PLAIN)
     (tmp_path / "table.parquet").symlink_to("/dev/full")
     with pytest.raises(FullDiskError, match=r"could not use .*, with .* bytes free: No space left"):
-        reading.collect(table(), tmp_path, tmp_path / "table.parquet")
+        data.copy(table(), tmp_path, tmp_path / "table.parquet")
 
 
 def test_a_table_whose_file_is_a_link_is_read(tmp_path: Path) -> None:
     (tmp_path / "real.csv").write_text(PLAIN)
     (tmp_path / "t.csv").symlink_to(tmp_path / "real.csv")
-    assert reading.collect(table(), tmp_path, tmp_path / "table.parquet") == 3
+    assert data.copy(table(), tmp_path, tmp_path / "table.parquet") == 3
 
 
 def _zip() -> bytes:
@@ -165,7 +176,7 @@ def test_a_path_that_leads_to_no_table_is_refused(tmp_path: Path, file: str, mes
     (tmp_path / "torn.parquet").write_bytes(b"PAR1")
     (tmp_path / "torn.csv.gz").write_bytes(gzip.compress(PLAIN.encode() * 99)[:-20])
     with pytest.raises(UserError, match=message):
-        reading.collect(table(file), tmp_path, tmp_path / "table.parquet")
+        data.copy(table(file), tmp_path, tmp_path / "table.parquet")
 
 
 @pytest.mark.parametrize(
@@ -183,7 +194,7 @@ def test_numbers_are_read_with_points_and_with_commas(
     described = table(columns=COLUMNS[:1], decimal=decimal)
     frame, wrong = read(tmp_path, f"size;y\n1;1\n{text};2\n", described)
     assert plain(frame)["size"] == [1.0, number]
-    expected = {} if number is not None else {"size": reading.Wrong(1, text.strip(), 2)}
+    expected = {} if number is not None else {"size": Wrong(1, text.strip(), 2)}
     assert wrong == expected
 
 
@@ -203,7 +214,7 @@ def test_dates_are_read_as_their_format_says(
     described = table(columns=(Column("day", "date", format=form),))
     frame, wrong = read(tmp_path, f"day,y\n,1\n{text},2\n", described)
     assert plain(frame)["day"] == [None, day and pd.Timestamp(day)]
-    assert wrong == ({} if day else {"day": reading.Wrong(1, text, 2)})
+    assert wrong == ({} if day else {"day": Wrong(1, text, 2)})
 
 
 def test_a_flag_is_read_in_every_spelling_and_others_are_counted(tmp_path: Path) -> None:
@@ -211,7 +222,7 @@ def test_a_flag_is_read_in_every_spelling_and_others_are_counted(tmp_path: Path)
     content = "open,y\n" + "".join(f"{word},1\n" for word in words)
     frame, wrong = read(tmp_path, content, table(columns=COLUMNS[3:]))
     assert plain(frame)["open"] == [1.0, 0.0, 1.0, 0.0, 1.0, 0.0, None, None, None]
-    assert wrong == {"open": reading.Wrong(2, "maybe", 7)}
+    assert wrong == {"open": Wrong(2, "maybe", 7)}
 
 
 def test_what_is_no_class_counts_as_missing_and_is_told(tmp_path: Path) -> None:
@@ -219,13 +230,13 @@ def test_what_is_no_class_counts_as_missing_and_is_told(tmp_path: Path) -> None:
     content = "size,y\n1,yes\n2, no\n3,NA\n4,perhaps\n5,No\n"
     frame, wrong = read(tmp_path, content, described)
     assert plain(frame)["y"] == ["yes", "no", None, None, None]
-    assert wrong == {"y": reading.Wrong(2, "perhaps", 4)}
+    assert wrong == {"y": Wrong(2, "perhaps", 4)}
 
 
 def test_a_regressions_target_without_values_counts_as_missing(tmp_path: Path) -> None:
     frame, wrong = read(tmp_path, "size,y\n1,2\n2,\n3,x\n", table(columns=COLUMNS[:1]))
     assert plain(frame)["y"] == [2.0, None, None]
-    assert wrong == {"y": reading.Wrong(1, "x", 3)}
+    assert wrong == {"y": Wrong(1, "x", 3)}
 
 
 def test_id_group_and_time_are_read_too(tmp_path: Path) -> None:
@@ -251,8 +262,8 @@ def test_parquet_files_keep_their_types_and_lists_become_text(tmp_path: Path) ->
     duckdb.execute(f"COPY ({PARQUET}) TO '{tmp_path / 't.parquet'}' (FORMAT parquet)")
     columns = (*COLUMNS, Column("list", "category"), Column("struct", "category"))
     described = table("t.parquet", columns)
-    reading.collect(described, tmp_path, tmp_path / "table.parquet")
-    frame, wrong = reading.typed(described, tmp_path / "table.parquet")
+    data.copy(described, tmp_path, tmp_path / "table.parquet")
+    frame, wrong = data.typed(described, tmp_path / "table.parquet")
     assert plain(frame) == {
         "size": [1.25],
         "kind": ["a"],
@@ -272,7 +283,7 @@ def test_each_type_of_parquet_can_be_read_as_each_of_ours(tmp_path: Path, name: 
     duckdb.execute(f"COPY ({PARQUET}) TO '{tmp_path / 't.parquet'}' (FORMAT parquet)")
     names = ("open", "size", "kind", "list", "struct", "day")
     described = table("t.parquet", tuple(Column(each, name) for each in names))
-    frame, _ = reading.typed(described, tmp_path / "t.parquet")
+    frame, _ = data.typed(described, tmp_path / "t.parquet")
     assert frame.shape == (1, 7)
 
 
@@ -281,9 +292,9 @@ def test_a_query_is_answered_in_an_order_of_its_own(tmp_path: Path) -> None:
     sums = "SELECT kind, avg(size) AS size, sum(y) AS y FROM 't.csv' GROUP BY kind; -- of all"
     described = table("", (COLUMNS[1], COLUMNS[0]), sql=sums)
     outs = [tmp_path / "one.parquet", tmp_path / "two.parquet"]
-    assert [reading.collect(described, tmp_path, out) for out in outs] == [3, 3]
+    assert [data.copy(described, tmp_path, out) for out in outs] == [3, 3]
     assert outs[0].read_bytes() == outs[1].read_bytes()
-    assert plain(reading.typed(described, outs[0])[0])["kind"] == ["a", "b", None]
+    assert plain(data.typed(described, outs[0])[0])["kind"] == ["a", "b", None]
 
 
 @pytest.mark.parametrize(
@@ -302,7 +313,7 @@ def test_a_query_is_answered_in_an_order_of_its_own(tmp_path: Path) -> None:
 def test_a_query_that_does_not_answer_is_refused(tmp_path: Path, sql: str, message: str) -> None:
     (tmp_path / "t.csv").write_text(PLAIN)
     with pytest.raises(UserError, match=message):
-        reading.collect(table("", sql=sql), tmp_path, tmp_path / "table.parquet")
+        data.copy(table("", sql=sql), tmp_path, tmp_path / "table.parquet")
     assert not list(tmp_path.glob("written*"))
 
 
@@ -342,13 +353,13 @@ def written(names: list[str], rows: list[list[str]]) -> str:
 
 
 @settings(max_examples=15)
-@given(data=st.data())
+@given(drawn=st.data())
 def test_names_and_categories_of_any_text_survive(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+    tmp_path_factory: pytest.TempPathFactory, drawn: st.DataObject
 ) -> None:
-    names = data.draw(st.lists(NAMES, min_size=2, max_size=4, unique_by=str.lower))
+    names = drawn.draw(st.lists(NAMES, min_size=2, max_size=4, unique_by=str.lower))
     names = [f"{name}x" for name in names]  # numbers alone are no header
-    rows = data.draw(st.lists(st.tuples(*[TEXTS] * len(names)), min_size=1, max_size=5))
+    rows = drawn.draw(st.lists(st.tuples(*[TEXTS] * len(names)), min_size=1, max_size=5))
     columns = tuple(Column(name, "category") for name in names[1:])
     described = table(columns=columns, target=names[0], kind="binary", classes=("a", "b"))
     folder = tmp_path_factory.mktemp("any")
@@ -357,7 +368,7 @@ def test_names_and_categories_of_any_text_survive(
         assert plain(frame)[name] == [value.strip() or None for value in values]
     with source.opened(folder / "t.csv") as opened:
         assert list(opened.types) == names
-    (raw, inputs), *rest = reading.pieces(described, folder / "t.csv", 2048)
+    (raw, inputs), *rest = data.pieces(described, folder / "t.csv", 2048)
     assert not rest and inputs.equals(frame[names[1:]])
     assert plain(raw)[names[0]] == [row[0] or None for row in rows]
 
@@ -377,15 +388,15 @@ def made(rows: int) -> pd.DataFrame:
 def test_the_same_table_gives_the_same_bytes(tmp_path: Path) -> None:
     made(130_000).to_csv(tmp_path / "t.csv", index=False)
     outs = [tmp_path / "one.parquet", tmp_path / "two.parquet"]
-    assert [reading.collect(table(), tmp_path, out) for out in outs] == [130_000] * 2
+    assert [data.copy(table(), tmp_path, out) for out in outs] == [130_000] * 2
     assert outs[0].read_bytes() == outs[1].read_bytes()
 
 
 def test_pieces_of_a_file_are_small_and_as_when_it_is_read_at_once(tmp_path: Path) -> None:
     made(50_000).to_csv(tmp_path / "t.csv", index=False)
     described = table(columns=(*COLUMNS[:2], COLUMNS[3]))
-    whole, _ = reading.typed(described, tmp_path / "t.csv")
-    found = list(reading.pieces(described, tmp_path / "t.csv", 10_000))
+    whole, _ = data.typed(described, tmp_path / "t.csv")
+    found = list(data.pieces(described, tmp_path / "t.csv", 10_000))
     assert 5 <= len(found) <= 10 and max(len(raw) for raw, _ in found) <= 10_000
     lines = (tmp_path / "t.csv").read_text().splitlines()
     raw = pd.concat([raw for raw, _ in found])
@@ -400,16 +411,16 @@ def test_pieces_of_a_file_are_small_and_as_when_it_is_read_at_once(tmp_path: Pat
 def test_a_file_to_score_needs_the_inputs_alone(tmp_path: Path) -> None:
     described = table(columns=COLUMNS[:2], id="row", group="house", time="seen")
     (tmp_path / "t.csv").write_text("kind,size\na,1\n")
-    ((raw, inputs),) = reading.pieces(described, tmp_path / "t.csv", 10_000)
+    ((raw, inputs),) = data.pieces(described, tmp_path / "t.csv", 10_000)
     assert plain(raw) == {"kind": ["a"], "size": ["1"]}
     assert plain(inputs) == {"size": [1.0], "kind": ["a"]}
     (tmp_path / "t.csv").write_text("kinds,size\na,1\n")
     message = r"t\.csv lacks the column 'kind': did you mean 'kinds'\?; a model needs"
     with pytest.raises(UserError, match=message):
-        next(reading.pieces(described, tmp_path / "t.csv", 10_000))
+        next(data.pieces(described, tmp_path / "t.csv", 10_000))
 
 
 def test_a_torn_file_ends_the_scoring_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("kind,size\n" + "a,1\n" * 9 + "b\n")
     with pytest.raises(UserError, match=re.escape("t.csv, line 11 has 1 value instead of 2")):
-        list(reading.pieces(table(columns=COLUMNS[:2]), tmp_path / "t.csv", 2048))
+        list(data.pieces(table(columns=COLUMNS[:2]), tmp_path / "t.csv", 2048))

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from ..table.schema import METRICS, Column, Table
 from ..words import counted
-from .schema import METRICS, Column, Table
 
 if TYPE_CHECKING:
     from .guesses import Description

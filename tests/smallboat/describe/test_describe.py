@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from smallboat import cli
+from smallboat.describe import command, guesses, problem_toml, profiles
 from smallboat.errors import UserError
-from smallboat.table import describe, describe_text, guesses, profiles, schema
+from smallboat.table import schema
 from smallboat.table.schema import Column, Table
 
 FILE = Path("config/problem.toml")
@@ -42,7 +43,7 @@ def run(table: dict[str, Any] | str, target: str | None = "y", **options: Any) -
     csv = None if options.get("sql") else "t.csv"
     problem: Any = None
     given = {"csv": csv, "target": target, "sql": None} | options
-    assert describe.describe(problem, "local", **given) == 0
+    assert command.describe(problem, "local", **given) == 0
 
 
 def described(table: dict[str, Any] | str, target: str = "y", **options: Any) -> Table:
@@ -52,7 +53,7 @@ def described(table: dict[str, Any] | str, target: str = "y", **options: Any) ->
 
 def comments(name: str) -> list[str]:
     """The lines of comment above a column."""
-    above = FILE.read_text().partition(f"[columns.{describe_text.quoted(name)}]")[0].splitlines()
+    above = FILE.read_text().partition(f"[columns.{problem_toml.quoted(name)}]")[0].splitlines()
     found = []
     while above and above[-1].startswith("#"):
         found.append(above.pop().removeprefix("# "))
@@ -259,7 +260,7 @@ def test_a_query_is_described() -> None:
     pd.DataFrame(columns()).to_csv("t.csv", index=False)
     query = "SELECT size, y FROM 't.csv'"
     problem: Any = None
-    assert describe.describe(problem, "local", None, "y", query) == 0
+    assert command.describe(problem, "local", None, "y", query) == 0
     table = schema.load(FILE)
     assert (table.file, table.sql, len(table.columns)) == ("", query, 1)
 
@@ -296,7 +297,7 @@ def test_a_price_is_learned_on_a_log_scale() -> None:
 def test_decimal_commas_in_utf16_are_recognised() -> None:
     pd.DataFrame(columns()).to_csv("t.csv", index=False, sep=";", decimal=",", encoding="utf-16")
     problem: Any = None
-    describe.describe(problem, "local", "t.csv", "y", None)
+    command.describe(problem, "local", "t.csv", "y", None)
     table = schema.load(FILE)
     assert table.decimal == "," and table.columns[0].type == "number"
 
@@ -319,7 +320,7 @@ def test_names_and_classes_of_any_spelling_are_written() -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_any_text_is_written_as_toml(text: str) -> None:
-    told = describe_text.column(Column(text, "category"), [text])
+    told = problem_toml.column(Column(text, "category"), [text])
     assert tomllib.loads(told) == {"columns": {text: {"type": "category"}}}
 
 
@@ -398,15 +399,23 @@ def test_a_broken_file_is_told_and_kept(text: str, message: str) -> None:
     assert FILE.read_text() == text
 
 
+def test_a_description_in_another_encoding_is_told_and_kept() -> None:
+    FILE.parent.mkdir()
+    FILE.write_text("[problem]\ntarget = 'größe'\n", encoding="latin-1")
+    with pytest.raises(UserError, match=r"is not valid TOML: 'utf-8' codec can't decode"):
+        run(columns())
+    assert "größe" in FILE.read_text(encoding="latin-1")
+
+
 def test_the_sample_is_replaced_and_kept_beside() -> None:
     FILE.parent.mkdir()
-    sample = f"{describe.SAMPLE} `make describe` replaces it.\n[problem]\nfile = 's.csv' # edited\n"
+    sample = f"{command.SAMPLE} `make describe` replaces it.\n[problem]\nfile = 's.csv' # edited\n"
     FILE.write_text(sample)
     with pytest.raises(UserError, match="which column is predicted"):
         run(columns(), target=None)
     assert FILE.read_text() == sample
     assert described(columns()).file == "t.csv"
-    assert describe.KEPT.read_text() == sample
+    assert command.KEPT.read_text() == sample
 
 
 def test_a_file_outside_of_the_project_has_its_whole_path(
@@ -417,7 +426,7 @@ def test_a_file_outside_of_the_project_has_its_whole_path(
     inside.mkdir()
     monkeypatch.chdir(inside)
     problem: Any = None
-    describe.describe(problem, "local", "../t.csv", "y", None)
+    command.describe(problem, "local", "../t.csv", "y", None)
     assert schema.load(FILE).file == str(tmp_path / "t.csv")
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from ..spellings import NO, YES
+from ..table.schema import Column, Type
 from ..warehouse.source import Source, identifier
+from ..warehouse.typed import given, stripped, value
 from ..words import counted
-from .schema import Column, Type
-from .values import NO, YES, given, stripped, value
 
 FORMATS = ("", *(
     f"{day}{hour}"
@@ -192,7 +193,7 @@ def profile(source: Source, name: str, decimal: str, rows: int) -> Profile:
     held = source.types[name]
     query = PROFILE.format(
         name=identifier(name), text=stripped(name), given=given(name), flags=YES + NO,
-        number=value(name, held, "number", "", decimal), table=source.sql,
+        number=value(Column(name, "number"), held, decimal), table=source.sql,
     )  # fmt: skip
     found = Profile(name, rows, *source.connection.execute(query).fetchall()[0])
     if held != "VARCHAR" or (found.numbers >= MOST * found.given and found.length != 8):
@@ -208,8 +209,9 @@ def _dates(source: Source, name: str) -> tuple[dict[str, int], int, bool]:
     Then how many values that are, and whether day and month may be the other way round.
     """
     first = f"(SELECT {identifier(name)} FROM {source.sql} WHERE {given(name)} LIMIT {SAMPLE})"
-    tried = (f"{value(name, 'VARCHAR', 'date', form, '.')} IS NOT NULL" for form in FORMATS)
-    columns = source.connection.execute(f"SELECT {', '.join(tried)} FROM {first}").fetchnumpy()
+    read = (value(Column(name, "date", format=form), "VARCHAR", ".") for form in FORMATS)
+    tried = ", ".join(f"{date} IS NOT NULL" for date in read)
+    columns = source.connection.execute(f"SELECT {tried} FROM {first}").fetchnumpy()
     fits = np.column_stack(list(columns.values())).astype(bool)
     fits[:, FORMATS.index("%Y%m%d")] &= fits[:, FORMATS.index("%Y%m%d")].all()
     left, found = np.ones(len(fits), dtype=bool), {}

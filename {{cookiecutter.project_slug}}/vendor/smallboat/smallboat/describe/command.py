@@ -2,19 +2,20 @@
 
 import os
 import tempfile
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ..errors import UserError, nearest
 from ..problem import Problem
+from ..table import data, schema
+from ..table.schema import Table
 from ..warehouse.source import Source, opened
 from ..words import counted
-from . import describe_text, guesses, reading, schema
+from . import guesses, problem_toml
 from .profiles import profile
-from .schema import Table
 
 FILE = Path("config/problem.toml")
 SAMPLE = "# The sample table."
@@ -28,7 +29,7 @@ def describe(
     """Write `config/problem.toml` about a table; of one that is there, say what has changed."""
     if csv and sql:
         raise UserError("CSV and SQL are two tables: give one of them.")
-    text = FILE.read_text(encoding="utf-8") if FILE.exists() else ""
+    text = FILE.read_text(encoding="utf-8", errors="replace") if FILE.exists() else ""
     sample = text.startswith(SAMPLE)
     if text and not (sample and (csv or sql)):
         return _again(text, csv, target, sql)
@@ -43,8 +44,8 @@ def describe(
         found = guesses.described(asked, source)
     if sample:
         os.replace(FILE, KEPT)
-    _write(describe_text.file(found))
-    print(describe_text.summary(found))
+    _write(problem_toml.file(found))
+    print(problem_toml.summary(found))
     return 0
 
 
@@ -53,7 +54,7 @@ def _collected(table: Table) -> Iterator[Source]:
     """The table, read once into a Parquet file of the block's."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.parquet"
-        reading.collect(table, Path(), path)
+        data.copy(table, Path(), path)
         with opened(path) as source:
             yield source
 
@@ -75,19 +76,12 @@ def _choice(source: Source) -> str:
 
 def _again(text: str, csv: str | None, target: str | None, sql: str | None) -> int:
     """What has changed in a table that is described already; new columns are added at the end."""
-    try:
-        table = schema.of(tomllib.loads(text), str(FILE))
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(
-            f"{FILE} is not valid TOML: {error}; correct it, or delete it and run again"
-        ) from None
-    for key, given, had in (
-        ("file", _written(csv), table.file), ("sql", sql or "", table.sql),
-        ("target", target or "", table.target),
-    ):  # fmt: skip
-        if given and given != had:
+    table = schema.load(FILE)
+    given = {"file": _written(csv), "sql": sql or "", "target": target or ""}
+    for key, asked in given.items():
+        if asked and asked != (had := getattr(table, key)):
             raise UserError(
-                f"{FILE} is about {key} = {had!r}, not {given!r}, and it may hold your edits: "
+                f"{FILE} is about {key} = {had!r}, not {asked!r}, and it may hold your edits: "
                 f"change it there, or delete {FILE} and run make describe again"
             )
     with _collected(table) as source:
@@ -100,8 +94,7 @@ def _again(text: str, csv: str | None, target: str | None, sql: str | None) -> i
 
 def _changes(table: Table, source: Source) -> tuple[list[str], str]:
     """Sentences about what has changed, and the TOML of new columns."""
-    rows = guesses.count(source, "*")
-    inputs = [each.name for each in table.columns]
+    inputs = {each.name for each in table.columns}
     named = {*inputs, *table.drop, table.target, table.id, table.group, table.time} - {""}
     told = [
         f"{name!r} is gone: remove it from {FILE}, or correct its name"
@@ -109,46 +102,39 @@ def _changes(table: Table, source: Source) -> tuple[list[str], str]:
     ]
     if table.target not in source.types:
         return told, ""
-    profiles = [
-        profile(source, name, table.decimal, rows) for name in source.types if name not in named
-    ]
-    added = [each for each in profiles if not each.dropped()]
-    told += [
-        f"{each.name!r} is new, but {each.dropped()}: name it in problem.drop"
-        for each in profiles
-        if each.dropped()
-    ]
-    told += [f"{each.name!r} is new: added to {FILE} as {each.type}" for each in added]
-    told += _misfits(table, source)
-    return told, "\n".join(describe_text.column(each.column, each.remarks()) for each in added)
+    (rows,) = source.totals("count(*)")
+    added = []
+    for name in (each for each in source.types if each not in named):
+        new = profile(source, name, table.decimal, rows)
+        if reason := new.dropped():
+            told.append(f"{name!r} is new, but {reason}: name it in problem.drop")
+        else:
+            told.append(f"{name!r} is new: added to {FILE} as {new.type}")
+            added.append(problem_toml.column(new.column, new.remarks()))
+    return [*told, *_misfits(table, source)], "\n".join(added)
 
 
-def _misfits(table: Table, source: Source) -> list[str]:
+def _misfits(table: Table, source: Source) -> Iterator[str]:
     """Values that are not as the description says, in sentences."""
-    here = {
-        name: name if name in source.types else "" for name in (table.id, table.group, table.time)
+    columns = tuple(each for each in table.columns if each.name in source.types)
+    gone: dict[str, Any] = {
+        key: "" for key in ("id", "group", "time") if getattr(table, key) not in source.types
     }
-    present = tuple(each for each in table.columns if each.name in source.types)
-    frame, wrong = reading.typed(
-        replace(table, columns=present, id=here[table.id], group=here[table.group],
-                time=here[table.time]),
-        Path(source.origin),
-    )  # fmt: skip
-    types = {each.name: each.type for each in present} | {table.time: "date"}
-    told = [
-        f"{name!r}: {counted(each.count, 'value')} {'is' if each.count == 1 else 'are'} no "
-        f"{types.get(name, 'class')}, such as "
-        f"{each.example!r} in row {each.row:,}: correct the type, or the table"
-        for name, each in wrong.items()
-    ]
-    for each in present:
-        if each.range:
-            outside = frame[each.name].notna() & ~frame[each.name].between(*each.range)
-            if outside.any():
-                worst = f"{frame[each.name].min():g} to {frame[each.name].max():g}"
-                told.append(f"{each.name!r}: {counted(int(outside.sum()), 'value')} outside of its "
-                            f"range, now {worst}")  # fmt: skip
-    return told
+    rows = data.typed(replace(table, columns=columns, **gone), Path(source.origin))
+    types = {each.name: each.type for each in columns} | {table.time: "date"}
+    for name, each in rows.wrong.items():
+        are = "is" if each.count == 1 else "are"
+        yield (
+            f"{name!r}: {counted(each.count, 'value')} {are} no {types.get(name, 'class')}, "
+            f"such as {each.example!r} in row {each.row:,}: correct the type, or the table"
+        )
+    for column in columns:
+        if outside := rows.outside(column):
+            values = rows.frame[column.name]
+            yield (
+                f"{column.name!r}: {counted(outside, 'value')} outside of its range, "
+                f"now {values.min():g} to {values.max():g}"
+            )
 
 
 def _write(text: str) -> None:

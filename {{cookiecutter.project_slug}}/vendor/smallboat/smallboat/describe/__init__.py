@@ -1,0 +1,1 @@
+"""`make describe`: a table of your own as `config/problem.toml`, which you correct."""
