@@ -11,9 +11,10 @@ from smallboat.table.data import Rows
 from .inputs import FEATURES, Array, derive
 from .table import TABLE
 
-__all__ = ["FEATURES", "OTHER_COLUMNS", "build", "online_features", "pieces"]
+__all__ = ["FEATURES", "GROUPS", "OTHER_COLUMNS", "build", "online_features", "pieces"]
 
 OTHER_COLUMNS: tuple[str, ...] = ()
+GROUPS = TABLE.groups
 
 
 def build(rows: Rows) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
@@ -28,8 +28,8 @@ class Config(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    source: str = "table"
-    directory: str | None = None  # where the file lies, instead of where problem.toml says
+    source: Literal["table", "files"] = "table"  # from where problem.toml says, or `directory`
+    directory: str | None = None
 
 
 class Rows(NamedTuple):
@@ -64,6 +64,8 @@ def collect(table: Table, config: Mapping[str, Any], root: Path, folder: Path) -
     Raises:
         UserError: the file or the query is no table, or it has no rows, or none of a known time.
     """
+    if config["source"] == "files" and not config["directory"]:
+        raise UserError("The source files needs a folder: make data SOURCE=files DIR=path.")
     if config["directory"]:
         table = replace(table, file=str(Path(config["directory"], Path(table.file).name)))
     rows = copy(table, root, folder / FILE)
@@ -109,7 +111,7 @@ def read(table: Table, folder: Path) -> Rows:
 
 def typed(table: Table, path: Path) -> Rows:
     """The rows of a file; UserError if it lacks a column that the description names."""
-    advice = "correct config/problem.toml, or make the data again"
+    advice = "run `make data` if config/problem.toml is about another table now, or correct it"
     with opened(path) as source:
         frame, wrong = reading.read(source, _all_columns(table), table.decimal, advice)
     if table.kind != "regression":

@@ -6,6 +6,7 @@ Needs the standard library alone, because the model server reads it, too.
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, replace
+from glob import escape
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -119,6 +120,15 @@ class Table:
     def features(self) -> tuple[Feature, ...]:
         """The model's inputs, in their order."""
         return tuple(feature for column in self.columns for feature in column.features)
+
+    @property
+    def groups(self) -> dict[str, tuple[str, ...]]:
+        """The inputs of each date, whose importance is one; see `features.GROUPS`."""
+        return {
+            column.name: tuple(escape(feature.name) for feature in column.features)
+            for column in self.columns
+            if column.type == "date"
+        }
 
     @property
     def output(self) -> Output:
