@@ -367,6 +367,15 @@ def test_run_again_on_a_changed_table_it_says_what_and_keeps_edits(
     assert "'y': 1 value is no class, such as 'perhaps' in row 1" in out
 
 
+def test_a_value_of_a_regressions_target_that_is_no_number_is_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    made = columns(y=np.arange(ROWS) / 7)
+    run(made)
+    run(made | {"y": ["much", *made["y"][1:]]})
+    assert "'y': 1 value is no number, such as 'much' in row 1" in capsys.readouterr().out
+
+
 def test_another_table_or_target_overwrites_nothing() -> None:
     run(columns())
     before = FILE.read_bytes()

@@ -1,5 +1,6 @@
 """Answers of each kind, their reasons, and what a release is asked."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -86,7 +87,9 @@ def test_reasons_count_what_is_computed_of_a_column_as_its_own() -> None:
 
 def test_the_page_offers_choices_ranges_and_units() -> None:
     online = features.online_features(BINARY, rows(BINARY))
-    page = answers.page(BINARY, online)
+    page = answers.page(replace(BINARY, decimal=","), online)
+    assert page == json.loads(json.dumps(page))
+    assert (page["csv"]["decimal"], page["csv"]["mark"]) == (",", ".")
     fields = {field["name"]: field for field in page["columns"]}
     assert fields["age"]["unit"] == "years" and fields["age"]["range"] == [0, 120]
     assert fields["MS SubClass"]["range"] == [1.0, 8.0]

@@ -121,11 +121,12 @@ def _misfits(table: Table, source: Source) -> Iterator[str]:
         key: "" for key in ("id", "group", "time") if getattr(table, key) not in source.types
     }
     rows = data.typed(replace(table, columns=columns, **gone), Path(source.origin))
-    types = {each.name: each.type for each in columns} | {table.time: "date"}
+    target = "class" if table.classes else "number"
+    types = {each.name: each.type for each in columns} | {table.time: "date", table.target: target}
     for name, each in rows.wrong.items():
         are = "is" if each.count == 1 else "are"
         yield (
-            f"{name!r}: {counted(each.count, 'value')} {are} no {types.get(name, 'class')}, "
+            f"{name!r}: {counted(each.count, 'value')} {are} no {types[name]}, "
             f"such as {each.example!r} in row {each.row:,}: correct the type, or the table"
         )
     for column in columns:

@@ -2,13 +2,11 @@
 
 import json
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..table.schema import METRICS, Column, Table
 from ..words import counted
-
-if TYPE_CHECKING:
-    from .guesses import Description
+from .guesses import Description
 
 HEAD = """\
 # What is predicted, from what. `make describe` guessed it: correct what is wrong, then
@@ -16,7 +14,7 @@ HEAD = """\
 """
 
 
-def file(found: "Description") -> str:
+def file(found: Description) -> str:
     """The whole file."""
     table = found.table
     parts = [HEAD, "[problem]", *_problem(table, found)]
@@ -36,7 +34,7 @@ def column(each: Column, remarks: Iterable[str]) -> str:
     return "\n".join([*lines, ""])
 
 
-def summary(found: "Description") -> str:
+def summary(found: Description) -> str:
     """What a person should know of it, for the terminal."""
     table = found.table
     inputs = counted(len(table.columns), "input")
@@ -61,7 +59,7 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _problem(table: Table, found: "Description") -> list[str]:
+def _problem(table: Table, found: Description) -> list[str]:
     usual, *others = METRICS[table.kind]
     lines = [
         f"sql = {quoted(table.sql)}" if table.sql else f"file = {quoted(table.file)}",

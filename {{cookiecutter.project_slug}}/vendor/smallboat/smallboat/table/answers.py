@@ -88,7 +88,7 @@ def explain(
     if answers.ndim == 2:  # of several classes, the predicted one
         rows, chosen = np.arange(len(answers)), answers.argmax(axis=1)
         answers, otherwise = answers[rows, chosen], otherwise[:, rows, chosen]
-    effects = (answers - otherwise).round(DIGITS)
+    effects = (answers - otherwise).astype(np.float64).round(DIGITS)
     strongest = np.argsort(-np.abs(effects), axis=0, kind="stable")[:REASONS]
     return [
         [
@@ -134,7 +134,7 @@ def page(table: Table, online: Json) -> Json:
         "examples": online["examples"],
         "csv": {
             "decimal": table.decimal, "mark": mark, "grouped": grouped,
-            "flags": requests.FLAGS, "nulls": spellings.NULLS,
+            "flags": requests.FLAGS, "nulls": list(spellings.NULLS),
         },
     }  # fmt: skip
 

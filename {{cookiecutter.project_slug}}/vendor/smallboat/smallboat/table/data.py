@@ -55,11 +55,7 @@ class Rows(NamedTuple):
 def collect(table: Table, config: Mapping[str, Any], root: Path, folder: Path) -> dict[str, Any]:
     """Copy the table into an empty folder, see `contract.Data.collect`.
 
-    Args:
-        table: the description.
-        config: the values of `Config`.
-        root: what a relative path in the description starts from.
-        folder: the empty folder.
+    Relative paths of the description start from `root`; `config` has the values of `Config`.
 
     Raises:
         UserError: the file or the query is no table, or it has no rows, or none of a known time.
@@ -139,19 +135,10 @@ def _all_columns(table: Table) -> list[Column]:
 
 
 def pieces(table: Table, file: Path, rows: int) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-    """A file of any size, about so many rows at a time, as they stand in it and typed.
-
-    Args:
-        table: the description; the target and id, group and time may be missing in the file.
-        file: CSV or Parquet.
-        rows: how many are in memory at a time; 2,048 at least.
-
-    Yields:
-        All columns of the file as text, null where there is nothing; and the inputs as in `Rows`,
-        where what is not of its type is NaN or null, too.
+    """A file of any size, about `rows` rows at a time: as text, and its inputs as in `Rows`.
 
     Raises:
-        UserError: the file is no table, or lacks an input.
+        UserError: the file is no table, or lacks an input. It may lack all other columns.
     """
     advice = "a model needs each of its inputs: add it, empty where it is not known"
     with opened(file) as source:

@@ -97,7 +97,12 @@ def read(
 def pieces(
     source: Source, columns: Sequence[Column], decimal: str, advice: str, rows: int
 ) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-    """The same, about `rows` rows at a time: all columns of the table as text, and `columns`."""
+    """The same, about `rows` rows at a time, 2,048 at least.
+
+    Yields:
+        All columns of the table as text, null where there is nothing; and `columns` as `read` has
+        them, where what is not of its type is NaN or null, too.
+    """
     selected = _selected(source, columns, decimal, advice)
     raw = {("raw", name): f"{identifier(name)}::VARCHAR" for name in source.types}
     for chunk in source.chunks({**raw, **selected}, rows):
