@@ -21,7 +21,7 @@ MISSING = 0.0
 EXPONENT = 150  # of float32, biased: from it on all numbers are whole
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=10_000)  # a caller may send any text
 def code(text: str) -> float:
     """The number of a category: one of 2**29 whole numbers that float32 holds exactly.
 
