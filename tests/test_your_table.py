@@ -82,7 +82,7 @@ def test_the_winner_is_good_and_every_row_is_scored(walked: tuple[Path, list[str
     missed = [row for row in rows if (row["target"], row["prediction"]) == ("malignant", "benign")]
     alarms = [row for row in rows if (row["target"], row["prediction"]) == ("benign", "malignant")]
     assert len(missed) <= 6  # of 212
-    assert 10 * len(missed) + len(alarms) < 357 / 2  # to act on all of them would cost 357
+    assert 10 * len(missed) + len(alarms) < 90  # to act on all of them would cost 357
 
 
 @pytest.mark.nightly

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -172,3 +173,19 @@ def test_columns_of_any_name_become_features() -> None:
     for name in names:
         made.frame[name] = 1.0
     assert list(features.build(table, made, nothing))[3:] == names
+
+
+def test_what_scoring_counts_as_missing_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "rows.csv"
+    cells = ["4,1,Ulm,yes,2024-03-02", "old,1,Ulm,maybe,", "NA,,,,", ",x,,,2024-03-02", "1e39,2,,,"]
+    file.write_text("\n".join(["age,MS SubClass,city,member,joined", *cells]) + "\n")
+    ((raw, inputs),) = features.pieces(BINARY, file, 1000, nothing)
+    assert len(raw) == len(inputs) == 5
+    told = capsys.readouterr().out.splitlines()
+    assert told == [
+        "warning: 2 values of age counted as missing, as 'old': not of the column's type",
+        "warning: 1 value of MS SubClass counted as missing, as 'x': not of the column's type",
+        "warning: 1 value of member counted as missing, as 'maybe': not of the column's type",
+    ]

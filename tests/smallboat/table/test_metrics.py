@@ -234,8 +234,20 @@ def test_intervals_are_narrower_than_those_of_the_past(kind: str) -> None:
     assert model["interval_width"].mean() < trivial["interval_width"].mean()
 
 
+def test_of_few_rows_a_threshold_is_that_of_true_probabilities() -> None:
+    frame, answers = told("binary", 300, 6)
+    found = metrics.decide(
+        TABLES["binary"], frame, answers, {"contact_cost": 1.0, "missed_cost": 9.0}
+    )
+    assert found["threshold"] == 0.1
+    acted, one = answers >= 0.1, frame["target"] == 1
+    assert found["expected_cost"] == pytest.approx(
+        (acted & ~one).mean() + 9 * (~acted & one).mean()
+    )
+
+
 def test_a_threshold_is_the_cheapest() -> None:
-    frame, answers = told("binary", 500, 6)
+    frame, answers = told("binary", 1500, 6)
     costs = {"contact_cost": 1.0, "missed_cost": 4.0}
     found = metrics.decide(TABLES["binary"], frame, answers, costs)
     bought = frame["target"] == 1

@@ -1,5 +1,6 @@
 """From typed columns to the feature table, and to what a release knows of the columns."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from ..errors import UserError
+from ..spellings import NULLS
+from ..words import counted
 from . import data, encoding, schema
 from .data import Rows
 from .encoding import Array, Derive
@@ -37,9 +40,27 @@ def build(table: Table, rows: Rows, derive: Derive) -> pd.DataFrame:
 def pieces(
     table: Table, file: Path, rows: int, derive: Derive
 ) -> Iterator[tuple[pd.DataFrame, Array]]:
-    """A file of any size in pieces of so many rows: its text, and float32 of shape [n, inputs]."""
+    """A file of any size in pieces of so many rows: its text, and float32 of shape [n, inputs].
+
+    What is not of its column's type counts as missing, and is told at the end.
+    """
+    lost: Counter[str] = Counter()
+    examples: dict[str, str] = {}
     for raw, frame in data.pieces(table, file, rows):
+        for column in table.columns:
+            if wrong := _wrong(raw[column.name], frame[column.name]):
+                lost[column.name] += len(wrong)
+                examples.setdefault(column.name, wrong[0])
         yield raw, np.column_stack(list(_inputs(table, frame, derive).values()))
+    for name, count in lost.items():
+        told = f"{counted(count, 'value')} of {name} counted as missing, as {examples[name]!r}"
+        print(f"warning: {told}: not of the column's type", flush=True)
+
+
+def _wrong(text: "pd.Series[Any]", typed: "pd.Series[Any]") -> list[str]:
+    """The values that were lost because they are not of their column's type."""
+    lost = text[text.notna() & typed.isna()]
+    return [each for each in lost if each.strip().lower() not in NULLS]
 
 
 def _inputs(table: Table, frame: pd.DataFrame, derive: Derive) -> dict[str, Array]:

@@ -13,6 +13,8 @@ from ..evaluation import bootstrap, probabilities, regression
 from .schema import Table
 
 Array = np.ndarray[Any, np.dtype[Any]]
+FEWEST_DECIDED = 1_000
+"""Of fewer rows, no threshold is chosen by what it costs on them."""
 FEWEST_STEPS = 50
 """Of each of many classes, resamples tell so many probabilities apart; see `probabilities`."""
 
@@ -120,10 +122,21 @@ def calibration_metrics(
 def decide(
     table: Table, frame: pd.DataFrame, predicted: Array, costs: Mapping[str, float]
 ) -> dict[str, float]:
-    """Of a binary target: from which probability on to act, see `probabilities.cheapest`."""
+    """Of a binary target: from which probability on to act, see `probabilities.cheapest`.
+
+    Of few rows, chance decides which threshold is the cheapest. Then it is the one that would be,
+    were the probabilities true: Elkan, The Foundations of Cost-Sensitive Learning, IJCAI 2001.
+    """
     if table.kind != "binary":
         return {}
-    return probabilities.cheapest(_target(frame), _checked(table, frame, predicted), costs)
+    target, probability = _target(frame), _checked(table, frame, predicted)
+    found = probabilities.cheapest(target, probability, costs)
+    if len(frame) >= FEWEST_DECIDED:
+        return found
+    contact, missed = found["contact_cost"], found["missed_cost"]
+    threshold = round(contact / (contact + missed), 6)
+    paid = np.where(probability >= threshold, contact * (1 - target), missed * target)
+    return found | {"threshold": threshold, "expected_cost": float(paid.mean())}
 
 
 def baseline(table: Table, frame: pd.DataFrame) -> Array:
