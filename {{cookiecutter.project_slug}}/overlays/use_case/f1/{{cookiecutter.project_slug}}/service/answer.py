@@ -95,6 +95,7 @@ def explain(
         answers: of the model, shape [entries].
         features: what `features` returned.
         ask: the model: answers of shape [n] to features of shape [n, inputs].
+        online: not needed.
 
     Returns:
         For each car up to REASONS features, the strongest first: feature, description, value

@@ -43,6 +43,7 @@ def explain(
         answers: of the model, shape [n], n visits.
         features: what `features` returned, shape [n, len(NAMES)].
         ask: the model: answers of shape [m] to features of shape [m, len(NAMES)].
+        online: not needed.
 
     Returns:
         For each visit up to REASONS topics, the strongest first: topic, about, says (of this
