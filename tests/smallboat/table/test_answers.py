@@ -116,6 +116,7 @@ def answering(table: Any, warn: bool = True, drift: float = 0.0) -> Any:
     ("wrong", "broken"),
     [
         ({}, []),
+        ({"drift": 2e-6}, []),  # as a batch is added up in another order
         ({"warn": False}, ["an unknown category is answered with a warning"]),
         ({"drift": 0.05}, ["a row alone and among others is answered alike"]),
         ({"drift": 7.0}, [
@@ -140,3 +141,14 @@ def test_questions_are_valid_requests() -> None:
     for request in asked:
         valid(request)
         requests.check(table, request)
+
+
+def test_a_class_may_differ_only_where_its_probability_nearly_does() -> None:
+    one = {"prediction": "no", "probability": 0.2999999, "threshold": 0.3}
+    assert answers._alike(one, {**one, "prediction": "yes", "probability": 0.3000001})
+    assert not answers._alike(one, {**one, "probability": 0.301})
+    three = {"prediction": "a", "probabilities": {"a": 0.6, "b": 0.4}}
+    assert not answers._alike(three, {"prediction": "a", "probabilities": {"a": 0.61, "b": 0.39}})
+    number = {"prediction": 1e6, "low": 9e5, "high": 1.1e6}
+    assert answers._alike(number, {**number, "prediction": 1e6 + 10})
+    assert not answers._alike(number, {**number, "prediction": 1e6 + 1000})

@@ -20,6 +20,8 @@ REASONS = 6
 CHOICES = 200
 """Levels of a category that the page offers, the most frequent ones."""
 DIGITS = 6
+ROUNDED = 1e-4
+"""Of a batch, float32 may be added up in another order."""
 
 
 def columns(table: Table, answers: Array, evaluation: Mapping[str, Any]) -> dict[str, Array]:
@@ -170,7 +172,7 @@ def invariants(
     ]
     *alone, batch, unknown = ask(asked)
     same = sum(
-        one["predictions"] == [other]
+        _alike(one["predictions"][0], other)
         for one, other in zip(alone, batch["predictions"], strict=True)
     )
     warnings = len(unknown["warnings"])
@@ -182,6 +184,17 @@ def invariants(
         ("an unknown category is answered with a warning", warnings >= len(strange),
          f"{warnings} warnings for {len(strange)} unknown categories"),
     ]  # fmt: skip
+
+
+def _alike(one: Json, other: Json) -> bool:
+    """Whether two predictions differ by no more than float32 rounds differently in a batch."""
+    first, second = (
+        np.array([value for value in (each | each.get("probabilities", {})).values()
+                  if isinstance(value, float)])
+        for each in (one, other)
+    )  # fmt: skip
+    spread = one["high"] - one["low"] if "high" in one else 1.0
+    return bool(np.allclose(first, second, rtol=ROUNDED, atol=ROUNDED * spread))
 
 
 def _possible(prediction: Json) -> bool:
