@@ -134,6 +134,27 @@ class Page:
         self.wait(lambda: self.one("#key").get_attribute("open"))
         self.one("#key-value").send_keys(key, Keys.ENTER)
 
+    @contextmanager
+    def phone(self, width: int, scheme: str) -> Iterator[None]:
+        """Show the page on a phone so wide, in a scheme of colours."""
+        say = self.browser.execute_cdp_cmd
+        phone = {"width": width, "height": 700, "deviceScaleFactor": 2, "mobile": True}
+        say("Emulation.setDeviceMetricsOverride", phone)
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        say("Emulation.setEmulatedMedia", {"features": features})
+        try:
+            yield
+        finally:
+            say("Emulation.clearDeviceMetricsOverride", {})
+            say("Emulation.setEmulatedMedia", {"features": []})
+
+    def look(self) -> tuple[int, int]:
+        """How wide the page is, and how red its background."""
+        script = """const colour = getComputedStyle(document.body).backgroundColor;
+            return [document.documentElement.scrollWidth, Number(colour.match(/\\d+/)[0])]"""
+        width, red = self.browser.execute_script(script)
+        return width, red
+
 
 @contextmanager
 def opened(browser: webdriver.Chrome, model: Model) -> Iterator[Page]:

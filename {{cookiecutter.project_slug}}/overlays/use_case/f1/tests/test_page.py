@@ -196,18 +196,8 @@ def test_long_names_leave_the_buttons_free_on_a_small_phone(page: Page, model: M
 def test_it_fits_a_phone_in_the_readers_colours(page: Page, scheme: str) -> None:
     page.unlock()
     page.wait(lambda: page.settled(list(DRIVERS)))
-    say = page.browser.execute_cdp_cmd
-    phone = {"width": 360, "height": 700, "deviceScaleFactor": 2, "mobile": True}
-    say("Emulation.setDeviceMetricsOverride", phone)
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    say("Emulation.setEmulatedMedia", {"features": features})
-    try:
-        look = """const colour = getComputedStyle(document.body).backgroundColor;
-            return [document.documentElement.scrollWidth, Number(colour.match(/\\d+/)[0])]"""
-        width, red = page.browser.execute_script(look)
-    finally:
-        say("Emulation.clearDeviceMetricsOverride", {})
-        say("Emulation.setEmulatedMedia", {"features": []})
+    with page.phone(360, scheme):
+        width, red = page.look()
     assert width == 360
     assert (red > 127) == (scheme == "light")
 

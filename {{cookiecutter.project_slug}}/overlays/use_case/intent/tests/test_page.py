@@ -273,21 +273,11 @@ def test_everything_that_is_used_has_a_name(shown: Page) -> None:
 @pytest.mark.parametrize("width", [320, 360])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_a_phone_in_the_readers_colours(shown: Page, scheme: str, width: int) -> None:
-    say = shown.browser.execute_cdp_cmd
-    phone = {"width": width, "height": 700, "deviceScaleFactor": 2, "mobile": True}
-    say("Emulation.setDeviceMetricsOverride", phone)
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    say("Emulation.setEmulatedMedia", {"features": features})
-    try:
+    with shown.phone(width, scheme):
         shown.wait(lambda: shown.one("#chart svg").rect["width"] < width)
         shown.one("#slider").send_keys(Keys.END)
         shown.wait(lambda: shown.settled(8))
-        look = """const colour = getComputedStyle(document.body).backgroundColor;
-            return [document.documentElement.scrollWidth, Number(colour.match(/\\d+/)[0])]"""
-        found, red = shown.browser.execute_script(look)
-    finally:
-        say("Emulation.clearDeviceMetricsOverride", {})
-        say("Emulation.setEmulatedMedia", {"features": []})
+        found, red = shown.look()
     assert found == width
     assert (red > 127) == (scheme == "light")
 

@@ -141,17 +141,7 @@ def test_a_wrong_csv_file_is_told_in_a_sentence(page: Page, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_a_phone_in_the_readers_colours(page: Page, scheme: str) -> None:
-    say = page.browser.execute_cdp_cmd
-    phone = {"width": 360, "height": 700, "deviceScaleFactor": 2, "mobile": True}
-    say("Emulation.setDeviceMetricsOverride", phone)
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    say("Emulation.setEmulatedMedia", {"features": features})
-    try:
-        look = """const colour = getComputedStyle(document.body).backgroundColor;
-            return [document.documentElement.scrollWidth, Number(colour.match(/\\d+/)[0])]"""
-        width, red = page.browser.execute_script(look)
-    finally:
-        say("Emulation.clearDeviceMetricsOverride", {})
-        say("Emulation.setEmulatedMedia", {"features": []})
+    with page.phone(360, scheme):
+        width, red = page.look()
     assert width == 360
     assert (red > 127) == (scheme == "light")
