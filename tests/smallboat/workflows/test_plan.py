@@ -1,5 +1,6 @@
 """What the workflows ask the configuration for; and the cron that is written into one of them."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -59,6 +60,9 @@ def test_the_roles_follow_from_the_configuration(
     )
     assert known["region"] == settings.project.aws_region
     assert known["flow"] == "false"
+    staging, prod = json.loads(known["monitors"])
+    assert (staging["environment"], prod["environment"]) == ("staging", "prod")
+    assert prod["role"] == known["prod"].replace("-deploy", "-monitor")
     written = (project / "output").read_text().splitlines()
     assert written == [f"{name}={value}" for name, value in known.items()]
 
@@ -79,7 +83,9 @@ def test_an_environment_that_was_removed_has_no_role(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("config/prod.toml").unlink()
-    assert planned(capsys)["prod"] == ""
+    known = planned(capsys)
+    assert known["prod"] == ""
+    assert [each["environment"] for each in json.loads(known["monitors"])] == ["staging"]
 
 
 @pytest.mark.parametrize("here", ["fork/repo", "Org/repo"])

@@ -140,6 +140,9 @@ COMMANDS: tuple[tuple[str, str, str, tuple[click.Parameter, ...]], ...] = (
             _option("--run", metavar="ID", help="A run's model instead of the served one."),
         ),
     ),
+    ("monitor", "monitoring.command:monitor",
+     "Judge what is served by captured requests and their outcomes.",
+     (_option("--since", metavar="YYYY-MM-DD", help="The first day, instead of 90 days ago."),)),
     ("bootstrap", "cloud.base_stacks:bootstrap",
      "Create the base stacks on AWS, and print their cost.", ()),
     ("image", "aws.image:make", "Build the images that run on AWS, and push them.", ()),
@@ -179,7 +182,7 @@ def _group() -> click.Group:
     group = _Commands(
         help="Train, release and serve the model of the project in this folder.",
         epilog="Exit codes: 0 done; 1 unexpected error; 2 wrong data, configuration or option; "
-        "3 no candidate passed; 4 release failed, or AWS refused; 130 interrupted.",
+        "3 no candidate passed; 4 release failed, or AWS refused; 5 a retraining is due; 130 interrupted.",
     )
     click.version_option(__version__, prog_name="smallboat")(group)
     for name, path, text, options in COMMANDS:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from markupsafe import Markup
 
+CARD = Path(__file__).with_name("card.html")
 MOST_GROUPS = 15
 
 
@@ -133,23 +134,28 @@ def _slices(slices: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return kinds
 
 
+def render(template: Path, macro: str, *values: Any) -> "Markup":
+    """What a macro of a template makes of values; it may import those of card.html."""
+    html: Markup = getattr(_macros(template), macro)(*values)
+    return html
+
+
 @cache
-def _macros() -> Any:
+def _macros(template: Path) -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader([template.parent, CARD.parent]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
     )
     environment.filters |= {"number": _number, "signed": _signed}
-    return environment.get_template("card.html").module
+    return environment.get_template(template.name).module
 
 
 def _render(macro: str, *values: Any) -> "Markup":
-    html: Markup = getattr(_macros(), macro)(*values)
-    return html
+    return render(CARD, macro, *values)
 
 
 def _number(value: float | None) -> str:

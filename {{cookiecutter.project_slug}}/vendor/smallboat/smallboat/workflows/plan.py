@@ -1,5 +1,6 @@
 """What GitHub's workflows need from the configuration: roles, region, and the cron."""
 
+import json
 import os
 import re
 import sys
@@ -17,7 +18,7 @@ CRON = re.compile(r"(?m)^on:\n(?:  schedule:\n    - cron: .*\n|  # no cron.*\n)?
 
 
 def plan(problem: Problem, environment: str) -> int:
-    """Print the role of each environment, their region, and whether staging's flow is deployed.
+    """Print the roles of each environment, their region, and whether staging's flow is deployed.
 
     GitHub's jobs get the same as outputs. An environment that is not set up has no role; UserError
     if it is the given one.
@@ -25,16 +26,20 @@ def plan(problem: Problem, environment: str) -> int:
     files.path(environment)
     settings = {name: _settings(problem, name) for name in ENVIRONMENTS}
     roles = {name: "" for name in ENVIRONMENTS}
+    monitors = []
     for name, each in settings.items():
         if reason := _not_set_up(name, each):
             if name == environment:
                 raise UserError(reason)
             print(reason, file=sys.stderr)
         elif each:
-            roles[name] = aws.Environment(each).deploy_role
+            env = aws.Environment(each)
+            roles[name] = env.deploy_role
+            monitors.append({"environment": name, "role": env.monitor_role})
     staging = settings[aws.STAGING]
     values = {
         **roles,
+        "monitors": json.dumps(monitors),
         "region": _region([each for each in settings.values() if each]),
         "flow": str(bool(staging and staging.remote)).lower(),
     }
