@@ -57,6 +57,7 @@ class Model:
         self.page: Json = {}
         self.evaluation: Json = {"metrics": {"test": {"mae": 3.0}}, "passed": True}
         self.as_of: str | None = "2026-03-01"
+        self.card: str | None = "<!DOCTYPE html><title>card</title>"
         self.delay = 0.0
         self.failure: tuple[int, bytes, str] | None = None
         self.received: list[Json] = []
@@ -94,6 +95,8 @@ class Model:
                 "evaluation": self.evaluation,
                 "page": self.page,
             }
+        if "card" in body:
+            return {"html": self.card}
         if "known" in body:
             for name in ("season", "round"):
                 if not body["known"].get(name, "").isdigit():

@@ -236,6 +236,6 @@ def test_what_is_not_tagged_with_its_stack_is_known() -> None:
 
 def test_what_a_role_is_granted_can_be_asked() -> None:
     assert templates.granted("foundation", "ApiRole") == {
-        "sagemaker:InvokeEndpoint", "logs:CreateLogStream", "logs:PutLogEvents",
+        "sagemaker:InvokeEndpoint", "s3:GetObject", "logs:CreateLogStream", "logs:PutLogEvents",
     }  # fmt: skip
     assert "sagemaker:UpdateEndpoint" in templates.granted("foundation", "DeployRole")

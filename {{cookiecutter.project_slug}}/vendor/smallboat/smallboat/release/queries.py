@@ -16,7 +16,7 @@ from ..problem import Problem
 from ..reports import report
 from ..serving import servers, serving
 from ..store import runs, store
-from . import targets
+from . import history, targets
 from .commands import NOTHING
 from .targets.local import FOLDER
 
@@ -25,7 +25,7 @@ PARTS = {"run": "model", "features_run": "features"}
 
 
 def status(problem: Problem, environment: str) -> int:
-    """Print what is served, and where, as JSON."""
+    """Print what is served, where, and the releases with their lives, as JSON."""
     settings = config.load(problem, environment)
     target = targets.of(problem, settings)
     previous = target.previous()
@@ -34,6 +34,7 @@ def status(problem: Problem, environment: str) -> int:
         "release": target.current(),
         "previous": previous.name if previous else None,
         "server": _server(settings),
+        "releases": history.releases(settings.store.root, target.history()),
     }
     print(json.dumps(facts, indent=2))
     return 0

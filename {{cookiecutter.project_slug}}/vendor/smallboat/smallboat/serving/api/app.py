@@ -18,6 +18,7 @@ from ..request_parsing import ApiError, parse_json
 from . import compression, openapi, web_app
 from .capture import Capture
 from .model_client import ModelClient
+from .releases import ReleaseList, Releases
 from .settings import Settings
 from .web_app import read_body
 
@@ -29,6 +30,12 @@ PAGE_POLICY = (  # the hash is of the inline script
     "default-src 'none'; script-src 'self' 'sha256-/2wNOOqzuV0DH9B2kRgjrJwD89KK7aP+e6gG+97hgj0='; "
     "style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
+)
+
+
+CARD_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'; sandbox"
 )
 
 
@@ -106,6 +113,8 @@ def _add_predictions(app: Flask, settings: Settings, model: ModelClient) -> None
 
 
 def _add_facts(app: Flask, settings: Settings, model: ModelClient) -> None:
+    listed = ReleaseList(settings)
+
     @app.get("/health")
     def health() -> Json:
         release = model.description().content["release"]
@@ -115,6 +124,16 @@ def _add_facts(app: Flask, settings: Settings, model: ModelClient) -> None:
     def facts() -> Json:
         content = model.description().content
         return {**content["release"], **content["evaluation"]}
+
+    @app.get("/model/card")
+    def card() -> Response:
+        response = Response(model.card(g.request_id), mimetype="text/html")
+        response.headers["Content-Security-Policy"] = CARD_POLICY
+        return response
+
+    @app.get("/releases")
+    def releases() -> Releases:
+        return listed.read()
 
     @app.get("/page.json")
     def page_data() -> Json:

@@ -16,6 +16,7 @@ from .settings import Settings
 
 Json = dict[str, Any]
 FRESH_SECONDS = 5.0  # how long a description is not requested again
+NO_CARD = "this release has no model card: it was trained with an older library"
 NO_ANSWER = "the model does not answer; try again in some seconds"
 
 
@@ -75,6 +76,18 @@ class ModelClient:
             validate = fastjsonschema.compile(content["request"], use_default=False)
         self._description = Description(content, validate, time.monotonic())
         return self._description
+
+    def card(self, request_id: str) -> str:
+        """The HTML of the served release's model card; ApiError 404 if it has none."""
+        try:
+            html = self.invoke({"card": True}, request_id)["html"]
+        except ApiError as error:
+            if error.status != 422:  # so a model server of an older library refuses it
+                raise
+            html = None
+        if html is None:
+            raise ApiError(404, NO_CARD)
+        return str(html)
 
     def validate(self, request: Any) -> None:
         """Check a request against the served model's schema; ApiError names the wrong field.

@@ -97,6 +97,8 @@ class Application:
         asked = parse() if len(body) <= SMALL_BODY else await self._in_thread(parse)
         if "describe" in asked:
             return 200, release.described
+        if "card" in asked:
+            return 200, _json({"html": release.card})
         if "known" in asked:
             return 200, _json(release.known(asked["known"]))
         facts["requests"] = len(asked["requests"])

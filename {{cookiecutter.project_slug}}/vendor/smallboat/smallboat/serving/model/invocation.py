@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 
 def parse(problem: Problem, mimetype: str, body: bytes) -> Json:
-    """The invocation in a body: `describe`, `known`, or `requests` with or without `explain`.
+    """The invocation in a body: `describe`, `card`, `known`, or `requests` with or without `explain`.
 
     Raises:
         ApiError: 415 or 400 if it is neither JSON nor CSV, 422 if it breaks the schema.
@@ -58,6 +58,7 @@ def _validators(problem: Problem) -> dict[str, Callable[[Any], Any]]:
     requests = {"type": "array", "minItems": 1, "maxItems": MAX_REQUESTS, "items": schema}
     return {
         "describe": _validator("describe", describe={"const": True}),
+        "card": _validator("card", card={"const": True}),
         "known": _validator("known", known={"type": "object"}),
         "requests": _validator("requests", requests=requests, explain={"type": "boolean"}),
     }

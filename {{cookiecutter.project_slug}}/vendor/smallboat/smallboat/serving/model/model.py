@@ -15,6 +15,7 @@ from ...errors import IntegrityError, RequestError
 from ...problem import Problem, unfit
 
 TEXTS = ("signature.json", "evaluation.json", "online_features.json")
+CARD = "model_card.html"
 GRAPHS = ("model.onnx", "evaluation_model.onnx")
 EVALUATION = ("created", "metrics", "baseline", "intervals", "difference", "passed", "winner",
               "periods", "importance")  # fmt: skip
@@ -32,6 +33,7 @@ class Release:
     Attributes:
         facts: release.json.
         described: the answer to `describe`, in JSON.
+        card: the model card as HTML; None if an older library made the release.
     """
 
     def __init__(self, problem: Problem, folder: Path) -> None:
@@ -43,6 +45,8 @@ class Release:
         self._service = problem.service
         try:
             self.facts = integrity.verify(folder, integrity.RELEASE)
+            card = folder / CARD
+            self.card = card.read_text() if card.is_file() else None
             self._load({name: (folder / name).read_bytes() for name in (*TEXTS, *GRAPHS)})
             self.predict([self._service.example(self._online)], explain=True)
         except IntegrityError:
