@@ -11,6 +11,7 @@ from ..errors import UserError
 from ..problem import Problem
 from ..release import history, targets
 from ..release.commands import NOTHING
+from ..release.targets.target import Target
 from ..store import runs, s3_cache, store
 from ..workflows import notices
 from . import archive, cloudwatch, page, shadow, verdict
@@ -62,7 +63,8 @@ def watch(problem: Problem, settings: config.Settings, since: str | None = None)
     """
     root, now = settings.store.root, datetime.now(UTC)
     first = _day(since) if since else (now - timedelta(days=DAYS)).date()
-    served = targets.of(problem, settings).current()
+    target = targets.of(problem, settings)
+    served = target.current()
     if served is None:
         raise UserError(NOTHING)
     collected = archive.collect(problem, settings)
@@ -95,7 +97,7 @@ def watch(problem: Problem, settings: config.Settings, since: str | None = None)
         "notes": [*collected.notes, *judge.notes],
     }
     found["request"], found["asked"] = _request(settings, found, now)
-    _keep(problem, settings, found)
+    _keep(problem, settings, target, found)
     return found
 
 
@@ -119,7 +121,9 @@ def _request(settings: config.Settings, found: Json, now: datetime) -> tuple[Jso
     return asked, True
 
 
-def _keep(problem: Problem, settings: config.Settings, found: Json) -> None:
+def _keep(
+    problem: Problem, settings: config.Settings, target: Target, found: Json
+) -> None:
     """Write what the monitor found into the store, and tell CloudWatch."""
     root = settings.store.root
     live = {
@@ -137,8 +141,9 @@ def _keep(problem: Problem, settings: config.Settings, found: Json) -> None:
         files["shadow.json"] = store.to_json(found["shadow"])
     if found["asked"]:
         files["request.json"] = store.to_json(found["request"])
-    store.write_pointers(root, FOLDER, files)
-    history.write(problem, settings)
+    for name, content in files.items():
+        store.replace(root, f"{FOLDER}/{name}", content)
+    history.write(root, target.history())
     if settings.aws:
         cloudwatch.put(aws.Environment(settings), found)
     if found["asked"]:

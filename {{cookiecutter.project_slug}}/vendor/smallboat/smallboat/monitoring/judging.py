@@ -12,7 +12,7 @@ from ..config import config
 from ..errors import IntegrityError, UserError
 from ..evaluation import evaluation, expected, reference
 from ..problem import Problem
-from ..store import store
+from ..store import runs, store
 from . import quality
 from .outcomes import Outcomes
 from .shadow import Shadow
@@ -39,7 +39,7 @@ class Model:
         names: of its inputs.
         reference: what training kept of the hold-out; None if it can't be used.
         note: why not.
-        promise: see `quality.promise`.
+        promise: see `runs.summary`.
         kept: the newest rows with an outcome: frames, answers, and those of the challenger.
     """
 
@@ -207,7 +207,7 @@ def _read(problem: Problem, settings: config.Settings, run: str) -> Model:
         names=[each["name"] for each in signature["inputs"]],
         reference=found,
         note=note,
-        promise=quality.promise(problem, evaluated),
+        promise=runs.summary(evaluated),
     )
 
 

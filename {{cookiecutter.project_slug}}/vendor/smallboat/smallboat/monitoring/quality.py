@@ -43,17 +43,6 @@ def measure(problem: Problem, frame: "pd.DataFrame", predicted: Array) -> Json |
     return found
 
 
-def promise(problem: Problem, evaluated: Json) -> Json:
-    """What a run's evaluation says of PRIMARY: `metric`, `value`, `interval` and `baseline`."""
-    primary = problem.metrics.PRIMARY
-    return {
-        "metric": primary,
-        "value": evaluated["metrics"]["test"][primary],
-        "interval": evaluated["intervals"]["test"][primary],
-        "baseline": evaluated["baseline"]["test"][primary],
-    }
-
-
 def worse(live: Json | None, promised: Json, margin: float) -> bool | None:
     """Whether live predictions are worse than promised, beyond noise.
 

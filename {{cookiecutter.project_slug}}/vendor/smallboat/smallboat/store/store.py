@@ -100,17 +100,6 @@ def make_newest_after(root: str, snapshot: str) -> None:
         make_newest(root, snapshot)
 
 
-def write_pointers(root: str, path: str, files: Mapping[str, bytes]) -> None:
-    """Replace small files that may change, each at once, in a folder of the store."""
-    folder = s3_cache.local_folder(root) / path
-    with staged(folder) as stage:
-        for name, content in files.items():
-            (stage / name).write_bytes(content)
-        for name in files:
-            s3_cache.upload_pointer(root, stage / name, f"{path}/{name}")
-            os.replace(stage / name, folder / name)
-
-
 def newest_snapshot(root: str) -> str | None:
     """The hash of the snapshot that training takes, or None before the first."""
     return s3_cache.read_pointer(root, NEWEST)
