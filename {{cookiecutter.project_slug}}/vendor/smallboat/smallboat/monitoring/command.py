@@ -30,7 +30,7 @@ def monitor(problem: Problem, environment: str, since: str | None) -> int:
     """Judge what is served by captured requests; 0 if it is well, 5 if it should be retrained."""
     settings = config.load(problem, environment)
     found = watch(problem, settings, since)
-    print(page.text(found))
+    print(page.text(problem, found))
     print(f"report  {s3_cache.local_folder(settings.store.root) / FOLDER / page.NAME}")
     notices.ended(found["verdict"], found["sentence"])
     notices.output(verdict=found["verdict"], retrain=str(found["asked"]).lower())
@@ -41,7 +41,7 @@ def in_flow(problem: Problem, flow: Any) -> Json:
     """The same in a step of a flow on Step Functions; starts the training flow if one is due."""
     settings = config.check(flow.config.to_dict())
     found = watch(problem, settings)
-    print(page.text(found))
+    print(page.text(problem, found))
     if found["asked"]:
         step_functions.start(aws.Environment(settings))
     return found
@@ -69,7 +69,7 @@ def watch(problem: Problem, settings: config.Settings, since: str | None = None)
         raise UserError(NOTHING)
     collected = archive.collect(problem, settings)
     evaluations = runs.evaluations(root)
-    other = shadow.challenger(evaluations, served)
+    other = shadow.challenger(evaluations, served, history.kept_out(root))
     outcomes = Outcomes(problem, root, archive.keys(root, first))
     judge = Judge(problem, settings, outcomes, shadow.Shadow(root, other) if other else None)
     rules = settings.monitor

@@ -20,21 +20,24 @@ LIMIT = 0.1
 """The PSI from which on an input may count as drifted."""
 
 
-def errors(windows: Sequence[Json], promises: Mapping[str, Json]) -> "Markup":
+def errors(
+    windows: Sequence[Json], metric: str, promises: Mapping[str, Json | None]
+) -> "Markup":
     """Live error by window with its interval, beside the promise, the baseline and the estimate.
 
     Args:
         windows: as `Judge.window` returns them, the oldest first.
-        promises: what `quality.promise` returned, by model.
+        metric: the one that decides.
+        promises: what `runs.summary` returned, by model.
     """
-    metric = promises[windows[-1]["model"]]["metric"]
 
     def draw(axes: "Axes") -> None:
         shown = set()
         for window in windows:
             x = [datetime.fromisoformat(window[end]) for end in ("first", "last")]
             middle = x[0] + (x[1] - x[0]) / 2
-            axes.plot(x, [promises[window["model"]]["value"]] * 2, color=INK, lw=1.2)
+            if promise := promises[window["model"]]:
+                axes.plot(x, [promise["value"]] * 2, color=INK, lw=1.2)
             if live := window["live"]:
                 axes.plot([middle], [live["metrics"][metric]], "D", color=ACCENT, ms=5)
                 if "intervals" in live:

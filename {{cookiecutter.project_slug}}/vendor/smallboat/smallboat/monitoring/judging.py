@@ -39,14 +39,14 @@ class Model:
         names: of its inputs.
         reference: what training kept of the hold-out; None if it can't be used.
         note: why not.
-        promise: see `runs.summary`.
+        promise: see `runs.summary`; None if an older library made the run.
         kept: the newest rows with an outcome: frames, answers, and those of the challenger.
     """
 
     names: list[str]
     reference: Json | None
     note: str | None
-    promise: Json
+    promise: Json | None
     kept: deque[tuple[pd.DataFrame, Array, Array | None]] = field(default_factory=deque)
 
     def keep(self, frame: pd.DataFrame, predicted: Array, other: Array | None) -> None:
@@ -126,7 +126,7 @@ class Judge:
 
     def _model(self, window: "Window") -> Model:
         if window.model not in self.models:
-            self.models[window.model] = _read(self._problem, self._settings, window.run)
+            self.models[window.model] = _read(self._settings, window.run)
         model = self.models[window.model]
         if model.note:
             self.notes[model.note] = None
@@ -193,7 +193,7 @@ class Judge:
         return self._shadow.answers(window.inputs[at], model.names)
 
 
-def _read(problem: Problem, settings: config.Settings, run: str) -> Model:
+def _read(settings: config.Settings, run: str) -> Model:
     """A model by its run; UserError if the store has it no more."""
     try:
         folder = store.run_folder(settings.store.root, run)
@@ -202,29 +202,18 @@ def _read(problem: Problem, settings: config.Settings, run: str) -> Model:
     signature, evaluated = (
         store.read_json(folder / name) for name in ("signature.json", "evaluation.json")
     )
-    found, note = _reference(folder, run)
-    return Model(
-        names=[each["name"] for each in signature["inputs"]],
-        reference=found,
-        note=note,
-        promise=runs.summary(evaluated),
-    )
-
-
-def _reference(folder: Any, run: str) -> tuple[Json | None, str | None]:
-    path = folder / "reference.json"
-    if not path.is_file():
-        return None, (
+    kept, note = None, None
+    try:
+        kept = reference.read(folder)
+    except UserError as error:
+        note = f"drift of the model of run {run} is not measured: {error}"
+    if kept is None and note is None:
+        note = (
             f"drift of the model of run {run} is not measured: an older library trained it and "
             "kept no reference; the next training keeps one"
         )
-    found = store.read_json(path)
-    if found.get("schema") != reference.SCHEMA:
-        return None, (
-            f"drift of the model of run {run} is not measured: its reference has schema "
-            f"{found.get('schema')}, this library reads {reference.SCHEMA}; train again"
-        )
-    return found, None
+    names = [each["name"] for each in signature["inputs"]]
+    return Model(names, kept, note, runs.summary(evaluated))
 
 
 def newest(windows: Sequence[Json], model_hash: str) -> list[Json]:

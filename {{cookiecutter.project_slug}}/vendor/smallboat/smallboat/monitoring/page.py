@@ -21,23 +21,23 @@ SHOWN = 12
 COLORS = {verdict.HEALTHY: "good", verdict.UNHEALTHY: "warn"}
 
 
-def text(found: Json) -> str:
+def text(problem: Problem, found: Json) -> str:
     """Verdict, windows and notes in some lines."""
     windows = found["windows"][-SHOWN:]
     lines = [f"{found['environment']}: {found['verdict']}: {found['sentence']}", ""]
     if windows:
         rows = [["from", "to", "rows", "error", "promised", "expected", "drifted"]]
-        rows += [_row(each, found["promise"][each["model"]]) for each in windows]
+        primary = problem.metrics.PRIMARY
+        rows += [_row(each, primary, found["promise"][each["model"]]) for each in windows]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines += ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-        metric = found["promise"][windows[-1]["model"]]["metric"]
-        lines += [f"error: {metric}, lower is better; - is not known", ""]
+        lines += [f"error: {primary}, lower is better; - is not known", ""]
     lines += [f"{_collected(found)}", *(f"note: {note}" for note in found["notes"])]
     return "\n".join([*lines, *(f"next: {step}" for step in steps(found))])
 
 
-def _row(window: Json, promise: Json) -> list[str]:
-    live, metric = window["live"], promise["metric"]
+def _row(window: Json, metric: str, promise: Json | None) -> list[str]:
+    live = window["live"]
     expected = (window["expected"] or {}).get(metric)
     moved = [each["name"] for each in window["drift"] if each["drifted"]]
     return [
@@ -45,7 +45,7 @@ def _row(window: Json, promise: Json) -> list[str]:
         window["last"][:16].replace("T", " "),
         f"{window['rows']:,}" + ("" if window["complete"] else " (not full)"),
         f"{live['metrics'][metric]:.3f}" if live else "-",
-        f"{promise['value']:.3f}",
+        f"{promise['value']:.3f}" if promise else "-",
         f"{expected['value']:.3f}" if expected else "-",
         ", ".join(moved) or "-",
     ]
@@ -87,6 +87,7 @@ def html(problem: Problem, found: Json, pooled: Any = None) -> str:
     windows = [each for each in found["windows"] if each["complete"] or each["live"]]
     promise = found["promise"].get(served)
     live = found["live"].get(served)
+    primary = problem.metrics.PRIMARY
     fragments = [
         _fragment("verdict", "Verdict", found, COLORS.get(found["verdict"], "bad"), steps(found)),
         _fragment(
@@ -94,8 +95,8 @@ def html(problem: Problem, found: Json, pooled: Any = None) -> str:
             "Live quality",
             windows,
             found["promise"],
-            figures.errors(windows, found["promise"]) if windows else "",
-            primary_first(live["metrics"], promise["metric"]) if live and promise else [],
+            figures.errors(windows, primary, found["promise"]) if windows else "",
+            primary_first(live["metrics"], primary) if live else [],
             live,
             promise,
             _reliability(pooled),

@@ -43,14 +43,14 @@ def measure(problem: Problem, frame: "pd.DataFrame", predicted: Array) -> Json |
     return found
 
 
-def worse(live: Json | None, promised: Json, margin: float) -> bool | None:
+def worse(live: Json | None, promised: Json | None, margin: float) -> bool | None:
     """Whether live predictions are worse than promised, beyond noise.
 
     They are if the whole 95 % interval of PRIMARY lies above the promise by more than the margin,
     and above the promise's own interval; or if they are worse than the baseline for sure. None if
-    there are too few groups to know.
+    there are too few groups to know, or if there is no promise.
     """
-    if live is None or "intervals" not in live:
+    if live is None or promised is None or "intervals" not in live:
         return None
     primary = promised["metric"]
     low = live["intervals"][primary][0]

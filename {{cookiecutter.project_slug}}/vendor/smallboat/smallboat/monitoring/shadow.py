@@ -40,14 +40,23 @@ class Shadow:
         return bundle.predict(self._onnx, inputs[:, columns])
 
 
-def challenger(evaluations: Mapping[str, Json], served: Json) -> str | None:
-    """The newest run that passed its gates and came after the one that is served, if any."""
-    of_served = evaluations.get(served["run"], {})
-    for run, evaluation in evaluations.items():  # the newest first
-        later = str(evaluation.get("created")) > str(of_served.get("created"))
-        other = evaluation.get("model_hash") != served["model_hash"]
+def challenger(
+    evaluations: Mapping[str, Json], served: Json, kept_out: Sequence[Json]
+) -> str | None:
+    """The newest run that was kept out of what is served now, if any.
+
+    Args:
+        evaluations: of the runs in the store.
+        served: the current release.
+        kept_out: what `history.kept_out` returned.
+    """
+    since = str(evaluations.get(served["run"], {}).get("created") or "")
+    for each in reversed(kept_out):
+        evaluation = evaluations.get(each["run"], {})
+        later = str(evaluation.get("created") or "") > since
+        other = evaluation.get("model_hash") not in (None, served["model_hash"])
         if evaluation.get("passed") and later and other:
-            return run
+            return str(each["run"])
     return None
 
 
