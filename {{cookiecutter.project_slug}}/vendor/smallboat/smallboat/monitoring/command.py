@@ -12,9 +12,10 @@ from ..problem import Problem
 from ..release import history, targets
 from ..release.commands import NOTHING
 from ..release.targets.target import Target
+from ..reports import monitor as report
 from ..store import runs, s3_cache, store
 from ..workflows import notices
-from . import archive, cloudwatch, page, shadow, verdict
+from . import archive, cloudwatch, shadow, verdict
 from .judging import Judge, newest
 from .outcomes import Outcomes
 
@@ -23,15 +24,15 @@ DAYS = 90
 """Requests of so many days are looked at, unless SINCE says otherwise."""
 DUE = 5
 """Exit code: the model has drifted or is worse than promised."""
-FOLDER = "monitoring"
+FOLDER, REPORT = "monitoring", "report.html"
 
 
 def monitor(problem: Problem, environment: str, since: str | None) -> int:
     """Judge what is served by captured requests; 0 if it is well, 5 if it should be retrained."""
     settings = config.load(problem, environment)
     found = watch(problem, settings, since)
-    print(page.text(problem, found))
-    print(f"report  {s3_cache.local_folder(settings.store.root) / FOLDER / page.NAME}")
+    print(report.text(problem, found))
+    print(f"report  {s3_cache.local_folder(settings.store.root) / FOLDER / REPORT}")
     notices.ended(found["verdict"], found["sentence"])
     notices.output(verdict=found["verdict"], retrain=str(found["asked"]).lower())
     return DUE if found["causes"] else 0
@@ -41,7 +42,7 @@ def in_flow(problem: Problem, flow: Any) -> Json:
     """The same in a step of a flow on Step Functions; starts the training flow if one is due."""
     settings = config.check(flow.config.to_dict())
     found = watch(problem, settings)
-    print(page.text(problem, found))
+    print(report.text(problem, found))
     if found["asked"]:
         step_functions.start(aws.Environment(settings))
     return found
@@ -92,11 +93,11 @@ def watch(problem: Problem, settings: config.Settings, since: str | None = None)
         "traffic": traffic,
         "live": {name: judge.live(name) for name in judge.models},
         "promise": {name: model.promise for name, model in judge.models.items()},
-        "shadow": other
-        and shadow.evidence(served["model_hash"], other, rows, difference),
+        "shadow": other and shadow.evidence(served["model_hash"], other, rows, difference),
         "notes": [*collected.notes, *judge.notes],
     }
     found["request"], found["asked"] = _request(settings, found, now)
+    found["next"] = verdict.following(found)
     _keep(problem, settings, target, found)
     return found
 
@@ -121,9 +122,7 @@ def _request(settings: config.Settings, found: Json, now: datetime) -> tuple[Jso
     return asked, True
 
 
-def _keep(
-    problem: Problem, settings: config.Settings, target: Target, found: Json
-) -> None:
+def _keep(problem: Problem, settings: config.Settings, target: Target, found: Json) -> None:
     """Write what the monitor found into the store, and tell CloudWatch."""
     root = settings.store.root
     live = {
@@ -135,7 +134,7 @@ def _keep(
     files = {
         "live.json": store.to_json({**(json.loads(text) if text else {}), **live}),
         "verdict.json": store.to_json(found),
-        page.NAME: page.html(problem, found).encode(),
+        REPORT: report.html(problem, found).encode(),
     }
     if found["shadow"]:
         files["shadow.json"] = store.to_json(found["shadow"])

@@ -107,3 +107,21 @@ def request(
         "at": at.astimezone(UTC).isoformat(timespec="seconds"),
         "reason": found["sentence"],
     }
+
+
+def following(found: Json) -> list[str]:
+    """What to do next, as sentences."""
+    target = f" ENV={found['environment']}" if found["environment"] != "local" else ""
+    steps = []
+    if (evidence := found["shadow"]) and (gain := evidence["difference"]) and gain["high"] < 0:
+        steps.append(
+            f"run {evidence['run']}, which was kept out, does better on live requests by "
+            f"{-gain['value']:.3f} [{-gain['high']:.3f}, {-gain['low']:.3f}]: "
+            f"`make deploy{target} RUN={evidence['run']}` compares it again"
+        )
+    if found["causes"] and found["request"] and not found["asked"]:
+        at = found["request"]["at"][:16].replace("T", " ")
+        steps.append(f"a retraining for this cause was asked for on {at} UTC: see its outcome")
+    elif found["causes"]:
+        steps.append(f"`make retrain{target}`")
+    return steps

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from ..reports import svg
-from ..reports.plots import COLORS, DASHED
-from ..reports.svg import ACCENT, BASELINE, INK, MUTED
 from ..words import counted
+from . import svg
+from .plots import COLORS, DASHED
+from .svg import ACCENT, BASELINE, INK, MUTED
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -20,9 +20,7 @@ LIMIT = 0.1
 """The PSI from which on an input may count as drifted."""
 
 
-def errors(
-    windows: Sequence[Json], metric: str, promises: Mapping[str, Json | None]
-) -> "Markup":
+def errors(windows: Sequence[Json], metric: str, promises: Mapping[str, Json | None]) -> "Markup":
     """Live error by window with its interval, beside the promise, the baseline and the estimate.
 
     Args:

@@ -6,19 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from ..evaluation import probabilities
 from ..problem import Problem
-from ..reports import cards, plots
 from ..words import counted, primary_first
-from . import decision, figures, verdict
+from . import cards, monitor_plots, plots
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
 Json = dict[str, Any]
-NAME = "report.html"
-TEMPLATE = Path(__file__).with_name("report.html")
+TEMPLATE = Path(__file__).with_name("monitor.html")
 SHOWN = 12
 """Windows that the terminal shows: the newest ones."""
-COLORS = {verdict.HEALTHY: "good", verdict.UNHEALTHY: "warn"}
+COLORS = {"healthy": "good", "unhealthy": "warn"}
 
 
 def text(problem: Problem, found: Json) -> str:
@@ -33,7 +31,7 @@ def text(problem: Problem, found: Json) -> str:
         lines += ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
         lines += [f"error: {primary}, lower is better; - is not known", ""]
     lines += [f"{_collected(found)}", *(f"note: {note}" for note in found["notes"])]
-    return "\n".join([*lines, *(f"next: {step}" for step in steps(found))])
+    return "\n".join([*lines, *(f"next: {step}" for step in found["next"])])
 
 
 def _row(window: Json, metric: str, promise: Json | None) -> list[str]:
@@ -56,24 +54,6 @@ def _collected(found: Json) -> str:
     return f"{counted(new, 'new record')} from {source}; requests since {found['since']}"
 
 
-def steps(found: Json) -> list[str]:
-    """What to do next."""
-    target = f" ENV={found['environment']}" if found["environment"] != "local" else ""
-    following = []
-    if (evidence := found["shadow"]) and (gain := evidence["difference"]) and gain["high"] < 0:
-        following.append(
-            f"run {evidence['run']}, which was kept out, does better on live requests by "
-            f"{-gain['value']:.3f} [{-gain['high']:.3f}, {-gain['low']:.3f}]: "
-            f"`make deploy{target} RUN={evidence['run']}` compares it again"
-        )
-    if found["causes"] and found["request"] and not found["asked"]:
-        at = found["request"]["at"][:16].replace("T", " ")
-        following.append(f"a retraining for this cause was asked for on {at} UTC: see its outcome")
-    elif found["causes"]:
-        following.append(f"`make retrain{target}`")
-    return following
-
-
 def html(problem: Problem, found: Json, pooled: Any = None) -> str:
     """The report: one file that loads nothing and runs no script.
 
@@ -89,13 +69,13 @@ def html(problem: Problem, found: Json, pooled: Any = None) -> str:
     live = found["live"].get(served)
     primary = problem.metrics.PRIMARY
     fragments = [
-        _fragment("verdict", "Verdict", found, COLORS.get(found["verdict"], "bad"), steps(found)),
+        _fragment("verdict", "Verdict", found, COLORS.get(found["verdict"], "bad")),
         _fragment(
             "quality",
             "Live quality",
             windows,
             found["promise"],
-            figures.errors(windows, primary, found["promise"]) if windows else "",
+            monitor_plots.errors(windows, primary, found["promise"]) if windows else "",
             primary_first(live["metrics"], primary) if live else [],
             live,
             promise,
@@ -106,8 +86,7 @@ def html(problem: Problem, found: Json, pooled: Any = None) -> str:
             "Drift",
             found["causes"],
             _moved(windows, served),
-            figures.effects(_effects(windows, served)),
-            decision.QUALITY,
+            monitor_plots.effects(_effects(windows, served)),
         ),
         _fragment("traffic", "Requests", found["traffic"], windows[::-1][:SHOWN]),
     ]
