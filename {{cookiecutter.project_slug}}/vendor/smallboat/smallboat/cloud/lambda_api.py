@@ -70,6 +70,8 @@ def _serverless_settings(env: Environment, settings: config.Settings) -> Json:
             "wrong: Lambda keeps no files, choose stdout or off"
         )
     variables = {"ENDPOINT_NAME": env.endpoint, **settings.api.variables}
+    if settings.api.capture == "off" and env.aws.instances and env.aws.instances.capture_share:
+        variables["CAPTURE"] = "endpoint"
     return {
         "project": env.project.replace("_", "-"),
         "stage": env.aws.environment,
