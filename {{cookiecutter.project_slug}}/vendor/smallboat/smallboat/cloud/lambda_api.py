@@ -75,6 +75,8 @@ def _serverless_settings(env: Environment, settings: config.Settings) -> Json:
         "RELEASES": f"{settings.store.root}/{store.RELEASES}",
         **settings.api.variables,
     }
+    if settings.api.capture == "off" and env.aws.instances and env.aws.instances.capture_share:
+        variables["CAPTURE"] = "endpoint"
     return {
         "project": env.project.replace("_", "-"),
         "stage": env.aws.environment,

@@ -55,14 +55,30 @@ class ModelClient:
             raise ApiError(503, "the model's answer is not a JSON object; see its log")
         return content
 
-    def predict(self, request: Json, explain: bool, request_id: str) -> Json:
-        """The answer to one valid request: `model`, `predictions` and `warnings`."""
-        answer = self.invoke({"requests": [request], "explain": explain}, request_id)
+    def predict(
+        self, request: Json, explain: bool, request_id: str, capture: Json | None
+    ) -> tuple[Json, Json]:
+        """The answer to one valid request: `model`, `predictions` and `warnings`.
+
+        `capture` asks the model server for what is captured of it, which is returned beside the
+        answer; empty if the server is of an older library, which refuses the question.
+        """
+        body: Json = {"requests": [request], "explain": explain}
         known = self._description
+        if capture is not None and (known is None or known.content.get("captures")):
+            body["captured"] = capture
+        try:
+            answer = self.invoke(body, request_id)
+        except ApiError as error:
+            if error.field != "captured" or not body.pop("captured", None):
+                raise
+            self._description = known = None  # it is older than the description
+            answer = self.invoke(body, request_id)
         if known and answer["model"]["release"] != known.content["release"]["release"]:
             self._description = None
         (result,) = answer["results"]
-        return {"model": answer["model"], **result}
+        captured = result.pop("captured", {})
+        return {"model": answer["model"], **result}, captured
 
     def description(self) -> Description:
         """The model's description, at most `FRESH_SECONDS` old."""

@@ -16,8 +16,8 @@ class Settings:
             waits 29 s.
         cors_origins: web origins that may call the API; "*" for all.
         allowed_hosts: host names under which this machine answers, in addition to localhost.
-        capture: `off`, `stdout`, or the file for answered requests, of which the newest GiB is
-            kept.
+        capture: where predictions are captured: `off`, `stdout`, `endpoint` (the data capture of
+            SageMaker), or a file, of which the newest GiB is kept.
         capture_share: share of requests that is captured, 0 to 1.
         capture_redact: names whose values are not captured, at any depth.
         api_key: key that /predict requires; "" if it requires none, or if API Gateway checks it.

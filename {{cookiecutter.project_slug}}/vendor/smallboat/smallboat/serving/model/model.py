@@ -13,6 +13,7 @@ import onnxruntime
 from ... import integrity
 from ...errors import IntegrityError, RequestError
 from ...problem import Problem, unfit
+from .captured import captured
 
 TEXTS = ("signature.json", "evaluation.json", "online_features.json")
 CARD = "model_card.html"
@@ -70,6 +71,7 @@ class Release:
     def _description(self, signature: Json) -> Json:
         return {
             "release": self.facts,
+            "captures": True,  # answers have `captured` if asked; older servers refuse the question
             "signature": signature,
             "request": self._service.SCHEMA,
             "known": self._service.KNOWN,
@@ -90,8 +92,13 @@ class Release:
         """The request that the online features can complete from a query."""
         return {"request": self._service.known(self._online, query)}
 
-    def predict(self, requests: list[Json], explain: bool) -> Json:
+    def predict(self, requests: list[Json], explain: bool, capture: Json | None = None) -> Json:
         """The answers to requests that fit the schema, predicted in one batch.
+
+        Args:
+            requests: the requests.
+            explain: whether each prediction gets its reasons.
+            capture: if given, results have `captured`; its `redact` has the names to leave out.
 
         Raises:
             RequestError: one of them can't be answered, or there are too many to be explained.
@@ -109,7 +116,11 @@ class Release:
                     {**prediction, "reasons": each}
                     for prediction, each in zip(predictions, reasons, strict=True)
                 ]
-            results.append({"predictions": predictions, "warnings": warned})
+            result = {"predictions": predictions, "warnings": warned}
+            if capture is not None:
+                kept = captured(self._service, request, rows, output, predictions, **capture)
+                result["captured"] = {**kept, "features_run": self.facts.get("features_run")}
+            results.append(result)
         model = {name: self.facts[name] for name in MODEL if name in self.facts}
         return {"model": model, "results": results}
 
