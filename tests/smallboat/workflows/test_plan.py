@@ -132,12 +132,29 @@ def test_the_cron_of_the_configuration_is_written_into_the_workflow(project: Pat
     assert schedule() == "on:\n  # no cron\n"
 
 
+def test_the_monitor_has_a_cron_of_its_own(project: Path) -> None:
+    change("staging", "^", '[monitor]\ncron = "1 2 * * *"\n')
+    schedule()
+    assert 'on:\n  schedule:\n    - cron: "1 2 * * *"\n' in plan.MONITOR.read_text()
+    with pytest.raises(UserError, match="monitor.cron = '61 2 \\* \\* \\*' is wrong"):
+        change("staging", 'cron = "1 2', 'cron = "61 2')
+        schedule()
+
+
+def test_an_environment_on_step_functions_is_not_monitored_by_github(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change("staging", r'by = ".*?"', 'by = "stepfunctions"')
+    (monitor,) = json.loads(planned(capsys)["monitors"])
+    assert monitor["environment"] == "prod"
+
+
 def test_lint_refuses_another_cron_and_writes_nothing(project: Path) -> None:
     schedule()
     schedule(check=True)
     before = plan.RETRAIN.read_text()
     change("staging", r'cron = ".*?"', 'cron = "3 5 * * 2"')
-    with pytest.raises(UserError, match=r"retrain.yml has another cron than .*`make schedule`"):
+    with pytest.raises(UserError, match=r"retrain.yml: not the cron of .*`make schedule`"):
         schedule(check=True)
     assert plan.RETRAIN.read_text() == before
 

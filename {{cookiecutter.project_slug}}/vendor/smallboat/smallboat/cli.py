@@ -164,7 +164,7 @@ COMMANDS: tuple[tuple[str, str, str, tuple[click.Parameter, ...]], ...] = (
      (_option("--with", "other", metavar="FOLDER", required=True, help="The other checkout."),)),
     ("plan", "workflows.plan:plan", "Print the roles and the region for GitHub's workflows.", ()),
     ("schedule", "workflows.plan:write_schedule",
-     "Write the configured cron into retrain.yml.",
+     "Write the configured crons into the workflows.",
      (_option("--check", is_flag=True, help="Write nothing; fail if the cron differs."),)),
     ("upgrade", "upgrade:upgrade", "Replace vendor/smallboat with a newer template's.",
      (_option("--from", "source", metavar="TEMPLATE",

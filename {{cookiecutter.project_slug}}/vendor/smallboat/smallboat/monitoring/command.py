@@ -116,10 +116,8 @@ def _request(settings: config.Settings, found: Json, now: datetime) -> tuple[Jso
     before = json.loads(text) if text else None
     model_hash = found["release"]["model_hash"]
     newest_run = next((str(each["created"]) for each in runs.evaluations(root).values()), "")
-    asked = verdict.request(found, model_hash, before, newest_run, now)
-    if asked is None:
-        return before if before and before["model"] == model_hash else None, False
-    return asked, True
+    known = len(newest(found["windows"], model_hash)) >= settings.monitor.needed
+    return verdict.request(found, model_hash, before, newest_run, now, known)
 
 
 def _keep(problem: Problem, settings: config.Settings, target: Target, found: Json) -> None:
@@ -138,8 +136,7 @@ def _keep(problem: Problem, settings: config.Settings, target: Target, found: Js
     }
     if found["shadow"]:
         files["shadow.json"] = store.to_json(found["shadow"])
-    if found["asked"]:
-        files["request.json"] = store.to_json(found["request"])
+    files["request.json"] = store.to_json(found["request"])
     for name, content in files.items():
         store.replace(root, f"{FOLDER}/{name}", content)
     history.write(root, target.history())

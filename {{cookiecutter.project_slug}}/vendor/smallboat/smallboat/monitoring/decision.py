@@ -83,7 +83,8 @@ def _told(cause: Json, windows: int) -> str:
     return f"{what} drifted (PSI {cause['effect']:.2f}), {often}, {since}"
 
 
-def parts(found: Sequence[Json]) -> Iterator[str]:
+def parts(found: Sequence[Json], model_hash: str) -> Iterator[str]:
     """A name for each cause, by which two verdicts are compared."""
     for cause in found:
-        yield f"{cause['kind']}:{cause['name']}"
+        name = model_hash if cause["kind"] == QUALITY else cause["name"]
+        yield f"{cause['kind']}:{name}"

@@ -78,35 +78,37 @@ def _often(flags: Sequence[bool], rules: sections.Monitor) -> bool:
 
 
 def request(
-    found: Json, model_hash: str, before: Json | None, newest_run: str, at: datetime
-) -> Json | None:
-    """A request to retrain, or None if none is due.
+    found: Json, model_hash: str, before: Json | None, newest_run: str, at: datetime, known: bool
+) -> tuple[Json | None, bool]:
+    """The request to retrain that holds, and whether it is a new one.
 
-    One cause is no reason twice: while the same model is served, only a cause that no earlier
-    request had leads to another one. A request that left no run is repeated after ASK_AGAIN.
+    One cause is no reason twice. That the model is worse than promised is a cause of one model;
+    drift is the same cause until it is gone, whatever is served meanwhile. A request that left no
+    run is repeated after ASK_AGAIN.
 
     Args:
         found: the verdict.
         model_hash: of the served model.
-        before: the last request.
+        before: the request that held so far: `causes`, `at` and `reason`.
         newest_run: when the store's newest run was made; "" if there is none.
         at: now.
+        known: whether there are enough windows to know that a cause is gone.
     """
-    if not found["causes"]:
-        return None
-    causes = sorted(decision.parts(found["causes"]))
-    if before and before["model"] == model_hash and set(causes) <= set(before["causes"]):
-        followed = newest_run > before["at"]
+    causes = set(decision.parts(found["causes"], model_hash))
+    earlier = set(before["causes"]) if before else set()
+    still = earlier & causes if known else earlier
+    if before and causes <= still:
+        unanswered = newest_run <= before["at"]
         late = at - datetime.fromisoformat(before["at"]) > ASK_AGAIN
-        if followed or not late:
-            return None
-    earlier = before["causes"] if before and before["model"] == model_hash else []
+        if not (causes and unanswered and late):
+            return ({**before, "causes": sorted(still)} if still else None), False
+    if not causes:
+        return None, False
     return {
-        "model": model_hash,
-        "causes": sorted({*earlier, *causes}),
+        "causes": sorted(still | causes),
         "at": at.astimezone(UTC).isoformat(timespec="seconds"),
         "reason": found["sentence"],
-    }
+    }, True
 
 
 def following(found: Json) -> list[str]:
