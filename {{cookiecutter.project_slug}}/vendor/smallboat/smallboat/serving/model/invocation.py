@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 
 def parse(problem: Problem, mimetype: str, body: bytes) -> Json:
-    """The invocation in a body: `describe`, `card`, `known`, or `requests` with or without `explain`.
+    """The invocation in a body: `describe`, `card`, `known`, or `requests` with `explain` or not.
 
     Raises:
         ApiError: 415 or 400 if it is neither JSON nor CSV, 422 if it breaks the schema.
