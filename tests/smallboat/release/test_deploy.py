@@ -23,7 +23,6 @@ import requests
 import smallboat
 import toy
 from bundles import BETTER, BREAKS, PLAIN, WRONG, Runs
-from smallboat.release import history
 from smallboat.release.targets import local
 from smallboat.serving import servers, serving
 from smallboat.store import store

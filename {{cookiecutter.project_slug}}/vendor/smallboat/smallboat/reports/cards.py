@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from markupsafe import Markup
 
-CARD = Path(__file__).with_name("card.html")
 MOST_GROUPS = 15
 
 
@@ -73,7 +72,7 @@ def candidates(evaluation: Mapping[str, Any], primary: str) -> Fragment:
         primary_first(ranked[0]["baseline"], primary) if ranked else [],
         plots.candidates(ranked, evaluation["winner"], primary) if ranked else "",
         plots.curves(curves, primary) if curves else "",
-        _spans(evaluation),
+        spans(evaluation),
         selection.reason(ranked, evaluation["tied"]),
     )
     return Fragment("candidates", "Candidates", html)
@@ -107,8 +106,8 @@ def winner(
         plots.reliability(curve) if curve else plots.agreement(actual, predicted),
         bool(curve),
         evaluation["importance"][:MOST_GROUPS],
-        _slices(evaluation["slices"]),
-        _spans(evaluation),
+        slices_by_kind(evaluation["slices"]),
+        spans(evaluation),
     )
     return Fragment("winner", "Winner", html)
 
@@ -118,44 +117,44 @@ def run(steps: Sequence[Any]) -> Fragment:
     return Fragment("run", "Run", _render("run", steps))
 
 
-def _spans(evaluation: Mapping[str, Any]) -> dict[str, str]:
+def spans(evaluation: Mapping[str, Any]) -> dict[str, str]:
     """Each part of the split with its periods, such as "test 2024"."""
     parts = sorted(evaluation["periods"], key=lambda part: evaluation["periods"][part])
     return {part: report.span(evaluation, part, " to ") for part in parts}
 
 
-def _slices(slices: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def slices_by_kind(slices: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The slices by kind, in the given order; in each, the worst against the baseline is first."""
     kinds = []
     for by, group in groupby(slices, key=lambda row: row["by"]):
         rows = sorted(group, key=lambda row: row["baseline"] - row["error"])
         worse = sum(row["difference"]["low"] > 0 for row in rows)
-        kinds.append({"by": by, "rows": rows, "worse": worse})
+        kinds.append({"by": by, "rows": rows, "of": len(rows), "worse": worse})
     return kinds
 
 
-def render(template: Path, macro: str, *values: Any) -> "Markup":
-    """What a macro of a template makes of values; it may import those of card.html."""
-    html: Markup = getattr(_macros(template), macro)(*values)
-    return html
-
-
 @cache
-def _macros(template: Path) -> Any:
+def _macros(template: str) -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader([template.parent, CARD.parent]),
+        loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
     )
     environment.filters |= {"number": _number, "signed": _signed}
-    return environment.get_template(template.name).module
+    return environment.get_template(template).module
+
+
+def render(template: str, macro: str, *values: Any) -> "Markup":
+    """What a macro of a template makes of values."""
+    html: Markup = getattr(_macros(template), macro)(*values)
+    return html
 
 
 def _render(macro: str, *values: Any) -> "Markup":
-    return render(CARD, macro, *values)
+    return render("card.html", macro, *values)
 
 
 def _number(value: float | None) -> str:

@@ -1,7 +1,6 @@
 """What the monitor found, for people: a text for the terminal, and a report."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..evaluation import probabilities
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 Json = dict[str, Any]
-TEMPLATE = Path(__file__).with_name("monitor.html")
+TEMPLATE = "monitor.html"
 SHOWN = 12
 """Windows that the terminal shows: the newest ones."""
 COLORS = {"healthy": "good", "unhealthy": "warn"}

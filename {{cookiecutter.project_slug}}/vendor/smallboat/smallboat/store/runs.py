@@ -43,7 +43,7 @@ def created(root: str, run: str) -> str:
 
 
 def summary(evaluation: Evaluation) -> dict[str, Any] | None:
-    """The deciding metric on test: `metric`, `value`, `interval` and `baseline`; None if unknown."""
+    """The deciding metric on test: `metric`, `value`, `interval`, `baseline`; None if unknown."""
     metric = str(evaluation.get("primary"))
     try:
         value, interval, baseline = (
