@@ -1,0 +1,1 @@
+"""After the release: captured requests, and what they say of the model."""
