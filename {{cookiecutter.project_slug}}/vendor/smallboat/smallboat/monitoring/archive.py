@@ -25,7 +25,7 @@ from .windows import Window, windows
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Collected", "Window", "collect", "traffic", "windows"]
+__all__ = ["Collected", "Window", "collect", "keys", "traffic", "windows"]
 
 MEMORY = "800MB"
 """What DuckDB may take; what is more goes to the disk."""
@@ -47,6 +47,10 @@ SELECT
     quantile_cont(ms, .95) AS ms_p95,
     coalesce(sum(rows) FILTER (status < 400), 0)::BIGINT AS rows,
 FROM read_parquet(?) WHERE time >= ? GROUP BY day ORDER BY day
+"""
+KEYS = """
+SELECT DISTINCT key FROM (SELECT unnest(keys) AS key FROM read_parquet(?) WHERE time >= ?)
+WHERE key <> ''
 """
 
 
@@ -116,6 +120,18 @@ def traffic(root: str, since: date | None) -> "pd.DataFrame":
     with duckdb.connect(config={"memory_limit": MEMORY}) as database:
         found: pd.DataFrame = database.execute(TRAFFIC, [files, since or date.min]).df()
         return found.set_index("day")
+
+
+def keys(root: str, since: date | None) -> list[str]:
+    """What the archive's predictions are of: each key once, in any order."""
+    import duckdb
+
+    files = index.files(root, index.load(root).since(since))
+    if not files:
+        return []
+    with duckdb.connect(config={"memory_limit": MEMORY}) as database:
+        found = database.execute(KEYS, [files, since or date(1, 1, 1)]).fetchnumpy()
+    return [str(key) for key in found["key"]]
 
 
 def _remove_orphans(folder: Path, known: index.Index) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..aws import aws
 from ..cloud import step_functions
@@ -18,6 +18,9 @@ from ..workflows import notices
 from . import archive, cloudwatch, shadow, verdict
 from .judging import Judge, newest
 from .outcomes import Outcomes
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Json = dict[str, Any]
 DAYS = 90
@@ -78,7 +81,7 @@ def watch(problem: Problem, settings: config.Settings, since: str | None = None)
         judge.window(each)
         for each in archive.windows(root, first, rules.window_rows, rules.window_days)
     ]
-    traffic = archive.traffic(root, first)
+    traffic = _by_day(archive.traffic(root, first))
     limit = settings.release.latency_ms + (settings.aws.network_overhead_ms if settings.aws else 0)
     found = verdict.of(newest(windows, served["model_hash"]), traffic, limit, rules)
     rows, difference = judge.against_shadow(served["model_hash"])
@@ -107,6 +110,12 @@ def _day(since: str) -> Any:
         return datetime.strptime(since, "%Y-%m-%d").date()
     except ValueError:
         raise UserError(f"SINCE={since} is no date: write it as 2026-11-30") from None
+
+
+def _by_day(traffic: "pd.DataFrame") -> list[Json]:
+    """Traffic as plain JSON, the oldest day first."""
+    rows = traffic.astype(object).where(traffic.notna(), None)
+    return [{"date": str(day)[:10], **row.to_dict()} for day, row in rows.iterrows()]
 
 
 def _request(settings: config.Settings, found: Json, now: datetime) -> tuple[Json | None, bool]:
