@@ -99,22 +99,34 @@ class Judge:
         return judged
 
     def live(self, model_hash: str) -> Json | None:
-        """The metrics of a model's newest MOST_ROWS rows with an outcome."""
-        frame, predicted, _ = self._pooled(model_hash)
-        return quality.measure(self._problem, frame, predicted) if len(frame) else None
+        """The metrics of a model's newest MOST_ROWS rows with an outcome, also by slice."""
+        frame, predicted, _ = self.pooled(model_hash)
+        measured = quality.measure(self._problem, frame, predicted)
+        if measured and "difference" in measured:
+            least = self._settings.gates.slice_rows
+            measured["slices"] = evaluation.slices(self._problem, frame, predicted, least)
+        return measured
+
+    def broken(self, model_hash: str) -> list[str]:
+        """The expectations that the same rows break."""
+        return quality.broken(self._problem, self.pooled(model_hash)[0])
 
     def against_shadow(self, model_hash: str) -> tuple[int, Json | None]:
         """Rows with an outcome that champion and challenger both answered; PRIMARY's difference."""
-        frame, predicted, other = self._pooled(model_hash, shadowed=True)
+        frame, predicted, other = self.pooled(model_hash, shadowed=True)
         if not len(frame) or other is None:
             return 0, None
         found = evaluation.difference(self._problem, frame, other, predicted, coverage=0.9)
         groups = frame["group"].nunique()
         return len(frame), found[self._problem.metrics.PRIMARY] | {"groups": groups}
 
-    def _pooled(
+    def pooled(
         self, model_hash: str, shadowed: bool = False
     ) -> tuple[pd.DataFrame, Array, Array | None]:
+        """A model's newest rows with an outcome, its answers, and those of the challenger.
+
+        The challenger's are only there for `shadowed` rows: those that it has answered, too.
+        """
         model = self.models.get(model_hash)
         kept = [each for each in model.kept if each[2] is not None or not shadowed] if model else []
         if not kept:
