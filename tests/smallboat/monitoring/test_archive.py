@@ -192,7 +192,7 @@ def test_nothing_captured_yet_is_a_sentence_and_no_requests_are_none(tmp_path: P
 def test_without_a_captured_file_the_message_says_how_to_get_one(
     tmp_path: Path, capture: str
 ) -> None:
-    with pytest.raises(UserError, match="set api.capture in config/local.toml to a file"):
+    with pytest.raises(UserError, match=r"set api\.capture in config/local\.toml to a file"):
         archive.collect(PROBLEM, local(tmp_path, capture=capture))
 
 

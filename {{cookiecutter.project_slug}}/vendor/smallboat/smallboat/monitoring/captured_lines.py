@@ -48,13 +48,15 @@ typed AS (
     FROM text
 )
 SELECT
-    * EXCLUDE (said, named, inputs, outputs, whole),
+    * EXCLUDE (said, named, inputs, outputs, column_bytes, whole),
     CASE WHEN whole THEN inputs END AS inputs,
     CASE WHEN whole THEN outputs END AS outputs,
 FROM (
-    SELECT *, rows > 0 AND octet_length(inputs) > 0 AND octet_length(outputs) > 0
-        AND octet_length(inputs) % greatest(4 * rows, 1) = 0 AND octet_length(outputs) % greatest(4 * rows, 1) = 0
-        AS whole
+    SELECT *,
+        greatest(4 * rows, 1) AS column_bytes,
+        rows > 0 AND octet_length(inputs) > 0 AND octet_length(outputs) > 0
+            AND octet_length(inputs) % column_bytes = 0 AND octet_length(outputs) % column_bytes = 0
+            AS whole
     FROM typed
 )
 """

@@ -17,8 +17,8 @@ MOST_ROWS = 50_000
 """Rows that are kept of a window: of more, those of every 2nd, 4th, 8th … request."""
 OVERLAP = timedelta(hours=1)
 """How long two models may answer side by side: a canary takes half an hour at most."""
-VECTORS = 5
-"""Of 2,048 requests each, that are read at a time."""
+VECTORS = 1
+"""Of 2,048 requests, that are read at a time."""
 ANSWERS = """
 SELECT time, model, run, release, features_run, rows, keys, inputs, outputs, redacted
 FROM read_parquet(?)
