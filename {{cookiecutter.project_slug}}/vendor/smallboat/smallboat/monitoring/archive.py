@@ -1,9 +1,10 @@
 """The archive of captured requests: Parquet in the store, each captured line once.
 
 `<root>/monitoring/requests/date=<day of arrival>/*.parquet` has a row for each prediction or
-refusal of the API, in the order of arrival. `index.py` says which of these files exist.
+refusal of the API, in the order of arrival. `store.request_index` says which of these files exist.
 """
 
+import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -16,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 from .. import disk
 from ..config import config
 from ..problem import Problem
+from ..store import request_index as index
 from ..store import s3_cache
+from ..store.request_index import FOLDER, Part
 from ..warehouse.tables import text
-from . import captured_lines, index, sources
-from .index import FOLDER, Part
+from . import captured_lines, sources
 from .windows import Window, windows
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ __all__ = ["Collected", "Window", "collect", "keys", "traffic", "windows"]
 
 MEMORY = "800MB"
 """What DuckDB may take; what is more goes to the disk."""
+TEMPORARY = "collecting-"
 AHEAD = timedelta(minutes=5)
 """By how much the clocks of two machines may differ."""
 FRESH = """
@@ -86,22 +89,21 @@ def collect(problem: Problem, settings: config.Settings) -> Collected:
     source = sources.of(settings)
     folder = s3_cache.local_folder(root) / "monitoring"
     folder.mkdir(parents=True, exist_ok=True)
-    with (
-        disk.full_disk_errors(folder),
-        disk.locked(folder, index.BUSY),
-        tempfile.TemporaryDirectory(dir=folder) as temporary,
-        _database(temporary) as database,
-    ):
+    with disk.full_disk_errors(folder), disk.locked(folder, index.BUSY):
         known = index.load(root)
         _remove_orphans(folder, known)
-        batch = _Batch(root, known, database)
-        for file in source.files(known.cursors.get(source.name), Path(temporary), batch.empty):
-            batch.add(file)
-        if batch.new or source.cursor != known.cursors.get(source.name, ""):
+        with (
+            tempfile.TemporaryDirectory(dir=folder, prefix=TEMPORARY) as temporary,
+            _database(temporary) as database,
+        ):
+            batch = _Batch(root, known, database)
+            cursor = known.cursors.get(source.name, "")
+            for file in source.files(cursor, Path(temporary), not known.parts):
+                batch.add(file)
+        if batch.new or source.cursor != cursor:
             known.cursors[source.name] = source.cursor
             index.save(root, known)
-        notes = source.notes + batch.notes()
-        return Collected(batch.new, batch.unreadable, source.name, notes)
+    return Collected(batch.new, batch.unreadable, source.name, batch.notes())
 
 
 def traffic(root: str, since: date | None) -> "pd.DataFrame":
@@ -135,7 +137,9 @@ def keys(root: str, since: date | None) -> list[str]:
 
 
 def _remove_orphans(folder: Path, known: index.Index) -> None:
-    """Remove parts on this machine that a command wrote and did not live to commit."""
+    """Remove what an interrupted command left on this machine: parts and temporary files."""
+    for path in folder.glob(f"{TEMPORARY}*"):
+        shutil.rmtree(path)
     parts = {part.path for part in known.parts}
     for file in folder.glob("requests/date=*/*.parquet"):
         if f"{file.parent.name}/{file.name}" not in parts:
@@ -166,7 +170,6 @@ class _Batch:
         self._now = datetime.now(UTC).replace(tzinfo=None)
         self._day, self._previous = "", datetime.min
         self.new = self.unreadable = self._ahead = self._back = self._bare = 0
-        self.empty = not known.parts
 
     def add(self, file: Path) -> None:
         """Add the new lines of a file."""

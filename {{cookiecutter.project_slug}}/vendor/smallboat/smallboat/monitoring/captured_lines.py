@@ -40,20 +40,23 @@ typed AS (
             WHEN v[10] IS NOT NULL THEN try_cast(v[10] AS UINTEGER)
             WHEN v IS NOT NULL THEN json_array_length(line, '$.predictions')
         END AS rows,
-        try(from_json(v[11], '["VARCHAR"]')) AS keys,
+        try(from_json(v[11], '["VARCHAR"]')) AS named,
+        CASE WHEN len(named) = rows THEN named ELSE [] END AS keys,
         try(from_base64(v[12])) AS inputs,
         try(from_base64(v[13])) AS outputs,
-        try(from_json(v[14], '["VARCHAR"]')) AS redacted,
+        coalesce(try(from_json(v[14], '["VARCHAR"]')), []) AS redacted,
     FROM text
 )
 SELECT
-    * EXCLUDE (said, inputs, outputs, whole),
+    * EXCLUDE (said, named, inputs, outputs, column_bytes, whole),
     CASE WHEN whole THEN inputs END AS inputs,
     CASE WHEN whole THEN outputs END AS outputs,
 FROM (
-    SELECT *, rows > 0 AND octet_length(inputs) > 0 AND octet_length(outputs) > 0
-        AND octet_length(inputs) % (4 * rows) = 0 AND octet_length(outputs) % (4 * rows) = 0
-        AS whole
+    SELECT *,
+        greatest(4 * rows, 1) AS column_bytes,
+        rows > 0 AND octet_length(inputs) > 0 AND octet_length(outputs) > 0
+            AND octet_length(inputs) % column_bytes = 0 AND octet_length(outputs) % column_bytes = 0
+            AS whole
     FROM typed
 )
 """

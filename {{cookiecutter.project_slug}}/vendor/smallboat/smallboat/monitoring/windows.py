@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import index
+from ..store import request_index as index
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,8 +17,8 @@ MOST_ROWS = 50_000
 """Rows that are kept of a window: of more, those of every 2nd, 4th, 8th … request."""
 OVERLAP = timedelta(hours=1)
 """How long two models may answer side by side: a canary takes half an hour at most."""
-VECTORS = 5
-"""Of 2,048 requests each, that are read at a time."""
+VECTORS = 1
+"""Of 2,048 requests, that are read at a time."""
 ANSWERS = """
 SELECT time, model, run, release, features_run, rows, keys, inputs, outputs, redacted
 FROM read_parquet(?)
@@ -77,8 +77,8 @@ def windows(root: str, since: date | None, least_rows: int, least_days: int) -> 
     open_: dict[str, _Open] = {}
     for chunk in _chunks(root, since):
         model = str(chunk["model"].iloc[0])
-        begins = chunk["time"].iloc[0]
-        for other in [m for m, window in open_.items() if begins - window.last > OVERLAP]:
+        until = chunk["time"].max()
+        for other in [m for m, window in open_.items() if until - window.last > OVERLAP]:
             if other != model:
                 yield open_.pop(other).close(False)
         while len(chunk):
@@ -153,7 +153,7 @@ class _Open:
         facts = kept[["time", "release", "features_run"]].take(of_row).reset_index(drop=True)
         facts = facts.assign(request=_clusters(kept)[of_row], key=_keys(kept))
         outputs = _matrix(kept["outputs"], len(facts)).astype(np.float64)
-        redacted = {name for names in kept["redacted"] if names is not None for name in names}
+        redacted = {name for names in kept["redacted"] for name in names}
         return Window(
             model=self.model,
             run=str(kept["run"].iloc[-1]),
@@ -180,7 +180,7 @@ def _keys(kept: "pd.DataFrame") -> list[str]:
     """The key of each row, "" if a request has none."""
     found: list[str] = []
     for keys, rows in zip(kept["keys"], kept["rows"], strict=True):
-        found += list(keys) if keys is not None and len(keys) == rows else [""] * rows
+        found += list(keys) if len(keys) else [""] * rows
     return found
 
 
@@ -190,7 +190,7 @@ def _clusters(kept: "pd.DataFrame") -> Array:
 
     names: list[Any] = []
     for keys, inputs in zip(kept["keys"], kept["inputs"], strict=True):
-        known = [] if keys is None else [key for key in keys if key]
+        known = [key for key in keys if key]
         beginning = known[0].rpartition("/")[0] if known else ""
         names.append(beginning or "\n".join(known) or bytes(inputs))
     return pd.factorize(np.array(names, dtype=object))[0]

@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from ..errors import UserError
-from ..store import s3_cache
+from . import s3_cache
 
 FOLDER = "monitoring/requests"
 INDEX = f"{FOLDER}.json"
