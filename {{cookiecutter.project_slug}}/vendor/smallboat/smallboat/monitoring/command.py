@@ -76,10 +76,8 @@ def watch(problem: Problem, settings: config.Settings, since: str | None = None)
     outcomes = Outcomes(problem, root, archive.keys(root, first))
     judge = Judge(problem, settings, outcomes, shadow.Shadow(root, other) if other else None)
     rules = settings.monitor
-    windows = [
-        judge.window(each)
-        for each in archive.windows(root, first, rules.window_rows, rules.window_days)
-    ]
+    each = archive.windows(root, first, rules.window_rows, rules.window_days)
+    windows = sorted(map(judge.window, each), key=lambda window: str(window["last"]))
     traffic = _by_day(archive.traffic(root, first))
     limit = settings.release.latency_ms + (settings.aws.network_overhead_ms if settings.aws else 0)
     own = newest(windows, served["model_hash"])

@@ -160,12 +160,14 @@ class Judge:
             ignored=ignored,
             false_alarms=rules.false_alarms,
         )
+        if not _answered(window):
+            found = [each for each in found if each["of"] != "output"]
         ranked = sorted(found, key=lambda each: (not each["drifted"], -each["effect"]))
         moved = sum(each["drifted"] for each in ranked)
         return ranked[: max(moved, LISTED)]
 
     def _expected(self, window: "Window", model: Model) -> Json | None:
-        if model.reference is None or window.redacted:
+        if model.reference is None or window.redacted or not len(window.outputs):
             return None
         step = max(1, len(window.outputs) // ESTIMATED)
         frame = pd.DataFrame(window.inputs[::step], columns=model.names)
@@ -174,6 +176,8 @@ class Judge:
 
     def _live(self, window: "Window", model: Model) -> Json:
         nothing = {"live": None, "worse": None, "waiting": window.rows, "known": 0, "replaced": 0}
+        if not _answered(window):
+            return nothing  # that the answers are redacted is noted already
         if self._outcomes.missing:
             self.notes[f"live quality is not measured: {self._outcomes.missing}"] = None
             return nothing
@@ -226,6 +230,11 @@ def _read(settings: config.Settings, run: str) -> Model:
         )
     names = [each["name"] for each in signature["inputs"]]
     return Model(names, kept, note, runs.summary(evaluated))
+
+
+def _answered(window: "Window") -> bool:
+    """Whether the model's answers are captured: redacted ones are NaN."""
+    return bool(np.isfinite(window.outputs).all())
 
 
 def newest(windows: Sequence[Json], model_hash: str) -> list[Json]:
