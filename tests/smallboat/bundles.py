@@ -85,7 +85,8 @@ class Runs:
         evaluation |= changed
         models = {"onnx": onnx, "signature": signature}
         files = bundle.files(models, {"onnx": evaluated}, online) | {
-            "report.html": b"<html></html>"
+            "report.html": b"<html></html>",
+            "model_card.html": f"<html>run {run}</html>".encode(),
         }
         return store.write_run(self.root, run, evaluation, files)
 

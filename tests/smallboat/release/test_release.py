@@ -175,8 +175,25 @@ def test_the_first_release_has_no_champion_to_beat(target: Fake, runs: Runs) -> 
         "features_as_of": runs.online["as_of"],
         "snapshot": runs.snapshot,
     }
-    for name in (*release_bundle.MODEL, "online_features.json"):
+    for name in (*release_bundle.MODEL, "model_card.html", "online_features.json"):
         assert (target.folder() / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_the_model_card_goes_with_the_model_and_older_runs_have_none(
+    target: Fake, runs: Runs
+) -> None:
+    runs.keep("1", PLAIN)
+    deploy(target, runs)
+    runs.keep("2", WORSE, as_of="2030-01-01")
+    deploy(target, runs)
+    assert served(target) == ("1", "2")
+    assert (target.folder() / "model_card.html").read_text() == "<html>run 1</html>"
+    folder = runs.keep("3", BETTER)
+    (folder / "model_card.html").unlink()
+    facts, _ = integrity.read_manifest(folder, integrity.EVALUATION)
+    integrity.seal(folder, integrity.EVALUATION, facts)
+    assert deploy(target, runs).name == "released"
+    assert not (target.folder() / "model_card.html").exists()
 
 
 def test_what_is_served_already_is_kept_and_nothing_is_switched(target: Fake, runs: Runs) -> None:
@@ -591,6 +608,7 @@ def test_an_unknown_run_and_an_empty_store_are_said(target: Fake, runs: Runs) ->
         "evaluation_model.onnx",
         "signature.json",
         "online_features.json",
+        "model_card.html",
         "report.html",
     ],
 )
