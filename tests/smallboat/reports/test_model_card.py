@@ -166,9 +166,16 @@ def test_warnings_and_failed_gates_are_limits(given: Json) -> None:
 
 def test_of_a_category_the_known_ones_are_counted(given: Json) -> None:
     given["signature"]["inputs"][0]["unit"] = model_card.CATEGORY
-    name = given["signature"]["inputs"][0]["name"]
+    name, default = (given["signature"]["inputs"][0][key] for key in ("name", "default"))
+    given["frame"] = given["frame"].assign(**{name: np.arange(len(given["frame"])) % 4 + default})
+    (found,) = (
+        each
+        for each in model_card.inputs(given["evaluation"], given["signature"], given["frame"])
+        if each["name"] == name
+    )
+    assert (found["levels"], round(found["missing"], 2)) == (3, 0.25)
     told = text(given)
-    assert f"{given['frame'][name].nunique()} known" in told
+    assert "3 known" in told
     assert "A category that it has not seen is answered as any other unknown one." in told
 
 

@@ -20,7 +20,7 @@ MOST_NAMES = 10
 SHARES = (0.05, 0.95)
 """The usual range of an input holds nine of ten training rows; it shows no single row's value."""
 CATEGORY = "category"
-"""The unit of an input whose numbers stand for categories."""
+"""The unit of an input whose numbers stand for categories; its default is a missing one."""
 
 Json = dict[str, Any]
 
@@ -85,11 +85,13 @@ def inputs(evaluation: Json, signature: Json, frame: "pd.DataFrame") -> list[Jso
 
 
 def _input(described: Json, values: "pd.Series[Any]") -> Json:
+    category = described["unit"] == CATEGORY
+    there = values[values != described["default"]] if category else values.dropna()
     found = {name: described[name] for name in ("name", "unit", "description")}
-    found["missing"] = float(values.isna().mean())
-    if described["unit"] == CATEGORY:
-        return {**found, "levels": int(values.nunique())}
-    low, high = values.dropna().quantile(list(SHARES)) if values.notna().any() else (None, None)
+    found["missing"] = 1 - len(there) / len(values)
+    if category:
+        return {**found, "levels": int(there.nunique())}
+    low, high = there.quantile(list(SHARES)) if len(there) else (None, None)
     return {**found, "low": low, "high": high}
 
 
