@@ -12,27 +12,7 @@ import edits
 import pytest
 import requests
 from clouds import ROOT
-from toy import data
-
-DAYS = 60
-"""Of each year."""
-SHIFT = 6.0
-"""Kilometres that parcels of 2024 go further: two and a half standard deviations."""
-SHIFTED = f"""
-
-_plain = made_up
-
-
-def made_up(days, seed):
-    parcels = _plain(days, seed)
-    late = parcels["date"] >= "2024-01-01"
-    parcels.loc[late, "distance"] += {SHIFT}
-    parcels.loc[late, "minutes"] += 2 * {SHIFT}
-    return parcels
-"""
-RULES = "[monitor]\nwindow_rows = 200\nwindow_days = 0\nwindows = 2\nneeded = 2\n"
-EACH = 8
-"""Parcels of a request."""
+from drifting import DAYS, EACH, RULES, SHIFTED, asked, parcels
 
 
 class Circle:
@@ -48,12 +28,9 @@ class Circle:
                 file.write(text)
         base = folder / "config" / "base.toml"
         kept = re.sub(r"\[monitor\]\n(?:[^\[\n].*\n|\n)*", "", base.read_text())
-        base.write_text(kept.replace("[data]\n", f"[data]\ndays = {DAYS}\n") + f"\n{RULES}")
+        base.write_text(kept.replace("[data]\n", f"[data]\ndays = {DAYS}\n") + RULES)
         edits.until(folder, "2023-12-31")
-        parcels = data.made_up(DAYS, 1)
-        late = parcels["date"] >= "2024-01-01"
-        parcels.loc[late, "distance"] += SHIFT
-        self.parcels = {"before": parcels[~late].tail(480), "after": parcels[late]}
+        self.parcels = parcels()
         self.verdicts: dict[str, Any] = {}
         self.printed: dict[str, str] = {}
 
@@ -70,13 +47,7 @@ class Circle:
 
     def ask(self, which: str, first: int, last: int) -> None:
         """Ask for parcels, named as their outcomes are."""
-        rows = self.parcels[which].iloc[first:last]
-        asked = [
-            {"distance": d, "floor": int(f), "depot": depot, "parcel": str(p)}
-            for d, f, depot, p in rows[["distance", "floor", "depot", "parcel"]].itertuples(False)
-        ]
-        for start in range(0, len(asked), EACH):
-            body = {"parcels": asked[start : start + EACH]}
+        for body in asked(self.parcels[which].iloc[first:last], EACH):
             answer = requests.post(f"{self.url}/predict", json=body, timeout=30)
             assert answer.status_code == 200, answer.text
 
