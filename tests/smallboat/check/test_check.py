@@ -523,7 +523,6 @@ BROKEN: list[tuple[Any, ...]] = [
             'for parcel in request["parcels"][1:]]\n\n\ndef predictions',
         ),
     ),
-    ),
     (
         "service.from_csv: returns tuple; a list of requests is needed",
         ("service.py", '    return [{"parcels": [{name', '    return () and [{"parcels": [{name'),
