@@ -512,6 +512,18 @@ BROKEN: list[tuple[Any, ...]] = [
         ("service.py", 'sorted(online["depots"])', 'set(online["depots"])'),
     ),
     (
+        "service.keys: returns no list of text",
+        ("service.py", 'return [parcel.get("parcel", "")', 'return [parcel.get("parcel")'),
+    ),
+    (
+        "service.keys: returns 2 keys for 3 rows",
+        (
+            "service.py",
+            'for parcel in request["parcels"]]\n\n\ndef predictions',
+            'for parcel in request["parcels"][1:]]\n\n\ndef predictions',
+        ),
+    ),
+    (
         "service.from_csv: returns tuple; a list of requests is needed",
         ("service.py", '    return [{"parcels": [{name', '    return () and [{"parcels": [{name'),
     ),

@@ -95,6 +95,7 @@ class Walk(Bootstrapped):
         self.seconds: dict[str, float] = {}
         self.first: Any = None
         self.releases: Any = None
+        self.collected: Any = None
         self.calls: list[dict[str, Any]] = []
 
     def on_instances(self, environment: str) -> None:
@@ -129,6 +130,20 @@ class Walk(Bootstrapped):
         )
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+    def collect(self) -> Any:
+        """What is collected of captured requests, twice, and the rows of the first window."""
+        code = """
+import json, sys
+from smallboat.config import config
+from smallboat.monitoring import archive
+from toy.problem import PROBLEM
+settings = config.load(PROBLEM, "staging")
+found = [archive.collect(PROBLEM, settings).new for _ in range(2)]
+window = next(archive.windows(settings.store.root, None, 1, 0))
+print(json.dumps([*found, window.run, window.inputs.tolist(), window.outputs.tolist()]))
+"""
+        return json.loads(self.python(code).stdout)
 
     def expected(self, run: str) -> list[Any]:
         """What the bundle's own files say."""
@@ -179,6 +194,7 @@ def walk(tools: None, cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) ->
         walk.do("predict", "predict")
         walk.do("rollback", "rollback")
         walk.releases = requests.get(f"{url(first)}/releases", timeout=60)
+        walk.collected = walk.collect()
         walk.calls = cloud.calls()
         walk.do("destroy", "destroy", "--confirm", "staging", "--force")
         yield walk
@@ -199,6 +215,15 @@ def test_a_deployment_is_quick(walk: Walk) -> None:
 def test_through_gateway_function_and_endpoint_comes_the_bundles_own_answer(walk: Walk) -> None:
     assert walk.first["model"]["run"] == "1"
     assert smoke_tests.distance(walk.first["predictions"], walk.expected("1")) <= 1e-6
+
+
+def test_what_was_asked_is_collected_once_from_the_functions_log(walk: Walk) -> None:
+    new, again, run, inputs, outputs = walk.collected
+    assert (new, again, run) == (2, 0, "1")  # this test's request, and that of `predict`
+    features, _ = service.features(service.example(walk.runs.online), walk.runs.online)
+    assert inputs == features.tolist()
+    minutes = [each["minutes"] for each in walk.first["predictions"]]
+    assert outputs == pytest.approx(minutes, abs=1e-3)
 
 
 def test_an_endpoint_far_away_may_take_its_way(walk: Walk) -> None:

@@ -181,8 +181,7 @@ class Service(Protocol):
 
     `online` is what `features.online_features` returned, after a round trip through JSON.
 
-    Not needed: `keys` for monitoring, and for `make score` `TOGETHER`, `columns` and
-    `features.pieces`: `docs/contract.md`.
+    Not needed: `keys`, `TOGETHER`, `columns` and `features.pieces`: see `docs/contract.md`.
     """
 
     @property
