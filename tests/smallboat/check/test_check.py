@@ -104,6 +104,22 @@ BROKEN: list[tuple[Any, ...]] = [
         "candidates: can't be imported: ModuleNotFoundError: No module named 'nowhere'",
         ("candidates.py", "import numpy as np", "import nowhere\nimport numpy as np"),
     ),
+    (
+        "features.truth: column known_at is missing",
+        ("features.py", '"known_at"', '"later"'),
+    ),
+    (
+        "features.truth: column floor is among FEATURES: monitoring takes it from the request",
+        ("features.py", "drop(columns=list(NAMES))", 'drop(columns=["distance", "depot_minutes"])'),
+    ),
+    (
+        "features.truth: returns '0', which is none of the keys",
+        (
+            "features.py",
+            '[rows["entity"].astype("str")], keys)',
+            '[rows["entity"].astype("str")], ["0"])',
+        ),
+    ),
     # data and expectations
     (
         "data.collect: returns no licence, or not as text",

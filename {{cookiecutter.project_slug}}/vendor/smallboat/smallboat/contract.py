@@ -78,7 +78,10 @@ class Expectations(Protocol):
 
 
 class Features(Protocol):
-    """`features.py`: from raw tables to what a model learns from."""
+    """`features.py`: from raw tables to what a model learns from.
+
+    Not needed: `truth` for monitoring, and `pieces` for `make score`: `docs/contract.md`.
+    """
 
     @property
     def FEATURES(self) -> Sequence[Feature]:
