@@ -48,10 +48,3 @@ def online_features(tables: Tables) -> dict[str, Any]:
         "depots": parcels.groupby("depot")["minutes"].mean().round(4).to_dict(),
         "newest": newest,
     }
-
-
-def truth(tables: Tables, keys: list[str]) -> pd.DataFrame:
-    """How long each named parcel took: one row a known parcel, by its number as text."""
-    frame = build(tables).assign(key=lambda rows: rows["entity"].astype(str)).set_index("key")
-    found = frame[frame.index.isin(keys)].drop(columns=list(NAMES))
-    return found.assign(known_at=found["date"])
