@@ -131,8 +131,12 @@ def test_memory_holds_about_one_window(tmp_path: Path) -> None:
     (tmp_path / "captured.jsonl").write_text(lines)
     archive.collect(PROBLEM, local(tmp_path))
     tracemalloc.start()
-    sizes = [each.inputs.nbytes for each in archive.windows(str(tmp_path / "store"), None, 400, 0)]
+    sizes, times = [], []
+    for window in archive.windows(str(tmp_path / "store"), None, 400, 0):
+        sizes.append(window.inputs.nbytes)
+        times += window.facts["time"].tolist()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert sum(sizes) == 10_000 * 2 * 500 * 4
     assert peak < sum(sizes) / 2
+    assert times == sorted(times)

@@ -1,7 +1,8 @@
 """The archive of captured requests: Parquet in the store, each captured line once.
 
 `<root>/monitoring/requests/date=<day of arrival>/*.parquet` has a row for each prediction or
-refusal of the API, in the order of arrival. `store.request_index` says which of these files exist.
+refusal of the API. `store.request_index` says which of these files exist, in the order of arrival,
+and so are their rows.
 """
 
 import shutil
@@ -177,6 +178,7 @@ class _Batch:
         self._see_parts()
         self._database.execute(FRESH)
         self._database.execute("INSERT INTO seen SELECT line FROM fresh")
+        self._database.execute("DELETE FROM stage WHERE rowid NOT IN (SELECT place FROM fresh)")
         rows = self._database.execute("SELECT place, time FROM fresh ORDER BY place").fetchall()
         for day, first, last in self._days(rows):
             self._write(day, first, last)
@@ -216,16 +218,8 @@ class _Batch:
         path = f"date={day}/{uuid.uuid4().hex}.parquet"
         file = s3_cache.local_folder(self._root) / FOLDER / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        arrival = self._known.requests
-        self._database.execute(
-            f"""
-            COPY (
-                SELECT stage.*, {arrival - 1} + row_number() OVER (ORDER BY place) AS arrival
-                FROM stage JOIN fresh ON stage.rowid = place
-                WHERE place BETWEEN {first} AND {last} ORDER BY place
-            ) TO {text(str(file))} (FORMAT parquet)
-            """
-        )
+        rows = f"SELECT * FROM stage WHERE rowid BETWEEN {first} AND {last}"
+        self._database.execute(f"COPY ({rows}) TO {text(str(file))} (FORMAT parquet)")
         facts = """
             SELECT count(*), min(time)::VARCHAR, max(time)::VARCHAR,
                 count(*) FILTER (status < 400 AND inputs IS NULL)

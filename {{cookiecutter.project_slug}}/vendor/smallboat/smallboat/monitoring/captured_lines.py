@@ -9,9 +9,9 @@ FIELDS = (
     "$.time", "$.id", "$.ms", "$.status", "$.error.code", "$.model.release", "$.model.model_hash",
     "$.model.run", "$.features_run", "$.rows", "$.keys", "$.inputs", "$.outputs", "$.redacted",
 )  # fmt: skip
-IDENTIFYING = 512
-"""Characters at a line's beginning that tell it from all others: time, id, duration, model, keys.
-To hash the whole line would take as long as to read it."""
+IDENTIFYING = 192
+"""Characters at a line's beginning that, with its length, tell it from all others: they have its
+time, id, duration and status. To hash the whole line would take as long as to read it."""
 STAGE = f"""
 CREATE OR REPLACE TEMP TABLE stage AS
 WITH text AS (

@@ -1,8 +1,10 @@
 """Windows of captured requests: what one model was asked, in the order of arrival."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,13 +19,25 @@ MOST_ROWS = 50_000
 """Rows that are kept of a window: of more, those of every 2nd, 4th, 8th … request."""
 OVERLAP = timedelta(hours=1)
 """How long two models may answer side by side: a canary takes half an hour at most."""
-VECTORS = 1
-"""Of 2,048 requests, that are read at a time."""
+CHUNK_BYTES = 2**23
+"""Of the requests that are read at a time, about."""
+SEPARATOR = "\x1f"
 ANSWERS = """
-SELECT time, model, run, release, features_run, rows, keys, inputs, outputs, redacted
+SELECT
+    time, model, run, release, features_run, rows, inputs, outputs,
+    array_to_string(keys, chr(31)) AS keys,
+    array_to_string(redacted, chr(31)) AS redacted,
+    list_filter(keys, lambda key: key <> '') AS known,
+    regexp_extract(known[1], '^(.*)/', 1, 's') AS beginning,
+    CASE
+        WHEN beginning <> '' THEN hash(beginning)
+        WHEN len(known) > 0 THEN hash(known)
+        ELSE hash(inputs)
+    END AS cluster,
 FROM read_parquet(?)
 WHERE status < 400 AND model IS NOT NULL AND inputs IS NOT NULL AND time >= ?
 """
+ANSWERS = f"SELECT * EXCLUDE (known, beginning) FROM ({ANSWERS})"
 
 
 @dataclass(frozen=True)
@@ -94,14 +108,17 @@ def _chunks(root: str, since: date | None) -> Iterator["pd.DataFrame"]:
     """Answers in the order of arrival; those of a chunk are of one model."""
     import duckdb
 
-    parts = index.load(root).since(since)
     with duckdb.connect(config={"memory_limit": "400MB"}) as database:
-        for part in parts:
+        for part in index.load(root).since(since):
             file = index.files(root, [part])
-            found = database.execute(ANSWERS, [file, since or date(1, 1, 1)])
-            while len(answers := found.fetch_df_chunk(VECTORS)):
-                runs = (answers["model"] != answers["model"].shift()).cumsum()
-                yield from (chunk for _, chunk in answers.groupby(runs))
+            size = os.path.getsize(file[0]) / part.requests
+            vectors = max(1, int(CHUNK_BYTES / size / duckdb.__standard_vector_size__))
+            found = database.execute(ANSWERS, [file, since or date.min])
+            while len(answers := found.fetch_df_chunk(vectors)):
+                models = answers["model"].to_numpy(dtype=object)
+                changes = np.flatnonzero(models[1:] != models[:-1]) + 1
+                for first, end in pairwise([0, *changes.tolist(), len(answers)]):
+                    yield answers.iloc[first:end]
 
 
 @dataclass
@@ -151,9 +168,9 @@ class _Open:
         rows = kept["rows"].to_numpy(dtype=np.int64)
         of_row = np.repeat(np.arange(len(kept)), rows)
         facts = kept[["time", "release", "features_run"]].take(of_row).reset_index(drop=True)
-        facts = facts.assign(request=_clusters(kept)[of_row], key=_keys(kept))
+        facts = facts.assign(request=kept["cluster"].factorize()[0][of_row], key=_keys(kept))
         outputs = _matrix(kept["outputs"], len(facts)).astype(np.float64)
-        redacted = {name for names in kept["redacted"] for name in names}
+        redacted = {name for each in kept["redacted"].unique() for name in each.split(SEPARATOR)}
         return Window(
             model=self.model,
             run=str(kept["run"].iloc[-1]),
@@ -166,31 +183,20 @@ class _Open:
             facts=facts,
             inputs=_matrix(kept["inputs"], len(facts)),
             outputs=outputs[:, 0] if outputs.shape[1] == 1 else outputs,
-            redacted=tuple(sorted(redacted)),
+            redacted=tuple(sorted(redacted - {""})),
         )
 
 
 def _matrix(blobs: "pd.Series[Any]", rows: int) -> Array:
     """Float32 of shape [rows, columns] from the bytes of each request."""
-    values = np.frombuffer(b"".join(map(bytes, blobs)), dtype="<f4")
+    values = np.frombuffer(b"".join(blobs), dtype="<f4")
     return values.reshape(rows, -1).astype(np.float32)
 
 
 def _keys(kept: "pd.DataFrame") -> list[str]:
     """The key of each row, "" if a request has none."""
     found: list[str] = []
-    for keys, rows in zip(kept["keys"], kept["rows"], strict=True):
-        found += list(keys) if len(keys) else [""] * rows
+    for keys, rows in zip(kept["keys"].tolist(), kept["rows"].tolist(), strict=True):
+        named = keys.split(SEPARATOR)
+        found += named if len(named) == rows else [""] * rows
     return found
-
-
-def _clusters(kept: "pd.DataFrame") -> Array:
-    """A number for each request, equal if their keys are up to the last `/`, or their inputs."""
-    import pandas as pd
-
-    names: list[Any] = []
-    for keys, inputs in zip(kept["keys"], kept["inputs"], strict=True):
-        known = [key for key in keys if key]
-        beginning = known[0].rpartition("/")[0] if known else ""
-        names.append(beginning or "\n".join(known) or bytes(inputs))
-    return pd.factorize(np.array(names, dtype=object))[0]

@@ -47,11 +47,6 @@ class Index:
     cursors: dict[str, str] = field(default_factory=dict)
     tag: str = ""
 
-    @property
-    def requests(self) -> int:
-        """How many requests the archive has."""
-        return sum(part.requests for part in self.parts)
-
     def since(self, day: date | None) -> list[Part]:
         """The parts that may have requests of that day or a later one."""
         return [part for part in self.parts if day is None or part.last >= day.isoformat()]
