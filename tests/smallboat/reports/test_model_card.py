@@ -102,7 +102,7 @@ def test_it_says_what_it_is_for_of_what_and_how_it_was_judged(given: Json) -> No
         "{:.3f} to {:.3f}".format(*evaluation["intervals"]["test"]["mae"]),
         f"{evaluation['baseline']['test']['mae']:.3f}",
         evaluation["importance"][0]["group"],
-        f"nothing of what happened after {given['signature']['trained_until']}",
+        f"learned from no row after {given['signature']['trained_until']}",
         "0123abc",
         evaluation["library"],
         evaluation["model_hash"],
@@ -242,4 +242,4 @@ def test_without_time_no_date_is_told(given: Json) -> None:
     given["frame"] = given["frame"].drop(columns="date")
     del given["signature"]["trained_until"]
     told = text(given)
-    assert " from 20" not in told and "nothing of what happened" not in told
+    assert " from 20" not in told and "no row after" not in told

@@ -99,7 +99,7 @@ def limits(evaluation: Json, signature: Json, slices: Sequence[Json]) -> list[st
     """What the model does not know, as sentences."""
     told = []
     if "trained_until" in signature:
-        told.append(f"It knows nothing of what happened after {signature['trained_until']}.")
+        told.append(f"It has learned from no row after {signature['trained_until']}.")
     if any(each["unit"] == CATEGORY for each in signature["inputs"]):
         told.append("A category that it has not seen is answered as any other unknown one.")
     told.append(_calibrated(evaluation, signature["output"]))
