@@ -140,6 +140,16 @@ COMMANDS: tuple[tuple[str, str, str, tuple[click.Parameter, ...]], ...] = (
             _option("--run", metavar="ID", help="A run's model instead of the served one."),
         ),
     ),
+    (
+        "replay",
+        "replay.command:replay",
+        "Replay past dates as operation, to see how often to retrain.",
+        (
+            _option("--from", "first", metavar="DATE", required=True,
+                    help="The first year, or day as yyyy-mm-dd."),
+            _option("--to", "last", metavar="DATE", required=True, help="The last one."),
+        ),
+    ),
     ("bootstrap", "cloud.base_stacks:bootstrap",
      "Create the base stacks on AWS, and print their cost.", ()),
     ("image", "aws.image:make", "Build the images that run on AWS, and push them.", ()),

@@ -183,6 +183,44 @@ def reliability(curve: Mapping[str, Sequence[float]]) -> "Markup":
     return svg.inline("reliability", message + ", ".join(points), 3.6, draw)
 
 
+def replay(curve: Mapping[str, Any], marks: Mapping[str, Any], own: str, metric: str) -> "Markup":
+    """The error of each policy over time, and below, when each of them retrained.
+
+    Args:
+        curve: `days`, and `errors` on each of them: of `baseline` and of each policy.
+        marks: by policy, the days on which it `released`, `kept` its champion, or found `drift`.
+        own: the policy that is drawn thick.
+        metric: its name, lower is better.
+    """
+    days = np.array(curve["days"], dtype="datetime64[D]")
+    names = [name for name in curve["errors"] if name != "baseline"]
+    others = dict(zip((name for name in names if name != own), COLORS[1:], strict=False))
+    signs = (("released", "|", 8), ("kept", "x", 4), ("drift", "v", 5))
+
+    def draw(lines: "Axes", events: "Axes") -> None:
+        errors = curve["errors"]
+        lines.plot(days, errors["baseline"], color=BASELINE, lw=1.5, ls=DASHED, label="baseline")
+        for name, color in others.items():
+            lines.plot(days, errors[name], color=color, lw=0.9, label=name)
+        lines.plot(days, errors[own], color=ACCENT, lw=2.2, label=own)
+        lines.grid(axis="y")
+        lines.set_ylabel(metric)
+        lines.legend(frameon=False, fontsize=9.5, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
+        for y, name in enumerate(names):
+            for kind, sign, size in signs:
+                at = np.array(marks[name][kind], dtype="datetime64[D]")
+                color = MUTED if kind != "released" else others.get(name, ACCENT)
+                events.plot(at, np.full(len(at), y), sign, color=color, ms=size)
+        events.set_yticks(range(len(names)), names)
+        events.set_ylim(len(names) - 0.5, -0.5)
+        events.tick_params(axis="y", length=0)
+        events.sharex(lines)
+
+    last = ", ".join(f"{name} {errors[-1]:.4g}" for name, errors in curve["errors"].items())
+    message = f"{metric} from {days[0]} to {days[-1]}, lower is better; at the end: {last}"
+    return svg.inline("replay", message, 4.6, draw, rows=2, ratios=[3, 1])
+
+
 def _edges(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     low, high = values.min(), values.max()
     if high - low < MOST_CELLS and np.array_equal(values, np.round(values)):
