@@ -1,7 +1,7 @@
 """What a replay computed stays in `.cache/replay`: all policies share it, and later replays do.
 
-A file's name is a hash of all that decides its content: the rows themselves, the project's code,
-the settings and the versions of the packages. Each is written at once or not at all.
+A file's name is a hash of all that decides its content: the rows themselves, the code of project
+and library, the settings and the versions of the packages. Each is written at once or not at all.
 """
 
 import hashlib
@@ -29,10 +29,8 @@ class Cache:
         from pandas.util import hash_pandas_object
 
         packages = sorted(f"{each.name} {each.version}" for each in metadata.distributions())
-        code = {
-            str(file.relative_to(problem.folder)): file.read_text()
-            for file in sorted(problem.folder.rglob("*.py"))
-        }
+        folders = problem.folder, Path(__file__).parents[1]
+        code = [file.read_text() for each in folders for file in sorted(each.rglob("*.py"))]
         names = {str(name): str(kind) for name, kind in frame.dtypes.items()}
         self._common = json.dumps([packages, code, names, decides], sort_keys=True, default=str)
         self._rows = hash_pandas_object(frame, index=False).set_axis(frame.index)

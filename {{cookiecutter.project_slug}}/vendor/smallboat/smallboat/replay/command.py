@@ -21,7 +21,7 @@ from .monitor import Monitor
 from .protocol import Release, Trainer, Winner
 
 from types import SimpleNamespace
-_RULES = SimpleNamespace(window_rows=500, window_days=1, windows=3, needed=2)
+_RULES = SimpleNamespace(window_rows=100, window_days=1, windows=3, needed=2, ignored=['season'], false_alarms=.01)
 Json = dict[str, Any]
 
 
@@ -82,7 +82,7 @@ def run(
             release,
             due,
             lambda day, champion: trainer.released(day, winner, champion),
-            Monitor(trainer.problem, _RULES, lambda *_: []),
+            Monitor(trainer.problem, _RULES),
         )
         _tell(f"policy {name}: {len(records[name].retrainings):,} retrainings")
     told = {"candidate": winner[0], "settings": winner[1], "before": f"{day:%Y-%m-%d}"}

@@ -1,20 +1,18 @@
 """What the monitor says of a release, window by window, once the truth of its rows is known."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..evaluation import bootstrap, evaluation
+from ..evaluation import bootstrap, evaluation, reference
 from ..evaluation.comparison import LEAST_GROUPS
 from ..problem import Problem
+from ..training import training
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Json = dict[str, Any]
-Moved = Callable[[Json, pd.DataFrame, Array], list[str]]
-"""Which inputs and outputs drifted from the reference in `facts`, in rows with their answers."""
 
 
 @dataclass
@@ -29,13 +27,11 @@ class Monitor:
     Attributes:
         problem: the project's.
         rules: the table [monitor] of the configuration.
-        moved: compares the inputs with the reference.
         windows: all that were judged, the oldest first.
     """
 
     problem: Problem
     rules: Any
-    moved: Moved
     windows: list[Json] = field(default_factory=list)
     _recent: list[bool] = field(default_factory=list)
     _open: list[tuple[pd.DataFrame, Array]] = field(default_factory=list)
@@ -71,7 +67,7 @@ class Monitor:
             self.problem.metrics.score(rows, each)[primary]
             for each in (predicted, self.problem.metrics.baseline(rows))
         )
-        groups, moved = rows["group"].nunique(), self.moved(facts, rows, predicted)
+        groups, moved = rows["group"].nunique(), self._moved(facts, rows, predicted)
         worse = groups >= LEAST_GROUPS and low > facts["promise"]["interval"][1]
         return {
             "first": f"{rows['date'].min():%Y-%m-%d}",
@@ -85,3 +81,15 @@ class Monitor:
             "moved": moved,
             "drift": bool(worse or moved),
         }
+
+    def _moved(self, facts: Json, rows: pd.DataFrame, predicted: Array) -> list[str]:
+        """The inputs and outputs that have drifted from the release's reference."""
+        compared = reference.compare(
+            facts["reference"],
+            training.inputs(self.problem, rows),
+            predicted,
+            rows["group"].factorize()[0],
+            self.rules.ignored,
+            self.rules.false_alarms,
+        )
+        return [each["name"] for each in compared if each["drifted"]]

@@ -14,7 +14,7 @@ import pandas as pd
 
 from .. import unexpected
 from ..errors import CommandError, FullDiskError
-from ..evaluation import comparison, evaluation, gates, selection
+from ..evaluation import comparison, evaluation, gates, reference, selection
 from ..problem import Problem
 from ..store import bundle
 from ..training import splits, training
@@ -182,6 +182,7 @@ class Trainer:
                 "interval": found["intervals"][primary],
                 "baseline": found["baseline"][primary],
             },
+            "reference": reference.sketch(self.problem, parts.held_out, held_out),
         }
 
     def _fit(self, rows: "pd.DataFrame", winner: Winner) -> Json:
