@@ -15,13 +15,14 @@ from ..reports import cards
 from ..store import s3_cache, store
 from ..training import training
 from ..validation import preparation, validation
+from ..words import counted
 from . import calendar, operation, policies, processes, results
 from .cache import Cache
 from .monitor import Monitor
 from .protocol import Release, Trainer, Winner
 
 from types import SimpleNamespace
-_RULES = SimpleNamespace(window_rows=100, window_days=1, windows=3, needed=2, ignored=['season'], false_alarms=.01)
+_RULES = SimpleNamespace(window_rows=500, window_days=1, windows=3, needed=2, ignored=['season'], false_alarms=.01)
 Json = dict[str, Any]
 
 
@@ -84,7 +85,7 @@ def run(
             lambda day, champion: trainer.released(day, winner, champion),
             Monitor(trainer.problem, _RULES),
         )
-        _tell(f"policy {name}: {len(records[name].retrainings):,} retrainings")
+        _tell(f"policy {name}: {counted(len(records[name].retrainings), 'retraining')}")
     told = {"candidate": winner[0], "settings": winner[1], "before": f"{day:%Y-%m-%d}"}
     return {"winner": told} | results.results(trainer.problem, live, moments, records)
 

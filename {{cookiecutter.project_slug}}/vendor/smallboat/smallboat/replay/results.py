@@ -11,7 +11,7 @@ from ..problem import Problem
 from ..words import counted
 from .calendar import Moment
 from .operation import Record
-from .policies import NEVER, OWN
+from .policies import DRIFT, NEVER, OWN
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Json = dict[str, Any]
@@ -49,7 +49,7 @@ def results(
         "baseline": problem.metrics.score(live, baseline)[primary],
         "policies": policies,
         "curve": _curve(problem, live, moments, lines),
-        **answer(policies, primary),
+        "answer": answer(policies, primary),
     }
 
 
@@ -92,27 +92,31 @@ def _curve(
 def answer(policies: Mapping[str, Json], primary: str) -> Json:
     """How often to retrain: the fewest retrainings that are as good as the best, within noise.
 
-    A policy is as good if the 95 % interval of the paired difference includes 0 or less.
+    A policy is as good if the 95 % interval of the paired difference includes 0.
 
     Returns:
-        `answer`, a sentence, and whether retraining `helps`.
+        Whether retraining `helps`, and the answer as a `title` and `why`.
     """
     good = [name for name in policies if policies[name]["against_best"]["low"] <= 0]
     chosen = min(good, key=lambda name: (len(policies[name]["retrainings"]), name != OWN))
+    gains = {
+        name: f"{name} {_signed(each['against_never'])}"
+        + ("" if each["windows"] or name != DRIFT else " (no window was complete)")
+        for name, each in policies.items()
+        if name != NEVER
+    }
     if chosen == NEVER:
-        told = "; ".join(
-            f"{name} {_signed(policies[name]['against_never'])}" for name in policies if name != NEVER
-        )
-        return {
-            "helps": False,
-            "answer": f"It makes no difference how often to retrain: no policy has a lower "
-            f"{primary} than {NEVER} beyond noise ({told}).",
-        }
-    gain = f"{_signed(policies[chosen]['against_never'])} against {NEVER}"
-    rest = [name for name in good if name != chosen]
-    ties = f", and no better than it beyond noise: {', '.join(rest)}" if rest else ""
-    often = counted(len(policies[chosen]["retrainings"]), "retraining")
-    return {"helps": True, "answer": f"Retrain {chosen}: {primary} {gain} with {often}{ties}."}
+        title = "Retraining makes no difference beyond noise"
+        why = f"no policy has a lower {primary} than {NEVER} for sure"
+    else:
+        title = f"Retrain {chosen}"
+        often = counted(len(policies[chosen]["retrainings"]), "retraining")
+        why = f"with its {often} no policy has a lower {primary} for sure"
+    return {
+        "helps": chosen != NEVER,
+        "title": title,
+        "why": f"{why}; against {NEVER}: {'; '.join(gains.values())}",
+    }
 
 
 def _signed(difference: Mapping[str, float]) -> str:
@@ -122,15 +126,16 @@ def _signed(difference: Mapping[str, float]) -> str:
 def table(found: Mapping[str, Any]) -> str:
     """The policies in lines, then the answer."""
     heads = (found["primary"], "95 % interval", "against never", "retrained", "released", "kept")
-    rows = [["policy", *heads, "drift"]]
+    rows = [["policy", *heads, "windows with drift"]]
     for name, each in found["policies"].items():
         interval = "{low:.3f} to {high:.3f}".format(**each["error"])
         against = "" if name == NEVER else _signed(each["against_never"])
         number = (len(each["retrainings"]), each["released"], each["kept"])
-        drift = f"{each['drift_windows']} of {counted(len(each['windows']), 'window')}"
+        drift = f"{each['drift_windows']} of {len(each['windows'])}" if each["windows"] else "-"
         value = f"{each['error']['value']:.3f}"
         rows.append([name, value, interval, against, *map(str, number), drift])
     rows.append(["baseline", f"{found['baseline']:.3f}"])
     widths = [max(len(row[at]) for row in rows if at < len(row)) for at in range(len(rows[0]))]
     lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
-    return "\n".join([*lines, "", found["answer"]])
+    answered = "{title}: {why}.".format(**found["answer"])
+    return "\n".join([*lines, "", answered])

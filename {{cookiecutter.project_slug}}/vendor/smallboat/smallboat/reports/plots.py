@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 DASHED = (0, (4, 3))
 MOST_CELLS = 40
 BINS = 25
+PAUSE = 4
+"""A line is interrupted where two days are so many times further apart than usual."""
 
 COLORS = ["#0a84c6", "#d55e00", "#009e73", "#b8639a", "#b58900", "#7a7f87"]  # on dark and light
 
@@ -193,32 +195,36 @@ def replay(curve: Mapping[str, Any], marks: Mapping[str, Any], own: str, metric:
         metric: its name, lower is better.
     """
     days = np.array(curve["days"], dtype="datetime64[D]")
-    names = [name for name in curve["errors"] if name != "baseline"]
-    others = dict(zip((name for name in names if name != own), COLORS[1:], strict=False))
-    signs = (("released", "|", 8), ("kept", "x", 4), ("drift", "v", 5))
+    errors, names = curve["errors"], list(marks)
+    colors = dict(zip((name for name in names if name != own), COLORS[2:], strict=False))
+    apart = np.diff(days) > PAUSE * np.median(np.diff(days)) if len(days) > 1 else []
+    pauses = np.flatnonzero(apart) + 1
+    at = np.insert(days, pauses, np.datetime64("NaT"))  # where nothing happens, there is no line
 
     def draw(lines: "Axes", events: "Axes") -> None:
-        errors = curve["errors"]
-        lines.plot(days, errors["baseline"], color=BASELINE, lw=1.5, ls=DASHED, label="baseline")
-        for name, color in others.items():
-            lines.plot(days, errors[name], color=color, lw=0.9, label=name)
-        lines.plot(days, errors[own], color=ACCENT, lw=2.2, label=own)
+        styles = {"baseline": {"color": BASELINE, "lw": 1.5, "ls": DASHED}}
+        styles |= {name: {"color": color, "lw": 0.9} for name, color in colors.items()}
+        for name, style in {**styles, own: {"color": ACCENT, "lw": 2.2}}.items():
+            lines.plot(at, np.insert(np.array(errors[name]), pauses, np.nan), label=name, **style)
         lines.grid(axis="y")
         lines.set_ylabel(metric)
-        lines.legend(frameon=False, fontsize=9.5, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
+        lines.legend(frameon=False, fontsize=9.5, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
         for y, name in enumerate(names):
-            for kind, sign, size in signs:
-                at = np.array(marks[name][kind], dtype="datetime64[D]")
-                color = MUTED if kind != "released" else others.get(name, ACCENT)
-                events.plot(at, np.full(len(at), y), sign, color=color, ms=size)
+            color = colors.get(name, ACCENT)
+            for kind, sign, ink in (("released", "|", color), ("kept", "x", MUTED)):
+                when = np.array(marks[name][kind], dtype="datetime64[D]")
+                events.plot(when, np.full(len(when), y), sign, color=ink, ms=7)
+            when = np.array(marks[name]["drift"], dtype="datetime64[D]")
+            events.plot(when, np.full(len(when), y + 0.38), "^", color=BASELINE, ms=3.5)
         events.set_yticks(range(len(names)), names)
-        events.set_ylim(len(names) - 0.5, -0.5)
+        events.set_ylim(len(names) - 0.3, -0.5)
         events.tick_params(axis="y", length=0)
         events.sharex(lines)
+        lines.label_outer()
 
-    last = ", ".join(f"{name} {errors[-1]:.4g}" for name, errors in curve["errors"].items())
+    last = ", ".join(f"{name} {line[-1]:.4g}" for name, line in errors.items())
     message = f"{metric} from {days[0]} to {days[-1]}, lower is better; at the end: {last}"
-    return svg.inline("replay", message, 4.6, draw, rows=2, ratios=[3, 1])
+    return svg.inline("replay", message, 4.9, draw, rows=2, ratios=[3, 1.2])
 
 
 def _edges(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
