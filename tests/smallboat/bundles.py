@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.linear_model import LinearRegression
 from smallboat.config import config
-from smallboat.evaluation import selection
+from smallboat.evaluation import reference, selection
 from smallboat.store import bundle, store
 from smallboat.training import training
 from toy import candidates, data, features, metrics
@@ -41,6 +41,7 @@ class Runs:
         as_of: str = "",
         fault: dict[str, Any] | None = None,
         onnx: bytes | None = None,
+        old: bool = False,
         **changed: Any,
     ) -> Path:
         """Keep a run of a model.
@@ -51,6 +52,7 @@ class Runs:
             as_of: of its online features.
             fault: which one `faulty_server.py` has with these online features.
             onnx: the served model, if it is another.
+            old: whether a library made it that knew of no reference.
             changed: what its evaluation says instead.
         """
         evaluated = linear(tuple(weights.items()))
@@ -83,9 +85,11 @@ class Runs:
             online["as_of"] = as_of or self.online["as_of"]
         evaluation |= changed
         models = {"onnx": onnx, "signature": signature}
-        files = bundle.files(models, {"onnx": evaluated}, online) | {
-            "report.html": b"<html></html>"
-        }
+        kept = reference.sketch(PROBLEM, self.frame, bundle.predict(evaluated, rows))
+        past = {"onnx": evaluated, "reference": reference.to_json(kept)}
+        files = bundle.files(models, past, online) | {"report.html": b"<html></html>"}
+        if old:
+            del files["reference.json"]
         return store.write_run(self.root, run, evaluation, files)
 
     def keep_without_model(self, run: str, as_of: str) -> Path:

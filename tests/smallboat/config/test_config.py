@@ -76,6 +76,17 @@ def test_an_environment_changes_single_keys_of_base(folder: Path) -> None:
     assert (candidate.memory, candidate.timeout_seconds) == (1024, 60)
 
 
+def test_monitoring_has_defaults_and_its_contradictions_are_sentences(folder: Path) -> None:
+    stated = tomllib.loads(BASE)["monitor"]
+    assert config.load(PROBLEM, "local").monitor.model_dump() == stated
+    table = BASE[BASE.index("[monitor]") : BASE.index("[api]")]
+    change(folder / "base.toml", table, "")
+    assert config.load(PROBLEM, "local").monitor.model_dump() == stated
+    change(folder / "local.toml", "[release]", "[monitor]\nneeded = 4\n[release]")
+    with pytest.raises(UserError, match=r"monitor: needed = 4 is more than windows = 3: lower it"):
+        config.load(PROBLEM, "local")
+
+
 def test_one_file_may_hold_all_of_an_environment(folder: Path) -> None:
     api = '[api]\ncapture = "off"\nmodel_timeout_seconds = 5.0'
     whole = f'{BASE.replace("[api]", api)}\n[store]\nroot = "alone"\n'

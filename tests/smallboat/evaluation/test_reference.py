@@ -151,26 +151,36 @@ def test_rows_of_one_cluster_are_no_evidence_of_their_own(kept: Any) -> None:
 
 def test_the_design_effect_of_equal_rows_is_the_size_of_a_cluster() -> None:
     places = np.repeat(np.random.default_rng(1).integers(0, 5, (1, 2_000)), 4, axis=1)
-    counts = drift_tests.counts(places, 6)
-    clusters = np.repeat(np.arange(2_000), 4)
-    assert drift_tests.design_effects(places, counts, clusters) == pytest.approx(4, rel=0.1)
-    assert drift_tests.design_effects(places, counts, np.arange(8_000)) == 1
+    rows, clusters = drift_tests.counts(places, 6), np.repeat(np.arange(2_000), 4)
+    effects, held = drift_tests.design_effects(places, rows, clusters)
+    assert effects[0, :5] == pytest.approx(4, rel=0.1)
+    assert (held[0, :5] == rows[0, :5] / 4).all() and held[0, 5] == 0
+    effects, held = drift_tests.design_effects(places, rows, np.arange(8_000))
+    assert (effects == 1).all() and (held == rows).all()
+
+
+def counted(*rows: float, effect: float = 1) -> drift_tests.Counts:
+    return drift_tests.Counts(np.array([rows]), np.full((1, len(rows)), effect))
 
 
 def test_the_statistics_are_those_of_scipy() -> None:
-    before, now = np.array([[30.0, 50, 20, 0]]), np.array([[10.0, 60, 25, 0]])
-    expected = stats.chi2_contingency(np.vstack([before, now])[:, :3], correction=False).pvalue
-    assert drift_tests.p_values(before, now, 1e9) == pytest.approx(expected, rel=1e-6)
-    before, now = np.array([[990.0, 10]]), np.array([[97.0, 3]])
+    before, now = [30.0, 50, 20, 0], [10.0, 60, 25, 0]
+    expected = stats.chi2_contingency([before[:3], now[:3]], correction=False).pvalue
+    found = drift_tests.p_values(counted(*before), counted(*now), 1e9)
+    assert found == pytest.approx(expected, rel=1e-6)
+    four = [4 * np.array(each) for each in (before, now)]
+    found = drift_tests.p_values(*(counted(*each, effect=4) for each in four), 1e9)
+    assert found == pytest.approx(expected, rel=1e-6)
     tail = stats.binom.sf(2, 13, 100 / 1_100)
-    assert drift_tests.p_values(before, now, 1e9) == pytest.approx(2 * tail)
+    found = drift_tests.p_values(counted(990, 10), counted(97, 3), 1e9)
+    assert found == pytest.approx(2 * tail)
     several = np.array([0.01, 0.04, 0.03, 0.5])
     assert drift_tests.holm(several) == pytest.approx([0.04, 0.09, 0.09, 0.5])
 
 
 def test_sparse_bins_are_merged_but_a_newcomer_is_not_hidden() -> None:
-    before = np.array([[500.0, 480, 8, 5, 4, 3, 0]])
-    usual, newcomer = (np.array([[51.0, 46, 1, 0, 1, 0, more]], dtype=float) for more in (0, 8))
+    before = counted(500, 480, 8, 5, 4, 3, 0)
+    usual, newcomer = (counted(51, 46, 1, 0, 1, 0, more) for more in (0, 8))
     assert drift_tests.p_values(before, usual, 1e9)[0] > 0.3
     assert drift_tests.p_values(before, newcomer, 1e9)[0] < 1e-6
 
@@ -240,6 +250,12 @@ def test_wrong_windows_and_references_are_sentences(kept: Any, tmp_path: Path) -
     (tmp_path / "reference.json").write_text('{"schema": 0}')
     with pytest.raises(UserError, match="has schema 0, this version of smallboat reads 1: run"):
         reference.read(tmp_path)
+
+
+def test_a_name_to_ignore_that_is_no_input_is_a_sentence() -> None:
+    reference.check_ignored(problem(feature("season"), feature("city")), ["season"])
+    with pytest.raises(UserError, match=r"monitor.ignored has 'seson', .* did you mean 'season'"):
+        reference.check_ignored(problem(feature("season"), feature("city")), ["seson"])
 
 
 def test_each_class_has_an_output_of_its_own() -> None:

@@ -28,6 +28,10 @@ def test_the_store_holds_what_the_run_made(run: Any) -> None:
     assert kept["passed"] == all(gate["passed"] for gate in kept["gates"])
     assert (folder / "evaluation_model.onnx").read_bytes() == run.data.evaluated["onnx"] != onnx
     assert store.read_json(folder / "online_features.json") == run.data.online
+    kept = store.read_json(folder / "reference.json")
+    assert kept["rows"] == len(run.data.parts.held_out)
+    assert list(kept["inputs"]) == [each["name"] for each in signature["inputs"]]
+    assert list(kept["output"]) == [signature["output"]["name"]]
 
 
 def test_every_family_was_tried_beside_the_others(run: Any) -> None:

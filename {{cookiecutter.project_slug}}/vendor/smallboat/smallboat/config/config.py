@@ -15,6 +15,7 @@ from .sections import (
     Aws,
     Decision,
     Gates,
+    Monitor,
     Project,
     Release,
     Schedule,
@@ -40,6 +41,7 @@ class Settings(Section):
     gates: Gates
     tracking: Tracking
     release: Release
+    monitor: Monitor = Monitor()
     serve: Serve | None = None
     api: Api
     aws: Aws | None = None

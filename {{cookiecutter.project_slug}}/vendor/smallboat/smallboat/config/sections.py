@@ -73,6 +73,25 @@ class Gates(Section):
     class_rows: PositiveInt = 30  # test rows of each class, where the output has classes
 
 
+class Monitor(Section):
+    """How captured requests are cut into windows, and when these ask for a retraining."""
+
+    window_rows: PositiveInt = 500  # a window has at least so many predicted rows
+    window_days: NonNegativeInt = 1  # and begins at least so many days before it ends
+    windows: PositiveInt = 3  # the newest ones that count
+    needed: PositiveInt = 2  # of them that must have drifted, the newest one among them
+    ignored: list[str] = []  # inputs that always move, as the season
+    false_alarms: float = Field(default=0.01, gt=0, lt=1)  # of windows in which nothing has drifted
+
+    @model_validator(mode="after")
+    def _check_needed(self) -> "Monitor":
+        if self.needed > self.windows:
+            raise ValueError(
+                f"needed = {self.needed} is more than windows = {self.windows}: lower it"
+            )
+        return self
+
+
 class Release(Section):
     """What a challenger must show, and how many releases the endpoint keeps."""
 

@@ -1,12 +1,12 @@
 """Whether counts in bins differ by more than chance. k is the number of columns, b that of bins.
 
 The rows of a cluster (a race, a session, the rows of one request) depend on each other, so counts
-are divided by a design effect before they are tested: J.N.K. Rao & A.J. Scott, The Analysis of
-Categorical Data from Complex Sample Surveys (JASA 76, 1981), and On Chi-squared Tests for Multiway
-Contingency Tables (Annals of Statistics 12, 1984).
+are compared as if there were fewer of them, by a design effect: J.N.K. Rao & A.J. Scott, The
+Analysis of Categorical Data from Complex Sample Surveys (JASA 76, 1981), and On Chi-squared Tests
+for Multiway Contingency Tables (Annals of Statistics 12, 1984).
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import special
@@ -14,7 +14,20 @@ from scipy import special
 Array = np.ndarray[Any, np.dtype[Any]]
 
 FEWEST = 5.0
-"""Rows that a bin needs to be tested alone; sparser ones are merged with their neighbours."""
+"""Rows that a bin needs to be tested alone, and clusters that tell how clusters differ."""
+
+
+class Counts(NamedTuple):
+    """Rows by bin on one side, and the design effect of each share; both have shape [k, b]."""
+
+    rows: Array
+    effects: Array
+
+    @property
+    def variances(self) -> Array:
+        """The variance of each share p, as a multiple of p (1 - p)."""
+        found: Array = self.effects / self.rows.sum(axis=1, keepdims=True)
+        return found
 
 
 def counts(places: Array, bins: int) -> Array:
@@ -24,37 +37,50 @@ def counts(places: Array, bins: int) -> Array:
     return found.reshape(len(places), bins).astype(np.float64)
 
 
-def design_effects(places: Array, counts: Array, clusters: Array) -> Array:
-    """By how much the variance of shares exceeds that of independent rows, shape [k].
-
-    The mean over bins of the generalised design effects of Rao & Scott: 1 for independent rows,
-    the size of a cluster for clusters of equal rows. It is never taken to be below 1. Where fewer
-    than FEWEST clusters hold anything but the commonest bin, it can't be estimated, and the rows of
-    a cluster count as equal.
+def design_effects(places: Array, rows: Array, clusters: Array) -> tuple[Array, Array]:
+    """By how much the variance of each share exceeds that of independent rows.
 
     Args:
         places: the bin of each row, shape [k, n].
-        counts: the rows of each bin, shape [k, b].
+        rows: how many each bin has, shape [k, b].
         clusters: the cluster of each row, whole numbers from 0 on, shape [n].
+
+    Returns:
+        The design effects: 1 for independent rows, the size of a cluster for clusters of equal
+        rows. They are never below 1: rows that avoid each other, as the places in a race do, are no
+        better evidence than others. Then of each bin how many clusters have rows in it, or have
+        rows outside of it, whichever are fewer. Both have shape [k, b].
     """
-    sizes = np.bincount(clusters)
-    if sizes.max() == 1:
-        return np.ones(len(places))
-    rows, bins, groups = len(clusters), counts.shape[1], int((sizes > 0).sum())
-    weight = sizes[clusters].astype(np.float64)
-    squares, crossed, varied = np.empty_like(counts), np.empty_like(counts), np.empty(len(places))
+    sizes = np.bincount(clusters).astype(np.float64)
+    groups, n = int((sizes > 0).sum()), len(clusters)
+    if groups == n:
+        return np.ones(rows.shape), np.minimum(rows, n - rows)
+    squares, crossed, held = _within(places, rows.shape[1], clusters, sizes)
+    share = rows / n
+    spread = squares - 2 * share * crossed + share**2 * (sizes**2).sum()
+    expected = rows * (1 - share)
+    apart = np.divide(spread, expected, out=np.ones_like(spread), where=expected > 0)
+    return np.maximum(apart * groups / max(groups - 1, 1), 1), held
+
+
+def _within(places: Array, bins: int, clusters: Array, sizes: Array) -> tuple[Array, Array, Array]:
+    """Sums over clusters by bin: of squared counts, of counts times sizes, and `held`."""
+    squares, crossed, held = (np.empty((len(places), bins)) for _ in range(3))
+    together = sizes[clusters] > 1
+    _, code = np.unique(clusters[together], return_inverse=True)
+    groups = int(code.max(initial=-1)) + 1
+    size = np.bincount(code, minlength=groups).astype(np.float64)
+    everywhere = (sizes > 0).sum()
     for at, own in enumerate(places):
-        together = np.bincount(clusters * bins + own, minlength=len(sizes) * bins)
-        squares[at] = np.bincount(own, together[clusters * bins + own], minlength=bins)
-        crossed[at] = np.bincount(own, weight, minlength=bins)
-        commonest = together.reshape(-1, bins)[:, counts[at].argmax()]
-        varied[at] = (sizes > commonest).sum()
-    share = counts / rows
-    spread = squares - 2 * share * crossed + share**2 * weight.sum()
-    apart = np.divide(spread, counts, out=np.zeros_like(spread), where=counts > 0).sum(axis=1)
-    used = np.maximum((counts > 0).sum(axis=1) - 1, 1)
-    found = np.maximum(apart / used * groups / max(groups - 1, 1), 1)
-    return np.where(varied < FEWEST, mates(clusters), found)
+        alone = np.bincount(own[~together], minlength=bins)
+        cells = np.bincount(code * bins + own[together], minlength=groups * bins)
+        cells = cells.reshape(groups, bins).astype(np.float64)
+        squares[at] = alone + np.einsum("gb,gb->b", cells, cells)
+        crossed[at] = alone + size @ cells
+        inside = alone + (cells > 0).sum(axis=0)
+        outside = everywhere - alone - (cells == size[:, None]).sum(axis=0)
+        held[at] = np.minimum(inside, outside)
+    return squares, crossed, held
 
 
 def mates(clusters: Array) -> float:
@@ -63,36 +89,56 @@ def mates(clusters: Array) -> float:
     return float((sizes**2).sum() / sizes.sum())
 
 
-def p_values(reference: Array, current: Array, freedom: float) -> Array:
+def p_values(reference: Counts, current: Counts, freedom: Array | float) -> Array:
     """The chance of counts that differ as much, if both are of one distribution, shape [k].
 
-    Pearson's chi-square test of two samples, with an F distribution because the design effects are
-    estimates (Rao & Thomas, in Skinner, Holt & Smith, Analysis of Complex Surveys, 1989, chapter
-    4). If only two bins are left and one is sparse, the exact test of two rare counts takes its
-    place: Przyborowski & Wilenski, Biometrika 31, 1940.
+    Pearson's chi-square test of two samples with the second-order correction of Rao & Scott (1984),
+    and an F distribution because design effects are estimates (Rao & Thomas, in Skinner, Holt &
+    Smith, Analysis of Complex Surveys, 1989, chapter 4). If only two bins are left and one is
+    sparse, the exact test of two rare counts takes its place: Przyborowski & Wilenski, Biometrika
+    31, 1940.
 
     Args:
-        reference: counts divided by their design effect, shape [k, b].
-        current: the same of the other side.
-        freedom: clusters less one, by which the design effects were estimated.
+        reference: of one side.
+        current: of the other side.
+        freedom: clusters less one, by which the design effects were estimated, shape [k].
     """
-    reference, current = _merged(reference, current)
-    both = reference + current
-    there, here = (each.sum(axis=1, keepdims=True) for each in (reference, current))
-    apart = current * np.sqrt(there / here) - reference * np.sqrt(here / there)
+    both = reference.rows + current.rows
+    sizes = [each.rows.sum(axis=1, keepdims=True) for each in (reference, current)]
+    effects = (reference.variances + current.variances) / (1 / sizes[0] + 1 / sizes[1])
+    usual = _moments(both, effects)[0][:, None]
+    before, now, weighted = _merged(
+        reference.rows / usual, current.rows / usual, both / usual * effects
+    )
+    both, there, here = before + now, sizes[0] / usual, sizes[1] / usual
+    effects = np.divide(weighted, both, out=np.ones_like(both), where=both > 0)
+    mean, excess = _moments(both, effects)
+    apart = now * np.sqrt(there / here) - before * np.sqrt(here / there)
     squares = np.divide(apart**2, both, out=np.zeros_like(both), where=both > 0).sum(axis=1)
-    degrees = (both > 0).sum(axis=1) - 1
-    once = np.maximum(degrees, 1)
-    found = np.where(degrees > 0, special.fdtrc(once, once * freedom, squares / once), 1.0)
+    bins = np.maximum((both > 0).sum(axis=1) - 1, 1)
+    degrees = bins / (1 + excess)
+    found = special.fdtrc(degrees, degrees * freedom, squares * usual[:, 0] / mean / bins)
     rare = np.where(both > 0, both, np.inf).argmin(axis=1)[:, None]
-    rows, seen = (np.take_along_axis(each, rare, axis=1)[:, 0] for each in (both, current))
+    rows, seen, own = (
+        np.take_along_axis(each, rare, axis=1)[:, 0] for each in (both, now, effects)
+    )
     share = (here / (there + here))[:, 0]
-    exact = (degrees == 1) & (rows * share < FEWEST)
-    return np.where(exact, _exact(seen, rows, share), found)
+    exact = ((both > 0).sum(axis=1) == 2) & (rows * share < FEWEST)
+    again = usual[:, 0] / own
+    return np.where(exact, _exact(seen * again, rows * again, share), found)
 
 
-def _merged(reference: Array, current: Array) -> tuple[Array, Array]:
-    """The same counts, with sparse bins added to each other.
+def _moments(rows: Array, effects: Array) -> tuple[Array, Array]:
+    """The mean design effect of all bins, and the squared coefficient of variation; shape [k]."""
+    share = rows / rows.sum(axis=1, keepdims=True)
+    weight = np.where(rows > 0, 1 - share, 0)
+    weight /= np.maximum(weight.sum(axis=1, keepdims=True), 1e-12)
+    mean = np.where(weight.any(axis=1), (weight * effects).sum(axis=1), 1)
+    return mean, np.maximum((weight * effects**2).sum(axis=1) / mean**2 - 1, 0)
+
+
+def _merged(reference: Array, current: Array, weighted: Array) -> tuple[Array, Array, Array]:
+    """The same with sparse bins added to each other.
 
     A bin is sparse if fewer than FEWEST rows of `current` are expected and found in it.
     """
@@ -101,16 +147,15 @@ def _merged(reference: Array, current: Array) -> tuple[Array, Array]:
     weight = np.maximum((reference + current) * share[:, None], current)
     enough = np.minimum(FEWEST, weight.sum(axis=1) / 2)
     order = np.argsort(weight < enough[:, None], axis=1, kind="stable")  # the sparse ones are last
-    reference, current, weight = (
-        np.take_along_axis(each, order, axis=1) for each in (reference, current, weight)
-    )
-    group = _groups(weight, enough)
+    group = _groups(np.take_along_axis(weight, order, axis=1), enough)
     cells = (np.arange(len(group))[:, None] * weight.shape[1] + group).ravel()
-    summed = (
-        np.bincount(cells, each.ravel(), minlength=weight.size).reshape(weight.shape)
-        for each in (reference, current)
+    first, second, third = (
+        np.bincount(
+            cells, np.take_along_axis(each, order, axis=1).ravel(), minlength=weight.size
+        ).reshape(weight.shape)
+        for each in (reference, current, weighted)
     )
-    return next(summed), next(summed)
+    return first, second, third
 
 
 def _groups(weight: Array, enough: Array) -> Array:
@@ -170,12 +215,14 @@ def psi(reference: Array, current: Array) -> Array:
     return found
 
 
-def chance(reference: Array, current: Array, was: Array, now: Array) -> Array:
+def chance(reference: Counts, current: Counts) -> Array:
     """The index that `psi` has on average if nothing has drifted, shape [k].
 
     See B. Yurdakul, Statistical Properties of the Population Stability Index (Western Michigan
-    University, 2018); `was` and `now` are the design effects of both sides, shape [k].
+    University, 2018).
     """
-    degrees = ((reference + current) > 0).sum(axis=1) - 1
-    found: Array = degrees * (was / reference.sum(axis=1) + now / current.sum(axis=1))
+    both = reference.rows + current.rows
+    share = both / both.sum(axis=1, keepdims=True)
+    expected = np.where(both > 0, (1 - share) * (reference.variances + current.variances), 0)
+    found: Array = expected.sum(axis=1)
     return found

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import UserError
+from ..errors import UserError, nearest
 from ..problem import Problem
-from ..store import store
+from ..store import release_bundle, store
 from . import drift_tests, sketches
 from .sketches import Array, Json
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FILE = "reference.json"
 SCHEMA = 1
+BLOCKS, BLOCK_ROWS = 20, 25
 MODERATE = 0.1
 """The population stability index from which on a column has drifted; see `validation.drift`."""
 
@@ -36,37 +36,61 @@ def sketch(problem: Problem, frame: "pd.DataFrame", predicted: Array) -> Json:
         predicted: a model's answers to it, shape [n] or [n, classes].
 
     Returns:
-        `schema`, `rows`, `groups`, `mates` (rows of a row's group, on average), and `inputs` and
-        `output`: sketches by name, the inputs in the order of the model's. Each sketch has the
-        `design` effect of the groups.
+        `schema`, `rows`, `groups`, `blocks`, `block_rows`, and `inputs` and `output`: sketches by
+        name, the inputs in the order of the model's. Each sketch has the design `effects` of the
+        blocks by bin, see `drift_tests`.
     """
     features, output = problem.features.FEATURES, problem.candidates.OUTPUT
     categories = [sketches.is_category(feature) for feature in features]
     most = min(sketches.KNOWN_CODES, sketches.CODES_IN_ALL // max(sum(categories), 1))
     inputs = frame[[feature.name for feature in features]].to_numpy(dtype=np.float32).T
     answers = _answers(predicted)
-    clusters = frame["group"].factorize()[0]
     columns = [
         *(sketches.sketch(own, kind, most) for own, kind in zip(inputs, categories, strict=True)),
         *(sketches.sketch(own, category=False) for own in answers),
     ]
-    values = np.concatenate([inputs, answers])
-    places = sketches.places(columns, values)
-    bins = max(map(sketches.size, columns))
-    counts = drift_tests.counts(places, bins)
-    design = drift_tests.design_effects(places, counts, clusters)
-    for column, rows, effect in zip(columns, counts.astype(int).tolist(), design, strict=True):
-        column["counts"] = rows[: sketches.size(column)]
-        column["design"] = round(float(effect), 3)
+    places = sketches.places(columns, np.concatenate([inputs, answers]))
+    rows = drift_tests.counts(places, max(map(sketches.size, columns)))
+    blocks = _blocks(frame)
+    effects, _ = drift_tests.design_effects(places, rows, blocks)
+    for at, column in enumerate(columns):
+        size = sketches.size(column)
+        column["counts"] = rows[at, :size].astype(int).tolist()
+        column["effects"] = effects[at, :size].round(2).tolist()
     names = [*(feature.name for feature in features), *(output.classes or (output.name,))]
     return {
         "schema": SCHEMA,
         "rows": len(frame),
-        "groups": len(set(clusters.tolist())),
-        "mates": round(drift_tests.mates(clusters), 3),
+        "groups": frame["group"].nunique(),
+        "blocks": int(blocks.max()) + 1,
+        "block_rows": round(drift_tests.mates(blocks), 3),
         "inputs": dict(zip(names[: len(features)], columns, strict=False)),
         "output": dict(zip(names[len(features) :], columns[len(features) :], strict=True)),
     }
+
+
+def _blocks(frame: "pd.DataFrame") -> Array:
+    """The block of each row, from 0 on: BLOCKS of equal size, or fewer of small tables.
+
+    Rows that have dates are cut by time: how far a block differs from the others then tells how far
+    a window does of which nobody would say that it has drifted. Without dates, groups are dealt.
+    """
+    blocks = max(1, min(BLOCKS, len(frame) // BLOCK_ROWS))
+    if "date" in frame:
+        return np.arange(len(frame)) * blocks // len(frame)
+    dealt: Array = frame["group"].factorize()[0] % blocks
+    return dealt
+
+
+def check_ignored(problem: Problem, ignored: Collection[str]) -> None:
+    """UserError if the configuration ignores an input that no model has."""
+    names = [feature.name for feature in problem.features.FEATURES]
+    for name in ignored:
+        if name not in names:
+            raise UserError(
+                f"monitor.ignored has {name!r}, which is no input of the model: "
+                f"{nearest(name, names)}"
+            )
 
 
 def to_json(reference: Json) -> bytes:
@@ -80,7 +104,7 @@ def read(folder: Path) -> Json | None:
     Raises:
         UserError: it is of another schema.
     """
-    path = folder / FILE
+    path = folder / release_bundle.REFERENCE
     if not path.exists():
         return None
     found: Json = store.read_json(path)
@@ -127,18 +151,11 @@ def compare(
     columns = [column for _, _, column in chosen]
     places = sketches.places(columns, values)
     bins = max(map(sketches.size, columns))
-    before = np.zeros((len(columns), bins))
-    for at, column in enumerate(columns):
-        before[at, : len(column["counts"])] = column["counts"]
-    now = drift_tests.counts(places, bins)
-    was = np.array([column["design"] for column in columns])
-    design = _design(reference, was, places, now, clusters)
-    groups = reference["groups"] + len(np.unique(clusters)) - 2
-    p_values = drift_tests.holm(
-        drift_tests.p_values(before / was[:, None], now / design[:, None], max(groups, 1))
-    )
-    chance = drift_tests.chance(before, now, was, design)
-    effect = np.maximum(drift_tests.psi(before, now) - chance, 0)
+    was = drift_tests.Counts(*(_padded(columns, each, bins) for each in ("counts", "effects")))
+    now, freedom = _window(reference, was.effects, places, clusters)
+    p_values = drift_tests.holm(drift_tests.p_values(was, now, freedom))
+    index = drift_tests.psi(was.rows, now.rows)
+    effect = np.maximum(index - drift_tests.chance(was, now), 0)
     drifted = (p_values < false_alarms) & (effect >= MODERATE)
     return [
         {
@@ -149,8 +166,8 @@ def compare(
             "drifted": bool(drifted[at]),
             "reference_mean": column.get("mean"),
             "current_mean": _mean(column, values[at]),
-            "missing": _shares(before[at], now[at], sketches.size(column) - 1),
-            "unknown": _shares(before[at], now[at], sketches.unknown(column)),
+            "missing": _shares(was.rows[at], now.rows[at], sketches.size(column) - 1),
+            "unknown": _shares(was.rows[at], now.rows[at], sketches.unknown(column)),
         }
         for at, (name, of, column) in enumerate(chosen)
     ]
@@ -181,17 +198,33 @@ def _answers(answers: Array) -> Array:
     return np.atleast_2d(np.asarray(answers, dtype=np.float32).T)
 
 
-def _design(reference: Json, was: Array, places: Array, now: Array, clusters: Array) -> Array:
-    """The design effects of a window, shape [k].
+def _padded(columns: list[Json], name: str, bins: int) -> Array:
+    """What the sketches have for each bin, shape [k, bins]; 0 for bins that they lack."""
+    found = np.zeros((len(columns), bins))
+    for at, column in enumerate(columns):
+        found[at, : len(column[name])] = column[name]
+    return found
 
-    Of a few clusters the window alone tells little, so they are at least what the reference makes
-    of clusters of that size: by Kish, Survey Sampling (1965), a design effect grows with the size
-    of the clusters, less one.
+
+def _window(
+    reference: Json, was: Array, places: Array, clusters: Array
+) -> tuple[drift_tests.Counts, Array]:
+    """The counts of a window, and the degrees of freedom of its design effects, shape [k].
+
+    A design effect is that of the window's clusters, or their size where too few of them tell. A
+    window is also one more block: without drift it differs as much from the reference as the blocks
+    do from each other, less a standard error, because chance makes blocks differ, too. Kish,
+    Survey Sampling (1965): a design effect grows with the size of the clusters, less one.
     """
-    own = drift_tests.design_effects(places, now, clusters)
-    grown = (drift_tests.mates(clusters) - 1) / max(reference["mates"] - 1, 1e-9)
-    expected: Array = 1 + (was - 1) * grown
-    return np.maximum(own, expected)
+    rows = drift_tests.counts(places, was.shape[1])
+    own, held = drift_tests.design_effects(places, rows, clusters)
+    own = np.where(held < drift_tests.FEWEST, drift_tests.mates(clusters), own)
+    blocks, block_rows = reference["blocks"], reference["block_rows"]
+    sure = np.maximum(was - 1 - np.sqrt(2 / max(blocks - 1, 1)), 0) / max(block_rows - 1, 1)
+    one_more = 1 + sure * (len(clusters) - 1)
+    few = (one_more > own).any(axis=1)
+    freedom = np.where(few, blocks, len(np.unique(clusters))) - 1
+    return drift_tests.Counts(rows, np.maximum(own, one_more)), np.maximum(freedom, 1)
 
 
 def _mean(column: Json, values: Array) -> float | None:

@@ -27,7 +27,7 @@ FEW = 20
 LEAST = 10
 KNOWN_CODES = 1_000
 """Codes of categories that are known beside the levels, at most."""
-CODES_IN_ALL = 5_000
+CODES_IN_ALL = 3_000
 """The same for all categories together: a code takes 11 bytes of reference.json."""
 NO_TEXT = 0.0
 """The code of a missing category, `table.encoding.MISSING`."""

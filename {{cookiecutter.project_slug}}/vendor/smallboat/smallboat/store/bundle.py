@@ -190,12 +190,16 @@ def model_hash(onnx: bytes, signature: dict[str, Any]) -> str:
 def files(
     served: dict[str, Any], evaluated: dict[str, Any], online: dict[str, Any]
 ) -> dict[str, bytes]:
-    """A bundle's files without evaluation and report: models, signature, online features."""
+    """A bundle's files without evaluation and report.
+
+    They are models, signature, online features, and the reference for monitoring.
+    """
     return {
         "model.onnx": served["onnx"],
         "evaluation_model.onnx": evaluated["onnx"],
         "signature.json": store.to_json(served["signature"]),
         "online_features.json": store.to_json(online),
+        "reference.json": evaluated["reference"],
     }
 
 

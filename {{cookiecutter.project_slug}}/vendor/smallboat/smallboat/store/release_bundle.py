@@ -15,6 +15,8 @@ from . import bundle, store
 
 MODEL = ("model.onnx", "evaluation_model.onnx", "signature.json", "evaluation.json")
 ONLINE = "online_features.json"
+REFERENCE = "reference.json"
+"""What the model's held-out rows looked like; a bundle of an older library has none."""
 Release = dict[str, Any]
 """What `release.json` holds: the id of the pair, and the hash and the run of both its parts.
 
@@ -117,9 +119,14 @@ def _unreadable(folder: Path, error: Exception) -> ReleaseError:
     return ReleaseError(f"{folder} can't be read: {type(error).__name__}: {error}")
 
 
+def files(folder: Path) -> list[str]:
+    """The files of a folder that belong to its model."""
+    return [*MODEL, *(name for name in (REFERENCE,) if (folder / name).exists())]
+
+
 def write(folder: Path, model: Bundle, features: Bundle) -> Bundle:
     """Write a release of the model of one bundle and the online features of the same or another."""
-    for name in MODEL:
+    for name in files(model.folder):
         shutil.copyfile(model.folder / name, folder / name)
     shutil.copyfile(features.folder / ONLINE, folder / ONLINE)
     release = features.release | {name: model.release[name] for name in ("run", "model_hash")}

@@ -111,7 +111,7 @@ def _log_winner(experiment: Any, evaluation: dict[str, Any], bundle: Path) -> No
         outcome = "passed" if gate["passed"] else "failed"
         text = f"{outcome}: {gate['actual']} {gate['expected']}"
         experiment.log_other(f"gate {gate['gate']}", text)
-    for name in (*release_bundle.MODEL, release_bundle.ONLINE):
+    for name in (*release_bundle.files(bundle), release_bundle.ONLINE):
         experiment.log_model("bundle", str(bundle / name))
 
 

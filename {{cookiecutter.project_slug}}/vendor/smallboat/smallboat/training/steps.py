@@ -30,9 +30,11 @@ def validate_data(problem: Problem, flow: Any) -> None:
 
 def engineer_features(problem: Problem, flow: Any) -> None:
     """Set `online`, `report` and `drift`; if the features passed, `frame`, `parts` and `names`."""
+    from ..evaluation import reference
     from ..validation import preparation
     from . import splits, training
 
+    reference.check_ignored(problem, flow.config.monitor.ignored)
     root = flow.config.store.root
     frame, flow.online, flow.report = preparation.engineer(problem, root, flow.snapshot)
     flow.drift = preparation.drifted(problem, root, flow.snapshot, frame)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import UserError
-from ..evaluation import evaluation, selection
+from ..evaluation import evaluation, reference, selection
 from ..problem import Feature, Output, Problem
 from ..store import bundle, converters
 from ..words import counted
@@ -124,9 +124,9 @@ def evaluate_winner(
 ) -> Result:
     """Fit the winner's settings on the past, and compare it with the baseline on the test rows.
 
-    Slices and the calibration need more rows than one period has: they use all held-out rows, each
-    predicted by a model that had not seen it. With `costs` (the table [decision]) there is a
-    `decision`, made on validation rows: test rows choose nothing.
+    Slices, the calibration and the reference need more rows than one period has: they use all
+    held-out rows, each predicted by a model that had not seen it. With `costs` (the table
+    [decision]) there is a `decision`, made on validation rows: test rows choose nothing.
     """
     decision = {}
     if costs:
@@ -142,6 +142,7 @@ def evaluate_winner(
         **evaluation.against_baseline(problem, parts.test, predicted),
         **_newest("evaluation_trained_until", parts.past),
         "calibration": problem.metrics.calibration(parts.held_out, held_out),
+        "reference": reference.to_json(reference.sketch(problem, parts.held_out, held_out)),
         "slices": evaluation.slices(problem, parts.held_out, held_out, slice_rows),
         "importance": evaluation.importance(
             problem, exported["onnx"], parts.test, columns(problem), seed
