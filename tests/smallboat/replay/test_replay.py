@@ -155,6 +155,9 @@ def test_retraining_on_drift_beats_never_after_a_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(made(tmp_path / "project", changed=True))
+    base = Path("config", "base.toml")
+    rules = base.read_text().replace("window_rows = 500", "window_rows = 80")
+    base.write_text(rules.replace("ignored = []", 'ignored = ["depot_minutes"]'))
     command.replay(PROBLEM, "local", "2023", "2024")
     told = found(tmp_path / "project", "2023-2024")
     never, drift = (told["policies"][name] for name in ("never", "on drift"))

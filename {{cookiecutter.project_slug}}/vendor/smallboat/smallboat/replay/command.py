@@ -21,8 +21,6 @@ from .cache import Cache
 from .monitor import Monitor
 from .protocol import Release, Trainer, Winner
 
-from types import SimpleNamespace
-_RULES = SimpleNamespace(window_rows=500, window_days=1, windows=3, needed=2, ignored=['season'], false_alarms=.01)
 Json = dict[str, Any]
 
 
@@ -83,7 +81,7 @@ def run(
             release,
             due,
             lambda day, champion: trainer.released(day, winner, champion),
-            Monitor(trainer.problem, _RULES),
+            Monitor(trainer.problem, settings.monitor),
         )
         _tell(f"policy {name}: {counted(len(records[name].retrainings), 'retraining')}")
     told = {"candidate": winner[0], "settings": winner[1], "before": f"{day:%Y-%m-%d}"}

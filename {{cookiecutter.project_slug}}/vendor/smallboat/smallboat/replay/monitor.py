@@ -52,7 +52,7 @@ class Monitor:
         """Take the rows of a moment and their answers by the release with these `facts`."""
         self._open.append((rows, predicted))
         frames, answers = zip(*self._open, strict=True)
-        days = (frames[-1]["date"].max() - frames[0]["date"].min()).days + 1
+        days = (frames[-1]["date"].max() - frames[0]["date"].min()).days
         if sum(map(len, frames)) < self.rules.window_rows or days < self.rules.window_days:
             return
         self._open = []
