@@ -67,6 +67,7 @@ class Runs:
             "created": f"2026-11-21T01:{int(run):02}:00+00:00",
             "snapshot": self.snapshot,
             "commit": None,
+            "primary": metrics.PRIMARY,
             "winner": "linear",
             "metrics": shown,
             "baseline": shown,

@@ -23,7 +23,7 @@ class GitHub:
     def __init__(self, folder: Path) -> None:
         """Make an empty repository in a folder, and `gh` in its `bin`."""
         self.file = folder / "github.json"
-        self.file.write_text(json.dumps({"issues": [], "comments": [], "enabled": True}))
+        self.file.write_text(json.dumps({"issues": [], "comments": [], "events": [], "enabled": True}))
         gh = folder / "bin" / "gh"
         gh.parent.mkdir(exist_ok=True)
         gh.write_text(f'#!/bin/sh\nexec "{sys.executable}" -IS "{__file__}" "{self.file}" "$@"\n')
@@ -39,6 +39,11 @@ class GitHub:
     def comments(self) -> list[Json]:
         """The comments on all of them, the oldest first."""
         return list(_read(self.file)["comments"])
+
+    @property
+    def events(self) -> list[Json]:
+        """What was dispatched, the oldest first, as the payload of a repository_dispatch."""
+        return list(_read(self.file)["events"])
 
     def add(self, title: str, pull: bool = False) -> int:
         """Open an issue or a pull request; returns its number."""
@@ -99,8 +104,9 @@ def _parser() -> argparse.ArgumentParser:
     api.add_argument("--paginate", action="store_true")
     api.add_argument("--jq")
     api.add_argument("--silent", action="store_true", required="--method" in sys.argv)
-    api.add_argument("--method", dest="action", choices=("GET", "PATCH"), default="GET")
+    api.add_argument("--method", dest="action", choices=("GET", "PATCH", "POST"), default="GET")
     api.add_argument("-F", dest="field")
+    api.add_argument("-f", dest="fields", action="append")
     return parser
 
 
@@ -136,6 +142,18 @@ def _edit_comment(state: Json, given: argparse.Namespace) -> None:
     comment["body"] = Path(given.field.removeprefix("body=@")).read_text()
 
 
+def _dispatch(state: Json, given: argparse.Namespace) -> None:
+    """Send an event to the repository."""
+    assert given.path == f"repos/{NAME}/dispatches", given.path
+    fields = dict(each.split("=", 1) for each in given.fields)
+    payload = {
+        name.removeprefix("client_payload[").rstrip("]"): value
+        for name, value in fields.items()
+        if name != "event_type"
+    }
+    state["events"].append({"action": fields["event_type"], "client_payload": payload})
+
+
 def main(file: Path, words: list[str]) -> None:
     """Do what `gh` does."""
     token = os.environ.get("GH_TOKEN")
@@ -148,11 +166,14 @@ def main(file: Path, words: list[str]) -> None:
         sys.exit(f"the '{NAME}' repository has disabled issues")
     if given.action in ("list", "GET"):
         return (_list if given.kind == "issue" else _list_comments)(state, given)
-    right = "issues=write" if given.kind == "issue" else "pull-requests=write"
+    rights = {"issue": "issues=write", "POST": "contents=write"}
+    right = rights.get(given.kind) or rights.get(given.action, "pull-requests=write")
     if right not in token.split(";"):
         sys.exit(REFUSED)
     if given.kind == "pr":
         _comment(state, given.number, given.body_file.read_text())
+    elif given.action == "POST":
+        _dispatch(state, given)
     elif given.kind == "api":
         _edit_comment(state, given)
     elif given.action == "create":

@@ -56,7 +56,9 @@ class Model:
         self.schema = SCHEMA
         self.page: Json = {}
         self.evaluation: Json = {"metrics": {"test": {"mae": 3.0}}, "passed": True}
+        self.captures = True
         self.as_of: str | None = "2026-03-01"
+        self.card: str | None = "<!DOCTYPE html><title>card</title>"
         self.delay = 0.0
         self.failure: tuple[int, bytes, str] | None = None
         self.received: list[Json] = []
@@ -80,6 +82,7 @@ class Model:
             return {
                 "release": facts
                 | {"features_run": "17", "online_features_hash": "1111", "snapshot": "55"},
+                **({"captures": True} if self.captures else {}),
                 "signature": {"candidate": "ridge", "inputs": [{"name": "grid"}]},
                 "request": self.schema,
                 "example": EXAMPLE,
@@ -94,6 +97,10 @@ class Model:
                 "evaluation": self.evaluation,
                 "page": self.page,
             }
+        if "card" in body:
+            return {"html": self.card}
+        if "captured" in body and not self.captures:
+            raise LookupError("captured", "captured is unknown; known fields are requests, explain")
         if "known" in body:
             for name in ("season", "round"):
                 if not body["known"].get(name, "").isdigit():
@@ -107,7 +114,11 @@ class Model:
             if len(set(drivers)) < len(drivers):
                 place = f"requests[{number}].grid[1].driver"
                 raise LookupError(place, f"{place} is there twice")
-            results.append({"predictions": self.predict(request), "warnings": []})
+            result: Json = {"predictions": self.predict(request), "warnings": []}
+            if "captured" in body:
+                redacted = body["captured"]["redact"]
+                result["captured"] = {"rows": len(drivers), "keys": drivers, "redacted": redacted}
+            results.append(result)
         return {"model": facts, "results": results}
 
     def predict(self, request: Json) -> list[Json]:

@@ -5,6 +5,7 @@ indexes is here already: `.venv` stays in its place (`make setup` brings it up t
 API's packages and tools are those of this project.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -124,7 +125,8 @@ class Runner:
             job = workflow["jobs"][ready[0]]
             needs = {each: vars(done[each]) for each in _needs(job)}
             contexts = {"github": told, "inputs": inputs, "needs": needs, "vars": {}}
-            played = [_Playing(self, job, contexts | {"matrix": it}).whole() for it in _matrix(job)]
+            each = _matrix(job, contexts)
+            played = [_Playing(self, job, contexts | {"matrix": it}).whole() for it in each]
             done[ready[0]] = _together(played)
         return done
 
@@ -134,10 +136,13 @@ def _needs(job: Json) -> list[str]:
     return [needs] if isinstance(needs, str) else list(needs)
 
 
-def _matrix(job: Json) -> list[Json]:
-    """What each of a job's copies is for; one name with a list is all that is used."""
+def _matrix(job: Json, contexts: Json) -> list[Json]:
+    """What each of a job's copies is for: one name with a list, or a list that a job made."""
     matrix = job.get("strategy", {}).get("matrix", {"": [""]})
     ((name, values),) = matrix.items()
+    if name == "include":
+        made = expressions.fill(values, contexts, {"fromJSON": lambda text: text})
+        return list(json.loads(made or "[]")) or [{}]
     return [{name: value} for value in values]
 
 
@@ -308,7 +313,8 @@ class _Playing:
         except self._runner._iam.exceptions.NoSuchEntityException:
             raise Refused(f"Could not assume role {role}") from None
         (statement,) = found["AssumeRolePolicyDocument"]["Statement"]
-        subject = f"repo:org/repo:environment:{self._end.environment}"
+        place = self._end.environment and f"environment:{self._end.environment}"
+        subject = f"repo:org/repo:{place or 'ref:' + self._contexts['github']['ref']}"
         if subject not in str(statement["Condition"]):
             raise Refused(f"{role} does not trust {subject}")
         region = given["aws-region"]

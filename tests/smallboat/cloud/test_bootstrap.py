@@ -17,16 +17,12 @@ def aws(**changed: Any) -> sections.Aws:
     ("github", "ids", "subjects"),
     [
         ("", "", []),
-        ("org/repo", "", ["repo:org/repo:environment:staging"]),
-        (
-            "org/repo",
-            "11/22",
-            ["repo:org/repo:environment:staging", "repo:org@11/repo@22:environment:staging"],
-        ),
+        ("org/repo", "", ["repo:org/repo:a:b"]),
+        ("org/repo", "11/22", ["repo:org/repo:a:b", "repo:org@11/repo@22:a:b"]),
     ],
 )
 def test_github_is_known_by_names_and_by_ids(github: str, ids: str, subjects: list[str]) -> None:
-    assert base_stacks.subjects(aws(github=github, github_ids=ids)) == subjects
+    assert base_stacks.subjects(aws(github=github, github_ids=ids), "a:b") == subjects
 
 
 def test_a_serverless_endpoint_is_paid_by_use() -> None:

@@ -26,6 +26,8 @@ NOT_SHOWN = {
         "Errors",
         "Images.scan",
         "Latency",
+        "MonitorRole.attached policies",
+        "RetrainingDue",
         "TrainingImages.lifecycle",
         "TrainingImages.scan",
     },

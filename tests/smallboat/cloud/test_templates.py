@@ -148,7 +148,7 @@ def test_a_role_is_passed_to_named_services_only() -> None:
 
 def test_metrics_are_written_in_named_namespaces_only() -> None:
     writing = [each for each in STATEMENTS if "cloudwatch:PutMetricData" in each.actions]
-    assert len(writing) == 3
+    assert len(writing) == 4
     for each in writing:
         assert each.conditions["StringEquals"]["cloudwatch:namespace"]
 
@@ -167,7 +167,8 @@ def test_roles_trust_one_service_of_this_account_or_github(name: str) -> None:
         if "Federated" in trust["Principal"]:
             wanted = trust["Condition"]["StringEquals"]
             assert wanted["token.actions.githubusercontent.com:aud"] == "sts.amazonaws.com"
-            assert wanted["token.actions.githubusercontent.com:sub"] == "GithubSubjects"
+            who = {"DeployRole": "GithubSubjects", "MonitorRole": "MonitorSubjects"}
+            assert wanted["token.actions.githubusercontent.com:sub"] == who[role]
             assert set(trust["Condition"]) == {"StringEquals"}
         else:
             assert re.fullmatch(r"[a-z0-9-]+\.amazonaws\.com", trust["Principal"]["Service"])
@@ -215,7 +216,7 @@ def test_alarms_look_back_no_further_than_cloudwatch_allows() -> None:
         for each in templates.load("foundation")["Resources"].values()
         if each["Type"] == "AWS::CloudWatch::Alarm"
     ]
-    assert len(alarms) == 3
+    assert len(alarms) == 4
     for each in alarms:
         most = 7 * DAY if each["Period"] >= HOUR else DAY
         assert each["Period"] * each["EvaluationPeriods"] <= most
@@ -235,6 +236,6 @@ def test_what_is_not_tagged_with_its_stack_is_known() -> None:
 
 def test_what_a_role_is_granted_can_be_asked() -> None:
     assert templates.granted("foundation", "ApiRole") == {
-        "sagemaker:InvokeEndpoint", "logs:CreateLogStream", "logs:PutLogEvents",
+        "sagemaker:InvokeEndpoint", "s3:GetObject", "logs:CreateLogStream", "logs:PutLogEvents",
     }  # fmt: skip
     assert "sagemaker:UpdateEndpoint" in templates.granted("foundation", "DeployRole")

@@ -170,6 +170,36 @@ def test_from_a_run_to_an_answer_and_back(project: Project) -> None:
     assert project.served() == ("1", "1")
     code, output = project.run("rollback")
     assert code == 2 and "no earlier release to go back to" in output
+    first, second, third = project.status()["releases"]
+    assert first["evaluation"] == {
+        "metric": "mae", "value": 1.0, "interval": [1.0, 1.0], "baseline": 1.0,
+    }  # fmt: skip
+    assert [first["came"], third["came"]] == ["the first release", "rolled back to"]
+    assert first["went"] == f"replaced by run 2: {second['came']}"
+    assert second["came"].startswith("run 2 is not inferior: mae -")
+    assert [second["went"], third["went"], third["until"]] == ["rolled back", None, None]
+    assert store.read_json(project.folder / "store" / store.RELEASES) == [first, second, third]
+
+
+def test_a_log_of_an_older_library_is_still_read(project: Project) -> None:
+    log = project.folder / "endpoint" / "history.json"
+    (event,) = store.read_json(log)
+    old = {name: event[name] for name in ("at", "event", "release")}
+    log.write_bytes(store.to_json([old]))
+    project.runs.keep("2", BETTER)
+    project.do("deploy")
+    first, second = project.status()["releases"]
+    assert (first["run"], first["came"], first["evaluation"]["value"]) == ("1", "not recorded", 1.0)
+    assert first["went"] == f"replaced by run 2: {second['came']}"
+    assert project.do("rollback").splitlines()[-2].startswith("rolled back: model ")
+
+
+def test_a_list_that_can_not_be_written_takes_no_release_back(project: Project) -> None:
+    (project.folder / "store" / "monitoring" / "live.json").write_text("cut")
+    project.runs.keep("2", BETTER)
+    output = project.do("deploy")
+    assert "the list of releases was not written: store/monitoring/live.json is no JSON" in output
+    assert project.served() == ("2", "2")
 
 
 def columns(project: Project) -> list[str]:

@@ -25,14 +25,16 @@ def folder(tmp_path: Path) -> Path:
 def release(endpoint: LocalTarget, tmp_path: Path, name: str, run: str = "1") -> None:
     """Update to a release of that id and confirm it."""
     update(endpoint, tmp_path, name, run)
-    endpoint.confirm()
+    endpoint.confirm("a test")
 
 
 def update(endpoint: LocalTarget, tmp_path: Path, name: str, run: str = "1") -> None:
     made = tmp_path / f"{name}-{run}"
     made.mkdir(exist_ok=True)
     (made / "model.onnx").write_bytes(b"model")
-    integrity.seal(made, integrity.RELEASE, {"release": name, "run": run})
+    (made / "evaluation.json").write_text("{}")
+    facts = {"release": name, "run": run, "features_run": run, "model_hash": name}
+    integrity.seal(made, integrity.RELEASE, facts)
     endpoint.update(made)
 
 
@@ -68,7 +70,7 @@ def test_after_a_way_back_the_one_before_that_is_next(
     for name in ("a", "b", "c"):
         release(endpoint, tmp_path, name)
     endpoint.update(tmp_path / "b-1")
-    endpoint.confirm(back=True)
+    endpoint.confirm("a test", back=True)
     assert served(endpoint) == ("b", "a")
 
 

@@ -15,7 +15,7 @@ from smallboat import integrity
 from smallboat.config import config, sections
 from smallboat.errors import CloudError, ReleaseError, UserError
 from smallboat.evaluation import gates
-from smallboat.release import smoke_tests
+from smallboat.release import history, smoke_tests
 from smallboat.release.release import UNCHANGED, Releaser
 from smallboat.serving import servers
 from smallboat.store import bundle, release_bundle, store
@@ -39,6 +39,7 @@ class Fake:
     def __init__(self, folder: Path) -> None:
         self.fault: tuple[str, str] = ("", "")
         self.log: list[str] = []
+        self.reasons: list[str] = []
         self.old = False
         self._folder = folder
         self._served: list[Path] = []
@@ -79,8 +80,9 @@ class Fake:
         self.log.append("live_server")
         yield lambda body: self._answer("live_server", self._updated or self.folder(), body)
 
-    def confirm(self, back: bool = False) -> None:
+    def confirm(self, reason: str, back: bool = False) -> None:
         self.log.append("back" if back else "confirm")
+        self.reasons.append(reason)
         assert self._updated is not None
         self._served = self._served[:-1] if back else [*self._served, self._updated]
         self._updated = None
@@ -213,6 +215,42 @@ def test_an_inferior_model_is_kept_out(target: Fake, runs: Runs) -> None:
     outcome = deploy(target, runs)
     assert (outcome.name, outcome.exit_code, target.log) == ("kept", 0, [])
     assert f"run 2 is inferior: {metrics.PRIMARY} +" in outcome.message
+
+
+def test_the_log_says_why_a_release_came(target: Fake, runs: Runs) -> None:
+    runs.keep("1", PLAIN)
+    deploy(target, runs)
+    runs.keep("2", BETTER, as_of="2030-01-01")
+    deploy(target, runs)
+    runs.keep("3", WORSE, as_of="2031-01-01")
+    kept = deploy(target, runs)
+    target.old = True
+    Releaser(PROBLEM, target, RULES, origin="staging").deploy(runs.root)
+    Releaser(PROBLEM, target, RULES).roll_back()
+    first, better, fresh, image, back = target.reasons
+    assert (first, back) == ("the first release", "rolled back to")
+    assert better.startswith(f"run 2 is not inferior: {metrics.PRIMARY} -")
+    assert fresh.startswith("newer online features of run 3; run 3 is inferior: ")
+    assert fresh.partition("; ")[2] in kept.message
+    assert image == "promoted from staging; the current image and settings"
+
+
+def test_a_challenger_that_is_not_released_is_recorded_with_the_reason(
+    target: Fake, runs: Runs
+) -> None:
+    runs.keep("1", PLAIN)
+    deploy(target, runs)
+    runs.keep("2", WORSE)
+    kept = deploy(target, runs)
+    runs.keep("3", BETTER)
+    target.fault = ("live_server", "is wrong")
+    deploy(target, runs)
+    target.fault = ("", "")
+    deploy(target, runs, "1")  # the same as the champion: there is nothing to learn of it
+    third, second = history.kept_out(runs.root)  # run 2 was tried again after run 3 failed
+    assert (second["run"], second["outcome"], second["reason"]) == ("2", "kept", kept.message)
+    assert (third["run"], third["outcome"]) == ("3", "failed")
+    assert third["reason"].startswith("post-switch check failed: ")
 
 
 @pytest.mark.parametrize("weights", [WORSE, PLAIN], ids=["inferior", "the same"])

@@ -188,6 +188,19 @@ def test_other_paths_and_methods_are_refused_in_json(server: Server) -> None:
     assert (status, answer["error"]["code"]) == (405, "method_not_allowed")
 
 
+def test_the_model_card_of_a_release_is_handed_out(files: Files, tmp_path: Path) -> None:
+    html = "<!DOCTYPE html><title>Karte für Menschen</title>"
+    write(tmp_path / "release", files | {"model_card.html": html.encode()})
+    with running(tmp_path / "release") as server:
+        assert server.ask({"card": True}) == (200, {"html": html})
+        status, answer = server.ask({"card": False})
+    assert (status, answer["error"]["field"]) == (422, "card")
+
+
+def test_a_release_of_an_older_library_has_no_card(server: Server) -> None:
+    assert server.ask({"card": True}) == (200, {"html": None})
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),

@@ -23,7 +23,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "store"
 
 
-def keep(folder: Path, run: str, **changed: Any) -> Path:
+def keep(
+    folder: Path, run: str, pages: tuple[str, ...] = ("report.html",), **changed: Any
+) -> Path:
     """Put a run's evaluation into the store."""
     evaluation = {
         "run": run,
@@ -38,7 +40,8 @@ def keep(folder: Path, run: str, **changed: Any) -> Path:
         "model_hash": "4c1a2f6b44594feb",
     } | changed
     kept = {key: value for key, value in evaluation.items() if value != "absent"}
-    return store.write_run(str(folder), run, kept, {"report.html": b"<html>"})
+    files = {name: b"<html>" for name in pages}
+    return store.write_run(str(folder), run, kept, files)
 
 
 def columns(line: str) -> list[str]:
@@ -181,14 +184,16 @@ def test_the_newest_report_is_opened_where_there_is_a_display(
 def test_without_a_display_only_the_place_is_told(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    keep(folder, "1")
+    keep(folder, "1", ("report.html", "model_card.html"))
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.setattr("webbrowser.open", lambda url: pytest.fail("a browser was started"))
     assert queries.card(PROBLEM, "local", "1") == 0
-    assert capsys.readouterr().out.splitlines()[0] == "store/runs/1/report.html"
+    first, second, _ = capsys.readouterr().out.splitlines()
+    assert first == "store/runs/1/report.html"
+    assert second == "model card: store/runs/1/model_card.html"
 
 
 @pytest.mark.parametrize(

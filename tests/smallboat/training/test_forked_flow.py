@@ -35,9 +35,10 @@ def told(output: str) -> list[tuple[str, str]]:
 
 
 def comparable(run: Path) -> Any:
-    """An evaluation without the run's name and times; the digest and the report have both."""
+    """An evaluation without the run's name and times, which digest, report and card have, too."""
     kept = store.read_json(run / "evaluation.json")
-    del kept["run"], kept["created"], kept["digest"], kept["files"]["report.html"]
+    del kept["run"], kept["created"], kept["digest"]
+    del kept["files"]["report.html"], kept["files"]["model_card.html"]
     return json.loads(re.sub(r'"seconds": [\d.e-]+', '"seconds": 0', json.dumps(kept)))
 
 

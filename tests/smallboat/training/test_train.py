@@ -63,6 +63,13 @@ def test_data_candidates_and_the_whole_report_are_cards_that_ask_no_other_host(r
     assert report.read_text() == pages["make_bundle"]
 
 
+def test_the_bundle_has_a_model_card_of_its_winner(run: Any) -> None:
+    card = (store.run_folder("store", run.id) / "model_card.html").read_text()
+    assert len(card.encode()) < 60_000
+    for told in (run.id, run.data.model_hash, run.data.snapshot, run.data.evaluation["winner"]):
+        assert told in card
+
+
 def test_the_documented_look_into_a_run_prints_what_the_run_made(run: Any) -> None:
     page = ROOT / "vendor" / "smallboat" / "docs" / "runs.md"
     (block,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.S)

@@ -13,9 +13,14 @@ from fake_github import NAME, REFUSED, GitHub
 TITLE = "staging: the newest model is not released"
 PAGE = "https://github.com/org/repo/actions/runs/7"
 ISSUES = "contents=read;issues=write"
-(ISSUE,) = yaml.safe_load(Path(".github/actions/release-issue/action.yml").read_text())["runs"][
-    "steps"
-]
+(ISSUE,) = yaml.safe_load(Path(".github/actions/issue/action.yml").read_text())["runs"]["steps"]
+(RETRAIN,) = (
+    step
+    for step in yaml.safe_load(Path(".github/workflows/monitor.yml").read_text())["jobs"][
+        "monitor"
+    ]["steps"]
+    if step.get("name") == "Retrain"
+)
 (COMMENT,) = (
     step
     for step in yaml.safe_load(Path(".github/workflows/ci.yml").read_text())["jobs"]["compare"][
@@ -26,10 +31,11 @@ ISSUES = "contents=read;issues=write"
 
 
 def run(
-    step: Any, github: GitHub, token: str, inputs: Any = None
+    step: Any, github: GitHub, token: str, inputs: Any = None, **more: Any
 ) -> "subprocess.CompletedProcess[str]":
     """Run a step of a workflow, with `gh` for a repository."""
     contexts = {
+        **more,
         "inputs": inputs,
         "github": {
             "token": token,
@@ -53,7 +59,7 @@ def release(
     github: GitHub, result: str, message: str = "", token: str = ISSUES
 ) -> "subprocess.CompletedProcess[str]":
     """Run the action after a release."""
-    inputs = {"environment": "staging", "result": result, "message": message}
+    inputs = {"title": TITLE, "result": result, "message": message}
     return run(ISSUE, github, token, inputs)
 
 
@@ -72,6 +78,28 @@ def test_an_issue_is_opened_once_updated_closed_and_opened_anew(github: GitHub) 
     assert [said.split() for said in github.said(3)] == [["c", PAGE], ["d", PAGE]]
     assert opened["body"].splitlines() == ["The log of the job says why.", "", PAGE]
     assert github.said(4) == github.said(1) == github.said(2) == []
+
+
+def test_a_note_is_added_to_an_open_issue_only(github: GitHub) -> None:
+    assert release(github, "note", "a").returncode == 0
+    assert github.issues == []
+    number = github.add(TITLE)
+    assert release(github, "note", "b").returncode == 0
+    assert [said.split() for said in github.said(number)] == [["b", PAGE]]
+    assert github.issues[0]["state"] == "OPEN"
+
+
+@pytest.mark.parametrize("token", ["contents=write", "contents=read"])
+def test_a_retraining_is_dispatched_with_its_reason(github: GitHub, token: str) -> None:
+    reason = "drifted: $(x) has drifted (PSI 0.31), since 2026-11-01"
+    contexts = {"matrix": {"environment": "prod"}, "steps": {"monitor": {"outputs": {"message": reason}}}}
+    done = run(RETRAIN, github, token, **contexts)
+    if token == "contents=read":
+        assert done.returncode != 0 and github.events == []
+        return
+    assert done.returncode == 0, done.stderr
+    payload = {"environment": "prod", "reason": reason}
+    assert github.events == [{"action": "drift", "client_payload": payload}]
 
 
 def test_an_issue_is_found_among_many(github: GitHub) -> None:

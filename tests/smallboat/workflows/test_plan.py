@@ -1,5 +1,6 @@
 """What the workflows ask the configuration for; and the cron that is written into one of them."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -59,6 +60,9 @@ def test_the_roles_follow_from_the_configuration(
     )
     assert known["region"] == settings.project.aws_region
     assert known["flow"] == "false"
+    staging, prod = json.loads(known["monitors"])
+    assert (staging["environment"], prod["environment"]) == ("staging", "prod")
+    assert prod["role"] == known["prod"].replace("-deploy", "-monitor")
     written = (project / "output").read_text().splitlines()
     assert written == [f"{name}={value}" for name, value in known.items()]
 
@@ -79,7 +83,9 @@ def test_an_environment_that_was_removed_has_no_role(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("config/prod.toml").unlink()
-    assert planned(capsys)["prod"] == ""
+    known = planned(capsys)
+    assert known["prod"] == ""
+    assert [each["environment"] for each in json.loads(known["monitors"])] == ["staging"]
 
 
 @pytest.mark.parametrize("here", ["fork/repo", "Org/repo"])
@@ -126,12 +132,29 @@ def test_the_cron_of_the_configuration_is_written_into_the_workflow(project: Pat
     assert schedule() == "on:\n  # no cron\n"
 
 
+def test_the_monitor_has_a_cron_of_its_own(project: Path) -> None:
+    change("staging", "^", '[monitor]\ncron = "1 2 * * *"\n')
+    schedule()
+    assert 'on:\n  schedule:\n    - cron: "1 2 * * *"\n' in plan.MONITOR.read_text()
+    with pytest.raises(UserError, match="monitor.cron = '61 2 \\* \\* \\*' is wrong"):
+        change("staging", 'cron = "1 2', 'cron = "61 2')
+        schedule()
+
+
+def test_an_environment_on_step_functions_is_not_monitored_by_github(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change("staging", r'by = ".*?"', 'by = "stepfunctions"')
+    (monitor,) = json.loads(planned(capsys)["monitors"])
+    assert monitor["environment"] == "prod"
+
+
 def test_lint_refuses_another_cron_and_writes_nothing(project: Path) -> None:
     schedule()
     schedule(check=True)
     before = plan.RETRAIN.read_text()
     change("staging", r'cron = ".*?"', 'cron = "3 5 * * 2"')
-    with pytest.raises(UserError, match=r"retrain.yml has another cron than .*`make schedule`"):
+    with pytest.raises(UserError, match=r"retrain.yml: not the cron of .*`make schedule`"):
         schedule(check=True)
     assert plan.RETRAIN.read_text() == before
 

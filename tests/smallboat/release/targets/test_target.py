@@ -54,6 +54,8 @@ def test_a_release_is_made_once_and_says_what_it_is(project: Project) -> None:
 
     (event,) = project.history()
     assert event["config"] == endpoint["EndpointConfigName"]
+    assert (event["run"], event["features_run"], event["reason"]) == ("1", "1", "the first release")
+    assert (event["model_hash"], event["evaluation"]["value"]) == (facts["model_hash"], 1.0)
 
     url = model["PrimaryContainer"]["ModelDataUrl"]
     with tarfile.open(fileobj=io.BytesIO(read(url, project.cloud))) as archive:

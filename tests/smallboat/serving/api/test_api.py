@@ -316,7 +316,7 @@ def test_only_predict_asks_for_the_key(make: Make, model: Model) -> None:
     refused(api.post("/predict", json=EXAMPLE, headers={"x-api-key": "sésame"}), 403)
     refused(api.post("/predict", data=b"x", headers={"x-api-key": "wrong"}), 403)
     assert model.received == []
-    for path in ("/", "/health", "/model", "/openapi.json", "/page.json"):
+    for path in ("/", "/health", "/model", "/openapi.json", "/page.json", "/releases"):
         assert api.get(path).status_code == 200
     key = {"x-api-key": "sesame"}
     assert api.post("/predict", json=EXAMPLE, headers=key).status_code == 200

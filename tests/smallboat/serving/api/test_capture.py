@@ -36,30 +36,116 @@ def test_an_answer_is_kept_with_request_run_time_and_id(make: Make, tmp_path: Pa
     path = tmp_path / "new" / "capture.jsonl"
     api = make(CAPTURE=str(path))
     answer = api.post("/predict", json=EXAMPLE, headers={"X-Request-Id": "one"})
-    api.post("/predict", json={})
     wait_for(lambda: len(lines(path)) == 1)
     (record,) = lines(path)
+    assert list(record)[:4] == ["time", "id", "ms", "status"]  # small things first
     assert record["request"] == EXAMPLE
-    assert record["id"] == "one"
+    assert (record["id"], record["status"]) == ("one", 200)
     assert record["time"].startswith("20") and record["ms"] > 0
     assert {key: record[key] for key in ("model", "predictions", "warnings")} == answer.json
+    assert (record["rows"], record["keys"]) == (2, ["tillery", "marrabel"])
     assert path.stat().st_mode & 0o077 == 0
+
+
+def test_the_client_gets_the_same_bytes_with_and_without_capture(
+    make: Make, tmp_path: Path
+) -> None:
+    answers = [
+        make(CAPTURE=capture).post("/predict", json=EXAMPLE).data
+        for capture in ("off", str(tmp_path / "capture.jsonl"))
+    ]
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize(
+    ("send", "status", "code", "field"),
+    [
+        (lambda api: api.post("/predict", json={}), 422, "invalid", "season"),
+        (lambda api: api.post("/predict", data=b"{", content_type="application/json"), 400,
+         "bad_request", "body"),
+        (lambda api: api.post("/predict", json=EXAMPLE | {"grid": [EXAMPLE["grid"][0]] * 2}), 422,
+         "invalid", "grid[1].driver"),
+        (lambda api: api.get("/predict?season=x"), 422, "invalid", "season"),
+        (lambda api: api.delete("/predict"), 405, "method_not_allowed", None),
+    ],
+)  # fmt: skip
+def test_a_refusal_is_kept_without_its_request(
+    make: Make, tmp_path: Path, send: Callable[..., Any], status: int, code: str, field: str | None
+) -> None:
+    path = tmp_path / "capture.jsonl"
+    send(make(CAPTURE=str(path)))
+    wait_for(lambda: len(lines(path)) == 1)
+    (record,) = lines(path)
+    assert record.keys() == {"time", "id", "ms", "status", "error"}
+    assert (record["status"], record["error"]) == (status, {"code": code, "field": field})
+
+
+def test_a_failure_is_kept_and_other_paths_are_not(
+    make: Make, model: Model, tmp_path: Path
+) -> None:
+    path = tmp_path / "capture.jsonl"
+    api = make(CAPTURE=str(path), CORS_ORIGINS="*")
+    for other in ("/health", "/page.json", "/nothing"):
+        api.get(other)
+    origin = {"Origin": "https://example.org", "Access-Control-Request-Method": "POST"}
+    api.options("/predict", headers=origin)
+    model.failure = (200, b"no JSON", "")
+    api.post("/predict", json=EXAMPLE)
+    wait_for(lambda: lines(path))
+    (record,) = lines(path)
+    assert (record["status"], record["error"]["code"]) == (503, "unavailable")
+
+
+@pytest.mark.parametrize("described", [True, False])
+def test_an_older_model_server_answers_and_is_captured_without_inputs(
+    make: Make, model: Model, tmp_path: Path, described: bool
+) -> None:
+    path = tmp_path / "capture.jsonl"
+    api = make(CAPTURE=str(path))
+    if described:
+        api.get("/health")  # the API knows a newer server, then the older one is served again
+    model.captures = False
+    ask = (lambda: api.get("/predict?season=2026&round=3")) if not described else (
+        lambda: api.post("/predict", json=EXAMPLE)
+    )  # fmt: skip
+    assert [ask().status_code for _ in range(3)] == [200] * 3
+    wait_for(lambda: len(lines(path)) == 3)
+    assert all("rows" not in line and line["predictions"] for line in lines(path))
+    model.captures, model.release = True, "bbbb-1111"
+    ask()
+    ask()
+    wait_for(lambda: len(lines(path)) == 5)
+    assert lines(path)[-1]["rows"] == 2
+
+
+def test_no_capture_asks_the_model_for_nothing(make: Make, model: Model) -> None:
+    make(CAPTURE="off").post("/predict", json=EXAMPLE)
+    make(CAPTURE="/dev/null", CAPTURE_SHARE="0").post("/predict", json=EXAMPLE)
+    assert model.count("captured") == 0
+    assert make(CAPTURE="endpoint").post("/predict", json=EXAMPLE).status_code == 200
+    assert model.count("captured") == 1  # SageMaker keeps what the model answered
 
 
 def test_a_share_is_kept_and_names_are_redacted() -> None:
     random.seed(4)
     kept: list[bytes] = []
     some = Capture(kept.append, 0.25, frozenset({"driver"}), at_once=True)
-    for _ in range(1000):
-        record = {"request": {"grid": [{"driver": "x", "grid": 1}]}, "warnings": ["unknown: x"]}
-        some.put(record)
-    assert 200 < len(kept) < 300
+    assert 200 < sum(some.sampled() for _ in range(1000)) < 300
+    request = {"grid": [{"driver": "x", "grid": 1}]}
+    some.put({"request": request, "warnings": ["unknown: x"], "model": {"driver": "a fact"}})
     redacted = {"grid": [{"driver": "redacted", "grid": 1}]}
-    assert json.loads(kept[0]) == {"request": redacted, "warnings": "redacted"}
-    none = Capture(kept.append, 0.0, frozenset(), at_once=True)
-    before = len(kept)
-    none.put({})
-    assert len(kept) == before
+    assert json.loads(kept[0]) == {
+        "request": redacted, "warnings": "redacted", "model": {"driver": "a fact"},
+    }  # fmt: skip
+    assert not Capture(kept.append, 0.0, frozenset(), at_once=True).sampled()
+
+
+def test_a_line_that_is_too_large_for_the_log_service_is_shortened() -> None:
+    kept: list[bytes] = []
+    capture = Capture(kept.append, 1.0, frozenset(), at_once=True, max_bytes=200)
+    capture.put({"time": "t", "inputs": "i" * 50, "request": "r" * 200})
+    capture.put({"time": "t", "inputs": "i" * 250, "request": "r" * 200})
+    assert [json.loads(line).keys() for line in kept] == [{"time", "inputs"}, {"time"}]
 
 
 def test_off_keeps_nothing() -> None:

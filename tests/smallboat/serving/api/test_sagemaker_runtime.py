@@ -2,17 +2,15 @@
 
 import json
 import socket
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ConnectTimeoutError, NoCredentialsError
-from botocore.httpsession import URLLib3Session
 from model_stub import EXAMPLE, Model
+from sent_requests import sent, text
 from smallboat.serving.api import sagemaker_runtime
 from smallboat.serving.api.sagemaker_runtime import SageMakerError, SageMakerRuntime
 from smallboat.serving.api.settings import Settings
@@ -33,24 +31,6 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     made: list[float] = []
     monkeypatch.setattr(sagemaker_runtime, "time", SimpleNamespace(sleep=made.append))
     return made
-
-
-def sent(monkeypatch: pytest.MonkeyPatch, send: Callable[[], Any]) -> Any:
-    """The request that `send` hands to the network."""
-    requests: list[Any] = []
-
-    def keep(_: URLLib3Session, request: Any) -> Any:
-        requests.append(request)
-        raise ConnectTimeoutError(endpoint_url=request.url)
-
-    with monkeypatch.context() as patch, pytest.raises(BotoCoreError):
-        patch.setattr(URLLib3Session, "send", keep)
-        send()
-    return requests[0]
-
-
-def text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value
 
 
 def test_the_request_is_the_one_that_boto3_sends(

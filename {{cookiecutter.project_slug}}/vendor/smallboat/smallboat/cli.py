@@ -140,6 +140,9 @@ COMMANDS: tuple[tuple[str, str, str, tuple[click.Parameter, ...]], ...] = (
             _option("--run", metavar="ID", help="A run's model instead of the served one."),
         ),
     ),
+    ("monitor", "monitoring.command:monitor",
+     "Judge what is served by captured requests and their outcomes.",
+     (_option("--since", metavar="YYYY-MM-DD", help="The first day, instead of 90 days ago."),)),
     (
         "replay",
         "replay.command:replay",
@@ -171,7 +174,7 @@ COMMANDS: tuple[tuple[str, str, str, tuple[click.Parameter, ...]], ...] = (
      (_option("--with", "other", metavar="FOLDER", required=True, help="The other checkout."),)),
     ("plan", "workflows.plan:plan", "Print the roles and the region for GitHub's workflows.", ()),
     ("schedule", "workflows.plan:write_schedule",
-     "Write the configured cron into retrain.yml.",
+     "Write the configured crons into the workflows.",
      (_option("--check", is_flag=True, help="Write nothing; fail if the cron differs."),)),
     ("upgrade", "upgrade:upgrade", "Replace vendor/smallboat with a newer template's.",
      (_option("--from", "source", metavar="TEMPLATE",
@@ -189,7 +192,7 @@ def _group() -> click.Group:
     group = _Commands(
         help="Train, release and serve the model of the project in this folder.",
         epilog="Exit codes: 0 done; 1 unexpected error; 2 wrong data, configuration or option; "
-        "3 no candidate passed; 4 release failed, or AWS refused; 130 interrupted.",
+        "3 no candidate passed; 4 release failed, or AWS refused; 5 a retraining is due; 130 interrupted.",
     )
     click.version_option(__version__, prog_name="smallboat")(group)
     for name, path, text, options in COMMANDS:

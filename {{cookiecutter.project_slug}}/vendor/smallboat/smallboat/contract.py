@@ -181,7 +181,8 @@ class Service(Protocol):
 
     `online` is what `features.online_features` returned, after a round trip through JSON.
 
-    Not needed: `TOGETHER`, `columns` and `features.pieces` for `make score`: `docs/contract.md`.
+    Not needed: `keys` for monitoring, and for `make score` `TOGETHER`, `columns` and
+    `features.pieces`: `docs/contract.md`.
     """
 
     @property

@@ -15,7 +15,7 @@ from .table import TABLE
 
 __all__ = [
     "KNOWN", "NAMES", "SCHEMA", "check", "columns", "example", "explain", "features", "from_csv",
-    "invariants", "known", "page", "predictions", "questions",
+    "invariants", "keys", "known", "page", "predictions", "questions",
 ]  # fmt: skip
 
 Json = dict[str, Any]
@@ -32,6 +32,11 @@ def check(request: Json, online: Json) -> None:
 def features(request: Json, online: Json) -> tuple[Array, list[str]]:
     """The model's inputs, float32 of shape [rows, inputs], and what is unusual about the rows."""
     return requests.features(TABLE, derive, request, online)
+
+
+def keys(request: Json) -> list[str]:
+    """The id of each row, by which monitoring finds what happened."""
+    return requests.keys(TABLE, request)
 
 
 def predictions(

@@ -59,6 +59,7 @@ class Environment:
         self.api_role = self.role("api")
         self.cloudformation_role = self.role("cloudformation")
         self.deploy_role = self.role("deploy")
+        self.monitor_role = self.role("monitor")
         self.topic = self.arn("sns", f"{self.name_prefix}-alarms")
 
     def role(self, name: str) -> str:

@@ -122,6 +122,17 @@ def _objects(values: Any, name: str) -> Iterator[str]:
         yield from plain(values, f"what {name} returns")
 
 
+def _keys(sample: Sample) -> Iterator[str]:
+    make = getattr(sample.problem.service, "keys", None)
+    if make is None:  # it is optional
+        return
+    keys, rows = make(sample.request), len(sample.inputs)
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        yield "returns no list of text"
+    elif keys and len(keys) != rows:
+        yield f"returns {len(keys)} keys for {rows} rows"
+
+
 def _explain(sample: Sample) -> Iterator[str]:
     predictions = sample.predictions
     reasons = sample.problem.service.explain(
@@ -182,6 +193,7 @@ RULES: tuple[tuple[str, Rule], ...] = (
     ("service.features", _features),
     ("service.features", _growth),
     ("service.predictions", _predictions),
+    ("service.keys", _keys),
     ("service.explain", _explain),
     ("service.page", _page),
     ("service.from_csv", _from_csv),

@@ -12,6 +12,8 @@ from .stacks import Stacks
 TEMPLATES = Path("infra")
 ACCOUNT_STACK = "mlops-account"
 GITHUB = "token.actions.githubusercontent.com"
+MAIN = "ref:refs/heads/main"
+"""Where the monitor runs: an environment's approval would be asked for each day."""
 
 
 def bootstrap(problem: Problem, environment: str) -> int:
@@ -43,9 +45,10 @@ def bootstrap(problem: Problem, environment: str) -> int:
     return 0
 
 
-def subjects(settings: sections.Aws) -> list[str]:
-    """The subjects of the tokens of the GitHub workflows that may deploy the environment.
+def subjects(settings: sections.Aws, place: str) -> list[str]:
+    """The subjects of the tokens of the repository's workflows that run in a place.
 
+    A place is an environment of GitHub, `environment:NAME`, or a branch, `ref:refs/heads/NAME`.
     GitHub adds the ids of owner and repository for repositories created since July 2026.
     """
     if not settings.github:
@@ -54,7 +57,7 @@ def subjects(settings: sections.Aws) -> list[str]:
     if settings.github_ids:
         pairs = zip(settings.github.split("/"), settings.github_ids.split("/"), strict=True)
         names.append("/".join(f"{name}@{number}" for name, number in pairs))
-    return [f"repo:{name}:environment:{settings.environment}" for name in names]
+    return [f"repo:{name}:{place}" for name in names]
 
 
 def _template(name: str) -> str:
@@ -79,13 +82,15 @@ def _account(env: aws.Environment, stacks: Stacks) -> dict[str, str]:
 
 def _foundation(settings: config.Settings) -> dict[str, str]:
     assert settings.aws is not None
+    name = settings.aws.environment
     return {
         "NamePrefix": settings.name_prefix,
         "Project": settings.project.name,
-        "Environment": settings.aws.environment,
+        "Environment": name,
         "Bucket": settings.bucket,
         "StagingPrefix": f"{settings.project.name.replace('_', '-')}-{aws.STAGING}",
-        "GithubSubjects": ",".join(subjects(settings.aws)),
+        "GithubSubjects": ",".join(subjects(settings.aws, f"environment:{name}")),
+        "MonitorSubjects": ",".join(subjects(settings.aws, MAIN)),
         "AlertEmail": settings.aws.alert_email,
         "MonthlyBudget": str(settings.aws.monthly_budget_usd),
         "ModelAgeDays": str(settings.aws.model_age_days),

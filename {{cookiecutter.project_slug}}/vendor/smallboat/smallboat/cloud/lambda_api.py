@@ -9,6 +9,7 @@ from ..aws import aws
 from ..aws.aws import Environment
 from ..config import config
 from ..errors import CloudError, UserError
+from ..store import store
 from . import lambda_zip, osls
 from .stacks import Stacks
 
@@ -69,7 +70,13 @@ def _serverless_settings(env: Environment, settings: config.Settings) -> Json:
             f"config/{env.aws.environment}.toml: api.capture = {settings.api.capture!r} is "
             "wrong: Lambda keeps no files, choose stdout or off"
         )
-    variables = {"ENDPOINT_NAME": env.endpoint, **settings.api.variables}
+    variables = {
+        "ENDPOINT_NAME": env.endpoint,
+        "RELEASES": f"{settings.store.root}/{store.RELEASES}",
+        **settings.api.variables,
+    }
+    if settings.api.capture == "off" and env.aws.instances and env.aws.instances.capture_share:
+        variables["CAPTURE"] = "endpoint"
     return {
         "project": env.project.replace("_", "-"),
         "stage": env.aws.environment,

@@ -1,4 +1,4 @@
-"""`make flow-deploy`: the training flow as a state machine of Step Functions."""
+"""`make flow-deploy`: the flows as state machines of Step Functions."""
 
 import json
 import re
@@ -15,17 +15,21 @@ from ..training import flow
 
 MAX_NAME = 60
 """Metaflow cuts longer names."""
+TRAIN, MONITOR = Path("flows/train.py"), Path("flows/monitor.py")
+FLOWS = {TRAIN.stem: flow.FLOW, MONITOR.stem: "MonitorFlow"}
+INPUT = json.dumps({"Parameters": "{}"})
 
 
 def deploy(problem: Problem, environment: str, branch: str | None) -> int:
-    """Create or update the environment's state machine, or a preview for a branch.
+    """Create or update the environment's state machines, or a preview of the training flow.
 
-    The environment's own runs on schedule if the configuration says so; a preview never does.
+    The environment's own run on schedule if the configuration says so, and the monitor with them; a
+    preview never does.
     """
     settings = config.load(problem, environment)
     env = aws.Environment(settings)
-    name = _name(env, branch)
     _check_sizes(settings)
+    name = _name(env, branch)
     scheduled = settings.on_step_functions and not branch
     if not scheduled and _delete_rule(env, name):
         print(f"removed the schedule of {name}")
@@ -34,22 +38,42 @@ def deploy(problem: Problem, environment: str, branch: str | None) -> int:
             "nothing to deploy: no step has remote = true, and [schedule] by is not stepfunctions"
         )
         return 0
-    exists = _exists(env, name)
-    _create(settings, branch)
-    print(f"{'updated' if exists else 'created'} the state machine {name}")
+    _put(env, settings, name, TRAIN, branch)
     if scheduled:
         assert settings.schedule is not None
         print(f"it runs on schedule, {settings.schedule.cron} (UTC), and releases its model")
+        _put(env, settings, _name(env, None, MONITOR.stem), MONITOR, None)
+        print(f"it runs on schedule, {settings.monitor.cron} (UTC), and starts the training flow")
+        print("when a retraining is due")
+    elif not branch and delete(env, monitor := _name(env, None, MONITOR.stem)):
+        print(f"removed the state machine {monitor}")
     print(f"next: aws stepfunctions start-execution --state-machine-arn {_arn(env, name)}", end=" ")
-    print(f"--input '{json.dumps({'Parameters': '{}'})}'")
+    print(f"--input '{INPUT}'")
     return 0
 
 
+def _put(
+    env: aws.Environment, settings: config.Settings, name: str, file: Path, branch: str | None
+) -> None:
+    exists = _exists(env, name)
+    _create(settings, file, branch)
+    print(f"{'updated' if exists else 'created'} the state machine {name}")
+
+
+def start(env: aws.Environment) -> None:
+    """Start the training flow of an environment."""
+    with aws.aws_errors():
+        env.client("stepfunctions").start_execution(
+            stateMachineArn=_arn(env, _name(env, None)), input=INPUT
+        )
+
+
 def remove(problem: Problem, environment: str, branch: str | None) -> int:
-    """Delete the environment's state machine, or a preview, with its schedule."""
+    """Delete the environment's state machines, or a preview, with their schedules."""
     env = aws.Environment(config.load(problem, environment))
-    name = _name(env, branch)
-    print(f"removed the state machine {name}" if delete(env, name) else "nothing to do")
+    every = [_name(env, branch), *([] if branch else [_name(env, None, MONITOR.stem)])]
+    removed = [name for name in every if delete(env, name)]
+    print("\n".join(f"removed the state machine {name}" for name in removed) or "nothing to do")
     return 0
 
 
@@ -77,10 +101,10 @@ def names(env: aws.Environment) -> list[str]:
     return sorted(found)
 
 
-def _name(env: aws.Environment, branch: str | None) -> str:
-    """The state machine's name, as Metaflow forms it; UserError for a wrong branch."""
+def _name(env: aws.Environment, branch: str | None, file: str = TRAIN.stem) -> str:
+    """The name of a flow's state machine, as Metaflow forms it; UserError for a wrong branch."""
     if not branch:
-        return f"{env.project}.prod.{env.aws.environment}.{flow.FLOW}"
+        return f"{env.project}.prod.{env.aws.environment}.{FLOWS[file]}"
     if env.aws.environment != aws.STAGING:
         raise UserError(f"BRANCH={branch}: previews are for ENV={aws.STAGING} only")
     longest = MAX_NAME - len(f"{env.project}.test..{flow.FLOW}")
@@ -120,7 +144,7 @@ def _delete_rule(env: aws.Environment, name: str) -> bool:
     return False
 
 
-def _create(settings: config.Settings, branch: str | None) -> None:
+def _create(settings: config.Settings, file: Path, branch: str | None) -> None:
     """Let Metaflow create or update the state machine; print its output if it fails."""
     assert settings.aws is not None
     environment = settings.aws.environment
@@ -132,7 +156,7 @@ def _create(settings: config.Settings, branch: str | None) -> None:
     }  # fmt: skip
     done = subprocess.run(
         [
-            *(sys.executable, "flows/train.py", "--no-pylint"),
+            *(sys.executable, str(file), "--no-pylint"),
             *("--config", "config", str(files.path(environment)), *project),
             *("step-functions", "create", "--max-workers", str(settings.training.workers)),
         ],

@@ -1,6 +1,7 @@
 """How a run compares with the champion, on rows that neither model has seen."""
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from ..errors import ReleaseError, UserError
 from ..problem import Problem
-from ..store import bundle, release_bundle
+from ..store import bundle, release_bundle, s3_cache
 from ..words import counted
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 LEAST_GROUPS = 10
 """A comparison needs so many groups of rows that neither model has seen."""
+SHADOW = "monitoring/shadow.json"
+"""How the challenger that was kept out did on live requests: see `monitoring.shadow`."""
 
 Result = dict[str, Any]
 
@@ -75,6 +78,8 @@ def against(
 ) -> Result:
     """Compare a run with the release that is served, on the run's own snapshot.
 
+    If the monitor has let the run answer enough live requests beside the champion, these decide.
+
     Args:
         problem: the project's.
         root: the model store.
@@ -93,6 +98,8 @@ def against(
     model_hash = champion.release["model_hash"]
     if challenger.release["model_hash"] == model_hash:
         return {"outcome": "the same", "message": f"model {model_hash} is served"}
+    if live := _live(root, model_hash, challenger.release["run"]):
+        return _decided(problem.metrics.PRIMARY, live, margin, " of live requests")
     snapshot = challenger.evaluation["snapshot"]
     try:
         frame, _, report = preparation.engineer(problem, root, snapshot)
@@ -154,14 +161,29 @@ def compare(
         return {"outcome": "inferior", "message": "its answers are not finite numbers"}
     primary = problem.metrics.PRIMARY
     differences = evaluation.difference(problem, unseen, answers, champion_answers, coverage=0.9)
-    value, low, high = (differences[primary][end] for end in ("value", "low", "high"))
+    return _decided(primary, {**differences[primary], "groups": groups}, margin)
+
+
+def _decided(primary: str, found: Mapping[str, float], margin: float, where: str = "") -> Result:
+    """The outcome that follows from a difference of PRIMARY: `value`, `low`, `high`, `groups`."""
+    value, low, high = (found[end] for end in ("value", "low", "high"))
+    groups = int(found["groups"])
     return {
         "outcome": "inferior" if low > 0 and high > margin else "not inferior",
         "message": f"{primary} {value:+.3f} [{low:+.3f}, {high:+.3f}] against the champion on "
-        f"{counted(groups, 'group')}, margin {margin:g}",
-        "difference": differences[primary],
+        f"{counted(groups, 'group')}{where}, margin {margin:g}",
+        "difference": {"value": value, "low": low, "high": high},
         "groups": groups,
     }
+
+
+def _live(root: str, model_hash: str, run: str) -> Mapping[str, float] | None:
+    """The difference that the monitor measured on live requests, if it compared these two."""
+    text = s3_cache.read_pointer(root, SHADOW)
+    found = json.loads(text) if text else {}
+    same = (found.get("champion"), found.get("run")) == (model_hash, run)
+    difference: Mapping[str, float] | None = found["difference"] if same else None
+    return difference
 
 
 def _other_split(

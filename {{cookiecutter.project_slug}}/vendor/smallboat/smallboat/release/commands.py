@@ -12,9 +12,10 @@ from ..serving import serving
 from ..store import store
 from ..training import commands as training
 from ..workflows import notices
-from . import targets
+from . import history, targets
 from .release import UNCHANGED, Outcome, Releaser
 from .targets.local import FOLDER
+from .targets.target import Target
 
 NOTHING = "nothing is released yet: `make deploy` releases the newest run that passed"
 
@@ -32,9 +33,11 @@ def deploy(
     features_run = run
     if source_environment:
         run, features_run = _promote(problem, source_environment, run, settings)
-    releaser = _releaser(problem, settings)
+    origin = source_environment if source_environment != environment else None
+    releaser = _releaser(problem, settings, origin or "")
     outcome = releaser.deploy(settings.store.root, run, allow_schema_change, features_run)
     _print(outcome)
+    _record(settings, releaser.target)
     if outcome.changed or outcome.name == "failed":
         notices.tell(settings, outcome.name, outcome.message)
     deploy_api(problem, settings)
@@ -54,8 +57,10 @@ def roll_back(problem: Problem, environment: str) -> int:
     settings = config.load(problem, environment)
     check_permission(settings)
     _interrupt_on_sigterm()
-    outcome = Releaser(problem, targets.of(problem, settings), settings.release).roll_back()
+    target = targets.of(problem, settings)
+    outcome = Releaser(problem, target, settings.release).roll_back()
     _print(outcome)
+    _record(settings, target)
     notices.tell(settings, outcome.name, outcome.message)
     if settings.aws is None:
         deploy_api(problem, settings)
@@ -122,6 +127,7 @@ def release_run(problem: Problem, settings: config.Settings, run: str) -> Outcom
     root, releaser = settings.store.root, _releaser(problem, settings)
     passed = store.read_json(store.run_folder(root, run) / "evaluation.json")["passed"]
     outcome = releaser.deploy(root, run) if passed else releaser.refresh_features(root, run)
+    _record(settings, releaser.target)
     if outcome.exit_code == 0:
         _print(outcome)
         notices.tell(settings, outcome.name, outcome.message)
@@ -177,9 +183,18 @@ def _promote(
     return pair
 
 
-def _releaser(problem: Problem, settings: config.Settings) -> Releaser:
+def _releaser(problem: Problem, settings: config.Settings, origin: str = "") -> Releaser:
     _interrupt_on_sigterm()
-    return Releaser(problem, targets.of(problem, settings, releasing=True), settings.release)
+    target = targets.of(problem, settings, releasing=True)
+    return Releaser(problem, target, settings.release, origin)
+
+
+def _record(settings: config.Settings, target: Target) -> None:
+    """Write the list of releases; if that fails, the next command writes it."""
+    try:
+        history.write(settings.store.root, target.history())
+    except CommandError as error:
+        print(f"the list of releases was not written: {error}", flush=True)
 
 
 def _interrupt_on_sigterm() -> None:

@@ -16,7 +16,7 @@ from ..problem import Problem
 from ..reports import report
 from ..serving import servers, serving
 from ..store import runs, store
-from . import targets
+from . import history, targets
 from .commands import NOTHING
 from .targets.local import FOLDER
 
@@ -25,7 +25,7 @@ PARTS = {"run": "model", "features_run": "features"}
 
 
 def status(problem: Problem, environment: str) -> int:
-    """Print what is served, and where, as JSON."""
+    """Print what is served, where, and the releases with their lives, as JSON."""
     settings = config.load(problem, environment)
     target = targets.of(problem, settings)
     previous = target.previous()
@@ -34,6 +34,7 @@ def status(problem: Problem, environment: str) -> int:
         "release": target.current(),
         "previous": previous.name if previous else None,
         "server": _server(settings),
+        "releases": history.releases(settings.store.root, target.history()),
     }
     print(json.dumps(facts, indent=2))
     return 0
@@ -57,14 +58,19 @@ def list_runs(problem: Problem, environment: str) -> int:
 
 
 def card(problem: Problem, environment: str, run: str | None) -> int:
-    """Open a run's report in the browser, or print where it is."""
+    """Open a run's report in the browser, or print where it is; print where its model card is."""
     root = config.load(problem, environment).store.root
     run = runs.pick(run, *runs.read(root))
-    page = store.run_folder(root, run) / "report.html"
+    folder = store.run_folder(root, run)
+    page, model_card = (folder / name for name in ("report.html", "model_card.html"))
     os.environ.pop("TERM", None)  # else webbrowser starts a text browser in this terminal
     display = sys.platform == "darwin" or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys()
     opened = display and webbrowser.open(page.resolve().as_uri())
-    print(page if opened else f"{page}\nno browser can show it from here: open it in yours")
+    print(page)
+    if model_card.is_file():  # runs of an older library, and those without a winner, have none
+        print(f"model card: {model_card}")
+    if not opened:
+        print("no browser can show it from here: open it in yours")
     return 0
 
 

@@ -16,7 +16,7 @@ from ..problem import Problem
 from ..serving import servers
 from ..store import release_bundle, runs, store
 from ..store.release_bundle import Bundle, Release
-from . import smoke_tests
+from . import history, smoke_tests
 from .targets.target import Target
 
 MAX_RUNS = 5
@@ -66,11 +66,13 @@ class Releaser:
         problem: the project's.
         target: where the releases are served.
         rules: the `[release]` of the configuration.
+        origin: the environment that its runs are promoted from, if any.
     """
 
     problem: Problem
     target: Target
     rules: sections.Release
+    origin: str = ""
 
     def deploy(
         self,
@@ -113,7 +115,7 @@ class Releaser:
             if folder is None:
                 raise UserError("there is no earlier release to go back to")
             try:
-                message = self._switch(release_bundle.load(folder), back=True)
+                message = self._switch(release_bundle.load(folder), "rolled back to", back=True)
             except ReleaseError as error:
                 return Outcome("failed", str(error))
             return Outcome("rolled back", message, changed=True)
@@ -132,6 +134,7 @@ class Releaser:
                 outcome = self._try(root, challenger, features_run, allow_schema_change)
             except (ReleaseError, IntegrityError) as error:
                 failures.append(f"run {challenger} failed: {error}")
+                history.keep_out(root, challenger, "failed", str(error))
                 print(failures[-1], flush=True)
                 if isinstance(error, NotComparableError):
                     break
@@ -172,7 +175,8 @@ class Releaser:
             champion, result = None, comparison.not_comparable(str(error))
         else:
             if champion is None:
-                return Outcome("released", self._release(challenger, features), changed=True)
+                served = self._release(challenger, features, "the first release")
+                return Outcome("released", served, changed=True)
             result = comparison.against(self.problem, root, challenger, champion, self.rules.margin)
         reason = f"run {run} is {result['outcome']}: {result['message']}"
         if result["outcome"] == "not comparable" and not allow_schema_change:
@@ -182,27 +186,32 @@ class Releaser:
             )
         if champion is None or result["outcome"] not in ("inferior", "the same"):
             print(reason, flush=True)
-            return Outcome("released", self._release(challenger, features), changed=True)
+            served = self._release(challenger, features, reason)
+            return Outcome("released", served, changed=True)
+        if result["outcome"] == "inferior":
+            history.keep_out(root, run, "kept", reason)
         return self._keep(root, champion, features, reason)
 
     def _keep(self, root: str, champion: Bundle, features: Bundle, reason: str) -> Outcome:
         """Keep the champion's model, with newer features, image or settings if there are any."""
         if _newer(root, features.release, champion.release):
             if features.inputs == champion.inputs:
-                served = self._release(champion, features)
+                newer = f"newer online features of run {features.release['features_run']}"
+                served = self._release(champion, features, f"{newer}; {reason}")
                 message = f"{reason}; the champion now serves its newer online features: {served}"
                 return Outcome("kept", message, changed=True)
             reason += "; the champion does not take its newer online features: their inputs differ"
         if self.target.outdated():
-            served = self._release(champion, champion)
+            served = self._release(champion, champion, "the current image and settings")
             reason += f"; the champion was redeployed with the current image and settings: {served}"
         return Outcome("kept", reason)
 
-    def _release(self, model: Bundle, features: Bundle) -> str:
+    def _release(self, model: Bundle, features: Bundle, reason: str) -> str:
+        reason = f"promoted from {self.origin}; {reason}" if self.origin else reason
         with tempfile.TemporaryDirectory() as folder:
-            return self._switch(release_bundle.write(Path(folder), model, features))
+            return self._switch(release_bundle.write(Path(folder), model, features), reason)
 
-    def _switch(self, release: Bundle, back: bool = False) -> str:
+    def _switch(self, release: Bundle, reason: str, back: bool = False) -> str:
         """Check a release, serve it and check it again; undo if that fails; returns its text."""
         latency_ms = self.rules.latency_ms
         with servers.temporary_model_server(self.problem, release.folder) as ask:
@@ -212,7 +221,7 @@ class Releaser:
             self.target.update(release.folder, back)
             with self.target.live_server() as ask:
                 smoke_tests.check(self.problem, "post-switch check", ask, release, latency_ms)
-            self.target.confirm(back)
+            self.target.confirm(reason, back)
         except BaseException:
             self.target.undo()
             raise

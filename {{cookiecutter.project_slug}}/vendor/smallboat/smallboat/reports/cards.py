@@ -72,7 +72,7 @@ def candidates(evaluation: Mapping[str, Any], primary: str) -> Fragment:
         primary_first(ranked[0]["baseline"], primary) if ranked else [],
         plots.candidates(ranked, evaluation["winner"], primary) if ranked else "",
         plots.curves(curves, primary) if curves else "",
-        _spans(evaluation),
+        spans(evaluation),
         selection.reason(ranked, evaluation["tied"]),
     )
     return Fragment("candidates", "Candidates", html)
@@ -106,8 +106,8 @@ def winner(
         plots.reliability(curve) if curve else plots.agreement(actual, predicted),
         bool(curve),
         evaluation["importance"][:MOST_GROUPS],
-        _slices(evaluation["slices"]),
-        _spans(evaluation),
+        slices_by_kind(evaluation["slices"]),
+        spans(evaluation),
     )
     return Fragment("winner", "Winner", html)
 
@@ -142,24 +142,24 @@ def replay(found: Mapping[str, Any], own: str) -> list[Fragment]:
     ]
 
 
-def _spans(evaluation: Mapping[str, Any]) -> dict[str, str]:
+def spans(evaluation: Mapping[str, Any]) -> dict[str, str]:
     """Each part of the split with its periods, such as "test 2024"."""
     parts = sorted(evaluation["periods"], key=lambda part: evaluation["periods"][part])
     return {part: report.span(evaluation, part, " to ") for part in parts}
 
 
-def _slices(slices: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def slices_by_kind(slices: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The slices by kind, in the given order; in each, the worst against the baseline is first."""
     kinds = []
     for by, group in groupby(slices, key=lambda row: row["by"]):
         rows = sorted(group, key=lambda row: row["baseline"] - row["error"])
         worse = sum(row["difference"]["low"] > 0 for row in rows)
-        kinds.append({"by": by, "rows": rows, "worse": worse})
+        kinds.append({"by": by, "rows": rows, "of": len(rows), "worse": worse})
     return kinds
 
 
 @cache
-def _macros() -> Any:
+def _macros(template: str) -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -169,12 +169,17 @@ def _macros() -> Any:
         trim_blocks=True,
     )
     environment.filters |= {"number": _number, "signed": _signed}
-    return environment.get_template("card.html").module
+    return environment.get_template(template).module
+
+
+def render(template: str, macro: str, *values: Any) -> "Markup":
+    """What a macro of a template makes of values."""
+    html: Markup = getattr(_macros(template), macro)(*values)
+    return html
 
 
 def _render(macro: str, *values: Any) -> "Markup":
-    html: Markup = getattr(_macros(), macro)(*values)
-    return html
+    return render("card.html", macro, *values)
 
 
 def _number(value: float | None) -> str:

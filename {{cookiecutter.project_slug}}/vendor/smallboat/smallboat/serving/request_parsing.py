@@ -128,6 +128,18 @@ def _too_deep(body: bytes) -> bool:
     return max(accumulate(steps), default=0) > MAX_DEPTH
 
 
+def redacted(value: Any, names: frozenset[str]) -> Any:
+    """A JSON value without the values of fields that have one of the names, at any depth."""
+    if isinstance(value, dict):
+        return {
+            key: "redacted" if key in names else redacted(item, names)
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [redacted(item, names) for item in value]
+    return value
+
+
 def schema_error(error: JsonSchemaValueException) -> ApiError:
     """The 422 for a request that breaks its schema; names the wrong, missing or unknown field."""
     name = error.name or ""

@@ -20,6 +20,7 @@ from typing import IO, Any
 from ..config import config
 from ..errors import UserError, ended
 from ..problem import Problem
+from ..store import s3_cache, store
 from . import servers
 
 RECORD, LOG = "serving.json", "serve.log"
@@ -157,11 +158,13 @@ def _check_port(port: int) -> None:
 def _api(
     settings: config.Settings, model_url: str, port: int
 ) -> AbstractContextManager[servers.Server]:
+    releases = s3_cache.local_folder(settings.store.root) / store.RELEASES
     variables = {
         "ENDPOINT_NAME": settings.project.name,
         "AWS_DEFAULT_REGION": settings.project.aws_region,
         "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model_url,
         "ALLOWED_HOSTS": ",".join(settings.serve.allowed_hosts if settings.serve else ()),
+        "RELEASES": str(releases.resolve()),
         **settings.api.variables,
     }
     arguments = [*servers.API_SERVER, "--host", servers.HOST, "--port", str(port), "--page", PAGE]

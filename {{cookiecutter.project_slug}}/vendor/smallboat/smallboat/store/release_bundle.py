@@ -14,6 +14,8 @@ from ..errors import IntegrityError, ReleaseError
 from . import bundle, store
 
 MODEL = ("model.onnx", "evaluation_model.onnx", "signature.json", "evaluation.json")
+OPTIONAL = ("reference.json", "model_card.html")
+"""Files that belong to the model and that the bundle of an older library lacks."""
 ONLINE = "online_features.json"
 REFERENCE = "reference.json"
 """What the model's held-out rows looked like; a bundle of an older library has none."""
@@ -128,6 +130,9 @@ def write(folder: Path, model: Bundle, features: Bundle) -> Bundle:
     """Write a release of the model of one bundle and the online features of the same or another."""
     for name in files(model.folder):
         shutil.copyfile(model.folder / name, folder / name)
+    for name in OPTIONAL:
+        if (model.folder / name).is_file():
+            shutil.copyfile(model.folder / name, folder / name)
     shutil.copyfile(features.folder / ONLINE, folder / ONLINE)
     release = features.release | {name: model.release[name] for name in ("run", "model_hash")}
     release["release"] = f"{release['model_hash']}-{release['online_features_hash']}"

@@ -42,6 +42,18 @@ def created(root: str, run: str) -> str:
     return str(found[0].get("created") or "") if found else ""
 
 
+def summary(evaluation: Evaluation) -> dict[str, Any] | None:
+    """The deciding metric on test: `metric`, `value`, `interval`, `baseline`; None if unknown."""
+    metric = str(evaluation.get("primary"))
+    try:
+        value, interval, baseline = (
+            evaluation[part]["test"][metric] for part in ("metrics", "intervals", "baseline")
+        )
+    except KeyError:  # of an older library, or of a run without a winner
+        return None
+    return {"metric": metric, "value": value, "interval": interval, "baseline": baseline}
+
+
 def pick(
     run: str | None, newest_first: Iterable[str], skipped: Mapping[str, str] = MappingProxyType({})
 ) -> str:

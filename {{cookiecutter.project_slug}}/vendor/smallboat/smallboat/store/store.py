@@ -25,6 +25,8 @@ from . import s3_cache
 
 CACHE = "cache"
 NEWEST = "snapshots/newest"
+RELEASES = "monitoring/releases.json"
+"""The list of releases, which each deployment writes."""
 
 
 @contextmanager
@@ -79,11 +81,16 @@ def make_snapshot(problem: Problem, root: str, config: Mapping[str, Any]) -> str
 
 def make_newest(root: str, snapshot: str) -> None:
     """Make this the snapshot that training takes if it is given none."""
-    parent = s3_cache.local_folder(root) / "snapshots"
-    with staged(parent) as stage:
-        (stage / "newest").write_text(snapshot)
-        s3_cache.upload_pointer(root, stage / "newest", NEWEST)
-        os.replace(stage / "newest", parent / "newest")
+    replace(root, NEWEST, snapshot.encode())
+
+
+def replace(root: str, name: str, content: bytes) -> None:
+    """Write a small file that may change, completely or not at all."""
+    target = s3_cache.local_folder(root) / name
+    with staged(target.parent) as stage:
+        (stage / target.name).write_bytes(content)
+        s3_cache.upload_pointer(root, stage / target.name, name)
+        os.replace(stage / target.name, target)
 
 
 def make_newest_after(root: str, snapshot: str) -> None:

@@ -29,12 +29,18 @@ TYPES: dict[str, Json] = {
     "category": {"type": ["string", "null"], "maxLength": MOST_TEXT},
     "date": {"type": ["string", "null"], "maxLength": MOST_TEXT},
 }
+ID: Json = {
+    "type": ["string", "integer", "null"],
+    "maxLength": MOST_TEXT,
+    "description": "names the row for monitoring; may be left out",
+}
 DATES = "2024-03-02 or 2024-03-02T10:30:00"
 FLAGS = dict.fromkeys(YES, True) | dict.fromkeys(NO, False)
 
 
 def schema(table: Table) -> Json:
     """The JSON schema of a request: an object with `rows`, each with the columns as fields."""
+    name = {table.id: ID} if table.id else {}
     row = {
         "type": "object",
         "additionalProperties": False,
@@ -42,7 +48,8 @@ def schema(table: Table) -> Json:
         "properties": {
             column.name: TYPES[column.type] | {"description": _description(column)}
             for column in table.columns
-        },
+        }
+        | name,
     }
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -110,6 +117,12 @@ def features(table: Table, derive: Derive, request: Json, online: Json) -> tuple
     return np.column_stack([*encoding.inputs(table.columns, values, derive).values()]), warnings
 
 
+def keys(table: Table, request: Json) -> list[str]:
+    """What names each row, "" where the request does not say; none if the table has no id."""
+    ids = [row.get(table.id) for row in request["rows"]] if table.id else []
+    return ["" if each is None else str(each) for each in ids]
+
+
 def _unusual(column: Column, value: Any, known: Json) -> str:
     """What is unusual about a value; empty if nothing is."""
     if column.type == "category" and value and value not in known.get("levels", ()):
@@ -135,6 +148,7 @@ def from_csv(table: Table, rows: Sequence[Mapping[str, str]]) -> list[Json]:
             for column in table.columns
             if column.name in row
         }
+        | ({table.id: row[table.id].strip()} if table.id in row else {})
         for row in rows
     ]
     return [{"rows": made[at : at + MOST_ROWS]} for at in range(0, len(made), MOST_ROWS)]

@@ -24,9 +24,9 @@ RUNS = Path(os.environ.get("METAFLOW_DATASTORE_SYSROOT_LOCAL", ""), ".metaflow")
 class policy(FlowMutator):  # type: ignore[misc]  # noqa: N801 - a decorator's name
     """Decorate the steps that `[steps]` names; every step ends with a message, not a traceback."""
 
-    def init(self, package: str) -> None:
-        """Of which project the flow is."""
-        self._package = package
+    def init(self, package: str, cron: str = "schedule") -> None:
+        """Of which project the flow is, and which table of the configuration has its cron."""
+        self._package, self._cron = package, cron
 
     def pre_mutate(self, mutable_flow: Any) -> None:
         """Give the environment's own state machine the schedule; a preview gets none."""
@@ -35,7 +35,7 @@ class policy(FlowMutator):  # type: ignore[misc]  # noqa: N801 - a decorator's n
         if schedule and schedule["by"] == "stepfunctions" and "--production" in sys.argv:
             from ..config import schedule as schedules
 
-            cron = schedules.for_aws(schedule["cron"])
+            cron = schedules.for_aws(_config(mutable_flow)[self._cron]["cron"])
             mutable_flow.add_decorator("schedule", deco_kwargs={"cron": cron, "daily": False})
 
     def mutate(self, mutable_flow: Any) -> None:
@@ -45,6 +45,8 @@ class policy(FlowMutator):  # type: ignore[misc]  # noqa: N801 - a decorator's n
         for step in steps.values():
             step.add_decorator(report_errors)
         for name, options in config["steps"].items():
+            if name not in steps and self._cron != "schedule":
+                continue  # of the training flow
             if name not in steps:
                 raise MetaflowException(
                     f"unknown step {name!r} in [steps]: {nearest(name, list(steps))}"

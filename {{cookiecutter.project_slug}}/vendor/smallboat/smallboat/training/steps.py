@@ -113,8 +113,8 @@ def make_bundle(problem: Problem, flow: Any) -> None:
     the bundle has no model, only the online features, with which the champion can go on.
     """
     from ..evaluation import gates, selection
-    from ..reports import cards
-    from ..store import bundle
+    from ..reports import cards, model_card
+    from ..store import bundle, store
     from . import training
 
     if flow.winner is None:
@@ -138,7 +138,16 @@ def make_bundle(problem: Problem, flow: Any) -> None:
     flow.evaluation = selection.evaluate(facts, flow.winner, flow.evaluated, decided)
     target, predicted = flow.parts.test["target"], flow.evaluated["predicted"]
     shown = cards.winner(flow.evaluation, problem.metrics.PRIMARY, target, predicted)
-    _save(flow, files, shown)
+    manifest = store.manifest(config.store.root, flow.snapshot)
+    about = model_card.page(
+        config.project.name,
+        problem,
+        flow.evaluation,
+        flow.served["signature"],
+        manifest,
+        flow.frame,
+    )
+    _save(flow, files | {"model_card.html": about.encode()}, shown)
 
 
 def _facts(flow: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What GitHub's workflows need from the configuration: roles, region, and the cron."""
 
+import json
 import os
 import re
 import sys
@@ -12,12 +13,13 @@ from ..problem import Problem
 from . import notices
 
 ENVIRONMENTS = (aws.STAGING, "prod")
-RETRAIN = Path(".github/workflows/retrain.yml")
+RETRAIN, MONITOR = (Path(f".github/workflows/{name}.yml") for name in ("retrain", "monitor"))
+NO_CRON = "  # no cron\n"
 CRON = re.compile(r"(?m)^on:\n(?:  schedule:\n    - cron: .*\n|  # no cron.*\n)?")
 
 
 def plan(problem: Problem, environment: str) -> int:
-    """Print the role of each environment, their region, and whether staging's flow is deployed.
+    """Print the roles of each environment, their region, and whether staging's flow is deployed.
 
     GitHub's jobs get the same as outputs. An environment that is not set up has no role; UserError
     if it is the given one.
@@ -25,16 +27,21 @@ def plan(problem: Problem, environment: str) -> int:
     files.path(environment)
     settings = {name: _settings(problem, name) for name in ENVIRONMENTS}
     roles = {name: "" for name in ENVIRONMENTS}
+    monitors = []
     for name, each in settings.items():
         if reason := _not_set_up(name, each):
             if name == environment:
                 raise UserError(reason)
             print(reason, file=sys.stderr)
         elif each:
-            roles[name] = aws.Environment(each).deploy_role
+            env = aws.Environment(each)
+            roles[name] = env.deploy_role
+            if not each.on_step_functions:
+                monitors.append({"environment": name, "role": env.monitor_role})
     staging = settings[aws.STAGING]
     values = {
         **roles,
+        "monitors": json.dumps(monitors),
         "region": _region([each for each in settings.values() if each]),
         "flow": str(bool(staging and staging.remote)).lower(),
     }
@@ -44,24 +51,31 @@ def plan(problem: Problem, environment: str) -> int:
 
 
 def write_schedule(problem: Problem, environment: str, check: bool) -> int:
-    """Write the configured cron into the workflow; with `check`, UserError if it differs."""
+    """Write the configured crons into the workflows; with `check`, UserError if they differ."""
     settings = _settings(problem, aws.STAGING)
-    lines = _cron(settings.schedule if settings else None)
-    before = RETRAIN.read_text() if RETRAIN.is_file() else ""
-    after, found = CRON.subn(lambda _: f"on:\n{lines}", before)
-    if not found:
-        raise UserError(f"{RETRAIN} is missing or has no line `on:`: `git checkout {RETRAIN}`")
-    if after == before:
-        print("nothing to do: the workflow has the configured cron")
+    monitor = f'  schedule:\n    - cron: "{settings.monitor.cron}"\n' if settings else NO_CRON
+    wanted = {RETRAIN: _cron(settings.schedule if settings else None), MONITOR: monitor}
+    changed = [file for file, lines in wanted.items() if _written(file, lines) != file.read_text()]
+    if not changed:
+        print("nothing to do: the workflows have the configured crons")
     elif check:
         raise UserError(
-            f"{RETRAIN} has another cron than [schedule] in config/{aws.STAGING}.toml: "
-            "run `make schedule`"
+            f"{' and '.join(map(str, changed))}: not the cron of config/{aws.STAGING}.toml "
+            "([schedule], [monitor]): run `make schedule`"
         )
-    else:
-        RETRAIN.write_text(after)
-        print(f"{RETRAIN}: {' '.join(lines.split())}\nnext: commit it; GitHub reads it on main")
+    for file in changed:
+        file.write_text(_written(file, wanted[file]))
+        print(f"{file}: {' '.join(wanted[file].split())}\nnext: commit it; GitHub reads it on main")
     return 0
+
+
+def _written(file: Path, lines: str) -> str:
+    """A workflow with these lines below `on:`."""
+    before = file.read_text() if file.is_file() else ""
+    after, found = CRON.subn(lambda _: f"on:\n{lines}", before)
+    if not found:
+        raise UserError(f"{file} is missing or has no line `on:`: `git checkout {file}`")
+    return after
 
 
 def _settings(problem: Problem, environment: str) -> config.Settings | None:
@@ -108,7 +122,7 @@ def _region(settings: list[config.Settings]) -> str:
 def _cron(schedule: sections.Schedule | None) -> str:
     """The schedule's lines below `on:`."""
     if schedule is None:
-        return "  # no cron\n"
+        return NO_CRON
     if schedule.by == "stepfunctions":
         return "  # no cron: Step Functions has the schedule\n"
     return f'  schedule:\n    - cron: "{schedule.cron}"\n'

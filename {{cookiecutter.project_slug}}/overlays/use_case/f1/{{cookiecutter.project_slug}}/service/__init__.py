@@ -7,10 +7,10 @@ inputs.py does, because the model server imports both.
 from ..inputs import NAMES
 from .answer import explain, predictions
 from .metamorphic import invariants, questions
-from .request import TOGETHER, check, example, features, from_csv, known, page
+from .request import TOGETHER, check, example, features, from_csv, keys, known, page
 from .schema import KNOWN, SCHEMA
 
 __all__ = [
     "KNOWN", "NAMES", "SCHEMA", "TOGETHER", "check", "example", "explain", "features", "from_csv",
-    "invariants", "known", "page", "predictions", "questions",
+    "invariants", "keys", "known", "page", "predictions", "questions",
 ]  # fmt: skip

@@ -94,6 +94,12 @@ def features(request: Request, online: Online) -> tuple[Array, list[str]]:
     return values, warnings
 
 
+def keys(request: Request) -> list[str]:
+    """Season, round and driver of each car, as the request spells them: what monitoring goes by."""
+    race = f"{request['season']:g}/{request['round']:g}"
+    return [f"{race}/{entry['driver']}" for entry in request["grid"]]
+
+
 def _cars(request: Request) -> dict[str, Any]:
     return {entry["driver"]: entry for entry in request["grid"]}
 

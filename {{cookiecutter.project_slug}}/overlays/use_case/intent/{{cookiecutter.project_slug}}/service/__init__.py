@@ -8,10 +8,10 @@ from ..inputs import NAMES
 from .answer import predictions
 from .metamorphic import invariants, questions
 from .reasons import explain
-from .request import TOGETHER, check, example, features, from_csv, known, page
+from .request import TOGETHER, check, example, features, from_csv, keys, known, page
 from .schema import KNOWN, SCHEMA
 
 __all__ = [
     "KNOWN", "NAMES", "SCHEMA", "TOGETHER", "check", "example", "explain", "features", "from_csv",
-    "invariants", "known", "page", "predictions", "questions",
+    "invariants", "keys", "known", "page", "predictions", "questions",
 ]  # fmt: skip

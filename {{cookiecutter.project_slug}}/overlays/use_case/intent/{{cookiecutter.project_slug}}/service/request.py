@@ -5,6 +5,7 @@ from typing import Any
 
 from smallboat.errors import RequestError
 
+from ..events import prefix
 from ..inputs import Array, assemble
 from .reasons import ORDINARY
 from .schema import KNOWN, Request
@@ -79,7 +80,7 @@ def from_csv(rows: Sequence[Mapping[str, str]]) -> list[Request]:
         cells = {name: _cell(name, cell) for name, cell in row.items() if cell != ""}
         session = cells.pop("session", None)
         if not requests or session != last:
-            requests.append({"events": []})
+            requests.append({"events": []} | ({"session": session} if session else {}))
         last = session
         requests[-1]["events"].append(cells)
     return requests
@@ -88,6 +89,13 @@ def from_csv(rows: Sequence[Mapping[str, str]]) -> list[Request]:
 def features(request: Request, online: Online) -> tuple[Array, list[str]]:
     """The model's inputs, float32 of shape [1, len(NAMES)], and what had to be guessed."""
     return assemble(request, online)
+
+
+def keys(request: Request) -> list[str]:
+    """The session and its events after the first add; by the session monitoring finds purchases."""
+    actions = [event.action for event in prefix(request["events"])]
+    after = len(actions) - actions.index("add") - 1
+    return [f"{request['session']}/{after}" if request.get("session") else ""]
 
 
 def page(online: Online) -> dict[str, Any]:

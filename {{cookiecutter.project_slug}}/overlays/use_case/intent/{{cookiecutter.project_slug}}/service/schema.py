@@ -17,6 +17,11 @@ SCHEMA: dict[str, Any] = {
     "additionalProperties": False,
     "required": ["events"],
     "properties": {
+        "session": {
+            "type": "string",
+            "maxLength": 128,
+            "description": "names the visit for monitoring; the model does not look at it",
+        },
         "events": {
             "type": "array",
             "minItems": 1,

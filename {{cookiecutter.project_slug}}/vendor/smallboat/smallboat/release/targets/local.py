@@ -75,12 +75,12 @@ class LocalTarget(target.Target):
                 time.sleep(0.1)
             yield ask
 
-    def confirm(self, back: bool = False) -> None:
-        """Log the current release, and remove those that are too old to go back to."""
+    def confirm(self, reason: str, back: bool = False) -> None:
+        """Log the current release and why it is served, and remove what is too old."""
         release = str(self._served())
         if back or self._logged()[-1:] != [release]:
-            events = [*self.history(), target.new_event(release, back)]
-            self._write(self._log, store.to_json(events))
+            event = target.new_event(self.folder(), reason, back)
+            self._write(self._log, store.to_json([*self.history(), event]))
         kept = self._logged()[-self._keep :]
         for folder in self._files(release).parent.iterdir():
             if folder.name not in kept:

@@ -72,14 +72,14 @@ class SageMakerTarget(target.Target):
         """The endpoint itself, through SageMaker's runtime."""
         yield self._hosting.ask
 
-    def confirm(self, back: bool = False) -> None:
-        """Log the release, and remove what is too old to go back to."""
+    def confirm(self, reason: str, back: bool = False) -> None:
+        """Log the release and why it is served, and remove what is too old to go back to."""
         self._lease.check()
         events, tag = self._read_log()
         name = str(self._served())
-        facts = self._facts(self._files(name))
-        event = target.new_event(facts["release"], back, config=name)
-        self._hosting.tag(self._env.tags | facts)
+        folder = self._files(name)
+        event = target.new_event(folder, reason, back, config=name)
+        self._hosting.tag(self._tags(folder))
         try:
             self._bucket.write(LOG, store.to_json([*events, event]), tag)
         except ChangedError:

@@ -10,11 +10,14 @@ from typing import Any
 from ... import integrity
 from ...errors import IntegrityError, UserError
 from ...serving.servers import Invoke
-from ...store import store
+from ...store import runs, store
 from ...store.release_bundle import Release
 
 Event = dict[str, Any]
-"""An entry of the release log: `at`, `event` (released, rolled back), `release`, and more."""
+"""An entry of the release log: `at`, `event` (released, rolled back), `release`, and more.
+
+Events of an older library have only these.
+"""
 
 
 class Target(ABC):
@@ -70,8 +73,8 @@ class Target(ABC):
         """The server of the current release."""
 
     @abstractmethod
-    def confirm(self, back: bool = False) -> None:
-        """Log the update, which makes it final, and remove what is too old to go back to."""
+    def confirm(self, reason: str, back: bool = False) -> None:
+        """Log the update and its reason, which makes it final, and remove what is too old."""
 
     @abstractmethod
     def undo(self) -> None:
@@ -112,10 +115,18 @@ def served_by(event: Event) -> str:
     return str(event.get("config", event["release"]))
 
 
-def new_event(release: str, back: bool, **more: str) -> Event:
-    """An event of this moment."""
-    name = "rolled back" if back else "released"
-    return {"at": store.now(), "event": name, "release": release, **more}
+def new_event(folder: Path, reason: str, back: bool, **more: str) -> Event:
+    """An event of this moment: the release in a folder, its evaluation, and why it is served."""
+    release = store.read_json(folder / integrity.RELEASE)
+    evaluation = store.read_json(folder / integrity.EVALUATION)
+    return {
+        "at": store.now(),
+        "event": "rolled back" if back else "released",
+        **{name: release[name] for name in ("release", "run", "features_run", "model_hash")},
+        "reason": reason,
+        "evaluation": runs.summary(evaluation),
+        **more,
+    }
 
 
 def parse(content: bytes, name: str) -> list[Event]:

@@ -18,6 +18,7 @@ from ..request_parsing import ApiError, parse_json
 from . import compression, openapi, web_app
 from .capture import Capture
 from .model_client import ModelClient
+from .releases import ReleaseList, Releases
 from .settings import Settings
 from .web_app import read_body
 
@@ -32,6 +33,12 @@ PAGE_POLICY = (  # the hash is of the inline script
 )
 
 
+CARD_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'; sandbox"
+)
+
+
 def create(page_folder: str | Path, settings: Settings | None = None) -> Flask:
     """The API as a WSGI application.
 
@@ -43,6 +50,8 @@ def create(page_folder: str | Path, settings: Settings | None = None) -> Flask:
     app = web_app.App(__name__, failure_status=503)
     _add_checks(app, settings)
     model = ModelClient(settings)
+    if capture := Capture.from_settings(settings):
+        _add_capture(app, capture)
     _add_predictions(app, settings, model)
     _add_facts(app, settings, model)
     _add_page(app, Path(page_folder).resolve())
@@ -78,7 +87,7 @@ def _add_checks(app: Flask, settings: Settings) -> None:
 
 
 def _add_predictions(app: Flask, settings: Settings, model: ModelClient) -> None:
-    capture = Capture.from_settings(settings)
+    to_capture = {"redact": sorted(settings.capture_redact)}
 
     @app.post("/predict")
     def predict() -> Json:
@@ -97,15 +106,37 @@ def _add_predictions(app: Flask, settings: Settings, model: ModelClient) -> None
         return answer(known["request"], False)
 
     def answer(body: Json, explain: bool) -> Json:
-        content = model.predict(body, explain, g.request_id)
-        if capture:
-            now = datetime.now(UTC).isoformat(timespec="milliseconds")
-            ms = round((time.perf_counter() - g.started) * 1000, 1)
-            capture.put({"time": now, "id": g.request_id, "ms": ms, "request": body, **content})
+        asked = to_capture if g.get("sampled") else None
+        content, captured = model.predict(body, explain, g.request_id, asked)
+        g.answered = {"model": content["model"], **captured, "request": body, **content}
         return content
 
 
+def _add_capture(app: Flask, capture: Capture) -> None:
+    """Capture answers and refusals of /predict."""
+
+    @app.before_request
+    def sample() -> None:
+        predicts = request.path == "/predict" and request.method != "OPTIONS"
+        g.sampled = predicts and capture.sampled()
+
+    @app.after_request
+    def put(response: Response) -> Response:
+        if g.get("sampled"):
+            facts = {
+                "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                "id": g.request_id,
+                "ms": round((time.perf_counter() - g.started) * 1000, 1),
+                "status": response.status_code,
+            }
+            refused = g.error and {"error": {name: g.error[name] for name in ("code", "field")}}
+            capture.put(facts | (refused or g.answered))
+        return response
+
+
 def _add_facts(app: Flask, settings: Settings, model: ModelClient) -> None:
+    listed = ReleaseList(settings)
+
     @app.get("/health")
     def health() -> Json:
         release = model.description().content["release"]
@@ -115,6 +146,16 @@ def _add_facts(app: Flask, settings: Settings, model: ModelClient) -> None:
     def facts() -> Json:
         content = model.description().content
         return {**content["release"], **content["evaluation"]}
+
+    @app.get("/model/card")
+    def card() -> Response:
+        response = Response(model.card(g.request_id), mimetype="text/html")
+        response.headers["Content-Security-Policy"] = CARD_POLICY
+        return response
+
+    @app.get("/releases")
+    def releases() -> Releases:
+        return listed.read()
 
     @app.get("/page.json")
     def page_data() -> Json:

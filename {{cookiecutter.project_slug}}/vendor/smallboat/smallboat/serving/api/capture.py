@@ -1,8 +1,9 @@
-"""Captures requests and answers. An answer never waits for it and never fails because of it."""
+"""Captures predictions. An answer never waits for it and never fails because of it."""
 
 import atexit
 import fcntl
 import json
+import math
 import os
 import queue
 import random
@@ -15,12 +16,19 @@ from io import FileIO
 from itertools import pairwise
 from typing import Any, Self
 
+from ..request_parsing import redacted
 from .settings import Settings
 
 Json = dict[str, Any]
 MAX_QUEUED = 1000  # records; more are dropped, so a slow disk can't fill the memory
 MAX_FILE_BYTES = 64 * 2**20  # a larger file is rotated
 BACKUPS = 15  # rotated files that are kept
+MAX_EVENT_BYTES = 250_000  # a larger line would become several in the log service
+LARGE = (("request", "predictions", "warnings"), ("keys", "inputs", "outputs"))
+"""What is left out of a line that is too large, step by step."""
+FACTS = {"time", "ms", "status", "model", "rows", "features_run", "redacted"}
+"""What is not redacted, whatever the name: it is of the answer, not of the request."""
+ENDPOINT = "endpoint"
 EXIT_SECONDS = 2.0  # to write the queued records when the process exits
 
 
@@ -28,11 +36,21 @@ class Capture:
     """Writes records to a sink, one line of JSON each."""
 
     def __init__(
-        self, sink: Callable[[bytes], Any], share: float, redact: frozenset[str], at_once: bool
+        self,
+        sink: Callable[[bytes], Any] | None,
+        share: float,
+        redact: frozenset[str],
+        at_once: bool,
+        max_bytes: float = math.inf,
     ) -> None:
-        """Write in a background thread, or `at_once` if the process sleeps between requests."""
+        """Write in a background thread, or `at_once` if the process sleeps between requests.
+
+        A line of more than `max_bytes` is shortened. Without a sink nothing is written: the
+        endpoint keeps what the model server answers.
+        """
         self.lost = 0
         self._sink, self._share, self._at_once = sink, share, at_once
+        self._max_bytes = max_bytes
         self._redact = redact | {"warnings"} if redact else redact  # warnings quote values
         self._queue: queue.Queue[Json | None] = queue.Queue(MAX_QUEUED)
         self._lock = threading.Lock()
@@ -43,13 +61,23 @@ class Capture:
         """The capture that the settings ask for; None if it is off."""
         if settings.capture == "off":
             return None
-        # On Lambda, stdout goes to the log service.
-        sink = partial(os.write, 1) if settings.capture == "stdout" else File(settings.capture)
-        return cls(sink, settings.capture_share, settings.capture_redact, settings.on_lambda)
+        logged = settings.capture == "stdout"  # on Lambda, it goes to the log service
+        sink = partial(os.write, 1) if logged else File(settings.capture)
+        return cls(
+            None if settings.capture == ENDPOINT else sink,
+            settings.capture_share,
+            settings.capture_redact,
+            settings.on_lambda,
+            MAX_EVENT_BYTES if logged else math.inf,
+        )
+
+    def sampled(self) -> bool:
+        """Whether the next prediction is captured: a share of them is."""
+        return random.random() < self._share
 
     def put(self, record: Json) -> None:
-        """Capture a record if it is sampled and the queue has room; never raises."""
-        if random.random() >= self._share:
+        """Capture a record if the queue has room; never raises."""
+        if self._sink is None:
             return
         if self._at_once:
             self._write(record)
@@ -79,11 +107,22 @@ class Capture:
             self._write(record)
 
     def _write(self, record: Json) -> None:
+        assert self._sink is not None
         try:
-            redacted = _redacted(record, self._redact)
-            self._sink(json.dumps(redacted, separators=(",", ":")).encode() + b"\n")
+            self._sink(self._line(record))
         except Exception as error:  # no error here is a reason to fail an answer
             self._lose(str(error))
+
+    def _line(self, record: Json) -> bytes:
+        if self._redact:
+            facts = {name: record[name] for name in record.keys() & FACTS}
+            record = redacted(record, self._redact) | facts
+        line = _json(record)
+        for names in LARGE:
+            if len(line) > self._max_bytes:
+                record = {name: value for name, value in record.items() if name not in names}
+                line = _json(record)
+        return line
 
     def _lose(self, reason: str) -> None:
         self.lost += 1
@@ -129,12 +168,5 @@ class File:
                     os.replace(name, older)
 
 
-def _redacted(value: Any, names: frozenset[str]) -> Any:
-    if isinstance(value, dict):
-        return {
-            key: "redacted" if key in names else _redacted(item, names)
-            for key, item in value.items()
-        }
-    if isinstance(value, list):
-        return [_redacted(item, names) for item in value]
-    return value
+def _json(record: Json) -> bytes:
+    return json.dumps(record, separators=(",", ":")).encode() + b"\n"

@@ -16,6 +16,7 @@ from .settings import Settings
 
 Json = dict[str, Any]
 FRESH_SECONDS = 5.0  # how long a description is not requested again
+NO_CARD = "this release has no model card: it was trained with an older library"
 NO_ANSWER = "the model does not answer; try again in some seconds"
 
 
@@ -54,14 +55,30 @@ class ModelClient:
             raise ApiError(503, "the model's answer is not a JSON object; see its log")
         return content
 
-    def predict(self, request: Json, explain: bool, request_id: str) -> Json:
-        """The answer to one valid request: `model`, `predictions` and `warnings`."""
-        answer = self.invoke({"requests": [request], "explain": explain}, request_id)
+    def predict(
+        self, request: Json, explain: bool, request_id: str, capture: Json | None
+    ) -> tuple[Json, Json]:
+        """The answer to one valid request: `model`, `predictions` and `warnings`.
+
+        `capture` asks the model server for what is captured of it, which is returned beside the
+        answer; empty if the server is of an older library, which refuses the question.
+        """
+        body: Json = {"requests": [request], "explain": explain}
         known = self._description
+        if capture is not None and (known is None or known.content.get("captures")):
+            body["captured"] = capture
+        try:
+            answer = self.invoke(body, request_id)
+        except ApiError as error:
+            if error.field != "captured" or not body.pop("captured", None):
+                raise
+            self._description = known = None  # it is older than the description
+            answer = self.invoke(body, request_id)
         if known and answer["model"]["release"] != known.content["release"]["release"]:
             self._description = None
         (result,) = answer["results"]
-        return {"model": answer["model"], **result}
+        captured = result.pop("captured", {})
+        return {"model": answer["model"], **result}, captured
 
     def description(self) -> Description:
         """The model's description, at most `FRESH_SECONDS` old."""
@@ -75,6 +92,18 @@ class ModelClient:
             validate = fastjsonschema.compile(content["request"], use_default=False)
         self._description = Description(content, validate, time.monotonic())
         return self._description
+
+    def card(self, request_id: str) -> str:
+        """The HTML of the served release's model card; ApiError 404 if it has none."""
+        try:
+            html = self.invoke({"card": True}, request_id)["html"]
+        except ApiError as error:
+            if error.status != 422:  # so a model server of an older library refuses it
+                raise
+            html = None
+        if html is None:
+            raise ApiError(404, NO_CARD)
+        return str(html)
 
     def validate(self, request: Any) -> None:
         """Check a request against the served model's schema; ApiError names the wrong field.

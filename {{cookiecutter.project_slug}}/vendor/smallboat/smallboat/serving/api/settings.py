@@ -16,11 +16,13 @@ class Settings:
             waits 29 s.
         cors_origins: web origins that may call the API; "*" for all.
         allowed_hosts: host names under which this machine answers, in addition to localhost.
-        capture: `off`, `stdout`, or the file for answered requests, of which the newest GiB is
-            kept.
+        capture: where predictions are captured: `off`, `stdout`, `endpoint` (the data capture of
+            SageMaker), or a file, of which the newest GiB is kept.
         capture_share: share of requests that is captured, 0 to 1.
         capture_redact: names whose values are not captured, at any depth.
         api_key: key that /predict requires; "" if it requires none, or if API Gateway checks it.
+        releases: the list of releases: a file or an object `s3://bucket/key`; "" if there is none.
+        s3_url: S3's address, if it is not on AWS.
         on_lambda: whether this runs on Lambda, where a process sleeps between requests.
     """
 
@@ -34,6 +36,8 @@ class Settings:
     capture_share: float = 1.0
     capture_redact: frozenset[str] = frozenset()
     api_key: str = ""
+    releases: str = ""
+    s3_url: str = ""
     on_lambda: bool = False
 
     @classmethod
@@ -53,6 +57,8 @@ class Settings:
             capture_share=_number(environ, "CAPTURE_SHARE", cls.capture_share, 0.0, 1.0),
             capture_redact=frozenset(_list(environ, "CAPTURE_REDACT")),
             api_key=environ.get("API_KEY", ""),
+            releases=environ.get("RELEASES", ""),
+            s3_url=environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL", ""),
             on_lambda="AWS_LAMBDA_FUNCTION_NAME" in environ,
         )
 

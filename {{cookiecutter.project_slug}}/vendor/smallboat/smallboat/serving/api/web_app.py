@@ -59,13 +59,14 @@ def check_host(more: Iterable[str] = ()) -> None:
 
 
 def _api_error(error: ApiError) -> Response:
+    g.error = error.content()["error"]
     response = jsonify(error.content())
     response.status_code = error.status
     return response
 
 
 def _start() -> None:
-    g.started = time.perf_counter()
+    g.started, g.error = time.perf_counter(), None
     g.request_id = request_parsing.request_id(request.headers.get)
 
 

@@ -97,11 +97,14 @@ class Application:
         asked = parse() if len(body) <= SMALL_BODY else await self._in_thread(parse)
         if "describe" in asked:
             return 200, release.described
+        if "card" in asked:
+            return 200, _json({"html": release.card})
         if "known" in asked:
             return 200, _json(release.known(asked["known"]))
         facts["requests"] = len(asked["requests"])
-        predict = partial(_predict, release, asked["requests"], asked.get("explain", False))
-        small = len(body) <= SMALL_BODY and len(asked["requests"]) == 1 and not asked.get("explain")
+        explain = asked.get("explain", False)
+        predict = partial(_predict, release, asked["requests"], explain, asked.get("captured"))
+        small = len(body) <= SMALL_BODY and len(asked["requests"]) == 1 and not explain
         return 200, predict() if small else await self._in_thread(predict)
 
     async def _release(self) -> Release | None:
@@ -136,8 +139,10 @@ def _methods(path: str) -> tuple[str, ...]:
     raise ApiError(404, MESSAGES[404])
 
 
-def _predict(release: Release, requests: list[Json], explain: bool) -> bytes:
-    return _json(release.predict(requests, explain))
+def _predict(
+    release: Release, requests: list[Json], explain: bool, capture: Json | None
+) -> bytes:
+    return _json(release.predict(requests, explain, capture))
 
 
 def _json(value: Any) -> bytes:

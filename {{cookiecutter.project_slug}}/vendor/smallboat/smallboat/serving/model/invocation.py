@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 
 def parse(problem: Problem, mimetype: str, body: bytes) -> Json:
-    """The invocation in a body: `describe`, `known`, or `requests` with or without `explain`.
+    """The invocation in a body: `describe`, `card`, `known` or `requests`.
 
     Raises:
         ApiError: 415 or 400 if it is neither JSON nor CSV, 422 if it breaks the schema.
@@ -56,10 +56,19 @@ def _validators(problem: Problem) -> dict[str, Callable[[Any], Any]]:
     """Functions that raise fastjsonschema's exception for an invalid body, by its first key."""
     schema = problem.service.SCHEMA
     requests = {"type": "array", "minItems": 1, "maxItems": MAX_REQUESTS, "items": schema}
+    captured = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["redact"],
+        "properties": {"redact": {"type": "array", "items": {"type": "string"}}},
+    }
     return {
         "describe": _validator("describe", describe={"const": True}),
+        "card": _validator("card", card={"const": True}),
         "known": _validator("known", known={"type": "object"}),
-        "requests": _validator("requests", requests=requests, explain={"type": "boolean"}),
+        "requests": _validator(
+            "requests", requests=requests, explain={"type": "boolean"}, captured=captured
+        ),
     }
 
 

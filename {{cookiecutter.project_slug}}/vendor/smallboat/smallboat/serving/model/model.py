@@ -13,8 +13,10 @@ import onnxruntime
 from ... import integrity
 from ...errors import IntegrityError, RequestError
 from ...problem import Problem, unfit
+from .captured import captured
 
 TEXTS = ("signature.json", "evaluation.json", "online_features.json")
+CARD = "model_card.html"
 GRAPHS = ("model.onnx", "evaluation_model.onnx")
 EVALUATION = ("created", "metrics", "baseline", "intervals", "difference", "passed", "winner",
               "periods", "importance")  # fmt: skip
@@ -32,6 +34,7 @@ class Release:
     Attributes:
         facts: release.json.
         described: the answer to `describe`, in JSON.
+        card: the model card as HTML; None if an older library made the release.
     """
 
     def __init__(self, problem: Problem, folder: Path) -> None:
@@ -43,6 +46,8 @@ class Release:
         self._service = problem.service
         try:
             self.facts = integrity.verify(folder, integrity.RELEASE)
+            card = folder / CARD
+            self.card = card.read_text() if card.is_file() else None
             self._load({name: (folder / name).read_bytes() for name in (*TEXTS, *GRAPHS)})
             self.predict([self._service.example(self._online)], explain=True)
         except IntegrityError:
@@ -66,6 +71,7 @@ class Release:
     def _description(self, signature: Json) -> Json:
         return {
             "release": self.facts,
+            "captures": True,  # answers have `captured` if asked; older servers refuse the question
             "signature": signature,
             "request": self._service.SCHEMA,
             "known": self._service.KNOWN,
@@ -86,8 +92,13 @@ class Release:
         """The request that the online features can complete from a query."""
         return {"request": self._service.known(self._online, query)}
 
-    def predict(self, requests: list[Json], explain: bool) -> Json:
+    def predict(self, requests: list[Json], explain: bool, capture: Json | None = None) -> Json:
         """The answers to requests that fit the schema, predicted in one batch.
+
+        Args:
+            requests: the requests.
+            explain: whether each prediction gets its reasons.
+            capture: if given, results have `captured`; its `redact` has the names to leave out.
 
         Raises:
             RequestError: one of them can't be answered, or there are too many to be explained.
@@ -105,7 +116,11 @@ class Release:
                     {**prediction, "reasons": each}
                     for prediction, each in zip(predictions, reasons, strict=True)
                 ]
-            results.append({"predictions": predictions, "warnings": warned})
+            result = {"predictions": predictions, "warnings": warned}
+            if capture is not None:
+                kept = captured(self._service, request, rows, output, predictions, **capture)
+                result["captured"] = {**kept, "features_run": self.facts.get("features_run")}
+            results.append(result)
         model = {name: self.facts[name] for name in MODEL if name in self.facts}
         return {"model": model, "results": results}
 

@@ -10,7 +10,7 @@ from .inputs import FEATURES, NAMES, Array, assemble
 
 __all__ = [
     "KNOWN", "NAMES", "SCHEMA", "check", "example", "explain", "features", "from_csv", "invariants",
-    "known", "page", "predictions", "questions",
+    "keys", "known", "page", "predictions", "questions",
 ]  # fmt: skip
 
 Json = dict[str, Any]
@@ -31,6 +31,7 @@ SCHEMA: Json = {
                     "distance": {"type": "number", "minimum": 0, "maximum": 1000},
                     "floor": {"type": "integer", "minimum": 0, "maximum": 100},
                     "depot": {"type": "string", "minLength": 1, "maxLength": 80},
+                    "parcel": {"type": "string", "maxLength": 80},
                 },
             },
         }
@@ -78,6 +79,11 @@ def features(request: Json, online: Mapping[str, Any]) -> tuple[Array, list[str]
     unknown = sorted(depot for depot in asked if depot not in online["depots"])
     warnings = [f"the depot {depot} is not known" for depot in unknown]
     return assemble(request["parcels"], online["depots"]), warnings
+
+
+def keys(request: Json) -> list[str]:
+    """The name of each parcel, if the request has it: monitoring finds by it how long it took."""
+    return [parcel.get("parcel", "") for parcel in request["parcels"]]
 
 
 def predictions(

@@ -1,9 +1,9 @@
 // The part of the page that every use case has: facts about the model. The rest is use_case.js.
-import { $, ApiError, element, fetchJson, offerToForget, trouble } from "./shared.js";
+import { showReleases } from "./releases.js";
+import { $, ApiError, element, fetchJson, number, offerToForget, trouble } from "./shared.js";
 import * as useCase from "./use_case.js";
 
 const day = (text) => new Date(text).toISOString().slice(0, 10);
-const number = (value) => (value === undefined || value === null ? "" : value.toFixed(3).replace("-", "−"));
 
 function facts(model) {
   const periods = Object.entries(model.periods).sort(([, one], [, other]) => one[0] - other[0]);
@@ -62,6 +62,7 @@ async function start() {
     $("model").hidden = false;
     $("use-case").replaceChildren();
     useCase.start($("use-case"), data);
+    await showReleases();
   } catch (error) {
     trouble(error.message);
     const retry = element("button", { type: "button", onclick: () => location.reload() }, "Try again");

@@ -4,6 +4,9 @@
 export const $ = (id) => document.getElementById(id);
 const KEY = `api-key ${location.pathname}`;
 
+/** Three decimals; "" for what is not known. */
+export const number = (value) => (value === undefined || value === null ? "" : value.toFixed(3).replace("-", "−"));
+
 /** An element with attributes, properties (on…) and children; text is never parsed as HTML. */
 export function element(name, attributes = {}, ...children) {
   const node = document.createElement(name);

@@ -1,0 +1,1 @@
+"""After the release: captured requests, their outcomes, drift, and whether to retrain."""

@@ -1,0 +1,146 @@
+"""`make monitor`: captured requests and their outcomes against what the release promised."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ..aws import aws
+from ..cloud import step_functions
+from ..config import config
+from ..errors import UserError
+from ..problem import Problem
+from ..release import history, targets
+from ..release.commands import NOTHING
+from ..release.targets.target import Target
+from ..reports import monitor as report
+from ..store import runs, s3_cache, store
+from ..workflows import notices
+from . import archive, cloudwatch, shadow, verdict
+from .judging import Judge, newest
+from .outcomes import Outcomes
+
+Json = dict[str, Any]
+DAYS = 90
+"""Requests of so many days are looked at, unless SINCE says otherwise."""
+DUE = 5
+"""Exit code: the model has drifted or is worse than promised."""
+FOLDER, REPORT = "monitoring", "report.html"
+
+
+def monitor(problem: Problem, environment: str, since: str | None) -> int:
+    """Judge what is served by captured requests; 0 if it is well, 5 if it should be retrained."""
+    settings = config.load(problem, environment)
+    found = watch(problem, settings, since)
+    print(report.text(problem, found))
+    print(f"report  {s3_cache.local_folder(settings.store.root) / FOLDER / REPORT}")
+    notices.ended(found["verdict"], found["sentence"])
+    notices.output(verdict=found["verdict"], retrain=str(found["asked"]).lower())
+    return DUE if found["causes"] else 0
+
+
+def in_flow(problem: Problem, flow: Any) -> Json:
+    """The same in a step of a flow on Step Functions; starts the training flow if one is due."""
+    settings = config.check(flow.config.to_dict())
+    found = watch(problem, settings)
+    print(report.text(problem, found))
+    if found["asked"]:
+        step_functions.start(aws.Environment(settings))
+    return found
+
+
+def watch(problem: Problem, settings: config.Settings, since: str | None = None) -> Json:
+    """Read what was captured, judge it, and keep verdict, report and metrics.
+
+    Args:
+        problem: the project's.
+        settings: the environment's.
+        since: the first day, as yyyy-mm-dd.
+
+    Returns:
+        What verdict.json holds; see the library's docs/monitoring.md.
+
+    Raises:
+        UserError: nothing is released, nothing is captured, or what was captured can't be read.
+    """
+    root, now = settings.store.root, datetime.now(UTC)
+    first = _day(since) if since else (now - timedelta(days=DAYS)).date()
+    target = targets.of(problem, settings)
+    served = target.current()
+    if served is None:
+        raise UserError(NOTHING)
+    collected = archive.collect(problem, settings)
+    evaluations = runs.evaluations(root)
+    other = shadow.challenger(evaluations, served, history.kept_out(root))
+    outcomes = Outcomes(problem, root, archive.keys(root, first))
+    judge = Judge(problem, settings, outcomes, shadow.Shadow(root, other) if other else None)
+    rules = settings.monitor
+    windows = [
+        judge.window(each)
+        for each in archive.windows(root, first, rules.window_rows, rules.window_days)
+    ]
+    traffic = archive.traffic(root, first)
+    limit = settings.release.latency_ms + (settings.aws.network_overhead_ms if settings.aws else 0)
+    found = verdict.of(newest(windows, served["model_hash"]), traffic, limit, rules)
+    rows, difference = judge.against_shadow(served["model_hash"])
+    found |= {
+        "at": now.isoformat(timespec="seconds"),
+        "environment": settings.aws.environment if settings.aws else "local",
+        "since": first.isoformat(),
+        "release": served,
+        "truth": outcomes.snapshot,
+        "collected": {"new": collected.new, "source": collected.source},
+        "windows": windows,
+        "traffic": traffic,
+        "live": {name: judge.live(name) for name in judge.models},
+        "promise": {name: model.promise for name, model in judge.models.items()},
+        "shadow": other and shadow.evidence(served["model_hash"], other, rows, difference),
+        "notes": [*collected.notes, *judge.notes],
+    }
+    found["request"], found["asked"] = _request(settings, found, now)
+    found["next"] = verdict.following(found)
+    _keep(problem, settings, target, found)
+    return found
+
+
+def _day(since: str) -> Any:
+    try:
+        return datetime.strptime(since, "%Y-%m-%d").date()
+    except ValueError:
+        raise UserError(f"SINCE={since} is no date: write it as 2026-11-30") from None
+
+
+def _request(settings: config.Settings, found: Json, now: datetime) -> tuple[Json | None, bool]:
+    """The request to retrain that holds now, and whether it is a new one."""
+    root = settings.store.root
+    text = s3_cache.read_pointer(root, f"{FOLDER}/request.json")
+    before = json.loads(text) if text else None
+    model_hash = found["release"]["model_hash"]
+    newest_run = next((str(each["created"]) for each in runs.evaluations(root).values()), "")
+    known = len(newest(found["windows"], model_hash)) >= settings.monitor.needed
+    return verdict.request(found, model_hash, before, newest_run, now, known)
+
+
+def _keep(problem: Problem, settings: config.Settings, target: Target, found: Json) -> None:
+    """Write what the monitor found into the store, and tell CloudWatch."""
+    root = settings.store.root
+    live = {
+        name: {**measured, "since": found["since"], "until": found["at"]}
+        for name, measured in found["live"].items()
+        if measured
+    }
+    text = s3_cache.read_pointer(root, f"{FOLDER}/live.json")
+    files = {
+        "live.json": store.to_json({**(json.loads(text) if text else {}), **live}),
+        "verdict.json": store.to_json(found),
+        REPORT: report.html(problem, found).encode(),
+    }
+    if found["shadow"]:
+        files["shadow.json"] = store.to_json(found["shadow"])
+    files["request.json"] = store.to_json(found["request"])
+    for name, content in files.items():
+        store.replace(root, f"{FOLDER}/{name}", content)
+    history.write(root, target.history())
+    if settings.aws:
+        cloudwatch.put(aws.Environment(settings), found)
+    if found["asked"]:
+        notices.tell(settings, found["verdict"], found["sentence"])

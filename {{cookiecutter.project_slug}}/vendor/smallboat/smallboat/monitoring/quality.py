@@ -1,0 +1,59 @@
+"""How good live predictions are, beside what the evaluation promised and beside the baseline."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..evaluation import evaluation
+from ..evaluation.gates import FEWEST_GROUPS
+from ..problem import Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Json = dict[str, Any]
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def measure(problem: Problem, frame: "pd.DataFrame", predicted: Array) -> Json | None:
+    """The metrics of live predictions.
+
+    Args:
+        problem: the project's.
+        frame: the rows whose outcome is known, shape [n, columns].
+        predicted: the model's answers, shape [n] or [n, classes].
+
+    Returns:
+        `rows`, `groups`, `metrics`; with at least FEWEST_GROUPS groups also `intervals` (95 %);
+        `baseline` and `difference` unless an input that the baseline needs is missing. None if
+        there are no rows.
+    """
+    if not len(frame):
+        return None
+    scores = problem.metrics.score(frame, predicted)
+    found: Json = {"rows": len(frame), "groups": frame["group"].nunique(), "metrics": scores}
+    enough = found["groups"] >= FEWEST_GROUPS
+    if enough:
+        found["intervals"] = evaluation.intervals(evaluation.resample(problem, frame, predicted))
+    baseline = problem.metrics.baseline(frame)
+    if np.isfinite(baseline).all():
+        found["baseline"] = problem.metrics.score(frame, baseline)
+        if enough:
+            found["difference"] = evaluation.difference(problem, frame, predicted, baseline)
+    return found
+
+
+def worse(live: Json | None, promised: Json | None, margin: float) -> bool | None:
+    """Whether live predictions are worse than promised, beyond noise.
+
+    They are if the whole 95 % interval of PRIMARY lies above the promise by more than the margin,
+    and above the promise's own interval; or if they are worse than the baseline for sure. None if
+    there are too few groups to know, or if there is no promise.
+    """
+    if live is None or promised is None or "intervals" not in live:
+        return None
+    primary = promised["metric"]
+    low = live["intervals"][primary][0]
+    limit = max(promised["value"] + margin, promised["interval"][1])
+    beaten = "difference" in live and live["difference"][primary]["low"] > 0
+    return bool(low > limit or beaten)

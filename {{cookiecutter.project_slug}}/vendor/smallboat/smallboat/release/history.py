@@ -1,0 +1,121 @@
+"""The releases with their lives: when each was served, why it came and went, how good it was.
+
+`<root>/monitoring/releases.json` is this list, for the API and for people. `kept.json` beside it
+lists the challengers that were not released. `live.json` is the monitor's: live metrics by model.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from itertools import pairwise, zip_longest
+from typing import Any
+
+from ..errors import UserError
+from ..store import runs, s3_cache, store
+from .targets.target import Event
+
+KEPT = "monitoring/kept.json"
+LIVE = "monitoring/live.json"
+UNKNOWN = "not recorded"
+
+Json = dict[str, Any]
+
+
+def write(root: str, events: Sequence[Event]) -> list[Json]:
+    """Write the list of releases into the store, whole or not at all; returns it."""
+    found = releases(root, events)
+    store.replace(root, store.RELEASES, store.to_json(found))
+    return found
+
+
+def releases(root: str, events: Sequence[Event]) -> list[Json]:
+    """The releases with their lives, the oldest first; UserError if a file can't be read.
+
+    Args:
+        root: the model store.
+        events: the release log.
+    """
+    complete = all("run" in event for event in events)
+    return lives(events, {} if complete else runs.evaluations(root), _read(root, LIVE, {}))
+
+
+def lives(
+    events: Sequence[Event], evaluations: Mapping[str, Json], live: Mapping[str, Json]
+) -> list[Json]:
+    """A life for each time that a release was served; serving it again at once goes on with it.
+
+    Args:
+        events: the release log, the oldest first.
+        evaluations: of the runs in the store, the newest first; for events of an older library.
+        live: live metrics by model hash.
+
+    Returns:
+        For each life `release`, `run`, `model_hash`, `features_run`, `at`, `until`, `came`, `went`,
+        `evaluation` (of the deciding metric) and `live`; None for what is not known or not yet.
+    """
+    known = [_completed(event, evaluations) for event in events]
+    served = [
+        event
+        for before, event in pairwise([{}, *known])
+        if before.get("release") != event["release"]
+    ]
+    return [
+        {
+            **{name: each[name] for name in ("release", "run", "model_hash", "features_run", "at")},
+            "until": after["at"] if after else None,
+            "came": each["reason"],
+            "went": _went(each, after) if after else None,
+            "evaluation": each["evaluation"],
+            "live": live.get(each["model_hash"]),
+        }
+        for each, after in zip_longest(served, served[1:])
+    ]
+
+
+def keep_out(root: str, run: str, outcome: str, reason: str) -> None:
+    """Record that a challenger was not released.
+
+    Args:
+        root: the model store.
+        run: the challenger's.
+        outcome: kept or failed.
+        reason: why.
+    """
+    others = [each for each in kept_out(root) if each["run"] != run]
+    own = {"run": run, "at": store.now(), "outcome": outcome, "reason": reason}
+    store.replace(root, KEPT, store.to_json([*others, own]))
+
+
+def kept_out(root: str) -> list[Json]:
+    """The challengers that were not released: `run`, `at`, `outcome`, `reason`, the newest last."""
+    found: list[Json] = _read(root, KEPT, [])
+    return found
+
+
+def _completed(event: Event, evaluations: Mapping[str, Json]) -> Event:
+    """The event; one of an older library gets what its release's id and the store tell."""
+    if "run" in event:
+        return event
+    model_hash = event["release"].partition("-")[0]
+    made = [run for run, each in evaluations.items() if each.get("model_hash") == model_hash]
+    run = made[-1] if made else None
+    evaluation = runs.summary(evaluations[run]) if run else None
+    facts = {"run": run, "features_run": None, "model_hash": model_hash, "at": None}
+    return {**facts, "reason": UNKNOWN, "evaluation": evaluation, **event}
+
+
+def _went(event: Event, after: Event) -> str:
+    if after["event"] == "rolled back":
+        return "rolled back"
+    if after["model_hash"] == event["model_hash"]:
+        return f"its model went on with other online features: {after['reason']}"
+    by = f"run {after['run']}" if after["run"] else f"release {after['release']}"
+    return f"replaced by {by}: {after['reason']}"
+
+
+def _read(root: str, name: str, default: Any) -> Any:
+    """The JSON of a file of the store; UserError if it is none."""
+    text = s3_cache.read_pointer(root, name)
+    try:
+        return default if text is None else json.loads(text)
+    except ValueError as error:
+        raise UserError(f"{root}/{name} is no JSON: {error}; remove it") from None
