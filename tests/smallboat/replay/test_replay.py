@@ -1,9 +1,11 @@
 """`make replay` on the toy problem: real models, the cache, the files that it writes."""
 
 import json
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
+import bundles
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +13,7 @@ from smallboat import cli
 from smallboat.config import config
 from smallboat.errors import UserError
 from smallboat.replay import cache, command, processes
+from smallboat.replay.protocol import Release, Trainer
 from smallboat.store import store
 from smallboat.training import training
 from toy import data, features
@@ -156,10 +159,11 @@ def test_retraining_on_drift_beats_never_after_a_change(
 ) -> None:
     monkeypatch.chdir(made(tmp_path / "project", changed=True))
     base = Path("config", "base.toml")
-    rules = base.read_text().replace("window_rows = 500", "window_rows = 80")
+    rules = base.read_text().replace("window_rows = 500", "window_rows = 40")
+    rules = rules.replace("workers = 2", "workers = 1")
     base.write_text(rules.replace("ignored = []", 'ignored = ["depot_minutes"]'))
-    command.replay(PROBLEM, "local", "2023", "2024")
-    told = found(tmp_path / "project", "2023-2024")
+    command.replay(PROBLEM, "local", "2023", "2024-06-30")
+    told = found(tmp_path / "project", "2023-2024-06-30")
     never, drift = (told["policies"][name] for name in ("never", "on drift"))
     assert any(window["worse"] for window in never["windows"])
     assert drift["released"] >= 1
@@ -230,3 +234,36 @@ def test_progress_is_told_every_few_seconds(monkeypatch: Any, capsys: Any) -> No
     for _ in range(9):
         tell()
     assert capsys.readouterr().err.splitlines()[0] == "  2 of 9 models"
+
+
+def test_a_challenger_is_released_by_the_rule_of_a_deployment(
+    frame: pd.DataFrame, settings: config.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = settings.gates.model_dump()
+    options = settings.training.model_dump()
+    trainer = Trainer(PROBLEM, frame, options, limits, 0.25, cache.Cache(PROBLEM, frame))
+
+    def facts(name: str, weights: dict[str, float], failures: str = "") -> Any:
+        graph = b64encode(bundles.linear(tuple(weights.items()))).decode()
+        known = {"served": graph, "evaluated": graph, "evaluated_until": "2023-12-31"}
+        return {"failures": failures, "model_hash": name, **known}
+
+    def released(champion: Any, challenger: Any) -> Any:
+        monkeypatch.setattr(Trainer, "challenger", lambda *_: challenger)
+        first = Release(day, champion, PROBLEM)
+        return trainer.released(day, ("linear", {}), first)
+
+    day = pd.Timestamp("2024-12-31")
+    good, bad = facts("good", bundles.BETTER), facts("bad", bundles.WORSE)
+    found, message = released(bad, good)
+    assert found.facts == good
+    assert message.startswith("not inferior: mae -")
+    found, message = released(good, bad)
+    assert found is None
+    assert message.startswith("inferior: mae +")
+    assert released(good, good) == (None, "it is the model that is served")
+    assert released(bad, {**good, "failures": "no leakage"}) == (None, "no leakage")
+    day = pd.Timestamp("2024-02-01")  # two days that neither has seen
+    found, message = released(bad, good)
+    assert found is None
+    assert message.startswith("not comparable: 2 groups")

@@ -68,8 +68,8 @@ def of(frame: "pd.DataFrame", first: str, last: str) -> tuple["pd.DataFrame", li
     live = frame[inside].sort_values("date", kind="stable", ignore_index=True)
     if (groups := live["group"].nunique()) > bootstrap.MOST_GROUPS:
         raise UserError(
-            f"{first} to {last} has {groups:,} groups, more than the {bootstrap.MOST_GROUPS:,} that "
-            "intervals can be made of: choose a shorter range"
+            f"{first} to {last} has {groups:,} groups, more than the {bootstrap.MOST_GROUPS:,} "
+            "that intervals can be made of: choose a shorter range"
         )
     sizes = live.groupby(live["date"].dt.normalize()).size()
     ends = sizes.cumsum()

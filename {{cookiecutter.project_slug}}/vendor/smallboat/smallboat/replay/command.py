@@ -11,7 +11,7 @@ import pandas as pd
 from ..config import config
 from ..errors import UserError
 from ..problem import Problem
-from ..reports import cards
+from ..reports import replay as report
 from ..store import s3_cache, store
 from ..training import training
 from ..validation import preparation, validation
@@ -35,7 +35,7 @@ def replay(problem: Problem, environment: str, first: str, last: str) -> int:
         raise UserError(f"the store {root} has no snapshot: `make data` makes one")
     frame = _features(problem, root, snapshot)
     live, moments = calendar.of(frame, first, last)
-    options = settings.training.model_dump()
+    options = settings.training.model_dump(exclude={"workers", "fork_server"})
     calendar.check_past(frame, first, moments, options)
     trainer = Trainer(
         problem,
@@ -81,7 +81,7 @@ def run(
             release,
             due,
             lambda day, champion: trainer.released(day, winner, champion),
-            Monitor(trainer.problem, settings.monitor),
+            Monitor(trainer.problem, settings.monitor, trainer.margin),
         )
         _tell(f"policy {name}: {counted(len(records[name].retrainings), 'retraining')}")
     told = {"candidate": winner[0], "settings": winner[1], "before": f"{day:%Y-%m-%d}"}
@@ -113,10 +113,8 @@ def _features(problem: Problem, root: str, snapshot: str) -> pd.DataFrame:
 
 def _save(folder: Path, found: Json, settings: config.Settings) -> Path:
     """Write replay.json and report.html, each at once; returns the report."""
-    page = cards.page(
-        f"{settings.project.name}: replay of {found['from']} to {found['to']}",
-        *cards.replay(found, policies.OWN),
-    )
+    title = f"{settings.project.name}: replay of {found['from']} to {found['to']}"
+    page = report.html(title, found, policies.OWN)
     contents = {"replay.json": store.to_json(_plain(found)), "report.html": page.encode()}
     with store.staged(folder) as stage:
         for name, content in contents.items():

@@ -1,13 +1,15 @@
-"""What the monitor says of a release, window by window, once the truth of its rows is known."""
+"""What `make monitor` would have said of a release, once the outcomes of its rows were known."""
 
 from dataclasses import dataclass, field
+from datetime import UTC
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..evaluation import bootstrap, evaluation, reference
-from ..evaluation.comparison import LEAST_GROUPS
+from ..config import sections
+from ..evaluation import reference
+from ..monitoring import decision, quality, verdict
 from ..problem import Problem
 from ..training import training
 
@@ -17,73 +19,61 @@ Json = dict[str, Any]
 
 @dataclass
 class Monitor:
-    """Judges the windows of what a policy serves.
+    """Judges the windows of what a policy serves, by the rules of `monitoring`.
 
-    A window is complete with so many rows and days. It belongs to one release: what a new one
-    finds begun is dropped. A window says drift if an input or the output drifted from the
-    reference, or if the live error is worse than the promise: its 95 % interval lies wholly above
-    that of the evaluation. Fewer than LEAST_GROUPS groups say nothing about the error.
+    A window belongs to one release: what a new one finds begun is dropped.
 
     Attributes:
         problem: the project's.
         rules: the table [monitor] of the configuration.
+        margin: of [release].
         windows: all that were judged, the oldest first.
+        asked: whether the newest of them asks for a retraining.
     """
 
     problem: Problem
-    rules: Any
+    rules: sections.Monitor
+    margin: float
     windows: list[Json] = field(default_factory=list)
-    _recent: list[bool] = field(default_factory=list)
+    asked: bool = False
+    _served: list[Json] = field(default_factory=list)
     _open: list[tuple[pd.DataFrame, Array]] = field(default_factory=list)
+    _request: Json | None = None
 
-    @property
-    def drift(self) -> bool:
-        """Whether enough of the last windows say drift, with the newest among them."""
-        last = self._recent[-self.rules.windows :]
-        return bool(last) and last[-1] and sum(last) >= self.rules.needed
+    def released(self) -> None:
+        """Begin anew: another model is served."""
+        self._served, self._open = [], []
 
-    def retrained(self, released: bool) -> None:
-        """Forget the verdicts: one cause starts one retraining."""
-        self._recent = []
-        if released:
-            self._open = []
+    def add(self, facts: Json, rows: pd.DataFrame, predicted: Array, retrained: str) -> None:
+        """Take the rows of a moment, and their answers.
 
-    def add(self, facts: Json, rows: pd.DataFrame, predicted: Array) -> None:
-        """Take the rows of a moment and their answers by the release with these `facts`."""
+        Args:
+            facts: of the release that answered.
+            rows: of the feature table.
+            predicted: shape [n] or [n, classes].
+            retrained: the day of the newest retraining.
+        """
+        self.asked = False
         self._open.append((rows, predicted))
         frames, answers = zip(*self._open, strict=True)
         days = (frames[-1]["date"].max() - frames[0]["date"].min()).days
         if sum(map(len, frames)) < self.rules.window_rows or days < self.rules.window_days:
             return
         self._open = []
-        found = self._judge(facts, pd.concat(frames), np.concatenate(answers))
-        self.windows.append(found)
-        self._recent.append(found["drift"])
+        self._served.append(self._judge(facts, pd.concat(frames), np.concatenate(answers)))
+        causes = decision.causes(self._served, self.rules)
+        told = {"causes": causes, "sentence": decision.sentence(causes, self.rules.windows)}
+        known = len(self._served) >= self.rules.needed
+        now = rows["date"].max().to_pydatetime().replace(tzinfo=UTC)
+        made = f"{retrained}T00:00:00+00:00"
+        self._request, self.asked = verdict.request(
+            told, facts["model_hash"], self._request, made, now, known
+        )
+        self.windows.append(self._served[-1] | {"asked": told["sentence"] if self.asked else ""})
 
     def _judge(self, facts: Json, rows: pd.DataFrame, predicted: Array) -> Json:
-        primary = self.problem.metrics.PRIMARY
-        low, high = bootstrap.interval(evaluation.resample(self.problem, rows, predicted)[primary])
-        error, baseline = (
-            self.problem.metrics.score(rows, each)[primary]
-            for each in (predicted, self.problem.metrics.baseline(rows))
-        )
-        groups, moved = rows["group"].nunique(), self._moved(facts, rows, predicted)
-        worse = groups >= LEAST_GROUPS and low > facts["promise"]["interval"][1]
-        return {
-            "first": f"{rows['date'].min():%Y-%m-%d}",
-            "last": f"{rows['date'].max():%Y-%m-%d}",
-            "rows": len(rows),
-            "groups": groups,
-            "error": {"value": error, "low": low, "high": high},
-            "baseline": baseline,
-            "promise": facts["promise"]["value"],
-            "worse": bool(worse),
-            "moved": moved,
-            "drift": bool(worse or moved),
-        }
-
-    def _moved(self, facts: Json, rows: pd.DataFrame, predicted: Array) -> list[str]:
-        """The inputs and outputs that have drifted from the release's reference."""
+        """What a window shows, as `monitoring.judging.Judge.window` returns it."""
+        live = quality.measure(self.problem, rows, predicted)
         compared = reference.compare(
             facts["reference"],
             training.inputs(self.problem, rows),
@@ -92,4 +82,12 @@ class Monitor:
             self.rules.ignored,
             self.rules.false_alarms,
         )
-        return [each["name"] for each in compared if each["drifted"]]
+        return {
+            "first": f"{rows['date'].min():%Y-%m-%d}",
+            "last": f"{rows['date'].max():%Y-%m-%d}",
+            "rows": len(rows),
+            "promise": facts["promise"],
+            "live": live,
+            "worse": quality.worse(live, facts["promise"], self.margin),
+            "drift": [each for each in compared if each["drifted"]],
+        }

@@ -19,7 +19,7 @@ class Served(Protocol):
 
     @property
     def facts(self) -> Json:
-        """With the `promise` of its evaluation."""
+        """With `model_hash`, the `promise` of its evaluation, and the `reference`."""
 
     def predict(self, rows: pd.DataFrame, /) -> Array:
         """Its answers, shape [n] or [n, classes]."""
@@ -69,20 +69,17 @@ def operate(
         retrain: trains on all that is known before a day.
         monitor: a new one.
     """
-    served, last, drift = first, moments[0].day, False
+    served, last = first, moments[0].day
     answers, retrainings = [], []
     for moment in moments:
-        if due(moment.day, last, drift):
+        if due(moment.day, last, monitor.asked):
             found, message = retrain(moment.day, served)
-            outcome = "kept" if found is None else "released"
-            retrainings.append(
-                {"day": f"{moment.day:%Y-%m-%d}", "outcome": outcome, "message": message}
-                | {"drift": drift}
-            )
+            told = {"day": f"{moment.day:%Y-%m-%d}", "drift": monitor.asked, "message": message}
+            retrainings.append(told | {"outcome": "kept" if found is None else "released"})
             served, last = found or served, moment.day
-            monitor.retrained(released=found is not None)
+            if found is not None:
+                monitor.released()
         rows = live.iloc[moment.rows]
         answers.append(served.predict(rows))
-        monitor.add(served.facts, rows, answers[-1])
-        drift = monitor.drift
+        monitor.add(served.facts, rows, answers[-1], f"{last:%Y-%m-%d}")
     return Record(np.concatenate(answers), retrainings, monitor.windows)

@@ -65,7 +65,7 @@ class Trainer:
     Attributes:
         problem: the project's.
         frame: its whole feature table, the oldest first, the index from 0 on.
-        options: the table [training] of the configuration.
+        options: the table [training] of the configuration, without how many workers there are.
         limits: the table [gates].
         margin: of [release].
         cache: keeps what was made.
@@ -121,8 +121,8 @@ class Trainer:
 
         Returns:
             `failures`: why it can't be released, or ""; and if it could be made, `served` and
-            `evaluated` (the graphs of the two models), `evaluated_until`, the `promise` (value,
-            interval and baseline of PRIMARY on test rows) and the `reference` of its inputs.
+            `evaluated` (the graphs of the two models), `model_hash`, `evaluated_until`, the
+            `promise` (see `runs.summary`) and the `reference` of its inputs.
         """
         try:
             path = self.challenger_file(day, winner)
@@ -140,7 +140,7 @@ class Trainer:
         if facts["failures"]:
             return None, facts["failures"]
         challenger = Release(day, facts, self.problem)
-        if facts["served"] == champion.facts["served"]:
+        if facts["model_hash"] == champion.facts["model_hash"]:
             return None, "it is the model that is served"
         found = comparison.compare(
             self.problem,
@@ -174,10 +174,14 @@ class Trainer:
         primary = self.problem.metrics.PRIMARY
         return {
             "failures": gates.failures({"gates": decided}),
+            "model_hash": bundle.model_hash(
+                b64decode(served["onnx"]), training.interface(self.problem)
+            ),
             "served": served["onnx"],
             "evaluated": evaluated["onnx"],
             "evaluated_until": str(parts.past["date"].max().date()),
             "promise": {
+                "metric": primary,
                 "value": found["score"],
                 "interval": found["intervals"][primary],
                 "baseline": found["baseline"][primary],

@@ -67,7 +67,7 @@ def _policy(problem: Problem, live: pd.DataFrame, record: Record, never: Array) 
         **against,
         "released": record.count("released"),
         "kept": record.count("kept"),
-        "drift_windows": sum(each["drift"] for each in record.windows),
+        "drift_windows": sum(bool(each["drift"] or each["worse"]) for each in record.windows),
         "retrainings": record.retrainings,
         "windows": record.windows,
     }

@@ -117,31 +117,6 @@ def run(steps: Sequence[Any]) -> Fragment:
     return Fragment("run", "Run", _render("run", steps))
 
 
-def replay(found: Mapping[str, Any], own: str) -> list[Fragment]:
-    """How often to retrain, and what each policy did.
-
-    Args:
-        found: the content of replay.json.
-        own: the project's policy.
-    """
-    policies, primary = found["policies"], found["primary"]
-    marks = {
-        name: {
-            **{
-                outcome: [each["day"] for each in policy["retrainings"] if each["outcome"] == outcome]
-                for outcome in ("released", "kept")
-            },
-            "drift": [each["last"] for each in policy["windows"] if each["drift"]],
-        }
-        for name, policy in policies.items()
-    }
-    plot = plots.replay(found["curve"], marks, own, primary)
-    return [
-        Fragment("replay", "How often to retrain", _render("replay", found, plot)),
-        Fragment("policies", "What each policy did", _render("policies", policies, primary)),
-    ]
-
-
 def spans(evaluation: Mapping[str, Any]) -> dict[str, str]:
     """Each part of the split with its periods, such as "test 2024"."""
     parts = sorted(evaluation["periods"], key=lambda part: evaluation["periods"][part])

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 DASHED = (0, (4, 3))
 MOST_CELLS = 40
 BINS = 25
-PAUSE = 4
-"""A line is interrupted where two days are so many times further apart than usual."""
 
 COLORS = ["#0a84c6", "#d55e00", "#009e73", "#b8639a", "#b58900", "#7a7f87"]  # on dark and light
 
@@ -183,48 +181,6 @@ def reliability(curve: Mapping[str, Sequence[float]]) -> "Markup":
     points = (f"{o:.3f} at {p:.3f}" for p, o in zip(predicted, observed, strict=True))
     message = f"observed share by predicted probability, of {sum(curve['rows'])} rows: "
     return svg.inline("reliability", message + ", ".join(points), 3.6, draw)
-
-
-def replay(curve: Mapping[str, Any], marks: Mapping[str, Any], own: str, metric: str) -> "Markup":
-    """The error of each policy over time, and below, when each of them retrained.
-
-    Args:
-        curve: `days`, and `errors` on each of them: of `baseline` and of each policy.
-        marks: by policy, the days on which it `released`, `kept` its champion, or found `drift`.
-        own: the policy that is drawn thick.
-        metric: its name, lower is better.
-    """
-    days = np.array(curve["days"], dtype="datetime64[D]")
-    errors, names = curve["errors"], list(marks)
-    colors = dict(zip((name for name in names if name != own), COLORS[2:], strict=False))
-    apart = np.diff(days) > PAUSE * np.median(np.diff(days)) if len(days) > 1 else []
-    pauses = np.flatnonzero(apart) + 1
-    at = np.insert(days, pauses, np.datetime64("NaT"))  # where nothing happens, there is no line
-
-    def draw(lines: "Axes", events: "Axes") -> None:
-        styles = {"baseline": {"color": BASELINE, "lw": 1.5, "ls": DASHED}}
-        styles |= {name: {"color": color, "lw": 0.9} for name, color in colors.items()}
-        for name, style in {**styles, own: {"color": ACCENT, "lw": 2.2}}.items():
-            lines.plot(at, np.insert(np.array(errors[name]), pauses, np.nan), label=name, **style)
-        lines.grid(axis="y")
-        lines.set_ylabel(metric)
-        lines.legend(frameon=False, fontsize=9.5, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
-        for y, name in enumerate(names):
-            color = colors.get(name, ACCENT)
-            for kind, sign, ink in (("released", "|", color), ("kept", "x", MUTED)):
-                when = np.array(marks[name][kind], dtype="datetime64[D]")
-                events.plot(when, np.full(len(when), y), sign, color=ink, ms=7)
-            when = np.array(marks[name]["drift"], dtype="datetime64[D]")
-            events.plot(when, np.full(len(when), y + 0.38), "^", color=BASELINE, ms=3.5)
-        events.set_yticks(range(len(names)), names)
-        events.set_ylim(len(names) - 0.3, -0.5)
-        events.tick_params(axis="y", length=0)
-        events.sharex(lines)
-        lines.label_outer()
-
-    last = ", ".join(f"{name} {line[-1]:.4g}" for name, line in errors.items())
-    message = f"{metric} from {days[0]} to {days[-1]}, lower is better; at the end: {last}"
-    return svg.inline("replay", message, 4.9, draw, rows=2, ratios=[3, 1.2])
 
 
 def _edges(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
