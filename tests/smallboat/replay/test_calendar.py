@@ -58,7 +58,7 @@ def test_more_groups_than_intervals_can_be_made_of_are_told(
     frame: pd.DataFrame, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(bootstrap, "MOST_GROUPS", 40)
-    with pytest.raises(UserError, match="has 48 groups, more than the 40 .* a shorter range"):
+    with pytest.raises(UserError, match=r"has 48 groups, more than the 40 .* a shorter range"):
         calendar.of(frame, "2023", "2024")
 
 

@@ -146,7 +146,7 @@ COMMANDS: tuple[tuple[str, str, str, tuple[click.Parameter, ...]], ...] = (
     (
         "replay",
         "replay.command:replay",
-        "Replay past dates as operation, to see how often to retrain.",
+        "Replay past dates under four retraining policies.",
         (
             _option("--from", "first", metavar="DATE", required=True,
                     help="The first year, or day as yyyy-mm-dd."),
