@@ -34,6 +34,7 @@ def main() -> None:
         if "F1_DATA" in os.environ:
             overhead(project, os.environ["F1_DATA"])
             script(project, "quality.py", os.environ["F1_DATA"], "2022", "2024")
+            script(project, "replay.py", os.environ["F1_DATA"], "2019", "2024")
         intent(folder)
         tabular(folder)
 

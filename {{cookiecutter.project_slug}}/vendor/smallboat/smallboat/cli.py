@@ -143,6 +143,16 @@ COMMANDS: tuple[tuple[str, str, str, tuple[click.Parameter, ...]], ...] = (
     ("monitor", "monitoring.command:monitor",
      "Judge what is served by captured requests and their outcomes.",
      (_option("--since", metavar="YYYY-MM-DD", help="The first day, instead of 90 days ago."),)),
+    (
+        "replay",
+        "replay.command:replay",
+        "Replay past dates under four retraining policies.",
+        (
+            _option("--from", "first", metavar="DATE", required=True,
+                    help="The first year, or day as yyyy-mm-dd."),
+            _option("--to", "last", metavar="DATE", required=True, help="The last one."),
+        ),
+    ),
     ("bootstrap", "cloud.base_stacks:bootstrap",
      "Create the base stacks on AWS, and print their cost.", ()),
     ("image", "aws.image:make", "Build the images that run on AWS, and push them.", ()),

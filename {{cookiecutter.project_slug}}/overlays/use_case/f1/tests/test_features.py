@@ -221,6 +221,34 @@ def _read(folder: Path, tmp_path: Path) -> features.Tables:
     return data.read(tmp_path)
 
 
+def _until(tables: features.Tables, day: str) -> features.Tables:
+    """What the snapshot of the morning after a day has."""
+    races = tables["races"]["race_id"][tables["races"]["date"] <= day]
+    return {
+        name: table[table["race_id"].isin(races)] if "race_id" in table else table
+        for name, table in tables.items()
+    }
+
+
+@pytest.mark.parametrize("day", ["2001-05-01", "2002-08-01", "2003-01-01"])
+def test_later_races_change_no_row_of_an_earlier_one(
+    frame: pd.DataFrame, tables: features.Tables, day: str
+) -> None:
+    """`make replay` builds the table once, and takes the rows of each morning from it."""
+    cut = features.build(_until(tables, day))
+    assert 0 < len(cut) < len(frame)
+    pd.testing.assert_frame_equal(frame.iloc[: len(cut)], cut)
+
+
+def test_later_races_change_no_row_of_real_seasons(real_f1: Path, tmp_path: Path) -> None:
+    tables = _read(real_f1, tmp_path)
+    frame = features.build(tables)
+    for day in ("2016-07-01", "2022-03-20", "2024-03-02"):
+        cut = features.build(_until(tables, day))
+        assert cut["date"].max() <= pd.Timestamp(day)
+        pd.testing.assert_frame_equal(frame.iloc[: len(cut)], cut)
+
+
 def test_the_starters_are_those_of_the_published_baseline(real_f1: Path, tmp_path: Path) -> None:
     """The published table ranks two cars from one pit lane in the order in which they finished."""
     frame = features.build(_read(real_f1, tmp_path)).sort_values(["date", "target"])

@@ -7,7 +7,7 @@ light background.
 import io
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +41,12 @@ STYLE: Any = {
 
 
 def inline(
-    name: str, message: str, height: float, draw: Callable[..., None], rows: int = 1
+    name: str,
+    message: str,
+    height: float,
+    draw: Callable[..., None],
+    rows: int = 1,
+    ratios: Sequence[float] | None = None,
 ) -> "Markup":
     """A figure that `draw` fills, as one SVG element.
 
@@ -51,6 +56,7 @@ def inline(
         height: of the figure, in inches.
         draw: takes one Axes for each row.
         rows: how many plots there are, one below the other.
+        ratios: their heights relative to each other; equal if not given.
     """
     logging.getLogger("matplotlib").setLevel(
         logging.ERROR
@@ -61,7 +67,7 @@ def inline(
 
     with rc_context({**STYLE, "svg.hashsalt": name}):
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
-        draw(*figure.subplots(rows, squeeze=False).ravel())
+        draw(*figure.subplots(rows, squeeze=False, height_ratios=ratios).ravel())
         text = io.StringIO()
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
     return Markup(_slim(text.getvalue(), message))

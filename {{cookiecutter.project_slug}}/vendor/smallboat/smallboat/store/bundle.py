@@ -140,7 +140,12 @@ def _of_class_one(graph: Any) -> Any:
 
 def predict(onnx: bytes, features: FloatArray) -> FloatArray:
     """The graph's answers, shape [n] or [n, classes], for features of shape [n, inputs]."""
-    (answer,) = session(onnx).run(None, {"features": features.astype(np.float32)})
+    return run(session(onnx), features)
+
+
+def run(session: Any, features: FloatArray) -> FloatArray:
+    """What `predict` returns, of a graph that is ready to answer."""
+    (answer,) = session.run(None, {"features": features.astype(np.float32)})
     answer = np.asarray(answer, dtype=np.float64)
     return answer if answer.ndim == 2 and answer.shape[1] > 1 else answer.ravel()
 

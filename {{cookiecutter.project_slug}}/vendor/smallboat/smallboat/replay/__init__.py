@@ -1,0 +1,1 @@
+"""Past seasons or days as operation: how often would retraining have paid off?"""
