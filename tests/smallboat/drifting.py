@@ -1,9 +1,14 @@
 """Parcels that go further from 2024 on, and rules under which a monitor soon has a verdict."""
 
+import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from captured import encoded
 from smallboat.testing.toy import data
+from toy import features, inputs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,3 +53,35 @@ def asked(rows: "pd.DataFrame", each: int) -> Iterator[dict[str, Any]]:
     ]
     for start in range(0, len(named), each):
         yield {"parcels": named[start : start + each]}
+
+
+def lines(release: dict[str, Any], parcels: int) -> Iterator[str]:
+    """What the API would log of answers about parcels that go further, ten of them every hour."""
+    rows = made_to_go_further(parcels)
+    start = datetime.now(UTC) - timedelta(hours=parcels // 10)
+    for number, first in enumerate(range(0, parcels, 10)):
+        asked_for = rows[first : first + 10]
+        record = {
+            "time": (start + timedelta(hours=number)).isoformat(timespec="milliseconds"),
+            "id": f"id-{number}",
+            "ms": 2.0,
+            "status": 200,
+            "model": {name: release[name] for name in ("run", "release", "model_hash")},
+            "rows": len(asked_for),
+            "keys": [],
+            "inputs": encoded(asked_for),
+            "outputs": encoded(asked_for @ [2, 1, 0.5]),
+            "redacted": [],
+            "features_run": release["features_run"],
+            "request": {},
+            "predictions": [],
+            "warnings": [],
+        }
+        yield json.dumps(record, separators=(",", ":"))
+
+
+def made_to_go_further(parcels: int) -> "np.ndarray[Any, Any]":
+    """The inputs of parcels like those of the sample, but that they go further."""
+    rows = features.build({"parcels": data.made_up(DAYS, 1)})[list(inputs.NAMES)]
+    chosen = np.random.default_rng(0).choice(rows.to_numpy(dtype=np.float32), parcels)
+    return chosen + np.array([SHIFT, 0, 0], dtype=np.float32)
