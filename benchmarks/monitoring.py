@@ -13,6 +13,7 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -25,7 +26,7 @@ from smallboat.config import config
 from smallboat.monitoring import archive
 from smallboat.serving import servers, serving
 
-ROUNDS, REQUESTS, CONNECTIONS = 15, 1000, 16
+ROUNDS, REQUESTS, CONNECTIONS = 40, 300, 16
 FILES = 16
 """Captured files: the API keeps the current one and 15 rotated ones."""
 DAYS = 14
@@ -50,29 +51,36 @@ def main(count: int) -> None:
                 chosen = settings.model_copy(update={"api": api})
                 port = servers.free_port()
                 apis[capture] = running.enter_context(serving._api(chosen, model.url, port))
-            throughput(apis["off"], apis[str(captured)])
+            throughput(model, apis["off"], apis[str(captured)])
         multiply(captured, folder / "captured.jsonl", count)
         collected(problem, settings, folder)
 
 
-def throughput(*apis: Any) -> None:
-    """Requests a second, and processor time of an API for each, in turn so that both see the same.
+def throughput(model: Any, *apis: Any) -> None:
+    """Requests a second, and processor time of each server, in turn so that both see the same.
 
     The first API does not capture, the second does.
     """
     rates: list[list[float]] = [[], []]
+    cost = [[0.0, 0.0], [0.0, 0.0]]
     for _ in range(ROUNDS):
-        for rate, api in zip(rates, apis, strict=True):
+        for rate, used, api in zip(rates, cost, apis, strict=True):
             load, started = Load(api.url), time.monotonic()
+            before = [processor(server.process.pid) for server in (api, model)]
             load.run(CONNECTIONS, REQUESTS, lambda number: time.monotonic())
             assert not load.errors, load.errors[:3]
             rate.append(REQUESTS / (time.monotonic() - started))
-    cost = [1000 * processor(api.process.pid) / ROUNDS / REQUESTS for api in apis]
-    ratios = [on / off for off, on in zip(*rates, strict=True)]
+            for place, server in enumerate((api, model)):
+                used[place] += processor(server.process.pid) - before[place]
+    ratios = sorted(on / off for off, on in zip(*rates, strict=True))
     off, on = (median(rate) for rate in rates)
-    print(f"requests a second: {off:.0f} without capture, {on:.0f} with it, "
-          f"ratio {median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f}); "
-          f"the API's processor: {cost[0]:.2f} and {cost[1]:.2f} ms a request")  # fmt: skip
+    quarters = ratios[ROUNDS // 4], ratios[-ROUNDS // 4]
+    print(f"requests a second: {off:.0f} without capture, {on:.0f} with it, ratio "
+          f"{median(ratios):.3f} ({quarters[0]:.3f} to {quarters[1]:.3f})")  # fmt: skip
+    for place, name in enumerate(("API", "model server")):
+        without, with_ = (1000 * used[place] / ROUNDS / REQUESTS for used in cost)
+        print(f"processor time of the {name}: {without:.3f} and {with_:.3f} ms a request, "
+              f"ratio {with_ / without:.3f}")  # fmt: skip
 
 
 def processor(pid: int) -> float:
@@ -113,12 +121,13 @@ def collected(problem: Any, settings: config.Settings, folder: Path) -> None:
     api = settings.api.model_copy(update={"capture": str(folder / "captured.jsonl")})
     store = settings.store.model_copy(update={"root": root})
     chosen = settings.model_copy(update={"api": api, "store": store})
-    for name, work in (
+    works: list[tuple[str, Callable[[], int]]] = [
         ("collect", lambda: archive.collect(problem, chosen).new),
         ("collect again", lambda: archive.collect(problem, chosen).new),
         ("windows", lambda: sum(each.rows for each in archive.windows(root, None, 500, 1))),
         ("traffic", lambda: int(archive.traffic(root, None)["requests"].sum())),
-    ):
+    ]
+    for name, work in works:
         started, before = time.monotonic(), time.process_time()
         found = work()
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

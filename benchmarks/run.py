@@ -59,6 +59,7 @@ def intent(folder: str) -> None:
     timed(["make", "deploy"], project)
     script(project, "intent_request.py")
     script(project, "peers.py")
+    script(project, "monitoring.py", "1000000")
     script(project, "intent_generator.py", "4934699", "csv", folder)
     script(project, "intent_warehouse.py", str(Path(folder, "events")))
 

@@ -21,6 +21,7 @@ from smallboat.aws.buckets import Bucket
 from smallboat.cloud import lambda_api, lambda_zip
 from smallboat.cloud.stacks import Stacks
 from smallboat.config import config
+from smallboat.config.sections import Instances
 from smallboat.emulator.runtime import LAMBDA_HAS, lambda_modules, run
 from smallboat.errors import CloudError, UserError
 from toy.problem import PROBLEM
@@ -378,6 +379,27 @@ def test_a_file_for_captured_requests_is_refused_on_lambda(
 ) -> None:
     with pytest.raises(UserError, match=r"staging\.toml: api\.capture = 'a\.jsonl' is wrong"):
         lambda_api.deploy(env, with_(settings, "api", capture="a.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("capture", "share", "told"),
+    [
+        ("off", 0.5, ("endpoint", "1.0")),
+        ("off", 0.0, ("off", "0.1")),
+        ("stdout", 0.5, ("stdout", "0.1")),
+    ],
+)
+def test_where_the_endpoint_captures_the_model_is_asked_for_inputs(
+    settings: config.Settings, capture: str, share: float, told: tuple[str, str]
+) -> None:
+    instances = Instances(
+        type="ml.m5.large", least=1, most=2, requests_a_minute=100, capture_share=share,
+        canary_percent=10, canary_seconds=60,
+    )  # fmt: skip
+    chosen = with_(settings, "aws", serverless=None, instances=instances)
+    chosen = with_(chosen, "api", capture=capture, capture_share=0.1)
+    found = lambda_api._serverless_settings(Environment(chosen), chosen)["environment"]
+    assert (found["CAPTURE"], found["CAPTURE_SHARE"]) == told
 
 
 def test_a_stack_that_is_being_worked_on_is_waited_for(

@@ -1,5 +1,6 @@
 """The archive has each captured line once, whatever happens to files, commands and clocks."""
 
+import errno
 import json
 import multiprocessing
 import resource
@@ -258,6 +259,24 @@ for number in range(300):
     assert writing.returncode == 0
     collect(tmp_path)
     assert sorted(ids(tmp_path)) == sorted(names(*range(300)))
+
+
+def test_a_captured_file_may_be_on_another_file_system_and_vanish(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "captured.jsonl.1").write_text(text(record(0)))
+    (tmp_path / "captured.jsonl").write_text(text(record(1)))
+
+    def elsewhere(link: Path, path: Path) -> None:
+        if path.suffix == ".1":  # rotated a moment ago
+            raise FileNotFoundError(errno.ENOENT, "no such file")
+        raise OSError(errno.EXDEV, "another file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "hardlink_to", elsewhere)
+        assert collect(tmp_path).new == 1
+    assert collect(tmp_path).new == 1
+    assert ids(tmp_path) == names(1, 0)
 
 
 def test_a_clock_that_moved_is_told_and_loses_nothing(tmp_path: Path) -> None:

@@ -2,13 +2,19 @@
 
 import json
 from base64 import b64decode
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from model_servers import Files, Server
+import requests
+from captured import local
+from model_servers import Files, Server, running, write
+from smallboat.monitoring import archive
+from smallboat.serving import servers, serving
 from smallboat.serving.model import captured as module
 from toy import service
+from toy.problem import PROBLEM
 
 Json = dict[str, Any]
 NAMED = {"parcel": "P 1/a"}
@@ -129,3 +135,34 @@ def test_a_wrong_question_is_refused(server: Server, request_: Json, wrong: Any)
     assert (status, answer["error"]["field"].partition(".")[0].partition("[")[0]) == (
         422, "captured",
     )  # fmt: skip
+
+
+def test_what_two_processes_answer_over_http_is_what_the_archive_has(
+    files: Files, request_: Json, tmp_path: Path
+) -> None:
+    settings = local(tmp_path, capture_redact=["floor"])
+    write(tmp_path / "release", files)
+    with (
+        running(tmp_path / "release") as model,
+        serving._api(settings, f"http://127.0.0.1:{model.port}", servers.free_port()) as api,
+    ):
+        url = f"{api.url}/predict"
+        answers = [requests.post(url, json=request_) for _ in range(3)]
+        refused = [requests.post(url, json={"parcels": []}), requests.get(f"{url}?depot=nowhere")]
+    assert [each.status_code for each in (*answers, *refused)] == [200, 200, 200, 422, 422]
+    assert "captured" not in answers[0].json()
+    assert archive.collect(PROBLEM, settings).new == 5  # the API wrote all when it ended
+    (window,) = archive.windows(settings.store.root, None, 9, 0)
+    inputs, _ = service.features(request_, json.loads(files["online_features.json"]))
+    floor = service.NAMES.index("floor")
+    assert np.isnan(window.inputs[:, floor]).all()
+    seen = np.delete(window.inputs, floor, axis=1)
+    assert (seen == np.tile(np.delete(inputs, floor, axis=1), (3, 1))).all()
+    minutes = [each["minutes"] for each in answers[0].json()["predictions"]]
+    assert window.outputs == pytest.approx(minutes * 3, abs=1e-3)
+    assert (window.complete, window.redacted) == (True, ("floor",))
+    assert window.facts["key"].tolist() == ["P 1/a", "", ""] * 3
+    assert window.model == answers[0].json()["model"]["model_hash"]
+    (day,) = archive.traffic(settings.store.root, None).to_dict("records")
+    assert (day["requests"], day["refused"], day["failed"], day["rows"]) == (5, 2, 0, 9)
+    assert day["ms_p95"] > 0

@@ -76,7 +76,7 @@ def _serverless_settings(env: Environment, settings: config.Settings) -> Json:
         **settings.api.variables,
     }
     if settings.api.capture == "off" and env.aws.instances and env.aws.instances.capture_share:
-        variables["CAPTURE"] = "endpoint"
+        variables |= {"CAPTURE": "endpoint", "CAPTURE_SHARE": "1.0"}  # the endpoint takes its share
     return {
         "project": env.project.replace("_", "-"),
         "stage": env.aws.environment,

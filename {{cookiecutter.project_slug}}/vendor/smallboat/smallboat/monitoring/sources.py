@@ -1,6 +1,9 @@
 """Where an environment's requests are captured, as files of lines that the API writes."""
 
+import errno
+import shutil
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -81,11 +84,14 @@ class LocalFile:
             )
         links = [folder / str(number) for number in range(len(found))]
         for link, path in zip(links, found, strict=True):
-            try:
-                link.hardlink_to(path)
-            except OSError:  # it is on another file system
-                link.symlink_to(path.resolve())
-        yield from links
+            with suppress(FileNotFoundError):  # it was rotated: the next command reads it
+                try:
+                    link.hardlink_to(path)
+                except OSError as error:
+                    if error.errno != errno.EXDEV:
+                        raise
+                    shutil.copyfile(path, link)  # it is on another file system
+        yield from (link for link in links if link.exists())
 
 
 class OnAws:

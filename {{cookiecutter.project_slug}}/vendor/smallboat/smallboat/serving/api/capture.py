@@ -5,11 +5,11 @@ import fcntl
 import json
 import math
 import os
-import queue
 import random
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -54,8 +54,8 @@ class Capture:
         self._sink, self._share, self._at_once = sink, share, at_once
         self._max_bytes = max_bytes
         self._redact = redact | {"warnings"} if redact else redact  # warnings quote values
-        self._queue: queue.Queue[Json | None] = queue.Queue(MAX_QUEUED)
-        self._lock = threading.Lock()
+        self._records: deque[Json] = deque()
+        self._filled, self._lock, self._ending = threading.Event(), threading.Lock(), False
         self._writer: threading.Thread | None = None
 
     @classmethod
@@ -83,37 +83,36 @@ class Capture:
             return
         if self._at_once:
             self._write([record])
-            return
-        try:
-            self._start()
-            self._queue.put_nowait(record)
-        except (queue.Full, RuntimeError) as error:
-            self._lose(str(error) or "the queue is full")
+        elif len(self._records) >= MAX_QUEUED:
+            self._lose("the queue is full")
+        else:
+            self._records.append(record)
+            if not self._filled.is_set():
+                self._wake()
 
-    def _start(self) -> None:
-        """Start the writer with the first record: a server may fork after this object is made."""
+    def _wake(self) -> None:
+        """Wake the writer; its first record starts it: a server may fork after this is made."""
         with self._lock:
+            self._filled.set()
             if self._writer is None:
-                writer = threading.Thread(target=self._write_queued, name="capture", daemon=True)
-                writer.start()
-                self._writer = writer
-                atexit.register(self._finish, writer)
+                self._writer = threading.Thread(
+                    target=self._write_queued, name="capture", daemon=True
+                )
+                self._writer.start()
+                atexit.register(self._finish, self._writer)
 
     def _finish(self, writer: threading.Thread) -> None:
-        with suppress(queue.Full):
-            self._queue.put(None, timeout=EXIT_SECONDS)
-            writer.join(EXIT_SECONDS)
+        self._ending = True
+        self._filled.set()
+        writer.join(EXIT_SECONDS)
 
     def _write_queued(self) -> None:
-        goes_on = True
-        while goes_on:
-            first = self._queue.get()
-            if first is not None:
+        while not self._ending or self._records:
+            self._filled.wait()
+            if not self._ending:
                 time.sleep(PAUSE_SECONDS)
-            queued = [first, *(self._queue.get_nowait() for _ in range(self._queue.qsize()))]
-            records = [record for record in queued if record is not None]
-            goes_on = len(records) == len(queued)
-            self._write(records)
+            self._filled.clear()
+            self._write([self._records.popleft() for _ in range(len(self._records))])
 
     def _write(self, records: list[Json]) -> None:
         if self._sink is None or not records:
