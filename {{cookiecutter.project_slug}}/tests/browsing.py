@@ -80,7 +80,7 @@ class Model:
                 "signature": {"candidate": "stub", "inputs": []},
                 "request": PROBLEM.service.SCHEMA,
                 "example": {},
-                "evaluation": self.evaluation,
+                "evaluation": {"card": True, **self.evaluation},
                 "page": self.page,
             }
         self.asked += question["requests"]

@@ -193,12 +193,14 @@ def test_the_model_card_of_a_release_is_handed_out(files: Files, tmp_path: Path)
     write(tmp_path / "release", files | {"model_card.html": html.encode()})
     with running(tmp_path / "release") as server:
         assert server.ask({"card": True}) == (200, {"html": html})
+        assert server.ask({"describe": True})[1]["evaluation"]["card"] is True
         status, answer = server.ask({"card": False})
     assert (status, answer["error"]["field"]) == (422, "card")
 
 
 def test_a_release_of_an_older_library_has_no_card(server: Server) -> None:
     assert server.ask({"card": True}) == (200, {"html": None})
+    assert server.ask({"describe": True})[1]["evaluation"]["card"] is False
 
 
 VALUES = st.recursive(

@@ -300,4 +300,5 @@ def test_it_tells_of_each_release_why_it_came_and_went(page: Page) -> None:
     assert newer == ["aaaa-1111", until, "served now", "", "", "<b>not recorded</b>", ""]
     measured = ["3.100 2.900 to 3.300 baseline 3.500", "3.250 3.000 to 3.500"]
     assert older == ["16", since, until, *measured, browsing.OLDER["came"], browsing.OLDER["went"]]
-    assert page.one("#model a").get_attribute("href").endswith("/prod/model/card")
+    link = page.one("#card a")
+    assert link.is_displayed() and link.get_attribute("href").endswith("/prod/model/card")

@@ -80,6 +80,7 @@ class Release:
                 # A run of before version 0.3 does not know its library.
                 "library": self.evaluation.get("library"),
                 "warnings": self.evaluation.get("warnings", []),
+                "card": self.card is not None,
                 "split_by": self.evaluation.get("split_by", "time"),
                 # Not every problem measures it.
                 "calibration_metrics": self.evaluation.get("calibration_metrics"),

@@ -60,6 +60,7 @@ async function start() {
     const [model, data] = await Promise.all([fetchJson("model"), fetchJson("page.json")]);
     $("facts").replaceChildren(facts(model), metrics(model));
     $("model").hidden = false;
+    $("card").hidden = !model.card; // a release of an older library has none
     $("use-case").replaceChildren();
     useCase.start($("use-case"), data);
     await showReleases();
