@@ -1,5 +1,6 @@
 """A retraining by the project's protocol, on the rows that were known before a day."""
 
+import json
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from contextlib import redirect_stdout
@@ -40,7 +41,7 @@ class Release:
 
     @cached_property
     def _session(self) -> Any:
-        return bundle.session(b64decode(self.facts["served"]))
+        return bundle.session(graph(self.facts["served"]))
 
     def predict(self, rows: "pd.DataFrame") -> bundle.FloatArray:
         """The served model's answers, shape [n] or [n, classes]."""
@@ -49,13 +50,18 @@ class Release:
     @property
     def evaluation_model(self) -> comparison.EvaluationModel:
         """The model that was fitted on the past only."""
-        onnx = b64decode(self.facts["evaluated"])
+        onnx = graph(self.facts["evaluated"])
         return comparison.EvaluationModel(
             inputs=training.columns(self.problem),
             output=training.interface(self.problem)["output"],
             predict=lambda rows: bundle.predict(onnx, rows),
             until=self.facts["evaluated_until"],
         )
+
+
+def graph(file: str) -> bytes:
+    """The graph of a model that `Trainer.challenger` names."""
+    return b64decode(json.loads(Path(file).read_text())["onnx"])
 
 
 @dataclass(frozen=True)
@@ -121,8 +127,8 @@ class Trainer:
 
         Returns:
             `failures`: why it can't be released, or ""; and if it could be made, `served` and
-            `evaluated` (the graphs of the two models), `model_hash`, `evaluated_until`, the
-            `promise` (see `runs.summary`) and the `reference` of its inputs.
+            `evaluated` (the files of the two models, see `graph`), `model_hash`,
+            `evaluated_until`, the `promise` (see `runs.summary`) and the `reference`.
         """
         try:
             path = self.challenger_file(day, winner)
@@ -162,6 +168,7 @@ class Trainer:
         served, evaluated, validated = (
             self._fit(each, winner) for each in (rows, parts.past, parts.train)
         )
+        onnx = graph(served["file"])
         predicted = self._answers(evaluated, parts.test)
         held_out = np.concatenate([self._answers(validated, parts.validation), predicted])
         found = evaluation.against_baseline(self.problem, parts.test, predicted)
@@ -169,16 +176,14 @@ class Trainer:
         slices = evaluation.slices(self.problem, parts.held_out, held_out, limits["slice_rows"])
         class_rows = evaluation.class_rows(self.problem, parts.test)
         facts = found | {"slices": slices, "class_rows": class_rows, "parity": evaluated["parity"]}
-        size = sum(len(b64decode(each["onnx"])) for each in (served, evaluated))
+        size = len(onnx) + len(graph(evaluated["file"]))
         decided = gates.decide(facts, served, {"checked": 0, "errors": 0}, size, limits)
         primary = self.problem.metrics.PRIMARY
         return {
             "failures": gates.failures({"gates": decided}),
-            "model_hash": bundle.model_hash(
-                b64decode(served["onnx"]), training.interface(self.problem)
-            ),
-            "served": served["onnx"],
-            "evaluated": evaluated["onnx"],
+            "model_hash": bundle.model_hash(onnx, training.interface(self.problem)),
+            "served": served["file"],
+            "evaluated": evaluated["file"],
             "evaluated_until": str(parts.past["date"].max().date()),
             "promise": {
                 "metric": primary,
@@ -190,7 +195,7 @@ class Trainer:
         }
 
     def _fit(self, rows: "pd.DataFrame", winner: Winner) -> Json:
-        """A model of rows, as `training.export` returns it; its graph is text."""
+        """The `parity` of a model of rows, and the `file` with its graph."""
         seed = self.options["seed"]
 
         def make() -> Json:
@@ -199,10 +204,11 @@ class Trainer:
             )
             return {"onnx": b64encode(found["onnx"]).decode(), "parity": found["parity"]}
 
-        return self.cache.value(self.cache.path("fit", rows.index, winner, seed), make)
+        path = self.cache.path("fit", rows.index, winner, seed)
+        return {"parity": self.cache.value(path, make)["parity"], "file": str(path)}
 
     def _answers(self, fitted: Json, rows: "pd.DataFrame") -> bundle.FloatArray:
-        return bundle.predict(b64decode(fitted["onnx"]), training.inputs(self.problem, rows))
+        return bundle.predict(graph(fitted["file"]), training.inputs(self.problem, rows))
 
     def _sentence(self, error: Exception) -> str:
         known = isinstance(error, CommandError)
