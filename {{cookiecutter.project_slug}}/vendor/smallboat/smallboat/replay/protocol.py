@@ -35,7 +35,7 @@ class Release:
         problem: the project's.
     """
 
-    day: "pd.Timestamp"
+    day: pd.Timestamp
     facts: Json
     problem: Problem
 
@@ -43,7 +43,7 @@ class Release:
     def _session(self) -> Any:
         return bundle.session(graph(self.facts["served"]))
 
-    def predict(self, rows: "pd.DataFrame") -> bundle.FloatArray:
+    def predict(self, rows: pd.DataFrame) -> bundle.FloatArray:
         """The served model's answers, shape [n] or [n, classes]."""
         return bundle.run(self._session, training.inputs(self.problem, rows))
 
@@ -78,17 +78,17 @@ class Trainer:
     """
 
     problem: Problem
-    frame: "pd.DataFrame"
+    frame: pd.DataFrame
     options: Mapping[str, Any]
-    limits: Mapping[str, Any]
+    limits: Json
     margin: float
     cache: Cache
 
-    def search_file(self, day: "pd.Timestamp", name: str) -> Path:
+    def search_file(self, day: pd.Timestamp, name: str) -> Path:
         """Where `search` keeps its result."""
         return self.cache.path("search", self._recent(day).index, name, self.options)
 
-    def search(self, day: "pd.Timestamp", name: str) -> Json:
+    def search(self, day: pd.Timestamp, name: str) -> Json:
         """How a candidate does on the validation rows of what was known before a day."""
 
         def make() -> Json:
@@ -101,7 +101,7 @@ class Trainer:
 
         return self.cache.value(self.search_file(day, name), make)
 
-    def winner(self, day: "pd.Timestamp") -> Winner:
+    def winner(self, day: pd.Timestamp) -> Winner:
         """The winner of the competition before a day; NoCandidateError if there is none."""
         results, failures = [], {}
         for name in training.candidate_names(self.problem):
@@ -117,12 +117,12 @@ class Trainer:
         chosen = selection.choose(results, failures)
         return chosen["candidate"], chosen["settings"]
 
-    def challenger_file(self, day: "pd.Timestamp", winner: Winner) -> Path:
+    def challenger_file(self, day: pd.Timestamp, winner: Winner) -> Path:
         """Where `challenger` keeps its result."""
         decides = winner, self.options, self.limits
         return self.cache.path("challenger", self._recent(day).index, *decides)
 
-    def challenger(self, day: "pd.Timestamp", winner: Winner) -> Json:
+    def challenger(self, day: pd.Timestamp, winner: Winner) -> Json:
         """Both models of what was known before a day, and how they were evaluated.
 
         Returns:
@@ -139,7 +139,7 @@ class Trainer:
             return {"failures": self._sentence(error)}
 
     def released(
-        self, day: "pd.Timestamp", winner: Winner, champion: Release
+        self, day: pd.Timestamp, winner: Winner, champion: Release
     ) -> tuple[Release | None, str]:
         """The release of a challenger, or None if the champion is kept; and why, as a sentence."""
         facts = self.challenger(day, winner)
@@ -158,11 +158,11 @@ class Trainer:
         message = f"{found['outcome']}: {found['message']}"
         return (challenger if found["outcome"] == "not inferior" else None), message
 
-    def _recent(self, day: "pd.Timestamp") -> "pd.DataFrame":
+    def _recent(self, day: pd.Timestamp) -> pd.DataFrame:
         known = self.frame[self.frame["date"] < day]
         return splits.recent(known, self.options["periods"])
 
-    def _train(self, day: "pd.Timestamp", winner: Winner) -> Json:
+    def _train(self, day: pd.Timestamp, winner: Winner) -> Json:
         rows = self._recent(day)
         parts = splits.split(rows, self.options)
         served, evaluated, validated = (
@@ -172,12 +172,13 @@ class Trainer:
         predicted = self._answers(evaluated, parts.test)
         held_out = np.concatenate([self._answers(validated, parts.validation), predicted])
         found = evaluation.against_baseline(self.problem, parts.test, predicted)
-        limits = dict(self.limits)
-        slices = evaluation.slices(self.problem, parts.held_out, held_out, limits["slice_rows"])
+        slices = evaluation.slices(
+            self.problem, parts.held_out, held_out, self.limits["slice_rows"]
+        )
         class_rows = evaluation.class_rows(self.problem, parts.test)
         facts = found | {"slices": slices, "class_rows": class_rows, "parity": evaluated["parity"]}
         size = len(onnx) + len(graph(evaluated["file"]))
-        decided = gates.decide(facts, served, {"checked": 0, "errors": 0}, size, limits)
+        decided = gates.decide(facts, served, {"checked": 0, "errors": 0}, size, self.limits)
         primary = self.problem.metrics.PRIMARY
         return {
             "failures": gates.failures({"gates": decided}),
@@ -194,7 +195,7 @@ class Trainer:
             "reference": reference.sketch(self.problem, parts.held_out, held_out),
         }
 
-    def _fit(self, rows: "pd.DataFrame", winner: Winner) -> Json:
+    def _fit(self, rows: pd.DataFrame, winner: Winner) -> Json:
         """The `parity` of a model of rows, and the `file` with its graph."""
         seed = self.options["seed"]
 
@@ -207,7 +208,7 @@ class Trainer:
         path = self.cache.path("fit", rows.index, winner, seed)
         return {"parity": self.cache.value(path, make)["parity"], "file": str(path)}
 
-    def _answers(self, fitted: Json, rows: "pd.DataFrame") -> bundle.FloatArray:
+    def _answers(self, fitted: Json, rows: pd.DataFrame) -> bundle.FloatArray:
         return bundle.predict(graph(fitted["file"]), training.inputs(self.problem, rows))
 
     def _sentence(self, error: Exception) -> str:
