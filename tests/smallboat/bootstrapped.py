@@ -69,9 +69,16 @@ class Bootstrapped:
         self, *words: str, environment: str = "staging", role: str = "testing"
     ) -> subprocess.CompletedProcess[str]:
         """Run a command of the project as its Makefile does, by a person or by a role."""
+        return self._start(["-m", "smallboat", *words, "--env", environment], role)
+
+    def python(self, code: str, role: str = "testing") -> subprocess.CompletedProcess[str]:
+        """Run code in the project's folder."""
+        return self._start(["-c", code], role)
+
+    def _start(self, words: list[str], role: str) -> subprocess.CompletedProcess[str]:
         path = os.pathsep.join([self.cloud.environ["PYTHONPATH"], *copies.paths(ROOT)])
         return subprocess.run(
-            [sys.executable, "-m", "smallboat", *words, "--env", environment],
+            [sys.executable, *words],
             cwd=self.folder,
             env={
                 "PATH": os.environ["PATH"],

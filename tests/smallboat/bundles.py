@@ -88,9 +88,12 @@ class Runs:
         models = {"onnx": onnx, "signature": signature}
         kept = reference.sketch(PROBLEM, self.frame, bundle.predict(evaluated, rows))
         past = {"onnx": evaluated, "reference": reference.to_json(kept)}
-        files = bundle.files(models, past, online) | {"report.html": b"<html></html>"}
+        files = bundle.files(models, past, online) | {
+            "report.html": b"<html></html>",
+            "model_card.html": f"<html>run {run}</html>".encode(),
+        }
         if old:
-            del files["reference.json"]
+            del files["reference.json"], files["model_card.html"]
         return store.write_run(self.root, run, evaluation, files)
 
     def keep_without_model(self, run: str, as_of: str) -> Path:

@@ -23,7 +23,9 @@ class GitHub:
     def __init__(self, folder: Path) -> None:
         """Make an empty repository in a folder, and `gh` in its `bin`."""
         self.file = folder / "github.json"
-        self.file.write_text(json.dumps({"issues": [], "comments": [], "events": [], "enabled": True}))
+        self.file.write_text(
+            json.dumps({"issues": [], "comments": [], "events": [], "enabled": True})
+        )
         gh = folder / "bin" / "gh"
         gh.parent.mkdir(exist_ok=True)
         gh.write_text(f'#!/bin/sh\nexec "{sys.executable}" -IS "{__file__}" "{self.file}" "$@"\n')

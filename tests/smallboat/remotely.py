@@ -19,7 +19,7 @@ from clouds import ROOT, Cloud
 from smallboat.aws import image
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
-MACHINE = "project.prod.staging.TrainFlow"
+MACHINE, MONITOR = (f"project.prod.staging.{flow}Flow" for flow in ("Train", "Monitor"))
 MARKER = "marker-7d1c52e9-of-a-secret"
 SCHEDULE = '[schedule]\nby = "stepfunctions"\ncron = "17 4 * * 1"\n'
 QUICK = """
@@ -124,19 +124,23 @@ class Remote(Bootstrapped):
         listed = self.client("stepfunctions").list_state_machines()["stateMachines"]
         return {each["name"] for each in listed}
 
-    def fire(self) -> dict[str, Any]:
-        """Start the state machine as its EventBridge rule does; wait for the end.
+    def fire(self, machine: str = MACHINE) -> dict[str, Any]:
+        """Start a state machine as its EventBridge rule does; wait for the end.
 
         moto does not run schedules.
         """
-        (target,) = self.client("events").list_targets_by_rule(Rule=MACHINE)["Targets"]
+        (target,) = self.client("events").list_targets_by_rule(Rule=machine)["Targets"]
         states = self.client("stepfunctions")
         arn = states.start_execution(stateMachineArn=target["Arn"], input=target["Input"])
-        execution: dict[str, Any] = {"status": "RUNNING"}
+        return self.ended(arn["executionArn"])
+
+    def ended(self, arn: str) -> dict[str, Any]:
+        """An execution, once it has ended."""
+        states, execution = self.client("stepfunctions"), {"status": "RUNNING"}
         end = time.monotonic() + SECONDS
         while execution["status"] not in ENDED and time.monotonic() < end:
             time.sleep(0.2)
-            execution = states.describe_execution(executionArn=arn["executionArn"])
+            execution = states.describe_execution(executionArn=arn)
         return execution
 
     def objects(self, prefix: str = "") -> dict[str, bytes]:

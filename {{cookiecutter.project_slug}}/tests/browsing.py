@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +30,29 @@ Json = dict[str, Any]
 KEY = "sesame"
 SECONDS = 60
 """How long a busy machine may take to show something."""
+OLDER = {
+    "release": "aaaa-0000",
+    "run": "16",
+    "model_hash": "aaaa",
+    "features_run": "16",
+    "at": "2026-02-01T10:00:00+00:00",
+    "until": "2026-03-01T10:00:00+00:00",
+    "came": "the first release",
+    "went": "replaced by run 17: run 17 is not inferior: mae -0.100 [-0.200, +0.050]",
+    "evaluation": {"metric": "mae", "value": 3.1, "interval": [2.9, 3.3], "baseline": 3.5},
+    "live": {"rows": 400, "metrics": {"mae": 3.25}, "intervals": {"mae": [3.0, 3.5]}},
+}
+NEWER = OLDER | {
+    "release": "aaaa-1111",
+    "run": None,
+    "at": OLDER["until"],
+    "until": None,
+    "came": "<b>not recorded</b>",
+    "went": None,
+    "evaluation": None,
+    "live": None,
+}
+"""Two releases; of the second less is known."""
 
 
 class Model:
@@ -42,6 +66,7 @@ class Model:
         self.fails = False
         self.slow = 0.0
         self.asked: list[Json] = []  # the requests so far
+        self.releases = Path()  # the list of releases
         self.url = ""
 
     def answer(self, question: Json) -> Json:
@@ -67,9 +92,11 @@ class Model:
 
 
 @pytest.fixture
-def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[Model]:
-    """A stub of the model server, which the API asks."""
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Model]:
+    """A stub of the model server, which the API asks, and the list of releases."""
     stub = Model()
+    stub.releases = tmp_path / "releases.json"
+    stub.releases.write_text(json.dumps([OLDER, NEWER]))
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -148,6 +175,13 @@ class Page:
             say("Emulation.clearDeviceMetricsOverride", {})
             say("Emulation.setEmulatedMedia", {"features": []})
 
+    def releases(self) -> list[list[str]]:
+        """The cells of the table of releases, by row, spaces joined."""
+        self.wait(lambda: self.all("#lives tbody tr"))
+        rows = self.all("#lives tbody tr")
+        cells = [row.find_elements(By.CSS_SELECTOR, "th, td") for row in rows]
+        return [[" ".join(cell.text.split()) for cell in row] for row in cells]
+
     def look(self) -> tuple[int, int]:
         """How wide the page is, and how red its background."""
         script = """const colour = getComputedStyle(document.body).backgroundColor;
@@ -160,9 +194,11 @@ class Page:
 def opened(browser: webdriver.Chrome, model: Model) -> Iterator[Page]:
     """The API at /prod of a host, as behind API Gateway, and its page just opened.
 
-    At the end nothing is on its console but refused keys, and it asked no other host.
+    It has two releases. At the end nothing is on its console but refused keys, and it asked no
+    other host.
     """
     variables = {"ENDPOINT_NAME": "stub", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model.url}
+    variables["RELEASES"] = str(model.releases)
     app = create(PAGE, Settings.from_environment(variables | {"API_KEY": KEY}))
     behind = DispatcherMiddleware(NotFound(), {"/prod": app})
     server = make_server("127.0.0.1", 0, behind, threaded=True)

@@ -1,6 +1,7 @@
 """The project as it is used: trained on the sample, deployed, served, asked over HTTP."""
 
 import csv
+import html
 import json
 import re
 import socket
@@ -63,6 +64,16 @@ def test_every_candidate_competed_and_the_winner_is_what_is_served(project: Copy
     assert served["model_hash"] == evaluation["model_hash"]
     assert served["library"] == evaluation["library"] == f"smallboat {smallboat.__version__}"
     assert json.loads(project.do("status"))["release"]["run"] == run.name
+
+
+def test_the_release_has_a_model_card_and_a_life(url: str) -> None:
+    card = requests.get(f"{url}/model/card", timeout=60)
+    assert card.status_code == 200, card.text
+    assert len(card.content) <= 60_000
+    (life,) = get(f"{url}/releases")
+    assert (life["came"], life["until"]) == ("the first release", None)
+    for told in (life["run"], life["model_hash"], PROBLEM.candidates.OUTPUT.description):
+        assert told in html.unescape(card.text)
 
 
 def test_a_request_costs_the_same_however_much_is_known(project: Copy) -> None:

@@ -104,6 +104,22 @@ BROKEN: list[tuple[Any, ...]] = [
         "candidates: can't be imported: ModuleNotFoundError: No module named 'nowhere'",
         ("candidates.py", "import numpy as np", "import nowhere\nimport numpy as np"),
     ),
+    (
+        "features.truth: column known_at is missing",
+        ("features.py", '"known_at"', '"later"'),
+    ),
+    (
+        "features.truth: column floor is among FEATURES: monitoring takes it from the request",
+        ("features.py", "drop(columns=list(NAMES))", 'drop(columns=["distance", "depot_minutes"])'),
+    ),
+    (
+        "features.truth: returns '0', which is none of the keys",
+        (
+            "features.py",
+            '[rows["entity"].astype("str")], keys)',
+            '[rows["entity"].astype("str")], ["0"])',
+        ),
+    ),
     # data and expectations
     (
         "data.collect: returns no licence, or not as text",
@@ -510,6 +526,18 @@ BROKEN: list[tuple[Any, ...]] = [
         "service.page: what it returns is not plain JSON: Object of type set is not JSON "
         "serializable",
         ("service.py", 'sorted(online["depots"])', 'set(online["depots"])'),
+    ),
+    (
+        "service.keys: returns no list of text",
+        ("service.py", 'return [parcel.get("parcel", "")', 'return [parcel.get("parcel")'),
+    ),
+    (
+        "service.keys: returns 2 keys for 3 rows",
+        (
+            "service.py",
+            'for parcel in request["parcels"]]\n\n\ndef predictions',
+            'for parcel in request["parcels"][1:]]\n\n\ndef predictions',
+        ),
     ),
     (
         "service.from_csv: returns tuple; a list of requests is needed",

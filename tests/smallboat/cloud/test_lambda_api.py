@@ -211,6 +211,7 @@ def test_the_function_is_what_the_configuration_says(
     found = env.client("lambda").get_function(FunctionName=env.api_stack)["Configuration"]
     assert found["Environment"]["Variables"] == {
         "ENDPOINT_NAME": env.endpoint,
+        "RELEASES": f"s3://{env.bucket}/store/monitoring/releases.json",
         "CAPTURE": "stdout",
         "CAPTURE_SHARE": "1.0",
         "MODEL_TIMEOUT_SECONDS": "12.0",

@@ -6,17 +6,19 @@ import json
 import subprocess
 import sys
 import tarfile
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import drifting
 import pytest
 import templates
 from bootstrapped import ACCOUNT, BUCKET, NAME_PREFIX, REGION
 from clouds import Cloud
 from permissions import actions
-from remotely import MACHINE, MARKER, Remote
+from remotely import MACHINE, MARKER, MONITOR, Remote
 
 pytestmark = pytest.mark.nightly
 LIMIT = 8192
@@ -84,7 +86,9 @@ def test_the_deployment_prints_what_it_created_and_what_to_do(production: Produc
     lines = production.printed.splitlines()
     assert lines[0] == f"created the state machine {MACHINE}"
     assert lines[1].startswith("it runs on schedule, 17 4 * * 1 (UTC)")
-    assert lines[2].startswith("next: aws stepfunctions start-execution")
+    assert lines[2] == f"created the state machine {MONITOR}"
+    assert lines[3].startswith("it runs on schedule, 47 5 * * * (UTC), and starts the training")
+    assert lines[-1].startswith("next: aws stepfunctions start-execution")
 
 
 def test_a_rule_starts_it_on_schedule(production: Production) -> None:
@@ -194,7 +198,7 @@ def test_a_preview_has_no_schedule_and_goes_again(production: Production) -> Non
     assert name in production.machines() and name not in rules
     gone = production.do("flow-remove", "--branch", "pr12")
     assert gone == f"removed the state machine {name}\n"
-    assert production.machines() == {MACHINE}
+    assert production.machines() == {MACHINE, MONITOR}
     assert production.do("flow-remove", "--branch", "pr12") == "nothing to do\n"
 
 
@@ -212,8 +216,9 @@ def test_when_github_has_the_schedule_the_rule_goes(production: Production) -> N
     with production.changed("config/staging.toml", 'by = "stepfunctions"', 'by = "actions"'):
         printed = production.do("flow-deploy")
     assert f"removed the schedule of {MACHINE}\n" in printed and "nothing to deploy" in printed
+    assert f"removed the state machine {MONITOR}\n" in printed
     rules = {each["Name"] for each in production.client("events").list_rules()["Rules"]}
-    assert MACHINE not in rules
+    assert not rules & {MACHINE, MONITOR} and MONITOR not in production.machines()
 
 
 def test_without_an_image_the_message_names_the_command(production: Production) -> None:
@@ -238,3 +243,37 @@ def test_an_execution_that_was_killed_is_taken_up_here(
         production.client("s3").delete_object(Bucket=BUCKET, Key=key)
     printed = production.elsewhere(tmp_path / "elsewhere").do("resume", "--run", production.run_id)
     assert "passed: model " in printed and "released" not in printed
+
+
+def test_a_scheduled_monitor_starts_the_training_when_a_retraining_is_due(
+    production: Production,
+) -> None:
+    """It reads the function's log, finds the drift, and asks for a training once."""
+    production.do("flow-deploy")
+    release = json.loads(production.do("status"))["release"]
+    logs, group = production.client("logs"), f"/aws/lambda/{NAME_PREFIX}-api"
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName="a")
+    for number, line in enumerate(drifting.lines(release, 1600)):
+        at = int(time.time() * 1000) - 60_000 + number
+        logs.put_log_events(logGroupName=group, logStreamName="a",
+                            logEvents=[{"timestamp": at, "message": line}])  # fmt: skip
+    production.cloud.forget()
+    execution = production.fire(MONITOR)
+    assert execution["status"] == "SUCCEEDED", str(execution.get("cause"))[:2000]
+    verdict = json.loads(production.objects("store/monitoring/")["store/monitoring/verdict.json"])
+    assert verdict["verdict"] == "drifted" and verdict["asked"]
+    called = actions(production.cloud.calls(), f"{NAME_PREFIX}-step")
+    assert {"logs:FilterLogEvents", "states:StartExecution", "cloudwatch:PutMetricData"} <= called
+    granted = templates.granted("compute", "StepRole") | templates.granted(
+        "foundation", "MonitorRole"
+    )
+    assert called <= granted
+    states = production.client("stepfunctions")
+    arn = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{MACHINE}"
+    executions = states.list_executions(stateMachineArn=arn)["executions"]
+    assert len(executions) == 2
+    for each in executions:
+        production.ended(each["executionArn"])
+    assert production.fire(MONITOR)["status"] == "SUCCEEDED"
+    assert len(states.list_executions(stateMachineArn=arn)["executions"]) == 2

@@ -94,6 +94,8 @@ class Walk(Bootstrapped):
         self.printed: dict[str, str] = {}
         self.seconds: dict[str, float] = {}
         self.first: Any = None
+        self.releases: Any = None
+        self.collected: Any = None
         self.calls: list[dict[str, Any]] = []
 
     def on_instances(self, environment: str) -> None:
@@ -128,6 +130,20 @@ class Walk(Bootstrapped):
         )
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+    def collect(self) -> Any:
+        """What is collected of captured requests, twice, and the rows of the first window."""
+        code = """
+import json, sys
+from smallboat.config import config
+from smallboat.monitoring import archive
+from toy.problem import PROBLEM
+settings = config.load(PROBLEM, "staging")
+found = [archive.collect(PROBLEM, settings).new for _ in range(2)]
+window = next(archive.windows(settings.store.root, None, 1, 0))
+print(json.dumps([*found, window.run, window.inputs.tolist(), window.outputs.tolist()]))
+"""
+        return json.loads(self.python(code).stdout)
 
     def expected(self, run: str) -> list[Any]:
         """What the bundle's own files say."""
@@ -177,6 +193,8 @@ def walk(tools: None, cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) ->
         walk.do("status", "status")
         walk.do("predict", "predict")
         walk.do("rollback", "rollback")
+        walk.releases = requests.get(f"{url(first)}/releases", timeout=60)
+        walk.collected = walk.collect()
         walk.calls = cloud.calls()
         walk.do("destroy", "destroy", "--confirm", "staging", "--force")
         yield walk
@@ -197,6 +215,15 @@ def test_a_deployment_is_quick(walk: Walk) -> None:
 def test_through_gateway_function_and_endpoint_comes_the_bundles_own_answer(walk: Walk) -> None:
     assert walk.first["model"]["run"] == "1"
     assert smoke_tests.distance(walk.first["predictions"], walk.expected("1")) <= 1e-6
+
+
+def test_what_was_asked_is_collected_once_from_the_functions_log(walk: Walk) -> None:
+    new, again, run, inputs, outputs = walk.collected
+    assert (new, again, run) == (2, 0, "1")  # this test's request, and that of `predict`
+    features, _ = service.features(service.example(walk.runs.online), walk.runs.online)
+    assert inputs == features.tolist()
+    minutes = [each["minutes"] for each in walk.first["predictions"]]
+    assert outputs == pytest.approx(minutes, abs=1e-3)
 
 
 def test_an_endpoint_far_away_may_take_its_way(walk: Walk) -> None:
@@ -236,6 +263,18 @@ def test_status_and_predict_ask_aws(walk: Walk) -> None:
     assert "rolled back" in walk.printed["rollback"]
 
 
+def test_through_the_gateway_each_release_tells_why_it_came_and_went(walk: Walk) -> None:
+    assert walk.releases.status_code == 200, walk.releases.text
+    first, second, newer, back = walk.releases.json()
+    assert [each["run"] for each in (first, second, newer, back)] == ["1", "2", "2", "2"]
+    assert [each["features_run"] for each in (second, newer, back)] == ["2", "3", "2"]
+    assert first["came"] == "promoted from local; the first release"
+    assert first["went"].startswith("replaced by run 2: promoted from local; run 2 is not inferior")
+    assert "newer online features of run 3; run 3 is inferior" in newer["came"]
+    assert (newer["went"], back["came"], back["until"]) == ("rolled back", "rolled back to", None)
+    assert newer["evaluation"]["value"] == sum(BETTER.values())
+
+
 def test_the_deploy_role_may_do_what_is_done_and_no_more(walk: Walk) -> None:
     called = actions(walk.calls, "testing", "project-prod-deploy")
     granted = templates.granted("foundation", "DeployRole")
@@ -244,13 +283,17 @@ def test_the_deploy_role_may_do_what_is_done_and_no_more(walk: Walk) -> None:
 
 
 def test_the_function_asks_its_endpoint_and_nothing_else(walk: Walk) -> None:
-    assert actions(walk.calls, "project-staging-api") == {"sagemaker:InvokeEndpoint"}
+    asked = {"sagemaker:InvokeEndpoint", "s3:GetObject"}
+    assert actions(walk.calls, "project-staging-api") == asked
     own_log = {"logs:CreateLogStream", "logs:PutLogEvents"}  # of Lambda itself
     granted = templates.granted("foundation", "ApiRole")
-    assert granted == {"sagemaker:InvokeEndpoint", *own_log}
+    assert granted == {*asked, *own_log}
 
 
 def test_nothing_is_left_of_one_environment_and_the_other_serves_on(walk: Walk) -> None:
     assert "nothing is left" in walk.printed["destroy"]
     assert "not bootstrapped yet: run `make bootstrap" in walk.do("nothing", "status", code=4)
-    assert json.loads(walk.do("prod", "status", environment="prod"))["release"]["run"] == "2"
+    status = json.loads(walk.do("prod", "status", environment="prod"))
+    assert status["release"]["run"] == "2"
+    (life,) = status["releases"]
+    assert life["came"] == "promoted from staging; the first release"

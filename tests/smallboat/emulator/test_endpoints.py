@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import tarfile
 import threading
 import time
@@ -14,6 +15,7 @@ import bundles
 import pytest
 from botocore.exceptions import ClientError
 from clouds import Cloud
+from smallboat.aws import captures
 from smallboat.store import release_bundle
 
 Json = dict[str, Any]
@@ -186,6 +188,47 @@ def test_an_endpoint_of_instances_stays_one(cloud: Cloud, make: Callable[..., st
     with pytest.raises(ClientError, match="become serverless"):
         sagemaker.update_endpoint(EndpointName="i", EndpointConfigName=name)
     sagemaker.delete_endpoint(EndpointName="i")
+
+
+def test_an_endpoint_of_instances_captures_its_answers(
+    cloud: Cloud, make: Callable[..., str]
+) -> None:
+    sagemaker, name = cloud.client("sagemaker"), make("c", "first")
+    variant = {"VariantName": "V", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    sagemaker.create_endpoint_config(
+        EndpointConfigName="captured",
+        ProductionVariants=[variant | {"ModelName": name}],
+        DataCaptureConfig={
+            "EnableCapture": True,
+            "InitialSamplingPercentage": 100,
+            "DestinationS3Uri": f"s3://{BUCKET}/capture/",
+            "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+        },
+    )
+    sagemaker.create_endpoint(EndpointName="captured", EndpointConfigName="captured")
+    _settled(cloud, "captured")
+    runtime, s3 = cloud.client("sagemaker-runtime"), cloud.client("s3")
+    example = json.loads(_invoked(runtime, {"describe": True}))["example"]
+    answer = _invoked(runtime, {"requests": [example], "captured": {"redact": []}})
+    with pytest.raises(ClientError, match="422"):
+        _invoked(runtime, {"requests": [{}]})
+    keys = [
+        each["Key"] for each in s3.list_objects_v2(Bucket=BUCKET, Prefix="capture/")["Contents"]
+    ]
+    assert all(re.fullmatch(r"capture/captured/V/(\d\d+/){4}[\w-]+\.jsonl", key) for key in keys)
+    lines = [s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in keys]
+    (told,) = [json.loads(record) for line in lines for record in captures.as_captured(line)]
+    result = json.loads(answer)["results"][0]
+    assert (told["request"], told["predictions"]) == (example, result["predictions"])
+    assert told["inputs"] == result["captured"]["inputs"]
+    sagemaker.delete_endpoint(EndpointName="captured")
+
+
+def _invoked(runtime: Any, body: Json) -> str:
+    answer = runtime.invoke_endpoint(
+        EndpointName="captured", ContentType="application/json", Body=json.dumps(body)
+    )
+    return str(answer["Body"].read().decode())
 
 
 def test_names_and_what_they_name_are_checked(

@@ -2,9 +2,7 @@
 
 import json
 import re
-import shutil
-import subprocess
-import sys
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,27 +12,7 @@ import edits
 import pytest
 import requests
 from clouds import ROOT
-from toy import data
-
-DAYS = 60
-"""Of each year."""
-SHIFT = 6.0
-"""Kilometres that parcels of 2024 go further: two and a half standard deviations."""
-SHIFTED = f"""
-
-_plain = made_up
-
-
-def made_up(days, seed):
-    parcels = _plain(days, seed)
-    late = parcels["date"] >= "2024-01-01"
-    parcels.loc[late, "distance"] += {SHIFT}
-    parcels.loc[late, "minutes"] += 2 * {SHIFT}
-    return parcels
-"""
-RULES = "[monitor]\nwindow_rows = 200\nwindow_days = 0\nwindows = 2\nneeded = 2\n"
-EACH = 40
-"""Parcels of a request."""
+from drifting import DAYS, EACH, RULES, SHIFTED, asked, parcels
 
 
 class Circle:
@@ -49,13 +27,10 @@ class Circle:
             with (folder / "toy" / name).open("a") as file:
                 file.write(text)
         base = folder / "config" / "base.toml"
-        kept = re.sub(r"\[monitor\]\n(?:[^\[].*\n|\n)*", "", base.read_text())
-        base.write_text(kept.replace("[data]\n", f"[data]\ndays = {DAYS}\n") + f"\n{RULES}")
+        kept = re.sub(r"\[monitor\]\n(?:[^\[\n].*\n|\n)*", "", base.read_text())
+        base.write_text(kept.replace("[data]\n", f"[data]\ndays = {DAYS}\n") + RULES)
         edits.until(folder, "2023-12-31")
-        parcels = data.made_up(DAYS, 1)
-        late = parcels["date"] >= "2024-01-01"
-        parcels.loc[late, "distance"] += SHIFT
-        self.parcels = {"before": parcels[~late].tail(480), "after": parcels[late]}
+        self.parcels = parcels()
         self.verdicts: dict[str, Any] = {}
         self.printed: dict[str, str] = {}
 
@@ -65,18 +40,14 @@ class Circle:
         return done.stdout + done.stderr
 
     def serve(self) -> str:
-        printed = self.do("serve", "--background", "--port", "0" if False else "8391")
-        return printed.split()[1]
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        return self.do("serve", "--background", "--port", str(port)).split()[1]
 
     def ask(self, which: str, first: int, last: int) -> None:
         """Ask for parcels, named as their outcomes are."""
-        rows = self.parcels[which].iloc[first:last]
-        asked = [
-            {"distance": d, "floor": int(f), "depot": depot, "parcel": str(p)}
-            for d, f, depot, p in rows[["distance", "floor", "depot", "parcel"]].itertuples(False)
-        ]
-        for start in range(0, len(asked), EACH):
-            body = {"parcels": asked[start : start + EACH]}
+        for body in asked(self.parcels[which].iloc[first:last], EACH):
             answer = requests.post(f"{self.url}/predict", json=body, timeout=30)
             assert answer.status_code == 200, answer.text
 
@@ -96,8 +67,10 @@ def circle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Circle]:
     circle.do("deploy")
     circle.url = circle.serve()
     try:
-        circle.monitor("nothing asked", 0)
-        circle.ask("before", 0, 480)
+        circle.printed["nothing asked"] = circle.do("monitor", code=2)
+        circle.ask("before", 0, 40)
+        circle.monitor("little asked", 0)
+        circle.ask("before", 40, 400)
         circle.monitor("as in training", 0)
         circle.ask("after", 0, 440)
         circle.monitor("drifted", 5)
@@ -113,9 +86,12 @@ def circle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Circle]:
 
 
 def test_before_anything_is_asked_there_is_no_verdict_to_fear(circle: Circle) -> None:
-    found = circle.verdicts["nothing asked"]
-    assert (found["verdict"], found["windows"]) == ("healthy", [])
-    assert "too few requests for a verdict" in circle.printed["nothing asked"]
+    assert "nothing was asked since capture is on" in circle.printed["nothing asked"]
+    found = circle.verdicts["little asked"]
+    assert (found["verdict"], [each["complete"] for each in found["windows"]]) == (
+        "healthy", [False],
+    )  # fmt: skip
+    assert "too few requests for a verdict" in circle.printed["little asked"]
 
 
 def test_what_was_trained_on_does_not_drift_and_does_not_count(circle: Circle) -> None:

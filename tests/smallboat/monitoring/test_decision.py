@@ -66,7 +66,7 @@ def test_quality_is_judged_where_it_is_known_and_comes_first() -> None:
 
 
 def of(windows: list[Any], traffic: Any = ()) -> dict[str, Any]:
-    return verdict.of(windows, list(traffic), 100.0, RULES)
+    return verdict.of(windows, list(traffic), 100.0, [], RULES)
 
 
 def day(number: int, p95: float | None = 10.0, failed: int = 0) -> dict[str, Any]:

@@ -397,7 +397,11 @@ def test_a_server_in_the_background_follows_the_release(project: Project) -> Non
     server = project.status()["server"]
     assert server["release"] == project.endpoint.folder().name
     assert "features as of 2030-01-01" in project.do("predict")
+    assert requests.get(f"{server['url']}/model/card", timeout=10).text == "<html>run 1</html>"
     project.do("rollback")
+    told = requests.get(f"{server['url']}/releases", timeout=10).json()
+    assert told == project.status()["releases"]
+    assert [each["features_run"] for each in told] == ["1", "2", "1"]
     assert "features as of 2030-01-01" not in project.do("predict")
     assert f"stopped process {server['pid']}" in project.do("stop")
     assert not listening(server)

@@ -111,9 +111,12 @@ def test_the_list_is_written_with_what_the_monitor_left(tmp_path: Path) -> None:
     assert names == {"live.json", "releases.json"}
 
 
-def test_a_file_that_is_no_json_is_told(tmp_path: Path) -> None:
-    store.replace(str(tmp_path), history.LIVE, b"cut")
-    with pytest.raises(UserError, match=r"monitoring/live\.json is no JSON: .*; remove it"):
+@pytest.mark.parametrize(
+    ("content", "told"), [(b"cut", "is no JSON: .*; remove it"), (b"[]", "is no JSON object; rem")]
+)
+def test_a_file_that_is_no_json_is_told(tmp_path: Path, content: bytes, told: str) -> None:
+    store.replace(str(tmp_path), history.LIVE, content)
+    with pytest.raises(UserError, match=rf"monitoring/live\.json {told}"):
         history.write(str(tmp_path), LOG)
     assert not (tmp_path / store.RELEASES).exists()
 

@@ -175,22 +175,24 @@ def test_the_first_release_has_no_champion_to_beat(target: Fake, runs: Runs) -> 
         "features_as_of": runs.online["as_of"],
         "snapshot": runs.snapshot,
     }
-    for name in (*release_bundle.MODEL, "online_features.json", "reference.json"):
+    kept = "model_card.html", "online_features.json", "reference.json"
+    for name in (*release_bundle.MODEL, *kept):
         assert (target.folder() / name).read_bytes() == (folder / name).read_bytes()
 
 
-def test_the_reference_stays_with_its_model_and_older_bundles_have_none(
+def test_card_and_reference_stay_with_their_model_and_older_bundles_have_none(
     target: Fake, runs: Runs
 ) -> None:
-    kept = runs.keep("1", PLAIN) / "reference.json"
+    kept = runs.keep("1", PLAIN)
     deploy(target, runs)
     runs.keep("2", WORSE, as_of="2030-01-01")
     assert deploy(target, runs).name == "kept"
-    assert (target.folder() / "reference.json").read_bytes() == kept.read_bytes()
+    for name in release_bundle.OPTIONAL:
+        assert (target.folder() / name).read_bytes() == (kept / name).read_bytes()
     old = runs.keep("3", BETTER, old=True)
-    assert not (old / "reference.json").exists()
     assert deploy(target, runs).name == "released"
-    assert not (target.folder() / "reference.json").exists()
+    for name in release_bundle.OPTIONAL:
+        assert not (old / name).exists() and not (target.folder() / name).exists()
 
 
 def test_what_is_served_already_is_kept_and_nothing_is_switched(target: Fake, runs: Runs) -> None:
@@ -606,6 +608,7 @@ def test_an_unknown_run_and_an_empty_store_are_said(target: Fake, runs: Runs) ->
         "signature.json",
         "online_features.json",
         "reference.json",
+        "model_card.html",
         "report.html",
     ],
 )

@@ -1,5 +1,6 @@
 """How a retraining ends: by which exit code, and what is told of it."""
 
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 import metaflow
 import pytest
 from smallboat.errors import CloudError, CommandError, UserError
-from smallboat.release import after_run, commands, release
+from smallboat.release import after_run, commands, history, release
+from smallboat.release.targets.local import LocalTarget
 from smallboat.store import store
 from smallboat.tracking import tracking
 from smallboat.training import commands as training
@@ -43,9 +45,9 @@ def ends(monkeypatch: pytest.MonkeyPatch, name: str, passed: bool = True, **more
     """Let a run pass its gates or not, and its release or the refreshing of features end so."""
     outcome = release.Outcome(name, "run 1 is as it is", **more)
     asked = "deploy" if passed else "refresh_features"
-    monkeypatch.setattr(
-        commands, "_releaser", lambda *_: SimpleNamespace(**{asked: lambda *_: outcome})
-    )
+    releaser = SimpleNamespace(**{asked: lambda *_: outcome}, target=LocalTarget(PROBLEM))
+    monkeypatch.setattr(commands, "_releaser", lambda *_: releaser)
+    monkeypatch.setattr(history, "write", lambda *_: None)
     monkeypatch.setattr(store, "run_folder", lambda *_: Path("run"))
     monkeypatch.setattr(store, "read_json", lambda _: {"passed": passed})
 
@@ -68,6 +70,18 @@ def test_an_outcome_is_told_and_the_api_follows(
     assert commands.retrain(PROBLEM, *OPTIONS) == 0
     assert told == [f"{name}: run 1 is as it is", "the API follows"]
     assert capsys.readouterr().out == f"{name}: run 1 is as it is\n"
+
+
+@pytest.mark.parametrize("name", ["released", "failed"])
+def test_the_list_of_releases_is_written_however_it_ends(
+    told: list[str], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    ends(monkeypatch, name)
+    written: list[Any] = []
+    monkeypatch.setattr(history, "write", lambda *given: written.append(given))
+    with suppress(UserError):
+        commands.retrain(PROBLEM, *OPTIONS)
+    assert written == [("store", [])]
 
 
 def test_a_release_that_failed_is_told_once(

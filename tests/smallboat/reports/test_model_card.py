@@ -102,7 +102,7 @@ def test_it_says_what_it_is_for_of_what_and_how_it_was_judged(given: Json) -> No
         "{:.3f} to {:.3f}".format(*evaluation["intervals"]["test"]["mae"]),
         f"{evaluation['baseline']['test']['mae']:.3f}",
         evaluation["importance"][0]["group"],
-        f"nothing of what happened after {given['signature']['trained_until']}",
+        f"learned from no row after {given['signature']['trained_until']}",
         "0123abc",
         evaluation["library"],
         evaluation["model_hash"],
@@ -166,9 +166,16 @@ def test_warnings_and_failed_gates_are_limits(given: Json) -> None:
 
 def test_of_a_category_the_known_ones_are_counted(given: Json) -> None:
     given["signature"]["inputs"][0]["unit"] = model_card.CATEGORY
-    name = given["signature"]["inputs"][0]["name"]
+    name, default = (given["signature"]["inputs"][0][key] for key in ("name", "default"))
+    given["frame"] = given["frame"].assign(**{name: np.arange(len(given["frame"])) % 4 + default})
+    (found,) = (
+        each
+        for each in model_card.inputs(given["evaluation"], given["signature"], given["frame"])
+        if each["name"] == name
+    )
+    assert (found["levels"], round(found["missing"], 2)) == (3, 0.25)
     told = text(given)
-    assert f"{given['frame'][name].nunique()} known" in told
+    assert "3 known" in told
     assert "A category that it has not seen is answered as any other unknown one." in told
 
 
@@ -235,4 +242,4 @@ def test_without_time_no_date_is_told(given: Json) -> None:
     given["frame"] = given["frame"].drop(columns="date")
     del given["signature"]["trained_until"]
     told = text(given)
-    assert " from 20" not in told and "nothing of what happened" not in told
+    assert " from 20" not in told and "no row after" not in told

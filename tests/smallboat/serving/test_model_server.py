@@ -41,7 +41,7 @@ def test_describe_has_what_the_api_and_the_page_need(server: Server, files: File
     status, answer = server.ask({"describe": True})
     assert status == 200
     assert set(answer) == {
-        "release", "signature", "request", "known", "example", "evaluation", "page",
+        "release", "captures", "signature", "request", "known", "example", "evaluation", "page",
     }  # fmt: skip
     assert answer["request"] == service.SCHEMA
     assert answer["evaluation"]["library"] == f"smallboat {smallboat.__version__}"

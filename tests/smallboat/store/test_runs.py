@@ -23,9 +23,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "store"
 
 
-def keep(
-    folder: Path, run: str, pages: tuple[str, ...] = ("report.html",), **changed: Any
-) -> Path:
+def keep(folder: Path, run: str, pages: tuple[str, ...] = ("report.html",), **changed: Any) -> Path:
     """Put a run's evaluation into the store."""
     evaluation = {
         "run": run,

@@ -35,6 +35,26 @@ def test_the_target_is_a_number_in_the_order_of_the_classes() -> None:
     assert named.tolist() == made.frame["left"].tolist()
 
 
+@pytest.mark.parametrize("time", ["", "joined"])
+def test_the_truth_of_a_row_is_found_by_its_id(time: str) -> None:
+    table, made = replace(BINARY, id="id", time=time), rows(BINARY)
+    made.frame["id"] = [f"0{number}" for number in range(400)]
+    made.frame.loc[3, "left"] = None
+    frame = features.build(table, made, nothing)
+    found = features.truth(table, made, ["", "07", "03", "0399", "07", "9"])
+    assert sorted(found.index) == ["0399", "07"]
+    told = frame.set_index(made.frame["id"][made.frame["left"].notna()].to_numpy())
+    if not time:
+        same = [name for name in found if name != "known_at"]
+        expected = told.loc[found.index, same].set_axis(found.index)
+        pd.testing.assert_frame_equal(found[same], expected)
+        assert found["known_at"].isna().all()
+    else:
+        assert (found["known_at"] == found["date"]).all()
+    made.frame["id"] = "the same"
+    assert len(features.truth(table, made, ["the same"])) == 1
+
+
 def test_rows_without_a_target_are_left_out() -> None:
     made = rows(BINARY)
     made.frame.loc[:9, "left"] = None

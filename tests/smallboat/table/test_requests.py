@@ -124,3 +124,22 @@ def test_a_number_in_a_csv_file_is_the_one_that_training_reads(
 def test_many_rows_become_requests_of_a_thousand() -> None:
     made = requests.from_csv(BINARY, [{"age": "1"}] * 2500)
     assert [len(each["rows"]) for each in made] == [1000, 1000, 500]
+
+
+def test_a_row_may_have_the_id_that_the_table_has() -> None:
+    table = replace(BINARY, id="customer no.")
+    valid = fastjsonschema.compile(requests.schema(table))
+    given = [{"customer no.": each} for each in ("C/7", 12, 0, "", None)]
+    request = valid({"rows": [*given, {}]})
+    assert requests.keys(table, request) == ["C/7", "12", "0", "", "", ""]
+    features, _ = requests.features(table, nothing, request, ONLINE)
+    assert features.shape == (6, len(BINARY.features))
+    (made,) = requests.from_csv(table, [{"age": "4", "customer no.": " 007 "}, {"age": "5"}])
+    assert requests.keys(table, valid(made)) == ["007", ""]
+
+
+def test_without_an_id_there_are_no_keys() -> None:
+    table = replace(BINARY, id="")
+    assert requests.keys(table, {"rows": [{"id": "1"}]}) == []
+    with pytest.raises(fastjsonschema.JsonSchemaValueException, match="id"):
+        fastjsonschema.compile(requests.schema(table))({"rows": [{"id": "1"}]})

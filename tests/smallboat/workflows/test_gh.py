@@ -92,7 +92,10 @@ def test_a_note_is_added_to_an_open_issue_only(github: GitHub) -> None:
 @pytest.mark.parametrize("token", ["contents=write", "contents=read"])
 def test_a_retraining_is_dispatched_with_its_reason(github: GitHub, token: str) -> None:
     reason = "drifted: $(x) has drifted (PSI 0.31), since 2026-11-01"
-    contexts = {"matrix": {"environment": "prod"}, "steps": {"monitor": {"outputs": {"message": reason}}}}
+    contexts = {
+        "matrix": {"environment": "prod"},
+        "steps": {"monitor": {"outputs": {"message": reason}}},
+    }
     done = run(RETRAIN, github, token, **contexts)
     if token == "contents=read":
         assert done.returncode != 0 and github.events == []

@@ -136,7 +136,7 @@ def test_the_monitor_has_a_cron_of_its_own(project: Path) -> None:
     change("staging", "^", '[monitor]\ncron = "1 2 * * *"\n')
     schedule()
     assert 'on:\n  schedule:\n    - cron: "1 2 * * *"\n' in plan.MONITOR.read_text()
-    with pytest.raises(UserError, match="monitor.cron = '61 2 \\* \\* \\*' is wrong"):
+    with pytest.raises(UserError, match=r"monitor.cron = '61 2 \* \* \*' is wrong"):
         change("staging", 'cron = "1 2', 'cron = "61 2')
         schedule()
 

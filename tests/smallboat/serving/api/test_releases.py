@@ -130,7 +130,7 @@ def test_what_was_read_is_answered_while_s3_is_away(
 def test_the_request_is_the_one_that_boto3_sends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
     once = Config(retries={"mode": "standard", "total_max_attempts": 1})
-    client = boto3.client("s3", "eu-west-1", config=once)
+    client = boto3.Session().client("s3", "eu-west-1", config=once)
     bucket, _, key = ON_S3.removeprefix("s3://").partition("/")
     theirs = sent(monkeypatch, lambda: client.get_object(Bucket=bucket, Key=key))
     settings = Settings("e", region="eu-west-1", on_lambda=True, releases=ON_S3)

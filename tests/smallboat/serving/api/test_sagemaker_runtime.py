@@ -38,7 +38,7 @@ def test_the_request_is_the_one_that_boto3_sends(
 ) -> None:
     monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
     once = Config(retries={"mode": "standard", "total_max_attempts": 1})
-    client = boto3.client("sagemaker-runtime", "eu-west-1", config=once)
+    client = boto3.Session().client("sagemaker-runtime", "eu-west-1", config=once)
     asked = {"EndpointName": "an endpoint", "Body": BODY, "CustomAttributes": "id-1"}
     types = {"ContentType": "application/json", "Accept": "application/json"}
     theirs = sent(monkeypatch, lambda: client.invoke_endpoint(**asked, **types))

@@ -192,7 +192,8 @@ def _group() -> click.Group:
     group = _Commands(
         help="Train, release and serve the model of the project in this folder.",
         epilog="Exit codes: 0 done; 1 unexpected error; 2 wrong data, configuration or option; "
-        "3 no candidate passed; 4 release failed, or AWS refused; 5 a retraining is due; 130 interrupted.",
+        "3 no candidate passed; 4 release failed, or AWS refused; 5 a retraining is due; "
+        "130 interrupted.",
     )
     click.version_option(__version__, prog_name="smallboat")(group)
     for name, path, text, options in COMMANDS:

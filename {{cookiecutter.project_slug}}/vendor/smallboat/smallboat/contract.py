@@ -78,7 +78,10 @@ class Expectations(Protocol):
 
 
 class Features(Protocol):
-    """`features.py`: from raw tables to what a model learns from."""
+    """`features.py`: from raw tables to what a model learns from.
+
+    Not needed: `truth` for monitoring, and `pieces` for `make score`: `docs/contract.md`.
+    """
 
     @property
     def FEATURES(self) -> Sequence[Feature]:
@@ -181,8 +184,7 @@ class Service(Protocol):
 
     `online` is what `features.online_features` returned, after a round trip through JSON.
 
-    Not needed: `keys` for monitoring, and for `make score` `TOGETHER`, `columns` and
-    `features.pieces`: `docs/contract.md`.
+    Not needed: `keys`, `TOGETHER`, `columns` and `features.pieces`: see `docs/contract.md`.
     """
 
     @property

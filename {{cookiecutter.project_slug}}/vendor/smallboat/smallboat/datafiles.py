@@ -47,6 +47,20 @@ MAX_CHECKED = 2**28
 PIECE = 2**20
 
 
+def given(directory: str | None) -> Path:
+    """The folder of the source files; UserError if the configuration names none."""
+    if directory is None:
+        raise UserError("The source files needs a folder: make data SOURCE=files DIR=path.")
+    return Path(directory)
+
+
+def licence(folder: Path, otherwise: str) -> str:
+    """Where the licence of a folder's files is told, or what to say if it is not."""
+    begin = ("licence", "license", "attribution")
+    names = sorted(path.name for path in folder.iterdir() if path.name.lower().startswith(begin))
+    return f"see {', '.join(names)} beside the files" if names else otherwise
+
+
 def find(folder: Path, *patterns: str) -> list[Path]:
     """The files of a folder whose names match a pattern, sorted and checked.
 

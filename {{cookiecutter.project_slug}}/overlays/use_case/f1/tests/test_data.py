@@ -88,7 +88,7 @@ def test_what_is_said_of_a_snapshot(tmp_path: Path) -> None:
     assert said["data_until"] == "2022-11-15"
     assert said["rows"]["results"] == 216
     assert said["rows"]["races"] == 13
-    assert said["licence"] == "see LICENSE-made-up.txt beside the tables"
+    assert said["licence"] == "see LICENSE-made-up.txt beside the files"
     assert str(directory) in said["source"]
 
 

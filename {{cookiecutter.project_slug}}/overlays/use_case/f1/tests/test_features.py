@@ -275,3 +275,21 @@ def test_75_seasons_are_built_within_a_second(real_f1_1950: Path, tmp_path: Path
     frame = features.build(tables)
     assert time.process_time() - started < 1.0
     assert len(frame) > 24_000
+
+
+def test_the_truth_of_a_race_is_told_when_all_its_starters_are_asked_for(
+    tables: features.Tables, frame: pd.DataFrame
+) -> None:
+    race = frame.query("group == 'r3'").set_index("entity")
+    about = f"{race['period'].iloc[0]}/{race['round'].iloc[0]:g}"
+    refs = tables["drivers"].set_index("driver_id")["ref"]
+    by_id, by_ref = ([f"{about}/{name}" for name in each] for each in (race.index, refs[race.index]))
+    other = [f"{race['period'].iloc[0]}/1/{name}" for name in race.index][1:]
+    for keys in (by_id, by_ref, [*by_ref[:4], *by_id[4:]], [*by_id, *by_ref]):
+        found = features.truth(tables, [*keys, *other, "1/1/nobody"])
+        assert len(found) == len(race) and set(found.index) <= set(keys)
+        ended = found.set_index("entity")["target"]
+        assert ended.to_dict() == race["target"].to_dict()
+        assert (found["known_at"] > found["date"]).all()
+        assert {*metrics.SLICES, "group"} <= {*found}
+    assert features.truth(tables, by_id[1:]).empty

@@ -180,6 +180,13 @@ def test_csv_rows_of_one_race_are_one_request() -> None:
         VALID(request)
 
 
+def test_a_key_names_race_and_driver_in_the_order_of_the_grid() -> None:
+    cars = [{"driver": name, "constructor": "7", "grid": 0} for name in ("a/b", "Räikkönen")]
+    request = {"season": 2004.0, "round": 1, "circuit": "c", "grid": cars}
+    VALID(request)
+    assert service.keys(request) == ["2004/1/a/b", "2004/1/Räikkönen"]
+
+
 @pytest.mark.parametrize("cell", ["nan", "inf", "-1e999", "x", "0x1", "1.5"])
 def test_a_csv_cell_that_is_no_place_is_left_to_the_schema(cell: str) -> None:
     row = {"season": "2004", "round": "1", "circuit": "c", "driver": "d", "constructor": "t",

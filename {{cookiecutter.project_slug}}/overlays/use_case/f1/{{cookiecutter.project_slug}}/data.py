@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, PositiveInt
+from smallboat import datafiles
 from smallboat.errors import UserError
 
 if TYPE_CHECKING:
@@ -71,9 +72,11 @@ def collect(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         tables = jolpica.fetch(config)
         source, licence = f"the API at {config['url']}", jolpica.LICENCE
     else:
-        directory = _directory(config)
+        sample = config["source"] == "sample"
+        directory = Path(SAMPLE) if sample else datafiles.given(config["directory"])
         tables = ergast.load(directory)
-        source, licence = f"{config['source']}: {directory}", _licence(directory)
+        source = f"{config['source']}: {directory}"
+        licence = datafiles.licence(directory, "not stated beside the files")
     raced = tables["races"]["raceId"].isin(tables["results"]["raceId"])
     if not raced.any():
         raise UserError(
@@ -145,31 +148,10 @@ def one_row_a_driver(results: "pd.DataFrame", races: "pd.DataFrame") -> "pd.Data
     return pd.concat([results[~rows], mended]).sort_index()
 
 
-def _directory(config: Mapping[str, Any]) -> Path:
-    if config["source"] == "sample":
-        return Path(SAMPLE)
-    if config["directory"] is None:
-        raise UserError("The source files needs a folder: make data SOURCE=files DIR=path.")
-    return Path(config["directory"])
-
-
 def _renamed(frame: "pd.DataFrame") -> "pd.DataFrame":
-    frame = frame.rename(columns=lambda column: RENAMED.get(column) or _snake(column))
+    snake = re.compile("(?=[A-Z])")
+    frame = frame.rename(columns=lambda name: RENAMED.get(name) or snake.sub("_", name).lower())
     if "forename" in frame:
         frame = frame.assign(name=frame["forename"] + " " + frame["surname"])
         frame = frame.drop(columns=["forename", "surname"])
     return frame
-
-
-def _snake(name: str) -> str:
-    return re.sub(r"(?=[A-Z])", "_", name).lower()
-
-
-def _licence(directory: Path) -> str:
-    """Where the licence of a folder's tables is told."""
-    names = sorted(
-        path.name
-        for path in directory.iterdir()
-        if path.name.lower().startswith(("licence", "license", "attribution"))
-    )
-    return f"see {', '.join(names)} beside the tables" if names else "not stated beside the tables"

@@ -4,13 +4,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from smallboat.evaluation import truth as outcomes
 
 from .data import Tables
 from .inputs import FEATURES, NAMES, Feature, complete
 from .race_entries import grids, race_entries
 from .rolling_features import Array, History, Look
 
-__all__ = ["FEATURES", "OTHER_COLUMNS", "Feature", "Tables", "build", "online_features"]
+__all__ = ["FEATURES", "OTHER_COLUMNS", "Feature", "Tables", "build", "online_features", "truth"]
 
 OTHER_COLUMNS = ("entity", "label")
 GROUPS = {
@@ -95,13 +96,27 @@ def build(tables: Tables) -> pd.DataFrame:
         "age": entries["period"].to_numpy() - people["born"].to_numpy(),
         "home": people["country"].to_numpy() == country.to_numpy(),
     }
+    values = pd.DataFrame(complete(known, race), columns=list(NAMES), index=entries.index)
+    return pd.concat([_ended(tables, entries), values], axis=1)
+
+
+def truth(tables: Tables, keys: list[str]) -> pd.DataFrame:
+    """How the cars ended that `service.keys` names, of races of which all starters are named."""
+    entries = race_entries(tables)
+    rows = _ended(tables, entries).assign(known_at=entries["date"] + pd.Timedelta(days=1))
+    race = entries["period"].astype(str) + "/" + entries["round"].astype(str) + "/"
+    ref = entries["entity"].map(tables["drivers"].set_index("driver_id")["ref"])
+    found = outcomes.named(rows, [race + entries["entity"], race + ref], keys)
+    return outcomes.of_whole_groups(found, rows)
+
+
+def _ended(tables: Tables, entries: pd.DataFrame) -> pd.DataFrame:
     kept = ["period", "group", "date", "entity", "constructor", "circuit", "target", "label"]
     names = {
         kind: entries[kind].map(tables[f"{kind}s"].set_index(f"{kind}_id")["ref"])
         for kind in ("constructor", "circuit")
     }
-    values = pd.DataFrame(complete(known, race), columns=list(NAMES), index=entries.index)
-    return pd.concat([entries[kept].assign(**names), values], axis=1)
+    return entries[kept].assign(**names)
 
 
 def online_features(tables: Tables) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def test_the_simplest_model_reaches_nine_tenths_of_the_best_possible(
 ) -> None:
     _, later = parts
     best = made_up.truth(SESSIONS, SEED).set_index(["session", "n"])["posterior"]
-    known = best.loc[pd.MultiIndex.from_frame(later[["entity", "events_after"]])]
+    known = best.loc[pd.MultiIndex.from_frame(later[["entity", "after"]])]
     possible = average_precision_score(later["target"], known)
     assert 0.9 * possible <= reached(*parts) <= possible + 0.05
 

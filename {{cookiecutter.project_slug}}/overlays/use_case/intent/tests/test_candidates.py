@@ -32,7 +32,6 @@ def _sessions(seed: int, sessions: int = 1200) -> tuple[pd.DataFrame, Array]:
     about = {
         "group": np.repeat([f"day {day}" for day in range(12)], sessions // 4),
         "entity": np.repeat([f"session {number}" for number in range(sessions)], 3),
-        "events_after": np.tile([0, 2, 4], sessions),
         "target": bought,
         "label": bought.astype(np.float64),
     }

@@ -104,13 +104,13 @@ def table(rows: int = 60) -> pd.DataFrame:
         each.name: rng.integers(*ends.get(each.unit, (0, 2)), rows).astype(np.float32)
         for each in FEATURES
     }
+    values["after"] = (np.arange(rows) // 2 % 2).astype(np.float32)  # two neighbours have the same
     day = np.arange(rows) % 5
     labels: dict[str, Any] = {
         "period": 201903,
         "group": [f"2019-01-{15 + each}" for each in day],
         "date": pd.to_datetime("2019-01-15") + pd.to_timedelta(day, "D"),
         "entity": [f"s{number}" for number in range(rows)],
-        "events_after": 0,
         "weekday": "Tue",
         "target": np.arange(rows) // 5 % 2,
     }
@@ -133,7 +133,7 @@ def test_a_sound_feature_table_breaks_nothing() -> None:
         ("hour", 24, "every feature's values are plausible"),
         ("price", 11, "every feature's values are plausible"),
         ("target", 2, "target is between 0 and 1"),
-        ("entity", "s1", "one row for each entity and events_after"),
+        ("entity", "s1", "one row for each entity and after"),
         ("date", pd.NaT, "date has no nulls"),
     ],
 )

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 import visits
 
-from {{ cookiecutter.project_slug }} import features
+from {{ cookiecutter.project_slug }} import features, metrics
 from {{ cookiecutter.project_slug }}.inputs import NAMES, prefix
 from {{ cookiecutter.project_slug }}.warehouse import Warehouse
 
 DAYS = {date: visits.day(date, 150, seed=7) for date in ("2018-12-31", "2019-01-06", "2019-01-07")}
-LABELS = ["period", "group", "date", "entity", "events_after", "weekday", "target", "label"]
+LABELS = ["period", "group", "date", "entity", "weekday", "target", "label"]
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +39,9 @@ def test_labels_come_first_then_every_feature_a_finite_float32(frame: pd.DataFra
 
 
 def test_a_row_for_each_two_events_that_a_session_has(frame: pd.DataFrame) -> None:
-    cells = frame.groupby("entity")["events_after"].apply(list)
+    cells = frame.groupby("entity")["after"].apply(list)
     assert all(rows == list(range(0, 2 * len(rows), 2)) for rows in cells)
-    assert frame["events_after"].max() == 10
-    assert (frame["after"] == frame["events_after"]).all()
+    assert frame["after"].max() == 10
 
 
 def test_rows_are_those_of_the_sessions_that_add_before_they_purchase(frame: pd.DataFrame) -> None:
@@ -114,3 +113,30 @@ def test_a_snapshot_without_a_cart_has_no_rows(tmp_path: Path) -> None:
     frame = features.build(empty)
     assert list(frame) == [*LABELS, *NAMES]
     assert frame.empty
+
+
+def test_the_truth_of_a_session_is_its_purchase_whatever_was_seen_of_it(
+    tables: features.Tables, frame: pd.DataFrame
+) -> None:
+    once = frame.drop_duplicates("entity").set_index("entity")
+    keys = [f"{name}/{after}" for name in once.index for after in (0, 3, 14)]
+    found = features.truth(tables, ["unknown/0", "", *keys, keys[0]])
+    assert sorted(found.index) == sorted(keys)
+    assert (found["target"] == once["target"].reindex(found["entity"]).to_numpy()).all()
+    assert found["target"].nunique() == 2
+    same = ["period", "group", "date", "weekday", "label"]
+    expected = once[same].loc[found["entity"]].reset_index(drop=True)
+    pd.testing.assert_frame_equal(found[same].reset_index(drop=True), expected)
+    assert (found["known_at"] > found["date"]).all()
+    assert list(features.truth(tables, [])) == list(found) and features.truth(tables, []).empty
+
+
+def test_live_metrics_need_no_more_than_the_inputs_and_the_truth(
+    tables: features.Tables, frame: pd.DataFrame
+) -> None:
+    keys = frame["entity"] + "/" + frame["after"].astype(int).astype(str)
+    told = features.truth(tables, list(keys)).loc[keys].reset_index(drop=True)
+    live = pd.concat([frame[list(NAMES)], told], axis=1)
+    chance = np.linspace(0.05, 0.95, len(frame))
+    assert metrics.score(live, chance) == metrics.score(frame, chance)
+    assert all(name in live for name in metrics.SLICES)

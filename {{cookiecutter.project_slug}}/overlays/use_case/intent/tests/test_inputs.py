@@ -235,7 +235,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
 def test_serving_makes_what_training_made(warehouse: Warehouse) -> None:
     frame = features.build(warehouse)
     online = json.loads(json.dumps(features.online_features(warehouse)))
-    rows = frame.set_index(["entity", "events_after"])[list(NAMES)]
+    rows = frame.set_index(["entity", "after"], drop=False)[list(NAMES)]
     sessions: dict[str, list[dict[str, Any]]] = {}
     for path in sorted(warehouse.folder.glob("browsing-*")):
         made = visits.Day(*(_told(path.parent / f"{kind}{path.name[8:]}") for kind in
@@ -244,7 +244,7 @@ def test_serving_makes_what_training_made(warehouse: Warehouse) -> None:
     checked = 0
     for (name, after), expected in rows.iterrows():
         known = prefix(sessions[name])
-        seen = [event.action for event in known].index("add") + 1 + after
+        seen = [event.action for event in known].index("add") + 1 + int(after)
         told = [
             {
                 "action": event.action, "time": event.time, "sku": event.sku,

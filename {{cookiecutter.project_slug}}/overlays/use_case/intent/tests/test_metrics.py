@@ -30,7 +30,7 @@ def _sessions(rows: int, seed: int, coarse: float = 1e-9, days: int = 7) -> tupl
         {
             "group": [f"day {day}" for day in np.sort(rng.integers(0, days, rows))],
             "entity": [f"session {number}" for number in entity],
-            "events_after": rng.choice(list(metrics.CHALLENGE), rows),
+            "after": rng.choice(list(metrics.CHALLENGE), rows),
             "target": bought,
         }
     )
@@ -57,7 +57,7 @@ def test_scores_are_those_of_scikit_learn(rows: int, seed: int, coarse: float) -
     assert found["roc_auc"] == pytest.approx(roc_auc_score(target, predicted))
     assert found["log_loss"] == pytest.approx(log_loss(target, predicted))
     right = (predicted >= 0.5) == target
-    accuracy = right.groupby(frame["events_after"]).mean()
+    accuracy = right.groupby(frame["after"]).mean()
     assert found["challenge"] == pytest.approx(
         sum(weight * accuracy.get(after, 0.0) for after, weight in metrics.CHALLENGE.items())
     )

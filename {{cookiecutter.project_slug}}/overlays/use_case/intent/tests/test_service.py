@@ -271,8 +271,24 @@ def test_csv_rows_of_one_session_are_one_request() -> None:
         {"action": "search", "time": example_visits.BEGINS, "clicks": 2},
         {"action": "add", "time": example_visits.BEGINS + 5, "sku": "12"},
     ]
+    assert [request["session"] for request in requests] == ["one", "two", "one"]
+    assert [service.keys(request) for request in requests] == [["one/0"], ["two/0"], ["one/0"]]
     for request in requests:
         VALID(request)
+
+
+def test_a_key_counts_the_events_that_the_model_sees_after_the_add() -> None:
+    assert service.keys(VISIT) == [""]
+    named = {**VISIT, "session": "a/b"}
+    VALID(named)
+    values, _ = service.features(named, ONLINE)
+    assert service.keys(named) == [f"a/b/{int(values[0, NAMES.index('after')])}"]
+    later = {"action": "detail", "time": VISIT["events"][-1]["time"] + 5000}
+    bought = {"action": "purchase", "time": later["time"] + 1}
+    events = [*VISIT["events"], later, later, bought, {**later, "time": bought["time"] + 1}]
+    (key,) = service.keys({**named, "events": events[::-1]})
+    assert int(key.rpartition("/")[2]) == values[0, NAMES.index("after")] + 1
+    assert (service.features(named, ONLINE)[0] == service.features(VISIT, ONLINE)[0]).all()
 
 
 @pytest.mark.parametrize("cell", ["nan", "1.5", "x", "2019-04-14", "9" * 5000])

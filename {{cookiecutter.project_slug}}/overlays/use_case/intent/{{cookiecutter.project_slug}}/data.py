@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
-from smallboat import disk
+from smallboat import datafiles, disk
 from smallboat.errors import UserError
 
 from .warehouse import Warehouse
@@ -69,7 +69,7 @@ def collect(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     else:
         directory, kind = _directory(config), config["format"]
         source = f"files: {directory} in the format {kind}"
-        licence = _licence(directory, FORMATS[kind].TERMS)
+        licence = datafiles.licence(directory, f"not stated; {FORMATS[kind].TERMS}")
     with snapshot.database(folder.parent, config["memory_mb"]) as connection:
         raw = FORMATS[kind].raw(connection, directory)
         about = snapshot.write(connection, raw, folder)
@@ -84,9 +84,7 @@ def read(folder: Path) -> Tables:
 
 
 def _directory(config: Mapping[str, Any]) -> Path:
-    if config["directory"] is None:
-        raise UserError("The source files needs a folder: make data SOURCE=files DIR=path.")
-    directory = Path(config["directory"])
+    directory = datafiles.given(config["directory"])
     if not directory.is_dir():
         raise UserError(
             f"There is no folder {directory}; name one with files in the format {config['format']}."
@@ -109,13 +107,3 @@ def _made_up(config: Mapping[str, Any]) -> Path:
         made_up.write(target, config["sessions"], config["seed"], config["written"])
     (target / MAKER).write_text(maker)
     return target
-
-
-def _licence(directory: Path, terms: str) -> str:
-    """Where the licence of a folder's files is told."""
-    names = sorted(
-        path.name
-        for path in directory.iterdir()
-        if path.name.lower().startswith(("licence", "license", "attribution"))
-    )
-    return f"see {', '.join(names)} beside the files" if names else f"not stated; {terms}"

@@ -67,10 +67,10 @@ def raw(previous_rows: Mapping[str, int] | None = None) -> list[Check]:
 
 def feature() -> list[Check]:
     """The expectations about `feature_views`."""
-    labels = ("period", "group", "date", "entity", "events_after", "target")
+    labels = ("period", "group", "date", "entity", "target")
     return [
         *(checks.not_null("features", label) for label in labels),
-        checks.unique("features", ["entity", "events_after"], "error"),
+        checks.unique("features", ["entity", "after"], "error"),
         checks.between("features", "target", 0, 1),
         checks.between(
             "feature_days", "bought", 0.005, 0.95, "warning", "each day some buy and some do not"

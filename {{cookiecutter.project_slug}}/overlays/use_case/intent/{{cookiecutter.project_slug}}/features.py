@@ -8,7 +8,7 @@ import pandas as pd
 from .inputs import COUNTED, FEATURES, NAMES, Array, Feature, complete
 from .warehouse import Warehouse as Tables
 
-__all__ = ["FEATURES", "OTHER_COLUMNS", "Feature", "Tables", "build", "online_features"]
+__all__ = ["FEATURES", "OTHER_COLUMNS", "Feature", "Tables", "build", "online_features", "truth"]
 
 OTHER_COLUMNS = ("entity", "label")
 GROUPS = {
@@ -24,7 +24,7 @@ GROUPS = {
 
 TYPICAL = 20_000
 """Sessions by which `online` tells what is usual."""
-LABELS = ["day", "session_id", "after", "purchased"]
+LABELS = ["day", "session_id", "purchased"]
 WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 
 
@@ -37,8 +37,8 @@ def build(tables: Tables) -> pd.DataFrame:
     Returns:
         One row a session and number of events, by day, session and events: period (ISO year x 100 +
         week), group (the UTC day on which the session began), date (that day), entity (the
-        session's id), events_after (0 to 10), weekday (of the day), target (1 = it purchases
-        later), label (what models learn), then FEATURES as float32, none NaN.
+        session's id), weekday (of the day), target (1 = it purchases later), label (what models
+        learn), then FEATURES as float32, none NaN; `after` is 0 to 10.
 
     Raises:
         UserError: a model or a test of the warehouse failed.
@@ -46,6 +46,17 @@ def build(tables: Tables) -> pd.DataFrame:
     parts = [(rows[LABELS], _values(rows)) for rows in tables.features()]
     rows = pd.concat([labels for labels, _ in parts], ignore_index=True)
     values = pd.DataFrame(np.concatenate([part for _, part in parts]), columns=list(NAMES))
+    return pd.concat([_ended(rows), values], axis=1)
+
+
+def truth(tables: Tables, keys: list[str]) -> pd.DataFrame:
+    """Which of the sessions that `service.keys` names purchased; known when their day is over."""
+    rows = tables.purchases(keys)
+    ended = _ended(rows).set_axis(pd.Index(rows["key"]))
+    return ended.assign(known_at=ended["date"] + pd.Timedelta(days=1))
+
+
+def _ended(rows: pd.DataFrame) -> pd.DataFrame:
     code, names = pd.factorize(rows["day"])
     days = pd.Series(pd.to_datetime(names))
     week = days.dt.isocalendar().astype("int64")
@@ -54,12 +65,11 @@ def build(tables: Tables) -> pd.DataFrame:
         "group": rows["day"],
         "date": days.to_numpy()[code],
         "entity": rows["session_id"],
-        "events_after": rows["after"],
         "weekday": np.array(WEEKDAYS)[days.dt.day_of_week.to_numpy()][code],
         "target": rows["purchased"],
         "label": rows["purchased"].astype("float64"),
     }
-    return pd.concat([pd.DataFrame(labels), values], axis=1)
+    return pd.DataFrame(labels)
 
 
 def online_features(tables: Tables) -> dict[str, Any]:

@@ -19,7 +19,7 @@ PRIMARY = "ap_error"
 LOSS = "log_loss"
 """The metric that `loss` is of."""
 
-SLICES = ("period", "events_after", "weekday")
+SLICES = ("period", "after", "weekday")
 """The columns whose values the error is looked at one by one."""
 
 CHALLENGE = {0: 1.0, 2: 0.9, 4: 0.8, 6: 0.7, 8: 0.6, 10: 0.5}
@@ -67,7 +67,7 @@ def _measured(
 
 def _challenge(frame: pd.DataFrame, right: Array, drawn: bootstrap.Sums) -> Array:
     """The challenge's sum; a number of events after the add that no row has adds nothing."""
-    after = frame["events_after"].to_numpy(dtype=np.int64)
+    after = frame["after"].clip(upper=max(CHALLENGE)).to_numpy(dtype=np.int64)
     place = np.searchsorted(list(CHALLENGE), after)
     hits, there = drawn(place, right.astype(np.float64)), drawn(place, np.ones(len(after)))
     accuracy = hits / np.maximum(there, 1)

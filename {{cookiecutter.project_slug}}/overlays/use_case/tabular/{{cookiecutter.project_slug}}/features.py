@@ -27,6 +27,13 @@ def online_features(rows: Rows) -> dict[str, Any]:
     return features.online_features(TABLE, rows)
 
 
+if TABLE.id:
+
+    def truth(rows: Rows, keys: list[str]) -> pd.DataFrame:
+        """The targets of the rows that `service.keys` names, as far as they are known."""
+        return features.truth(TABLE, rows, keys)
+
+
 def pieces(file: Path, rows: int) -> Iterator[tuple[pd.DataFrame, Array]]:
     """A file's rows in pieces, as text and as the model's inputs: `make score` reads them."""
     return features.pieces(TABLE, file, rows, derive)

@@ -6,13 +6,13 @@ from pathlib import Path
 from ..config import config
 from ..errors import FullDiskError, UserError
 from ..problem import Problem
-from . import answering, interface, learning, tables
+from . import answering, interface, learning, outcomes, tables
 from .sample import Sample, Unavailable, described
 
 RULES = {
     "data and features": tables.RULES,
     "metrics and candidates": learning.RULES,
-    "service": answering.RULES,
+    "service": (*answering.RULES, *outcomes.RULES),
 }
 
 

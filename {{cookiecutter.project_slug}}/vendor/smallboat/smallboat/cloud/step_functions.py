@@ -31,8 +31,11 @@ def deploy(problem: Problem, environment: str, branch: str | None) -> int:
     _check_sizes(settings)
     name = _name(env, branch)
     scheduled = settings.on_step_functions and not branch
+    monitor = _name(env, None, MONITOR.stem)
     if not scheduled and _delete_rule(env, name):
         print(f"removed the schedule of {name}")
+    if not scheduled and not branch and delete(env, monitor):
+        print(f"removed the state machine {monitor}")
     if not settings.remote:
         print(
             "nothing to deploy: no step has remote = true, and [schedule] by is not stepfunctions"
@@ -42,11 +45,9 @@ def deploy(problem: Problem, environment: str, branch: str | None) -> int:
     if scheduled:
         assert settings.schedule is not None
         print(f"it runs on schedule, {settings.schedule.cron} (UTC), and releases its model")
-        _put(env, settings, _name(env, None, MONITOR.stem), MONITOR, None)
+        _put(env, settings, monitor, MONITOR, None)
         print(f"it runs on schedule, {settings.monitor.cron} (UTC), and starts the training flow")
         print("when a retraining is due")
-    elif not branch and delete(env, monitor := _name(env, None, MONITOR.stem)):
-        print(f"removed the state machine {monitor}")
     print(f"next: aws stepfunctions start-execution --state-machine-arn {_arn(env, name)}", end=" ")
     print(f"--input '{INPUT}'")
     return 0

@@ -82,6 +82,14 @@ class Monitor(Section):
     needed: PositiveInt = 2  # of them that must have drifted, the newest one among them
     ignored: list[str] = []  # inputs that always move, as the season
     false_alarms: float = Field(default=0.01, gt=0, lt=1)  # of windows in which nothing has drifted
+    cron: str = "47 5 * * *"  # when the environment is monitored, in UTC, as GitHub takes it
+
+    @field_validator("cron")
+    @classmethod
+    def _check_cron(cls, cron: str) -> str:
+        schedule.check(cron)
+        schedule.for_aws(cron)
+        return cron
 
     @model_validator(mode="after")
     def _check_needed(self) -> "Monitor":

@@ -16,7 +16,7 @@ from moto.core.config import default_user_config
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug import Request, Response
 
-from . import calls, iam, registry, sagemaker
+from . import calls, captures, iam, registry, sagemaker
 from .calls import Calls, Fault
 from .containers import Containers
 
@@ -78,7 +78,9 @@ class Application:
                 registry.hold(call.parameters["repositoryName"], each.get("imageTag", ""))
         if call.name == "InvokeEndpoint":
             name = call.parameters["EndpointName"]
-            answer = self._containers.invoke(name, sagemaker.known(name), Request(environ))
+            asked = Request(environ)
+            answer = self._containers.invoke(name, sagemaker.known(name), asked)
+            captures.capture(name, asked, answer)
             return answer(environ, start_response)
         with self._conditional if _has_condition(call) else nullcontext():
             return self._moto(environ, start_response)

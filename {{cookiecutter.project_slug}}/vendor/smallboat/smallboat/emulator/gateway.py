@@ -16,6 +16,7 @@ from moto.awslambda.models import LambdaFunction
 from moto.awslambda.utils import get_backend
 from werkzeug import Request, Response
 
+from .captures import FunctionLog
 from .runtime import Function, lambda_modules
 
 Json = dict[str, Any]
@@ -45,7 +46,7 @@ class Gateway:
             url: where the functions find AWS.
         """
         self._folder, self._url = folder, url
-        self._functions: dict[str, tuple[Json, Function]] = {}
+        self._functions: dict[str, tuple[Json, Function, FunctionLog]] = {}
         self._lock = threading.Lock()
 
     def answer(self, request: Request) -> Response:
@@ -74,7 +75,9 @@ class Gateway:
         function = functions.get_function(to["name"], to["qualifier"])
         identity = {"apiKey": key or None, "apiKeyId": key_id}
         event = _event(request, resource, path, stage, number, values, identity)
-        answer = self._process(function).ask(event, min(SECONDS, int(function.timeout)))
+        process, log = self._process(function)
+        answer = process.ask(event, min(SECONDS, int(function.timeout)))
+        log.update()
         if answer is None:
             return _by_itself(api, "INTEGRATION_TIMEOUT")
         return _compressed(_response(answer), request, api.minimum_compression_size)
@@ -83,27 +86,27 @@ class Gateway:
         """Stop all processes."""
         with self._lock:
             functions, self._functions = self._functions, {}
-        for _, function in functions.values():
+        for _, function, _ in functions.values():
             function.end()
 
-    def _process(self, function: LambdaFunction) -> Function:
-        """The function's process, restarted when its code or configuration changes."""
+    def _process(self, function: LambdaFunction) -> tuple[Function, FunctionLog]:
+        """The function's process and its log, restarted when code or configuration changes."""
         said = {
             "code": function.code_sha_256,
             "handler": function.handler,
             "variables": dict(function.environment_vars),
         }
         with self._lock:
-            before, process = self._functions.get(function.function_arn, ({}, None))
-            if process and (before != said or process.ended):
-                process.end()
-                process = None
-            if process is None:
-                process = self._start(function)
-                self._functions[function.function_arn] = said, process
-            return process
+            known = self._functions.get(function.function_arn)
+            if known and (known[0] != said or known[1].ended):
+                known[1].end()
+                known = None
+            if known is None:
+                known = said, *self._start(function)
+                self._functions[function.function_arn] = known
+            return known[1:]
 
-    def _start(self, function: LambdaFunction) -> Function:
+    def _start(self, function: LambdaFunction) -> tuple[Function, FunctionLog]:
         folder = self._folder / f"{function.function_name}-{uuid.uuid4().hex[:8]}"
         with zipfile.ZipFile(io.BytesIO(function.code_bytes)) as code:
             code.extractall(folder)
@@ -118,13 +121,16 @@ class Gateway:
             "AWS_ENDPOINT_URL": self._url,
             "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": self._url,
         }
-        return Function(
+        log = folder.with_suffix(".log")
+        process = Function(
             folder,
             function.handler,
             dict(function.environment_vars) | added,
             lambda_modules(self._folder / "lambda-modules"),
-            folder.with_suffix(".log"),
+            log,
         )
+        account = function.function_arn.split(":")[4]
+        return process, FunctionLog(account, function.region, function.function_name, log)
 
 
 def _method(api: RestAPI, verb: str, path: str) -> tuple[str, Any, Json | None] | None:

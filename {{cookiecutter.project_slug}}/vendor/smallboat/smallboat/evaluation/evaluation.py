@@ -123,7 +123,11 @@ def slices(
         baseline=problem.metrics.loss(frame, problem.metrics.baseline(frame)),
     )
     return [
-        {"by": by, "value": str(value), **_slice(part)}
+        {
+            "by": by,
+            "value": f"{value:g}" if isinstance(value, float) else str(value),
+            **_slice(part),
+        }
         for by in problem.metrics.SLICES
         for value, part in rows.groupby(by, observed=True)
         if len(part) >= least

@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import UserError, nearest
 from ..problem import Problem
 from ..store import release_bundle, store
-from . import drift_tests, sketches
+from . import drift_tests, expected, sketches
 from .sketches import Array, Json
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def sketch(problem: Problem, frame: "pd.DataFrame", predicted: Array) -> Json:
     Returns:
         `schema`, `rows`, `groups`, `blocks`, `block_rows`, and `inputs` and `output`: sketches by
         name, the inputs in the order of the model's. Each sketch has the design `effects` of the
-        blocks by bin, see `drift_tests`.
+        blocks by bin, see `drift_tests`. Of probabilities there is a `calibration`, see `expected`.
     """
     features, output = problem.features.FEATURES, problem.candidates.OUTPUT
     categories = [sketches.is_category(feature) for feature in features]
@@ -58,6 +58,10 @@ def sketch(problem: Problem, frame: "pd.DataFrame", predicted: Array) -> Json:
         column["counts"] = rows[at, :size].astype(int).tolist()
         column["effects"] = effects[at, :size].round(2).tolist()
     names = [*(feature.name for feature in features), *(output.classes or (output.name,))]
+    calibration = {}
+    if output.kind in expected.KINDS:
+        target, group = frame["target"].to_numpy(), frame["group"].factorize()[0]
+        calibration = {"calibration": expected.calibration(target, predicted, group)}
     return {
         "schema": SCHEMA,
         "rows": len(frame),
@@ -66,6 +70,7 @@ def sketch(problem: Problem, frame: "pd.DataFrame", predicted: Array) -> Json:
         "block_rows": round(drift_tests.mates(blocks), 3),
         "inputs": dict(zip(names[: len(features)], columns, strict=False)),
         "output": dict(zip(names[len(features) :], columns[len(features) :], strict=True)),
+        **calibration,
     }
 
 

@@ -2,7 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..aws import aws
 from ..cloud import step_functions
@@ -11,13 +11,15 @@ from ..errors import UserError
 from ..problem import Problem
 from ..release import history, targets
 from ..release.commands import NOTHING
-from ..release.targets.target import Target
 from ..reports import monitor as report
 from ..store import runs, s3_cache, store
 from ..workflows import notices
 from . import archive, cloudwatch, shadow, verdict
 from .judging import Judge, newest
 from .outcomes import Outcomes
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Json = dict[str, Any]
 DAYS = 90
@@ -74,13 +76,13 @@ def watch(problem: Problem, settings: config.Settings, since: str | None = None)
     outcomes = Outcomes(problem, root, archive.keys(root, first))
     judge = Judge(problem, settings, outcomes, shadow.Shadow(root, other) if other else None)
     rules = settings.monitor
-    windows = [
-        judge.window(each)
-        for each in archive.windows(root, first, rules.window_rows, rules.window_days)
-    ]
-    traffic = archive.traffic(root, first)
+    each = archive.windows(root, first, rules.window_rows, rules.window_days)
+    windows = sorted(map(judge.window, each), key=lambda window: str(window["last"]))
+    traffic = _by_day(archive.traffic(root, first))
     limit = settings.release.latency_ms + (settings.aws.network_overhead_ms if settings.aws else 0)
-    found = verdict.of(newest(windows, served["model_hash"]), traffic, limit, rules)
+    own = newest(windows, served["model_hash"])
+    broken = judge.broken(served["model_hash"])
+    found = verdict.of(own, traffic, limit, broken, rules)
     rows, difference = judge.against_shadow(served["model_hash"])
     found |= {
         "at": now.isoformat(timespec="seconds"),
@@ -94,11 +96,15 @@ def watch(problem: Problem, settings: config.Settings, since: str | None = None)
         "live": {name: judge.live(name) for name in judge.models},
         "promise": {name: model.promise for name, model in judge.models.items()},
         "shadow": other and shadow.evidence(served["model_hash"], other, rows, difference),
+        "releases": history.releases(root, target.history()),
         "notes": [*collected.notes, *judge.notes],
     }
     found["request"], found["asked"] = _request(settings, found, now)
     found["next"] = verdict.following(found)
-    _keep(problem, settings, target, found)
+    frame, predicted, _ = judge.pooled(served["model_hash"])
+    page = report.html(problem, found, frame, predicted)
+    _keep(settings, found, page)
+    history.write(root, target.history())
     return found
 
 
@@ -107,6 +113,12 @@ def _day(since: str) -> Any:
         return datetime.strptime(since, "%Y-%m-%d").date()
     except ValueError:
         raise UserError(f"SINCE={since} is no date: write it as 2026-11-30") from None
+
+
+def _by_day(traffic: "pd.DataFrame") -> list[Json]:
+    """Traffic as plain JSON, the oldest day first."""
+    rows = traffic.astype(object).where(traffic.notna(), None).to_dict("records")
+    return [{"date": str(day)[:10], **row} for day, row in zip(traffic.index, rows, strict=True)]
 
 
 def _request(settings: config.Settings, found: Json, now: datetime) -> tuple[Json | None, bool]:
@@ -120,7 +132,7 @@ def _request(settings: config.Settings, found: Json, now: datetime) -> tuple[Jso
     return verdict.request(found, model_hash, before, newest_run, now, known)
 
 
-def _keep(problem: Problem, settings: config.Settings, target: Target, found: Json) -> None:
+def _keep(settings: config.Settings, found: Json, page: str) -> None:
     """Write what the monitor found into the store, and tell CloudWatch."""
     root = settings.store.root
     live = {
@@ -132,14 +144,13 @@ def _keep(problem: Problem, settings: config.Settings, target: Target, found: Js
     files = {
         "live.json": store.to_json({**(json.loads(text) if text else {}), **live}),
         "verdict.json": store.to_json(found),
-        REPORT: report.html(problem, found).encode(),
+        REPORT: page.encode(),
     }
     if found["shadow"]:
         files["shadow.json"] = store.to_json(found["shadow"])
     files["request.json"] = store.to_json(found["request"])
     for name, content in files.items():
         store.replace(root, f"{FOLDER}/{name}", content)
-    history.write(root, target.history())
     if settings.aws:
         cloudwatch.put(aws.Environment(settings), found)
     if found["asked"]:

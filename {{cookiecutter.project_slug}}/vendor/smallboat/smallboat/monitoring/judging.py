@@ -99,22 +99,34 @@ class Judge:
         return judged
 
     def live(self, model_hash: str) -> Json | None:
-        """The metrics of a model's newest MOST_ROWS rows with an outcome."""
-        frame, predicted, _ = self._pooled(model_hash)
-        return quality.measure(self._problem, frame, predicted) if len(frame) else None
+        """The metrics of a model's newest MOST_ROWS rows with an outcome, also by slice."""
+        frame, predicted, _ = self.pooled(model_hash)
+        measured = quality.measure(self._problem, frame, predicted)
+        if measured and "difference" in measured:
+            least = self._settings.gates.slice_rows
+            measured["slices"] = evaluation.slices(self._problem, frame, predicted, least)
+        return measured
+
+    def broken(self, model_hash: str) -> list[str]:
+        """The expectations that the same rows break."""
+        return quality.broken(self._problem, self.pooled(model_hash)[0])
 
     def against_shadow(self, model_hash: str) -> tuple[int, Json | None]:
         """Rows with an outcome that champion and challenger both answered; PRIMARY's difference."""
-        frame, predicted, other = self._pooled(model_hash, shadowed=True)
+        frame, predicted, other = self.pooled(model_hash, shadowed=True)
         if not len(frame) or other is None:
             return 0, None
         found = evaluation.difference(self._problem, frame, other, predicted, coverage=0.9)
         groups = frame["group"].nunique()
         return len(frame), found[self._problem.metrics.PRIMARY] | {"groups": groups}
 
-    def _pooled(
+    def pooled(
         self, model_hash: str, shadowed: bool = False
     ) -> tuple[pd.DataFrame, Array, Array | None]:
+        """A model's newest rows with an outcome, its answers, and those of the challenger.
+
+        The challenger's are only there for `shadowed` rows: those that it has answered, too.
+        """
         model = self.models.get(model_hash)
         kept = [each for each in model.kept if each[2] is not None or not shadowed] if model else []
         if not kept:
@@ -148,12 +160,14 @@ class Judge:
             ignored=ignored,
             false_alarms=rules.false_alarms,
         )
+        if not _answered(window):
+            found = [each for each in found if each["of"] != "output"]
         ranked = sorted(found, key=lambda each: (not each["drifted"], -each["effect"]))
         moved = sum(each["drifted"] for each in ranked)
         return ranked[: max(moved, LISTED)]
 
     def _expected(self, window: "Window", model: Model) -> Json | None:
-        if model.reference is None or window.redacted:
+        if model.reference is None or window.redacted or not len(window.outputs):
             return None
         step = max(1, len(window.outputs) // ESTIMATED)
         frame = pd.DataFrame(window.inputs[::step], columns=model.names)
@@ -162,6 +176,8 @@ class Judge:
 
     def _live(self, window: "Window", model: Model) -> Json:
         nothing = {"live": None, "worse": None, "waiting": window.rows, "known": 0, "replaced": 0}
+        if not _answered(window):
+            return nothing  # that the answers are redacted is noted already
         if self._outcomes.missing:
             self.notes[f"live quality is not measured: {self._outcomes.missing}"] = None
             return nothing
@@ -214,6 +230,11 @@ def _read(settings: config.Settings, run: str) -> Model:
         )
     names = [each["name"] for each in signature["inputs"]]
     return Model(names, kept, note, runs.summary(evaluated))
+
+
+def _answered(window: "Window") -> bool:
+    """Whether the model's answers are captured: redacted ones are NaN."""
+    return bool(np.isfinite(window.outputs).all())
 
 
 def newest(windows: Sequence[Json], model_hash: str) -> list[Json]:

@@ -43,6 +43,21 @@ def measure(problem: Problem, frame: "pd.DataFrame", predicted: Array) -> Json |
     return found
 
 
+def broken(problem: Problem, frame: "pd.DataFrame") -> list[str]:
+    """The expectations about features that live rows break, as sentences.
+
+    They are checked if the rows have every column of a feature table.
+    """
+    metrics, features = problem.metrics, problem.features
+    needed = {"period", "group", "target", *metrics.SLICES, *features.OTHER_COLUMNS}
+    if not len(frame) or not needed <= set(frame):
+        return []
+    from ..validation import validation
+
+    views = problem.expectations.feature_views(frame)
+    return validation.failures(validation.run(problem.expectations.feature(), views))
+
+
 def worse(live: Json | None, promised: Json | None, margin: float) -> bool | None:
     """Whether live predictions are worse than promised, beyond noise.
 

@@ -19,17 +19,24 @@ LATE = 0.05
 HEALTHY, DRIFTED, DEGRADED, UNHEALTHY = "healthy", "drifted", "degraded", "unhealthy"
 
 
-def of(windows: Sequence[Json], traffic: Sequence[Json], latency_ms: float, rules: Any) -> Json:
+def of(
+    windows: Sequence[Json],
+    traffic: Sequence[Json],
+    latency_ms: float,
+    broken: Sequence[str],
+    rules: sections.Monitor,
+) -> Json:
     """Verdict, causes and a sentence.
 
     Args:
         windows: the complete windows of the served model, as `Judge.window` returned them.
         traffic: by day, as `archive.traffic` returned it, ready for JSON.
         latency_ms: the limit for an answer.
+        broken: the expectations that live rows break, as sentences.
         rules: the table [monitor].
     """
     causes = decision.causes(windows, rules)
-    faults = _faults(traffic, latency_ms, rules)
+    faults = [*_faults(traffic, latency_ms, rules), *broken]
     if any(each["kind"] == decision.QUALITY for each in causes):
         name = DEGRADED
     elif causes:

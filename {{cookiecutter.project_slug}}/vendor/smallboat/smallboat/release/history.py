@@ -93,14 +93,18 @@ def kept_out(root: str) -> list[Json]:
 
 def _completed(event: Event, evaluations: Mapping[str, Json]) -> Event:
     """The event; one of an older library gets what its release's id and the store tell."""
-    if "run" in event:
-        return event
     model_hash = event["release"].partition("-")[0]
     made = [run for run, each in evaluations.items() if each.get("model_hash") == model_hash]
     run = made[-1] if made else None
-    evaluation = runs.summary(evaluations[run]) if run else None
-    facts = {"run": run, "features_run": None, "model_hash": model_hash, "at": None}
-    return {**facts, "reason": UNKNOWN, "evaluation": evaluation, **event}
+    return {
+        "run": run,
+        "features_run": None,
+        "model_hash": model_hash,
+        "at": None,
+        "reason": UNKNOWN,
+        "evaluation": runs.summary(evaluations[run]) if run else None,
+        **event,
+    }
 
 
 def _went(event: Event, after: Event) -> str:
@@ -113,9 +117,13 @@ def _went(event: Event, after: Event) -> str:
 
 
 def _read(root: str, name: str, default: Any) -> Any:
-    """The JSON of a file of the store; UserError if it is none."""
+    """The JSON of a file of the store, of the default's type; UserError if it is none."""
     text = s3_cache.read_pointer(root, name)
     try:
-        return default if text is None else json.loads(text)
+        found = default if text is None else json.loads(text)
     except ValueError as error:
         raise UserError(f"{root}/{name} is no JSON: {error}; remove it") from None
+    if not isinstance(found, type(default)):
+        kind = "object" if isinstance(default, dict) else "list"
+        raise UserError(f"{root}/{name} is no JSON {kind}; remove it")
+    return found

@@ -17,10 +17,9 @@ from ..serving import servers
 from ..store import release_bundle, runs, store
 from ..store.release_bundle import Bundle, Release
 from . import history, smoke_tests
+from .challengers import choose
 from .targets.target import Target
 
-MAX_RUNS = 5
-"""How many runs a deployment tries, the newest first, before it gives up."""
 UNCHANGED = "what is served has not changed"
 
 
@@ -90,7 +89,7 @@ class Releaser:
             features_run: the run whose online features go with the model, if not its own.
         """
         with self.target.locked():
-            chosen, challengers, failures = _challengers(root, run)
+            chosen, challengers, failures = choose(root, run)
             outcome = self._first(root, challengers, failures, features_run, allow_schema_change)
             newest = features_run or chosen
             tried = outcome.name == "kept" and newest == (features_run or challengers[0])
@@ -227,22 +226,6 @@ class Releaser:
             raise
         warnings = release.evaluation.get("warnings", [])
         return "; warning: ".join([str(release), *warnings])
-
-
-def _challengers(root: str, run: str | None) -> tuple[str, list[str], list[str]]:
-    """The given or newest run, the runs to try, and if there are none of these, the reason."""
-    evaluations, skipped = runs.read(root)
-    if run is None:
-        for reason in skipped.values():
-            print(f"skipped: {reason}", flush=True)
-    chosen = runs.pick(run, evaluations, skipped)
-    candidates = evaluations if run is None else [chosen]
-    passed = [each for each in candidates if evaluations[each].get("passed")]
-    if passed:
-        return chosen, passed[:MAX_RUNS], []
-    newest = "no run passed its gates; the newest, " if run is None else ""
-    failed = gates.failures(evaluations[chosen]) or "its gates"
-    return chosen, [], [f"{newest}run {chosen}, failed: {failed}"]
 
 
 def _newer(root: str, features: Release, served: Release) -> bool:

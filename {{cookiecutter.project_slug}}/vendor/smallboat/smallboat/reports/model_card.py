@@ -20,7 +20,7 @@ MOST_NAMES = 10
 SHARES = (0.05, 0.95)
 """The usual range of an input holds nine of ten training rows; it shows no single row's value."""
 CATEGORY = "category"
-"""The unit of an input whose numbers stand for categories."""
+"""The unit of an input whose numbers stand for categories; its default is a missing one."""
 
 Json = dict[str, Any]
 
@@ -85,11 +85,13 @@ def inputs(evaluation: Json, signature: Json, frame: "pd.DataFrame") -> list[Jso
 
 
 def _input(described: Json, values: "pd.Series[Any]") -> Json:
+    category = described["unit"] == CATEGORY
+    there = values[values != described["default"]] if category else values.dropna()
     found = {name: described[name] for name in ("name", "unit", "description")}
-    found["missing"] = float(values.isna().mean())
-    if described["unit"] == CATEGORY:
-        return {**found, "levels": int(values.nunique())}
-    low, high = values.dropna().quantile(list(SHARES)) if values.notna().any() else (None, None)
+    found["missing"] = 1 - len(there) / len(values)
+    if category:
+        return {**found, "levels": int(there.nunique())}
+    low, high = there.quantile(list(SHARES)) if len(there) else (None, None)
     return {**found, "low": low, "high": high}
 
 
@@ -97,7 +99,7 @@ def limits(evaluation: Json, signature: Json, slices: Sequence[Json]) -> list[st
     """What the model does not know, as sentences."""
     told = []
     if "trained_until" in signature:
-        told.append(f"It knows nothing of what happened after {signature['trained_until']}.")
+        told.append(f"It has learned from no row after {signature['trained_until']}.")
     if any(each["unit"] == CATEGORY for each in signature["inputs"]):
         told.append("A category that it has not seen is answered as any other unknown one.")
     told.append(_calibrated(evaluation, signature["output"]))

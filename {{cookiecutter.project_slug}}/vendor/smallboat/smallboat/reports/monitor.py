@@ -1,7 +1,9 @@
 """What the monitor found, for people: a text for the terminal, and a report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..evaluation import probabilities
 from ..problem import Problem
@@ -9,6 +11,7 @@ from ..words import counted, primary_first
 from . import cards, monitor_plots, plots
 
 if TYPE_CHECKING:
+    import pandas as pd
     from markupsafe import Markup
 
 Json = dict[str, Any]
@@ -53,40 +56,38 @@ def _collected(found: Json) -> str:
     return f"{counted(new, 'new record')} from {source}; requests since {found['since']}"
 
 
-def html(problem: Problem, found: Json, pooled: Any = None) -> str:
+def html(problem: Problem, found: Json, frame: "pd.DataFrame", predicted: Any) -> str:
     """The report: one file that loads nothing and runs no script.
 
     Args:
         problem: the project's.
         found: what verdict.json holds.
-        pooled: targets and probabilities of the served model, shape [n] each, if its output is a
-            probability and outcomes are known.
+        frame: the newest rows of the served model whose outcome is known.
+        predicted: its answers to them.
     """
-    served = found["release"]["model_hash"]
+    served, primary = found["release"]["model_hash"], problem.metrics.PRIMARY
     windows = [each for each in found["windows"] if each["complete"] or each["live"]]
-    promise = found["promise"].get(served)
-    live = found["live"].get(served)
-    primary = problem.metrics.PRIMARY
+    live, promise = (found[part].get(served) for part in ("live", "promise"))
     fragments = [
         _fragment("verdict", "Verdict", found, COLORS.get(found["verdict"], "bad")),
         _fragment(
             "quality",
             "Live quality",
             windows,
-            found["promise"],
             monitor_plots.errors(windows, primary, found["promise"]) if windows else "",
             primary_first(live["metrics"], primary) if live else [],
             live,
             promise,
-            _reliability(pooled),
+            _reliability(problem, frame, predicted),
         ),
         _fragment(
             "drift",
             "Drift",
             found["causes"],
             _moved(windows, served),
-            monitor_plots.effects(_effects(windows, served)),
+            monitor_plots.effects(windows),
         ),
+        _fragment("releases", "Releases", found["releases"][::-1], primary),
         _fragment("traffic", "Requests", found["traffic"], windows[::-1][:SHOWN]),
     ]
     return cards.page(f"Monitor of {found['environment']}, {found['at'][:10]}", *fragments)
@@ -96,29 +97,16 @@ def _fragment(key: str, title: str, *values: Any) -> cards.Fragment:
     return cards.Fragment(key, title, cards.render(TEMPLATE, key, *values))
 
 
-def _reliability(pooled: Any) -> "Markup | str":
-    if pooled is None:
+def _reliability(problem: Problem, frame: "pd.DataFrame", predicted: Any) -> "Markup | str":
+    """The reliability curve of live probabilities; empty for other outputs and without outcomes."""
+    if problem.candidates.OUTPUT.kind != "probability" or not len(frame):
         return ""
-    target, probability, group = pooled
-    return plots.reliability(probabilities.reliability(target, probability, group))
+    target = frame["target"].to_numpy(dtype=np.float64)
+    group = frame["group"].factorize()[0]
+    return plots.reliability(probabilities.reliability(target, predicted, group))
 
 
 def _moved(windows: Sequence[Json], served: str) -> list[Json]:
     """What the newest window of the served model shows of each input, the largest effect first."""
     own = [each for each in windows if each["model"] == served and each["drift"]]
     return list(own[-1]["drift"]) if own else []
-
-
-def _effects(windows: Sequence[Json], served: str) -> Mapping[str, list[tuple[str, float]]]:
-    """By input that drifted somewhere: when each window ended, and how far the input had moved."""
-    own = [each for each in windows if each["model"] == served]
-    names = {drift["name"] for each in own for drift in each["drift"] if drift["drifted"]}
-    return {
-        name: [
-            (each["last"], drift["effect"])
-            for each in own
-            for drift in each["drift"]
-            if drift["name"] == name
-        ]
-        for name in sorted(names)
-    }

@@ -1,7 +1,6 @@
-"""The plots of the monitor's report."""
+"""The plots of the monitor's report: one place on the axis for each window."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ..words import counted
@@ -18,6 +17,8 @@ LINES = 6
 """Inputs that the plot of drift shows: those that moved most."""
 LIMIT = 0.1
 """The PSI from which on an input may count as drifted."""
+LABELS = 8
+"""Windows whose date stands at the axis."""
 
 
 def errors(windows: Sequence[Json], metric: str, promises: Mapping[str, Json | None]) -> "Markup":
@@ -30,52 +31,63 @@ def errors(windows: Sequence[Json], metric: str, promises: Mapping[str, Json | N
     """
 
     def draw(axes: "Axes") -> None:
-        shown = set()
-        for window in windows:
-            x = [datetime.fromisoformat(window[end]) for end in ("first", "last")]
-            middle = x[0] + (x[1] - x[0]) / 2
+        for at, window in enumerate(windows):
+            wide = [at - 0.4, at + 0.4]
+            live, expected = window["live"], (window["expected"] or {}).get(metric)
             if promise := promises[window["model"]]:
-                axes.plot(x, [promise["value"]] * 2, color=INK, lw=1.2)
-            if live := window["live"]:
-                axes.plot([middle], [live["metrics"][metric]], "D", color=ACCENT, ms=5)
-                if "intervals" in live:
-                    axes.plot([middle] * 2, live["intervals"][metric], color=ACCENT, lw=2)
-                if "baseline" in live:
-                    axes.plot(x, [live["baseline"][metric]] * 2, color=BASELINE, lw=1.5, ls=DASHED)
-            if expected := (window["expected"] or {}).get(metric):
-                axes.plot([middle], [expected["value"]], "o", color=MUTED, ms=4)
-            if window["model"] not in shown and shown:
-                axes.axvline(x[0], color=MUTED, lw=1, ls=":")
-                axes.text(x[0], 1, " released", color=MUTED, transform=axes.get_xaxis_transform())
-            shown.add(window["model"])
-        axes.grid(axis="y")
+                axes.plot(wide, [promise["value"]] * 2, color=INK, lw=1.2)
+            if live and "baseline" in live:
+                axes.plot(wide, [live["baseline"][metric]] * 2, color=BASELINE, lw=1.5, ls=DASHED)
+            if live and "intervals" in live:
+                axes.plot([at] * 2, live["intervals"][metric], color=ACCENT, lw=2)
+            if live:
+                axes.plot([at], [live["metrics"][metric]], "D", color=ACCENT, ms=5)
+            if expected:
+                axes.plot([at + 0.15], [expected["value"]], "o", color=MUTED, ms=4)
         axes.set_ylabel(metric)
-        axes.tick_params(axis="x", labelrotation=30)
+        _by_window(axes, windows)
 
     known = sum(window["live"] is not None for window in windows)
     message = f"{metric} of {counted(len(windows), 'window')}; live quality is known for {known}"
     return svg.inline("errors", message, 3.2, draw)
 
 
-def effects(lines: Mapping[str, Sequence[tuple[str, float]]]) -> "Markup | str":
-    """The PSI of the inputs that moved most, by window; empty if none has moved.
+def effects(windows: Sequence[Json]) -> "Markup | str":
+    """The PSI, by window, of what has drifted in some window; empty if nothing has.
 
     Args:
-        lines: by input, pairs of time and PSI.
+        windows: as above.
     """
-    largest = sorted(lines, key=lambda name: -max(value for _, value in lines[name]))[:LINES]
+    points: dict[str, list[tuple[int, float]]] = {}
+    for at, window in enumerate(windows):
+        for each in window["drift"]:
+            points.setdefault(each["name"], []).append((at, each["effect"]))
+    moved = {each["name"] for window in windows for each in window["drift"] if each["drifted"]}
+    largest = sorted(moved, key=lambda name: -max(value for _, value in points[name]))[:LINES]
     if not largest:
         return ""
 
     def draw(axes: "Axes") -> None:
         for number, name in enumerate(largest):
-            times, values = zip(*lines[name], strict=True)
-            x = [datetime.fromisoformat(each) for each in times]
+            x, values = zip(*points[name], strict=True)
             axes.plot(x, values, "o-", color=COLORS[number], ms=4, lw=1.5, label=name)
         axes.axhline(LIMIT, color=MUTED, lw=1, ls=DASHED)
-        axes.grid(axis="y")
         axes.set_ylabel("PSI")
-        axes.tick_params(axis="x", labelrotation=30)
         axes.legend(frameon=False, fontsize=9)
+        _by_window(axes, windows)
 
     return svg.inline("effects", f"PSI by window of {', '.join(largest)}", 2.9, draw)
+
+
+def _by_window(axes: "Axes", windows: Sequence[Json]) -> None:
+    """Label the windows by their last day, and mark where another model begins to answer."""
+    for at in range(1, len(windows)):
+        if windows[at]["model"] != windows[at - 1]["model"]:
+            axes.axvline(at - 0.5, color=MUTED, lw=1, ls=":")
+            axes.text(at - 0.45, 0.94, "released", color=MUTED, fontsize=9,
+                      transform=axes.get_xaxis_transform())  # fmt: skip
+    step = -(-len(windows) // LABELS)
+    shown = range(0, len(windows), step)
+    axes.set_xticks(shown, [windows[at]["last"][5:10] for at in shown])
+    axes.set_xlim(-0.6, len(windows) - 0.4)
+    axes.grid(axis="y")

@@ -14,11 +14,11 @@ from ..errors import IntegrityError, ReleaseError
 from . import bundle, store
 
 MODEL = ("model.onnx", "evaluation_model.onnx", "signature.json", "evaluation.json")
-OPTIONAL = ("reference.json", "model_card.html")
-"""Files that belong to the model and that the bundle of an older library lacks."""
-ONLINE = "online_features.json"
 REFERENCE = "reference.json"
-"""What the model's held-out rows looked like; a bundle of an older library has none."""
+"""What the model's held-out rows looked like."""
+OPTIONAL = (REFERENCE, "model_card.html")
+"""Files that belong to the model, and that the bundle of an older library lacks."""
+ONLINE = "online_features.json"
 Release = dict[str, Any]
 """What `release.json` holds: the id of the pair, and the hash and the run of both its parts.
 
@@ -123,16 +123,13 @@ def _unreadable(folder: Path, error: Exception) -> ReleaseError:
 
 def files(folder: Path) -> list[str]:
     """The files of a folder that belong to its model."""
-    return [*MODEL, *(name for name in (REFERENCE,) if (folder / name).exists())]
+    return [*MODEL, *(name for name in OPTIONAL if (folder / name).exists())]
 
 
 def write(folder: Path, model: Bundle, features: Bundle) -> Bundle:
     """Write a release of the model of one bundle and the online features of the same or another."""
     for name in files(model.folder):
         shutil.copyfile(model.folder / name, folder / name)
-    for name in OPTIONAL:
-        if (model.folder / name).is_file():
-            shutil.copyfile(model.folder / name, folder / name)
     shutil.copyfile(features.folder / ONLINE, folder / ONLINE)
     release = features.release | {name: model.release[name] for name in ("run", "model_hash")}
     release["release"] = f"{release['model_hash']}-{release['online_features_hash']}"

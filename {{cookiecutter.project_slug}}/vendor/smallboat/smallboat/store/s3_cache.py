@@ -4,6 +4,7 @@ A complete file of a store never changes, so the local copy of it is valid. The 
 pointer to the newest snapshot, which is read from S3 each time.
 """
 
+import os
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..aws import aws
+from ..aws.buckets import CONDITION_FAILED
 
 CACHE = Path(".cache")
 
@@ -69,6 +71,38 @@ def upload_pointer(root: str, file: Path, name: str) -> None:
     if _on_s3(root):
         with aws.aws_errors():
             _client().put_object(**_object(root, name), Body=file.read_bytes())
+
+
+def read_tagged(root: str, name: str) -> tuple[str | None, str]:
+    """The text of a small file that may change (None if there is none), and its tag for `replace`.
+
+    On S3 the tag changes with the content; in a folder it is empty.
+    """
+    if not _on_s3(root):
+        return read_pointer(root, name), ""
+    with aws.aws_errors("NoSuchKey"):
+        found = _client().get_object(**_object(root, name))
+        return str(found["Body"].read().decode()), str(found["ETag"])
+    return None, ""
+
+
+def replace(root: str, name: str, text: str, tag: str) -> bool:
+    """Replace a small file at once; on S3 only if it is still as `read_tagged` found it.
+
+    Returns:
+        Whether it was replaced. In a folder it always is: lock the folder before reading.
+    """
+    if not _on_s3(root):
+        path = local_folder(root) / name
+        new = path.with_name(f"{path.name}.new")
+        new.write_text(text)
+        os.replace(new, path)
+        return True
+    condition = {"IfMatch": tag} if tag else {"IfNoneMatch": "*"}
+    with aws.aws_errors(*CONDITION_FAILED):
+        _client().put_object(**_object(root, name), Body=text.encode(), **condition)
+        return True
+    return False
 
 
 def _on_s3(root: str) -> bool:

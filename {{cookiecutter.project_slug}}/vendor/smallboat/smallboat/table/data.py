@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from .. import disk
+from .. import datafiles, disk
 from ..errors import UserError
 from ..spellings import NULLS
 from ..warehouse import typed as reading
@@ -60,8 +60,8 @@ def collect(table: Table, config: Mapping[str, Any], root: Path, folder: Path) -
     Raises:
         UserError: the file or the query is no table, or it has no rows, or none of a known time.
     """
-    if config["source"] == "files" and not config["directory"]:
-        raise UserError("The source files needs a folder: make data SOURCE=files DIR=path.")
+    if config["source"] == "files":
+        datafiles.given(config["directory"])
     if config["directory"]:
         table = replace(table, file=str(Path(config["directory"], Path(table.file).name)))
     rows = copy(table, root, folder / FILE)

@@ -1,7 +1,7 @@
 """From typed columns to the feature table, and to what a release knows of the columns."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import UserError
+from ..evaluation import truth as outcomes
 from ..spellings import NULLS
 from ..words import counted
 from . import data, encoding, schema
@@ -26,15 +27,27 @@ HASH_KEY = "smallboat-table0"  # 16 characters; another key moves rows to other 
 
 def build(table: Table, rows: Rows, derive: Derive) -> pd.DataFrame:
     """The feature table, see `contract`; rows without a target or a time are left out."""
+    frame = _known_rows(table, rows)
+    return pd.DataFrame(_ended(table, frame) | _inputs(table, frame, derive))
+
+
+def truth(table: Table, rows: Rows, keys: Collection[str]) -> pd.DataFrame:
+    """The targets of the rows whose id is among the keys, see `contract.Features`.
+
+    Of rows with one id the newest counts. Without a time it is not known since when.
+    """
+    frame = _known_rows(table, rows)
+    ended = pd.DataFrame(_ended(table, frame))
+    ended["known_at"] = frame[table.time] if table.time else pd.Series(pd.NaT, frame.index)
+    return outcomes.named(ended, [frame[table.id].astype("str")], keys)
+
+
+def _known_rows(table: Table, rows: Rows) -> pd.DataFrame:
+    """The rows that have a target and a time, the oldest first."""
     frame = rows.frame.dropna(subset=[table.target, *filter(None, [table.time])])
     if table.time:
         frame = frame.sort_values(table.time, kind="stable")
-    frame = frame.reset_index(drop=True)
-    slices = {
-        schema.slice_column(name): frame[name].astype("str").fillna("missing")
-        for name in table.slices
-    }
-    return pd.DataFrame(_own_columns(table, frame) | slices | _inputs(table, frame, derive))
+    return frame.reset_index(drop=True)
 
 
 def pieces(
@@ -84,8 +97,8 @@ def _numbers(column: Column, values: "pd.Series[Any]") -> Array:
     return codes[values.cat.codes.to_numpy()]
 
 
-def _own_columns(table: Table, frame: pd.DataFrame) -> dict[str, Any]:
-    """period, group, target, and date if rows have a time."""
+def _ended(table: Table, frame: pd.DataFrame) -> dict[str, Any]:
+    """period, group, target, date if rows have a time, and the slices."""
     key = _key(table, frame)
     target = frame[table.target]
     if table.classes:
@@ -98,7 +111,10 @@ def _own_columns(table: Table, frame: pd.DataFrame) -> dict[str, Any]:
     if table.time:
         own["date"] = frame[table.time]
         own["period"] = _periods(table, frame[table.time])
-    return own
+    return own | {
+        schema.slice_column(name): frame[name].astype("str").fillna("missing")
+        for name in table.slices
+    }
 
 
 def _key(table: Table, frame: pd.DataFrame) -> Array:

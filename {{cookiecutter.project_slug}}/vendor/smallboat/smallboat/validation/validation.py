@@ -106,6 +106,11 @@ def summary(results: list[Result]) -> dict[str, Any]:
     return {"checked": len(results), "errors": len(report.errors), "warnings": warnings}
 
 
+def failures(report: Report) -> list[str]:
+    """Each failed check as a sentence, errors first."""
+    return [_sentence(result) for result in [*report.errors, *report.warnings]]
+
+
 def accept(*reports: Report) -> None:
     """Raise a UserError that lists every failed check of severity error, if there is one.
 

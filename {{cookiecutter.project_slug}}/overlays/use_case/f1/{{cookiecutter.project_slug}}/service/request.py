@@ -33,8 +33,7 @@ def check(request: Request, online: Online) -> None:
 
 def example(online: Online) -> Request:
     """A valid request: the race to come."""
-    request: Request = online["races"][-1]["request"]
-    return request
+    return dict(online["races"][-1]["request"])
 
 
 def known(online: Online, asked: Mapping[str, Any]) -> Request:
@@ -47,12 +46,10 @@ def known(online: Online, asked: Mapping[str, Any]) -> Request:
     Raises:
         RequestError: the question is wrong, or names `grid`, which only the asker can know.
     """
-    for name in asked:
-        if name not in KNOWN["required"]:
-            raise RequestError(name[:80] or "''", "is not known; known are season, round")
-    for name in KNOWN["required"]:
-        if name not in asked:
-            raise RequestError(name, "is missing")
+    if unknown := [name for name in asked if name not in KNOWN["required"]]:
+        raise RequestError(unknown[0][:80] or "''", "is not known; known are season, round")
+    if missing := [name for name in KNOWN["required"] if name not in asked]:
+        raise RequestError(missing[0], "is missing")
     season, number = (_whole(name, asked[name]) for name in KNOWN["required"])
     for race in online["races"]:
         request: Request = race["request"]

@@ -87,6 +87,30 @@ class Warehouse:
             while len(rows := connection.fetch_df_chunk(VECTORS)):
                 yield rows
 
+    def purchases(self, keys: list[str]) -> "pd.DataFrame":
+        """What became of sessions.
+
+        Args:
+            keys: the session's id, a slash, and anything.
+
+        Returns:
+            A row for each key whose session is known: key, day, session_id, purchased (0 or 1).
+        """
+        import pandas as pd
+
+        with local.connect(self.build()) as connection:
+            connection.register("keys", pd.DataFrame({"key": pd.Series(keys, dtype="object")}))
+            return connection.sql(
+                """
+                with asked as (
+                    select distinct key, regexp_replace(key, '/[^/]*$', '') as session_id from keys
+                )
+                select key, cart_sessions.day, session_id, purchased::bigint as purchased
+                from asked join cart_sessions using (session_id)
+                join features using (session) where after = 0
+                """
+            ).df()
+
     def catalog(self) -> dict[str, list[Any]]:
         """Price bucket and top category by sku; either may be None."""
         with local.connect(self.build()) as connection:

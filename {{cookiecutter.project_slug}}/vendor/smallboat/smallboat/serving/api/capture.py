@@ -9,6 +9,7 @@ import queue
 import random
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -29,6 +30,7 @@ LARGE = (("request", "predictions", "warnings"), ("keys", "inputs", "outputs"))
 FACTS = {"time", "ms", "status", "model", "rows", "features_run", "redacted"}
 """What is not redacted, whatever the name: it is of the answer, not of the request."""
 ENDPOINT = "endpoint"
+PAUSE_SECONDS = 0.2  # in which records gather: waking the writer costs more than a record
 EXIT_SECONDS = 2.0  # to write the queued records when the process exits
 
 
@@ -80,7 +82,7 @@ class Capture:
         if self._sink is None:
             return
         if self._at_once:
-            self._write(record)
+            self._write([record])
             return
         try:
             self._start()
@@ -103,15 +105,23 @@ class Capture:
             writer.join(EXIT_SECONDS)
 
     def _write_queued(self) -> None:
-        while (record := self._queue.get()) is not None:
-            self._write(record)
+        goes_on = True
+        while goes_on:
+            first = self._queue.get()
+            if first is not None:
+                time.sleep(PAUSE_SECONDS)
+            queued = [first, *(self._queue.get_nowait() for _ in range(self._queue.qsize()))]
+            records = [record for record in queued if record is not None]
+            goes_on = len(records) == len(queued)
+            self._write(records)
 
-    def _write(self, record: Json) -> None:
-        assert self._sink is not None
+    def _write(self, records: list[Json]) -> None:
+        if self._sink is None or not records:
+            return
         try:
-            self._sink(self._line(record))
+            self._sink(b"".join(map(self._line, records)))
         except Exception as error:  # no error here is a reason to fail an answer
-            self._lose(str(error))
+            self._lose(str(error), len(records))
 
     def _line(self, record: Json) -> bytes:
         if self._redact:
@@ -124,9 +134,9 @@ class Capture:
                 line = _json(record)
         return line
 
-    def _lose(self, reason: str) -> None:
-        self.lost += 1
-        if self.lost.bit_count() == 1:  # the 1st, 2nd, 4th, 8th …: enough to notice
+    def _lose(self, reason: str, records: int = 1) -> None:
+        before, self.lost = self.lost, self.lost + records
+        if self.lost.bit_length() > before.bit_length():  # the 1st, 2nd, 4th, 8th …: are enough
             with suppress(OSError, ValueError):
                 print(f"capture: {self.lost} not kept: {reason}", file=sys.stderr, flush=True)
 
@@ -141,13 +151,13 @@ class File:
         self._path = path
         self._torn = False
 
-    def __call__(self, line: bytes) -> None:
-        """Append a line, on a line of its own even if the last one was cut off."""
+    def __call__(self, lines: bytes) -> None:
+        """Append whole lines, on lines of their own even if the last one was cut off."""
         os.makedirs(os.path.dirname(self._path) or ".", exist_ok=True)
         with self._open() as file:
             if os.fstat(file.fileno()).st_size >= MAX_FILE_BYTES:
                 self._rotate(file)
-        data = b"\n" + line if self._torn else line
+        data = b"\n" + lines if self._torn else lines
         with self._open() as file:
             self._torn = os.write(file.fileno(), data) < len(data)
         if self._torn:

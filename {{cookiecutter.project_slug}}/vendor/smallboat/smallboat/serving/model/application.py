@@ -139,9 +139,7 @@ def _methods(path: str) -> tuple[str, ...]:
     raise ApiError(404, MESSAGES[404])
 
 
-def _predict(
-    release: Release, requests: list[Json], explain: bool, capture: Json | None
-) -> bytes:
+def _predict(release: Release, requests: list[Json], explain: bool, capture: Json | None) -> bytes:
     return _json(release.predict(requests, explain, capture))
 
 

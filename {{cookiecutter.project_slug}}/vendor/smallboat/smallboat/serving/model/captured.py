@@ -46,14 +46,16 @@ def captured(
         return {"rows": len(features)}
     names = frozenset(redact)
     beginnings = tuple(f"{name}{end}" for name in names for end in "_.")
-    hidden = [name in names or name.startswith(beginnings) for name in service.NAMES]
+    hidden = [name for name in service.NAMES if name in names or name.startswith(beginnings)]
+    if hidden:
+        features = np.where(np.isin(service.NAMES, hidden), np.nan, features)
     told = sorted(names & (set(_fields(predictions)) - set(_fields(request)))) if names else []
     return {
         "rows": len(features),
         "keys": _keys(service, request, len(features), names),
-        "inputs": _base64(np.where(hidden, np.nan, features)),
+        "inputs": _base64(features),
         "outputs": _base64(np.full_like(outputs, np.nan) if told else outputs),
-        "redacted": [*(n for n, hide in zip(service.NAMES, hidden, strict=True) if hide), *told],
+        "redacted": [*hidden, *told],
     }
 
 

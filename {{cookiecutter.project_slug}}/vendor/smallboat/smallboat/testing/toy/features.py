@@ -3,11 +3,12 @@
 from typing import Any
 
 import pandas as pd
+from smallboat.evaluation import truth as outcomes
 
 from .data import Tables
 from .inputs import FEATURES, NAMES, complete
 
-__all__ = ["FEATURES", "OTHER_COLUMNS", "build", "online_features"]
+__all__ = ["FEATURES", "OTHER_COLUMNS", "build", "online_features", "truth"]
 
 OTHER_COLUMNS = ("entity",)
 
@@ -29,6 +30,13 @@ def build(tables: Tables) -> pd.DataFrame:
         "target": frame["minutes"],
     }
     return pd.DataFrame(columns).join(pd.DataFrame(complete(*inputs), columns=list(NAMES)))
+
+
+def truth(tables: Tables, keys: list[str]) -> pd.DataFrame:
+    """How long the parcels took that `service.keys` names; known when their day is over."""
+    over = tables["parcels"].set_index("parcel")["date"] + pd.Timedelta(days=1)
+    rows = build(tables).drop(columns=list(NAMES)).join(over.rename("known_at"), on="entity")
+    return outcomes.named(rows, [rows["entity"].astype("str")], keys)
 
 
 def online_features(tables: Tables) -> dict[str, Any]:

@@ -6,9 +6,9 @@ const minute = (time) => time.slice(0, 16).replace("T", " ");
 
 /** A value with its interval below it. */
 function measured(value, interval) {
-  const [low, high] = interval ?? [];
-  const between = interval && element("small", {}, `${number(low)} to ${number(high)}`);
-  return value === undefined || value === null ? [] : [number(value), between];
+  if (value === undefined || value === null) return [];
+  const between = interval && element("small", {}, ` ${number(interval[0])} to ${number(interval[1])}`);
+  return [number(value), between];
 }
 
 function row(life) {
@@ -19,7 +19,7 @@ function row(life) {
     element("th", { scope: "row" }, element("code", {}, life.run ?? life.release)),
     cell("Since", life.at ? minute(life.at) : ""),
     cell("Until", life.until ? minute(life.until) : "served now"),
-    cell("Evaluation", ...measured(value, interval), baseline === undefined ? "" : element("small", {}, `baseline ${number(baseline)}`)),
+    cell("Evaluation", ...measured(value, interval), baseline && element("small", {}, ` baseline ${number(baseline)}`)),
     cell("Live", ...measured(life.live?.metrics?.[metric], life.live?.intervals?.[metric])),
     cell("Why it came", life.came),
     cell("Why it went", life.went ?? ""),
