@@ -237,7 +237,10 @@ def test_progress_is_told_every_few_seconds(monkeypatch: Any, capsys: Any) -> No
 
 
 def test_a_challenger_is_released_by_the_rule_of_a_deployment(
-    frame: pd.DataFrame, settings: config.Settings, monkeypatch: pytest.MonkeyPatch
+    frame: pd.DataFrame,
+    settings: config.Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     limits = settings.gates.model_dump()
     options = settings.training.model_dump()
@@ -245,7 +248,9 @@ def test_a_challenger_is_released_by_the_rule_of_a_deployment(
 
     def facts(name: str, weights: dict[str, float], failures: str = "") -> Any:
         graph = b64encode(bundles.linear(tuple(weights.items()))).decode()
-        known = {"served": graph, "evaluated": graph, "evaluated_until": "2023-12-31"}
+        (tmp_path / name).write_text(json.dumps({"onnx": graph}))
+        file = str(tmp_path / name)
+        known = {"served": file, "evaluated": file, "evaluated_until": "2023-12-31"}
         return {"failures": failures, "model_hash": name, **known}
 
     def released(champion: Any, challenger: Any) -> Any:

@@ -46,10 +46,6 @@ class Record:
     retrainings: list[Json] = field(default_factory=list)
     windows: list[Json] = field(default_factory=list)
 
-    def count(self, outcome: str) -> int:
-        """How many retrainings ended so."""
-        return sum(each["outcome"] == outcome for each in self.retrainings)
-
 
 def operate(
     live: pd.DataFrame,

@@ -1,5 +1,6 @@
 """A retraining by the project's protocol, on the rows that were known before a day."""
 
+import json
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from contextlib import redirect_stdout
@@ -34,28 +35,33 @@ class Release:
         problem: the project's.
     """
 
-    day: "pd.Timestamp"
+    day: pd.Timestamp
     facts: Json
     problem: Problem
 
     @cached_property
     def _session(self) -> Any:
-        return bundle.session(b64decode(self.facts["served"]))
+        return bundle.session(graph(self.facts["served"]))
 
-    def predict(self, rows: "pd.DataFrame") -> bundle.FloatArray:
+    def predict(self, rows: pd.DataFrame) -> bundle.FloatArray:
         """The served model's answers, shape [n] or [n, classes]."""
         return bundle.run(self._session, training.inputs(self.problem, rows))
 
     @property
     def evaluation_model(self) -> comparison.EvaluationModel:
         """The model that was fitted on the past only."""
-        onnx = b64decode(self.facts["evaluated"])
+        onnx = graph(self.facts["evaluated"])
         return comparison.EvaluationModel(
             inputs=training.columns(self.problem),
             output=training.interface(self.problem)["output"],
             predict=lambda rows: bundle.predict(onnx, rows),
             until=self.facts["evaluated_until"],
         )
+
+
+def graph(file: str) -> bytes:
+    """The graph of a model that `Trainer.challenger` names."""
+    return b64decode(json.loads(Path(file).read_text())["onnx"])
 
 
 @dataclass(frozen=True)
@@ -72,17 +78,17 @@ class Trainer:
     """
 
     problem: Problem
-    frame: "pd.DataFrame"
+    frame: pd.DataFrame
     options: Mapping[str, Any]
-    limits: Mapping[str, Any]
+    limits: Json
     margin: float
     cache: Cache
 
-    def search_file(self, day: "pd.Timestamp", name: str) -> Path:
+    def search_file(self, day: pd.Timestamp, name: str) -> Path:
         """Where `search` keeps its result."""
         return self.cache.path("search", self._recent(day).index, name, self.options)
 
-    def search(self, day: "pd.Timestamp", name: str) -> Json:
+    def search(self, day: pd.Timestamp, name: str) -> Json:
         """How a candidate does on the validation rows of what was known before a day."""
 
         def make() -> Json:
@@ -95,7 +101,7 @@ class Trainer:
 
         return self.cache.value(self.search_file(day, name), make)
 
-    def winner(self, day: "pd.Timestamp") -> Winner:
+    def winner(self, day: pd.Timestamp) -> Winner:
         """The winner of the competition before a day; NoCandidateError if there is none."""
         results, failures = [], {}
         for name in training.candidate_names(self.problem):
@@ -111,18 +117,18 @@ class Trainer:
         chosen = selection.choose(results, failures)
         return chosen["candidate"], chosen["settings"]
 
-    def challenger_file(self, day: "pd.Timestamp", winner: Winner) -> Path:
+    def challenger_file(self, day: pd.Timestamp, winner: Winner) -> Path:
         """Where `challenger` keeps its result."""
         decides = winner, self.options, self.limits
         return self.cache.path("challenger", self._recent(day).index, *decides)
 
-    def challenger(self, day: "pd.Timestamp", winner: Winner) -> Json:
+    def challenger(self, day: pd.Timestamp, winner: Winner) -> Json:
         """Both models of what was known before a day, and how they were evaluated.
 
         Returns:
             `failures`: why it can't be released, or ""; and if it could be made, `served` and
-            `evaluated` (the graphs of the two models), `model_hash`, `evaluated_until`, the
-            `promise` (see `runs.summary`) and the `reference` of its inputs.
+            `evaluated` (the files of the two models, see `graph`), `model_hash`,
+            `evaluated_until`, the `promise` (see `runs.summary`) and the `reference`.
         """
         try:
             path = self.challenger_file(day, winner)
@@ -133,7 +139,7 @@ class Trainer:
             return {"failures": self._sentence(error)}
 
     def released(
-        self, day: "pd.Timestamp", winner: Winner, champion: Release
+        self, day: pd.Timestamp, winner: Winner, champion: Release
     ) -> tuple[Release | None, str]:
         """The release of a challenger, or None if the champion is kept; and why, as a sentence."""
         facts = self.challenger(day, winner)
@@ -152,33 +158,33 @@ class Trainer:
         message = f"{found['outcome']}: {found['message']}"
         return (challenger if found["outcome"] == "not inferior" else None), message
 
-    def _recent(self, day: "pd.Timestamp") -> "pd.DataFrame":
+    def _recent(self, day: pd.Timestamp) -> pd.DataFrame:
         known = self.frame[self.frame["date"] < day]
         return splits.recent(known, self.options["periods"])
 
-    def _train(self, day: "pd.Timestamp", winner: Winner) -> Json:
+    def _train(self, day: pd.Timestamp, winner: Winner) -> Json:
         rows = self._recent(day)
         parts = splits.split(rows, self.options)
         served, evaluated, validated = (
             self._fit(each, winner) for each in (rows, parts.past, parts.train)
         )
+        onnx = graph(served["file"])
         predicted = self._answers(evaluated, parts.test)
         held_out = np.concatenate([self._answers(validated, parts.validation), predicted])
         found = evaluation.against_baseline(self.problem, parts.test, predicted)
-        limits = dict(self.limits)
-        slices = evaluation.slices(self.problem, parts.held_out, held_out, limits["slice_rows"])
+        slices = evaluation.slices(
+            self.problem, parts.held_out, held_out, self.limits["slice_rows"]
+        )
         class_rows = evaluation.class_rows(self.problem, parts.test)
         facts = found | {"slices": slices, "class_rows": class_rows, "parity": evaluated["parity"]}
-        size = sum(len(b64decode(each["onnx"])) for each in (served, evaluated))
-        decided = gates.decide(facts, served, {"checked": 0, "errors": 0}, size, limits)
+        size = len(onnx) + len(graph(evaluated["file"]))
+        decided = gates.decide(facts, served, {"checked": 0, "errors": 0}, size, self.limits)
         primary = self.problem.metrics.PRIMARY
         return {
             "failures": gates.failures({"gates": decided}),
-            "model_hash": bundle.model_hash(
-                b64decode(served["onnx"]), training.interface(self.problem)
-            ),
-            "served": served["onnx"],
-            "evaluated": evaluated["onnx"],
+            "model_hash": bundle.model_hash(onnx, training.interface(self.problem)),
+            "served": served["file"],
+            "evaluated": evaluated["file"],
             "evaluated_until": str(parts.past["date"].max().date()),
             "promise": {
                 "metric": primary,
@@ -189,8 +195,8 @@ class Trainer:
             "reference": reference.sketch(self.problem, parts.held_out, held_out),
         }
 
-    def _fit(self, rows: "pd.DataFrame", winner: Winner) -> Json:
-        """A model of rows, as `training.export` returns it; its graph is text."""
+    def _fit(self, rows: pd.DataFrame, winner: Winner) -> Json:
+        """The `parity` of a model of rows, and the `file` with its graph."""
         seed = self.options["seed"]
 
         def make() -> Json:
@@ -199,10 +205,11 @@ class Trainer:
             )
             return {"onnx": b64encode(found["onnx"]).decode(), "parity": found["parity"]}
 
-        return self.cache.value(self.cache.path("fit", rows.index, winner, seed), make)
+        path = self.cache.path("fit", rows.index, winner, seed)
+        return {"parity": self.cache.value(path, make)["parity"], "file": str(path)}
 
-    def _answers(self, fitted: Json, rows: "pd.DataFrame") -> bundle.FloatArray:
-        return bundle.predict(b64decode(fitted["onnx"]), training.inputs(self.problem, rows))
+    def _answers(self, fitted: Json, rows: pd.DataFrame) -> bundle.FloatArray:
+        return bundle.predict(graph(fitted["file"]), training.inputs(self.problem, rows))
 
     def _sentence(self, error: Exception) -> str:
         known = isinstance(error, CommandError)

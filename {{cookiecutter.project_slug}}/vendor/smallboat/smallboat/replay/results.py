@@ -1,6 +1,7 @@
 """What a replay found: numbers for replay.json, a table for the terminal, and one sentence."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,46 +28,65 @@ def results(
     """The numbers of all policies.
 
     Returns:
-        `primary`, `rows`, `groups`, `baseline` (its error), `policies` (see `_policy`), `curve`
-        (`days`, `over` so many moments, and the errors of `baseline` and of each policy) and
-        `answer`.
+        `primary`, `rows`, `groups`, `moments`, `baseline` (its error), `policies` (of each its
+        `error`, that less the one of never, of the baseline and of the best policy, each with a
+        95 % interval, and what it did), `curve` (`days`, `over` so many moments, and the errors of
+        `baseline` and of each policy) and `answer`.
     """
     primary = problem.metrics.PRIMARY
-    baseline = problem.metrics.baseline(live)
-    never = records[NEVER].predicted
-    policies = {name: _policy(problem, live, each, never) for name, each in records.items()}
-    best = min(policies, key=lambda name: policies[name]["error"]["value"])
-    for name, record in records.items():
-        others = record.predicted, records[best].predicted
-        found = evaluation.difference(problem, live, *others)[primary]
-        policies[name]["against_best"] = found
-    lines = {"baseline": baseline} | {name: each.predicted for name, each in records.items()}
+    lines = {"baseline": problem.metrics.baseline(live)}
+    lines |= {name: record.predicted for name, record in records.items()}
+    errors = {name: Error.of(problem, live, predicted) for name, predicted in lines.items()}
+    best = min(records, key=lambda name: errors[name].value)
+    against = {"never": errors[NEVER], "baseline": errors["baseline"], "best": errors[best]}
+    policies = {
+        name: {
+            "error": errors[name].less(),
+            **{f"against_{other}": errors[name].less(each) for other, each in against.items()},
+            **_done(record),
+        }
+        for name, record in records.items()
+    }
     return {
         "primary": primary,
         "rows": len(live),
         "groups": int(live["group"].nunique()),
         "moments": len(moments),
-        "baseline": problem.metrics.score(live, baseline)[primary],
+        "baseline": errors["baseline"].value,
         "policies": policies,
         "curve": _curve(problem, live, moments, lines),
         "answer": answer(policies, primary),
     }
 
 
-def _policy(problem: Problem, live: pd.DataFrame, record: Record, never: Array) -> Json:
-    """Errors with 95 % intervals, and what was done."""
-    primary, predicted = problem.metrics.PRIMARY, record.predicted
-    low, high = bootstrap.interval(evaluation.resample(problem, live, predicted)[primary])
-    value = problem.metrics.score(live, predicted)[primary]
-    against = {
-        f"against_{name}": evaluation.difference(problem, live, predicted, other)[primary]
-        for name, other in (("never", never), ("baseline", problem.metrics.baseline(live)))
-    }
+@dataclass(frozen=True)
+class Error:
+    """PRIMARY of predictions, and in each resample of the groups, shape [draws]."""
+
+    value: float
+    resampled: Array
+
+    @classmethod
+    def of(cls, problem: Problem, live: pd.DataFrame, predicted: Array) -> "Error":
+        """The error of the answers to all rows of a replay."""
+        primary = problem.metrics.PRIMARY
+        value = problem.metrics.score(live, predicted)[primary]
+        return cls(value, evaluation.resample(problem, live, predicted)[primary])
+
+    def less(self, other: "Error | None" = None) -> dict[str, float]:
+        """The error less another one, with its paired 95 % interval; alone if there is no other."""
+        value, resampled = (other.value, other.resampled) if other else (0.0, 0.0)
+        ends = self.value - value, *bootstrap.interval(self.resampled - resampled)
+        pairs = zip(("value", "low", "high"), ends, strict=True)
+        return {end: round(number, evaluation.DIGITS) for end, number in pairs}
+
+
+def _done(record: Record) -> Json:
+    """What a policy did, and how often."""
+    outcomes = [each["outcome"] for each in record.retrainings]
     return {
-        "error": {"value": value, "low": low, "high": high},
-        **against,
-        "released": record.count("released"),
-        "kept": record.count("kept"),
+        "released": outcomes.count("released"),
+        "kept": outcomes.count("kept"),
         "drift_windows": sum(bool(each["drift"] or each["worse"]) for each in record.windows),
         "retrainings": record.retrainings,
         "windows": record.windows,
@@ -106,12 +126,16 @@ def answer(policies: Mapping[str, Json], primary: str) -> Json:
         if name != NEVER
     }
     if chosen == NEVER:
-        title = "Retraining makes no difference beyond noise"
-        why = f"no policy has a lower {primary} than {NEVER} for sure"
+        same = len(good) == len(policies)
+        title = f"{'It makes no difference how often to' if same else 'Do not'} retrain"
+        why = f"no policy has a lower {primary} than {NEVER} beyond noise"
     else:
         title = f"Retrain {chosen}"
         often = counted(len(policies[chosen]["retrainings"]), "retraining")
-        why = f"with its {often} no policy has a lower {primary} for sure"
+        why = (
+            f"no policy has a lower {primary} beyond noise, and each with fewer than its {often} "
+            "has a higher one"
+        )
     return {
         "helps": chosen != NEVER,
         "title": title,
