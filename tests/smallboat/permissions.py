@@ -19,6 +19,7 @@ ACTIONS = {
     "sagemaker-runtime:InvokeEndpoint": "sagemaker:InvokeEndpoint",
     "apigateway:UpdateStage": "apigateway:PATCH",
     "apigateway:TagResource": "apigateway:PUT",
+    "stepfunctions:StartExecution": "states:StartExecution",
     "sts:GetCallerIdentity": "",
 }
 """The action of a call that has another name, or needs none."""
