@@ -1,4 +1,4 @@
-"""The monitoring flow, for Step Functions; `make monitor` calls the same without it."""
+"""The monitoring flow, for Step Functions; `make monitor` does the same without it."""
 
 from metaflow import Config, FlowSpec, config_expr, project, step
 from smallboat.training.policy import policy
@@ -6,17 +6,15 @@ from smallboat.training.policy import policy
 # Imported up here, library and package go with the flow's code to where its steps run.
 from {{ cookiecutter.project_slug }}.problem import PROBLEM
 
+PARSER = "{{ cookiecutter.project_slug }}.problem.parse"
+
 
 @policy(PROBLEM.package, cron="monitor")
 @project(name=config_expr("config.project.name"))
 class MonitorFlow(FlowSpec):
     """Captured requests and their outcomes → verdict → a retraining, if one is due."""
 
-    config = Config(
-        "config",
-        default="config/local.toml",
-        parser="{{ cookiecutter.project_slug }}.problem.parse",
-    )
+    config = Config("config", default="config/local.toml", parser=PARSER)
 
     @step
     def start(self):
@@ -28,8 +26,7 @@ class MonitorFlow(FlowSpec):
 
     @step
     def end(self):
-        """Print the verdict."""
-        print(self.verdict["sentence"])
+        """Nothing is left to do."""
 
 
 if __name__ == "__main__":

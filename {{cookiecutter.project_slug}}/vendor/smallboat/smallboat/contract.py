@@ -141,10 +141,7 @@ class Candidates(Protocol):
 class Metrics(Protocol):
     """`metrics.py`: how good `predicted` is, shape [n], or [n, classes] for kind probabilities.
 
-    Two functions are not needed by all. `decide(frame, predicted, costs)`, if the configuration has
-    the table [decision]: what is decided on validation rows at these costs, as plain JSON.
-    `calibration_metrics(frame, predicted, calibration, past)`, if people are shown probabilities or
-    ranges: how good these are, and those of a trivial rule; `docs/contract.md` says more.
+    Not needed by all: `decide` and `calibration_metrics`: see `docs/contract.md`.
     """
 
     @property
