@@ -261,8 +261,9 @@ def test_a_name_to_ignore_that_is_no_input_is_a_sentence() -> None:
 def test_each_class_has_an_output_of_its_own() -> None:
     chances = np.random.default_rng(1).dirichlet([4, 2, 1], 1_000)
     output = Output("fate", "1", "", "probabilities", classes=("a", "b", "c"))
-    frame = pd.DataFrame({"x": np.zeros(1_000), "group": range(1_000)})
+    frame = pd.DataFrame({"x": np.zeros(1_000), "group": range(1_000), "target": 1})
     made = reference.sketch(problem(feature("x"), output=output), frame, chances)
+    assert len(made["calibration"]) == 3
     assert list(made["output"]) == ["a", "b", "c"]
     rows = np.zeros((500, 1), dtype=np.float32)
     mixed = chances[:500, [0, 2, 1]]
