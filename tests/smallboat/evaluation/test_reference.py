@@ -110,6 +110,36 @@ def test_a_change_is_found_in_the_column_that_has_it(kept: Any, name: str, chang
     ]
 
 
+def test_a_shift_of_half_a_standard_deviation_is_found_and_named(kept: Any) -> None:
+    """Twenty of the hundred tries of benchmarks/drift.py, by the default rule: 2 of 3 windows."""
+    named = 0
+    for start in range(0, 60, 3):
+        windows = (window(500, start + at, number=lambda values: values + 0.5) for at in range(3))
+        found = [
+            moved(reference.compare(kept, rows, answers(500, start + at), np.arange(500)))
+            for at, rows in enumerate(windows)
+        ]
+        named += sum(each == ["number"] for each in found) >= 2
+    assert named >= 19
+
+
+def test_values_that_move_over_time_in_the_reference_may_go_on_moving() -> None:
+    random, weeks = np.random.default_rng(1), np.arange(4_000) // 100
+    level = random.normal(size=60)
+    frame = pd.DataFrame({"x": level[weeks] + random.normal(size=4_000) / 2, "group": weeks})
+    said = random.normal(size=4_000)
+    dated = frame.assign(date=pd.Timestamp("2024-01-01") + pd.to_timedelta(weeks * 7, "D"))
+    made = reference.sketch(problem(feature("x")), dated, said)
+    alarms = 0
+    for week in range(40, 60):
+        rows = level[week] + random.normal(size=(500, 1)) / 2
+        found = reference.compare(made, rows.astype(np.float32), said[:500], np.arange(500))
+        alarms += bool(moved(found))
+        further = (rows + 8).astype(np.float32)
+        assert moved(reference.compare(made, further, said[:500], np.arange(500))) == ["x"]
+    assert alarms <= 1
+
+
 def test_a_change_of_the_answers_is_told_as_one_of_the_output(kept: Any) -> None:
     found = reference.compare(kept, window(500, 1), answers(500, 1) + 1, np.arange(500))
     assert [(each["name"], each["of"]) for each in found if each["drifted"]] == [
@@ -261,8 +291,9 @@ def test_a_name_to_ignore_that_is_no_input_is_a_sentence() -> None:
 def test_each_class_has_an_output_of_its_own() -> None:
     chances = np.random.default_rng(1).dirichlet([4, 2, 1], 1_000)
     output = Output("fate", "1", "", "probabilities", classes=("a", "b", "c"))
-    frame = pd.DataFrame({"x": np.zeros(1_000), "group": range(1_000)})
+    frame = pd.DataFrame({"x": np.zeros(1_000), "group": range(1_000), "target": 1})
     made = reference.sketch(problem(feature("x"), output=output), frame, chances)
+    assert len(made["calibration"]) == 3
     assert list(made["output"]) == ["a", "b", "c"]
     rows = np.zeros((500, 1), dtype=np.float32)
     mixed = chances[:500, [0, 2, 1]]

@@ -13,6 +13,8 @@ from scipy import special
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+RARE = 20
+"""Rows of a bin that the reference has nearly never seen, at most."""
 FEWEST = 5.0
 """Rows that a bin needs to be tested alone, and clusters that tell how clusters differ."""
 
@@ -92,8 +94,8 @@ def mates(clusters: Array) -> float:
 def p_values(reference: Counts, current: Counts, freedom: Array | float) -> Array:
     """The chance of counts that differ as much, if both are of one distribution, shape [k].
 
-    Pearson's chi-square test of two samples with the second-order correction of Rao & Scott (1984),
-    and an F distribution because design effects are estimates (Rao & Thomas, in Skinner, Holt &
+    Pearson's chi-square test of two samples, with the counts of each bin divided by its design
+    effect, and an F distribution because that is an estimate (Rao & Thomas, in Skinner, Holt &
     Smith, Analysis of Complex Surveys, 1989, chapter 4). If only two bins are left and one is
     sparse, the exact test of two rare counts takes its place: Przyborowski & Wilenski, Biometrika
     31, 1940.
@@ -103,57 +105,55 @@ def p_values(reference: Counts, current: Counts, freedom: Array | float) -> Arra
         current: of the other side.
         freedom: clusters less one, by which the design effects were estimated, shape [k].
     """
-    both = reference.rows + current.rows
-    sizes = [each.rows.sum(axis=1, keepdims=True) for each in (reference, current)]
-    effects = (reference.variances + current.variances) / (1 / sizes[0] + 1 / sizes[1])
-    usual = _moments(both, effects)[0][:, None]
-    before, now, weighted = _merged(
-        reference.rows / usual, current.rows / usual, both / usual * effects
+    there, here = (each.rows.sum(axis=1, keepdims=True) for each in (reference, current))
+    effects = _steady(reference, current, 1 / there + 1 / here)
+    share = here / (there + here)
+    before, now, told = _merged(
+        reference.rows / effects, current.rows / effects, reference.rows + current.rows, share
     )
-    both, there, here = before + now, sizes[0] / usual, sizes[1] / usual
-    effects = np.divide(weighted, both, out=np.ones_like(both), where=both > 0)
-    mean, excess = _moments(both, effects)
+    both = before + now
     apart = now * np.sqrt(there / here) - before * np.sqrt(here / there)
     squares = np.divide(apart**2, both, out=np.zeros_like(both), where=both > 0).sum(axis=1)
-    bins = np.maximum((both > 0).sum(axis=1) - 1, 1)
-    degrees = bins / (1 + excess)
-    found = special.fdtrc(degrees, degrees * freedom, squares * usual[:, 0] / mean / bins)
-    rare = np.where(both > 0, both, np.inf).argmin(axis=1)[:, None]
-    rows, seen, own = (
-        np.take_along_axis(each, rare, axis=1)[:, 0] for each in (both, now, effects)
-    )
-    share = (here / (there + here))[:, 0]
-    exact = ((both > 0).sum(axis=1) == 2) & (rows * share < FEWEST)
-    again = usual[:, 0] / own
-    return np.where(exact, _exact(seen * again, rows * again, share), found)
+    degrees = (both > 0).sum(axis=1) - 1
+    once = np.maximum(degrees, 1)
+    found = np.where(degrees > 0, special.fdtrc(once, once * freedom, squares / once), 1.0)
+    rare = np.where(both > 0, told, np.inf).argmin(axis=1)[:, None]
+    rows, seen = (np.take_along_axis(each, rare, axis=1)[:, 0] for each in (both, now))
+    exact = (degrees == 1) & (rows * share[:, 0] < FEWEST)
+    return np.where(exact, _exact(seen, rows, share[:, 0]), found)
 
 
-def _moments(rows: Array, effects: Array) -> tuple[Array, Array]:
-    """The mean design effect of all bins, and the squared coefficient of variation; shape [k]."""
-    share = rows / rows.sum(axis=1, keepdims=True)
-    weight = np.where(rows > 0, 1 - share, 0)
-    weight /= np.maximum(weight.sum(axis=1, keepdims=True), 1e-12)
-    mean = np.where(weight.any(axis=1), (weight * effects).sum(axis=1), 1)
-    return mean, np.maximum((weight * effects**2).sum(axis=1) / mean**2 - 1, 0)
+def _steady(reference: Counts, current: Counts, unit: Array) -> Array:
+    """The design effects of the differences, shape [k, b].
 
-
-def _merged(reference: Array, current: Array, weighted: Array) -> tuple[Array, Array, Array]:
-    """The same with sparse bins added to each other.
-
-    A bin is sparse if fewer than FEWEST rows of `current` are expected and found in it.
+    That of a bin is uncertain, so it is at least the mean of all; but for bins that are nearly
+    empty in the reference: what was never seen has no variance to be known.
     """
-    total = current.sum(axis=1)
-    share = total / (total + reference.sum(axis=1))
-    weight = np.maximum((reference + current) * share[:, None], current)
+    found = (reference.variances + current.variances) / unit
+    both = reference.rows + current.rows
+    weight = np.where(both > 0, 1 - both / both.sum(axis=1, keepdims=True), 0)
+    total = np.maximum(weight.sum(axis=1, keepdims=True), 1e-12)
+    mean = (weight * found).sum(axis=1, keepdims=True) / total
+    return np.where(reference.rows > RARE, np.maximum(found, mean), found)
+
+
+def _merged(
+    reference: Array, current: Array, told: Array, share: Array
+) -> tuple[Array, Array, Array]:
+    """The same counts, with sparse bins added to each other.
+
+    A bin is sparse if fewer than FEWEST rows of `current` are expected and found in it. `told` are
+    the rows of both sides, undivided, and `share` is the part of `current` in them, shape [k, 1].
+    """
+    weight = np.maximum((reference + current) * share, current)
     enough = np.minimum(FEWEST, weight.sum(axis=1) / 2)
     order = np.argsort(weight < enough[:, None], axis=1, kind="stable")  # the sparse ones are last
+    sides = [np.take_along_axis(each, order, axis=1) for each in (reference, current, told)]
     group = _groups(np.take_along_axis(weight, order, axis=1), enough)
     cells = (np.arange(len(group))[:, None] * weight.shape[1] + group).ravel()
     first, second, third = (
-        np.bincount(
-            cells, np.take_along_axis(each, order, axis=1).ravel(), minlength=weight.size
-        ).reshape(weight.shape)
-        for each in (reference, current, weighted)
+        np.bincount(cells, each.ravel(), minlength=weight.size).reshape(weight.shape)
+        for each in sides
     )
     return first, second, third
 

@@ -157,7 +157,7 @@ def compare(
     places = sketches.places(columns, values)
     bins = max(map(sketches.size, columns))
     was = drift_tests.Counts(*(_padded(columns, each, bins) for each in ("counts", "effects")))
-    now, freedom = _window(reference, was.effects, places, clusters)
+    now, freedom = _window(reference, was, places, clusters)
     p_values = drift_tests.holm(drift_tests.p_values(was, now, freedom))
     index = drift_tests.psi(was.rows, now.rows)
     effect = np.maximum(index - drift_tests.chance(was, now), 0)
@@ -212,7 +212,7 @@ def _padded(columns: list[Json], name: str, bins: int) -> Array:
 
 
 def _window(
-    reference: Json, was: Array, places: Array, clusters: Array
+    reference: Json, was: drift_tests.Counts, places: Array, clusters: Array
 ) -> tuple[drift_tests.Counts, Array]:
     """The counts of a window, and the degrees of freedom of its design effects, shape [k].
 
@@ -221,12 +221,12 @@ def _window(
     do from each other, less a standard error, because chance makes blocks differ, too. Kish,
     Survey Sampling (1965): a design effect grows with the size of the clusters, less one.
     """
-    rows = drift_tests.counts(places, was.shape[1])
+    rows = drift_tests.counts(places, was.rows.shape[1])
     own, held = drift_tests.design_effects(places, rows, clusters)
     own = np.where(held < drift_tests.FEWEST, drift_tests.mates(clusters), own)
     blocks, block_rows = reference["blocks"], reference["block_rows"]
-    sure = np.maximum(was - 1 - np.sqrt(2 / max(blocks - 1, 1)), 0) / max(block_rows - 1, 1)
-    one_more = 1 + sure * (len(clusters) - 1)
+    sure = np.maximum(was.effects - 1 - np.sqrt(2 / max(blocks - 1, 1)), 0) / max(block_rows - 1, 1)
+    one_more = np.where(was.rows > drift_tests.RARE, 1 + sure * (len(clusters) - 1), 1)
     few = (one_more > own).any(axis=1)
     freedom = np.where(few, blocks, len(np.unique(clusters))) - 1
     return drift_tests.Counts(rows, np.maximum(own, one_more)), np.maximum(freedom, 1)

@@ -3,7 +3,7 @@
 A sketch is plain JSON. Its `kind` is one of
 
 * `number`: `cuts` are the inner edges of bins that are closed on the right. They are
-  quantiles, each the rounded mean of LEAST values; no smallest and no largest value is kept.
+  quantiles, and the ends of what was seen, each from the rounded mean of LEAST values.
 * `values`: `values` are the different ones, where there are few; another bin takes all others.
 * `category`: `levels` are the codes of the most frequent texts, as the bits of a float32; a bin
   takes all other `known` ones, another those that are not known.
@@ -21,7 +21,7 @@ from ..problem import Feature, Output
 Array = np.ndarray[Any, np.dtype[Any]]
 Json = dict[str, Any]
 
-BINS = 10
+BINS, MARGIN = 10, 0.1
 FEW = 20
 """So many different values, or levels of a category, have a bin each."""
 LEAST = 10
@@ -67,17 +67,17 @@ def _category(different: Array, rows: Array, most_known: int) -> Json:
 def _quantiles(known: Array) -> list[float]:
     """The inner edges of bins of equal size; a bin has at least twice LEAST rows, but for ties.
 
-    An edge is the mean of the LEAST values around the quantile, so that it is nobody's value.
+    Two more bins are for values beyond all that was seen, by MARGIN standard deviations. An edge is
+    made of the mean of the LEAST values around it, so that it is nobody's value.
     """
     ordered = np.sort(known).astype(np.float64)
     bins = max(1, min(BINS, len(ordered) // (2 * LEAST)))
     at = np.arange(1, bins) * len(ordered) // bins
     around = ordered[at[:, None] + np.arange(-(LEAST // 2), LEAST - LEAST // 2)]
-    cuts = np.unique([np.float32(_short(cut)) for cut in around.mean(axis=1)])
-    if cuts.size and (lowest := ordered[ordered <= cuts[0]]).size and lowest[0] == lowest[-1]:
-        # Else what is smaller than all that was seen could not be told from a frequent smallest.
-        cuts = np.concatenate([[np.nextafter(np.float32(lowest[0]), np.float32(-np.inf))], cuts])
-    return [_exact(cut) for cut in cuts]
+    beyond = MARGIN * ordered.std()
+    ends = [ordered[:LEAST].mean() - beyond, ordered[-LEAST:].mean() + beyond]
+    cuts = [*around.mean(axis=1), *(ends if len(ordered) >= LEAST else ())]
+    return [_exact(cut) for cut in np.unique([np.float32(_short(cut)) for cut in cuts])]
 
 
 def bins(sketch: Json) -> tuple[Array, Array]:
