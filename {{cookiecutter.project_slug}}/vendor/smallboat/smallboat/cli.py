@@ -141,7 +141,7 @@ COMMANDS: tuple[tuple[str, str, str, tuple[click.Parameter, ...]], ...] = (
         ),
     ),
     ("monitor", "monitoring.command:monitor",
-     "Judge what is served by captured requests and their outcomes.",
+     "Judge what is served by its requests and their outcomes.",
      (_option("--since", metavar="YYYY-MM-DD", help="The first day, instead of 90 days ago."),)),
     (
         "replay",

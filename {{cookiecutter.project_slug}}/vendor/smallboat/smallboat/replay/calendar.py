@@ -58,9 +58,7 @@ def of(frame: "pd.DataFrame", first: str, last: str) -> tuple["pd.DataFrame", li
     begin, end = span(first, last)
     days = frame["date"].dt.normalize()
     for name, value, day in (("FROM", first, begin), ("TO", last, end)):
-        by_year = len(value) == 4
-        known = set(days.dt.year) if by_year else (days.min().date(), days.max().date())
-        if (day.year not in known) if by_year else not (min(known) <= day <= max(known)):
+        if not (day.year in set(days.dt.year) if len(value) == 4 else _between(day, days)):
             raise UserError(f"{name}={value} is outside of the data, which has {reach(days)}")
     inside = days.between(str(begin), str(end))
     if not inside.any():
@@ -76,6 +74,10 @@ def of(frame: "pd.DataFrame", first: str, last: str) -> tuple["pd.DataFrame", li
     return live, [
         Moment(day, slice(int(ends[day] - size), int(ends[day]))) for day, size in sizes.items()
     ]
+
+
+def _between(day: date, days: "pd.Series[Any]") -> bool:
+    return bool(days.min().date() <= day <= days.max().date())
 
 
 def reach(days: "pd.Series[Any]") -> str:
