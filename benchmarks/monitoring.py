@@ -22,8 +22,8 @@ from typing import Any
 
 from api_load import Load
 from smallboat import problem as problems
+from smallboat.captured import archive
 from smallboat.config import config
-from smallboat.monitoring import archive
 from smallboat.serving import servers, serving
 
 ROUNDS, REQUESTS, CONNECTIONS = 40, 300, 16

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from captured import encoded
+from captured_lines import encoded
 from smallboat.testing.toy import data
 from toy import features, inputs
 

@@ -136,7 +136,7 @@ class Walk(Bootstrapped):
         code = """
 import json, sys
 from smallboat.config import config
-from smallboat.monitoring import archive
+from smallboat.captured import archive
 from toy.problem import PROBLEM
 settings = config.load(PROBLEM, "staging")
 found = [archive.collect(PROBLEM, settings).new for _ in range(2)]

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from bundles import BETTER, PLAIN, Runs
-from captured import local
+from captured_lines import local
+from smallboat.captured.archive import Window
 from smallboat.config import config
 from smallboat.errors import UserError
 from smallboat.evaluation import comparison
 from smallboat.monitoring import shadow
-from smallboat.monitoring.archive import Window
 from smallboat.monitoring.judging import Judge
 from smallboat.monitoring.outcomes import Outcomes
 from smallboat.store import bundle, release_bundle, store

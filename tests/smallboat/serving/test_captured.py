@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import requests
-from captured import local
+from captured_lines import local
 from model_servers import Files, Server, running, write
-from smallboat.monitoring import archive
+from smallboat.captured import archive
 from smallboat.serving import servers, serving
 from smallboat.serving.model import captured as module
 from toy import service

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ..aws import aws
+from ..captured import archive
 from ..cloud import step_functions
 from ..config import config
 from ..errors import UserError
@@ -14,7 +15,7 @@ from ..release.commands import NOTHING
 from ..reports import monitor as report
 from ..store import runs, s3_cache, store
 from ..workflows import notices
-from . import archive, cloudwatch, shadow, verdict
+from . import cloudwatch, shadow, verdict
 from .judging import Judge, newest
 from .outcomes import Outcomes
 

@@ -18,7 +18,7 @@ from .outcomes import Outcomes
 from .shadow import Shadow
 
 if TYPE_CHECKING:
-    from .archive import Window
+    from ..captured.archive import Window
 
 Json = dict[str, Any]
 Array = np.ndarray[Any, np.dtype[Any]]

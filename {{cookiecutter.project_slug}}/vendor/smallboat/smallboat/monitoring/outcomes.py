@@ -18,7 +18,7 @@ from ..problem import Problem
 from ..store import runs, store
 
 if TYPE_CHECKING:
-    from .archive import Window
+    from ..captured.archive import Window
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from typing import Any
 
 import duckdb
 import pytest
-from captured import START, local, record, refusal, text
+from captured_lines import START, local, record, refusal, text
+from smallboat.captured import archive, sources
 from smallboat.errors import UserError
-from smallboat.monitoring import archive, sources
 from smallboat.serving.api import capture
 from smallboat.store import request_index
 from toy.problem import PROBLEM
@@ -244,7 +244,7 @@ def test_collecting_while_the_api_writes_loses_nothing(tmp_path: Path) -> None:
     code = f"""
 import sys, time
 sys.path[:0] = {sys.path!r}
-from captured import record, text
+from captured_lines import record, text
 from smallboat.serving.api import capture
 capture.MAX_FILE_BYTES = 20_000
 sink = capture.File({str(tmp_path / "captured.jsonl")!r})

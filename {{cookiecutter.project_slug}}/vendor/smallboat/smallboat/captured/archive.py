@@ -22,7 +22,7 @@ from ..store import request_index as index
 from ..store import s3_cache
 from ..store.request_index import FOLDER, Part
 from ..warehouse.tables import text
-from . import captured_lines, sources
+from . import lines, sources
 from .windows import Window, windows
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ class _Batch:
 
     def add(self, file: Path) -> None:
         """Add the new lines of a file."""
-        self.unreadable += captured_lines.stage(self._database, file)
+        self.unreadable += lines.stage(self._database, file)
         self._see_parts()
         self._database.execute(FRESH)
         self._database.execute("INSERT INTO seen SELECT line FROM fresh")

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from captured import START, encoded, local, record, refusal, text
-from smallboat.monitoring import archive
-from smallboat.monitoring import windows as module
+from captured_lines import START, encoded, local, record, refusal, text
+from smallboat.captured import archive
+from smallboat.captured import windows as module
 from toy.problem import PROBLEM
 
 Json = dict[str, Any]

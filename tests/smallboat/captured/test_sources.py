@@ -10,13 +10,13 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from captured import START, record, refusal, text
+from captured_lines import START, record, refusal, text
 from moto import mock_aws
 from smallboat.aws import aws, captures
+from smallboat.captured import archive
 from smallboat.config import config
 from smallboat.config.sections import Instances
 from smallboat.errors import CloudError, UserError
-from smallboat.monitoring import archive
 from smallboat.store import request_index, s3_cache
 from toy.problem import PROBLEM
 
@@ -101,7 +101,7 @@ def test_what_was_read_long_ago_is_not_read_again(
 def test_large_logs_are_spooled_in_pieces(
     staging: config.Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("smallboat.monitoring.sources.SPOOL_BYTES", 5000)
+    monkeypatch.setattr("smallboat.captured.sources.SPOOL_BYTES", 5000)
     log(staging, "one", lines(*range(100)))
     assert archive.collect(PROBLEM, staging).new == 100
     assert len(request_index.load(staging.store.root).parts) > 5

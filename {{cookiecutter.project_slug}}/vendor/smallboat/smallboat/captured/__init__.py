@@ -1,0 +1,1 @@
+"""What the API captured, archived in the store and read in windows."""
