@@ -125,7 +125,8 @@ def test_the_order_is_that_of_arrival(tmp_path: Path) -> None:
     assert (window.last - window.first).total_seconds() == 8 * 3600
 
 
-def test_memory_holds_about_one_window(tmp_path: Path) -> None:
+def test_memory_holds_about_one_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "VECTORS", 1)
     wide = encoded(np.ones((2, 500)))
     lines = text(*(record(number, inputs=wide) for number in range(10_000)))
     (tmp_path / "captured.jsonl").write_text(lines)
