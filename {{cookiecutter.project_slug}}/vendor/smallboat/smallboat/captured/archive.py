@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -89,8 +89,10 @@ def collect(problem: Problem, settings: config.Settings) -> Collected:
     root = settings.store.root
     source = sources.of(settings)
     folder = s3_cache.local_folder(root) / "monitoring"
-    folder.mkdir(parents=True, exist_ok=True)
-    with disk.full_disk_errors(folder), disk.locked(folder, index.BUSY):
+    with ExitStack() as held:
+        held.enter_context(disk.full_disk_errors(folder))
+        folder.mkdir(parents=True, exist_ok=True)
+        held.enter_context(disk.locked(folder, index.BUSY))
         known = index.load(root)
         _remove_orphans(folder, known)
         with (

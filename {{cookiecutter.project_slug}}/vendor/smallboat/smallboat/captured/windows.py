@@ -1,10 +1,8 @@
 """Windows of captured requests: what one model was asked, in the order of arrival."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,8 +17,10 @@ MOST_ROWS = 50_000
 """Rows that are kept of a window: of more, those of every 2nd, 4th, 8th … request."""
 OVERLAP = timedelta(hours=1)
 """How long two models may answer side by side: a canary takes half an hour at most."""
-CHUNK_BYTES = 2**23
-"""Of the requests that are read at a time, about."""
+CHUNK_BYTES = 2**22
+"""Of the inputs that are read at a time, about."""
+MOST_VECTORS = 5
+"""Of DuckDB, 2,048 requests each, that are read at a time."""
 SEPARATOR = "\x1f"
 ANSWERS = """
 SELECT
@@ -105,20 +105,23 @@ def windows(root: str, since: date | None, least_rows: int, least_days: int) -> 
 
 
 def _chunks(root: str, since: date | None) -> Iterator["pd.DataFrame"]:
-    """Answers in the order of arrival; those of a chunk are of one model."""
+    """Answers in the order of arrival; those of a chunk are of one model.
+
+    Where two models answer in turn for a while, as in a canary, those of each are together.
+    """
     import duckdb
 
     with duckdb.connect(config={"memory_limit": "400MB"}) as database:
         for part in index.load(root).since(since):
-            file = index.files(root, [part])
-            size = os.path.getsize(file[0]) / part.requests
-            vectors = max(1, int(CHUNK_BYTES / size / duckdb.__standard_vector_size__))
+            file, vectors = index.files(root, [part]), 1
             found = database.execute(ANSWERS, [file, since or date.min])
             while len(answers := found.fetch_df_chunk(vectors)):
-                models = answers["model"].to_numpy(dtype=object)
-                changes = np.flatnonzero(models[1:] != models[:-1]) + 1
-                for first, end in pairwise([0, *changes.tolist(), len(answers)]):
-                    yield answers.iloc[first:end]
+                vector = duckdb.__standard_vector_size__ * len(answers["inputs"].iloc[0])
+                vectors = min(MOST_VECTORS, 1 + CHUNK_BYTES // vector)
+                times, runs = answers["time"], answers["model"]
+                if times.max() - times.min() > OVERLAP:
+                    runs = (runs != runs.shift()).cumsum()
+                yield from (chunk for _, chunk in answers.groupby(runs, sort=False))
 
 
 @dataclass
@@ -130,6 +133,7 @@ class _Open:
     last: "pd.Timestamp"
     rows: int = 0
     kept: "list[pd.DataFrame]" = field(default_factory=list)
+    kept_rows: int = 0
     every: int = 1
     requests: int = 0
 
@@ -156,9 +160,11 @@ class _Open:
         places = np.arange(self.requests, self.requests + len(taken))
         self.requests += len(taken)
         self.kept.append(taken.assign(place=places)[places % self.every == 0])
-        while sum(int(each["rows"].sum()) for each in self.kept) > MOST_ROWS and self.requests > 1:
+        self.kept_rows += int(self.kept[-1]["rows"].sum())
+        while self.kept_rows > MOST_ROWS and self.requests > 1:
             self.every *= 2
             self.kept = [each[each["place"] % self.every == 0] for each in self.kept]
+            self.kept_rows = sum(int(each["rows"].sum()) for each in self.kept)
 
     def close(self, complete: bool) -> Window:
         """The window."""

@@ -130,7 +130,7 @@ def _add_capture(app: Flask, capture: Capture) -> None:
                 "status": response.status_code,
             }
             refused = g.error and {"error": {name: g.error[name] for name in ("code", "field")}}
-            capture.put(facts | (refused or g.answered))
+            capture.put(facts | (refused or g.get("answered", {})))
         return response
 
 
