@@ -12,7 +12,7 @@ from ..problem import Problem
 from ..words import counted
 from .calendar import Moment
 from .operation import Record
-from .policies import DRIFT, NEVER, OWN
+from .policies import DRIFT, NEVER
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Json = dict[str, Any]
@@ -118,7 +118,7 @@ def answer(policies: Mapping[str, Json], primary: str) -> Json:
         Whether retraining `helps`, and the answer as a `title` and `why`.
     """
     good = [name for name in policies if policies[name]["against_best"]["low"] <= 0]
-    chosen = min(good, key=lambda name: (len(policies[name]["retrainings"]), name != OWN))
+    chosen = min(good, key=lambda name: len(policies[name]["retrainings"]))
     gains = {
         name: f"{name} {_signed(each['against_never'])}"
         + ("" if each["windows"] or name != DRIFT else " (no window was complete)")
