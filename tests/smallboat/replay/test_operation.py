@@ -160,6 +160,8 @@ def test_the_answer_is_the_fewest_retrainings_within_noise() -> None:
     assert same["helps"] is False
     assert same["title"] == "It makes no difference how often to retrain"
     assert "weekly +0.000 [+0.000, +0.000]" in same["why"]
+    short = {"never": policy((0, 0), 0), "weekly": policy((0, 0), 0)}
+    assert results.answer(short, "mae")["helps"] is False
     harmful = {"never": policy((0, 0), 0), "weekly": policy((0.1, 0.2), 50)}
     assert results.answer(harmful, "mae")["title"] == "Do not retrain"
     found = results.answer(

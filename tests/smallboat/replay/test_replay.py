@@ -133,7 +133,10 @@ def test_the_report_and_the_table_show_each_policy(alone: Path, capsys: Any) -> 
     weekly = told["policies"]["weekly"]
     assert len(weekly["retrainings"]) == weekly["released"] + weekly["kept"] == 5
     assert told["rows"] == 48
-    assert told["moments"] == len(told["curve"]["days"]) == 6
+    assert told["moments"] == 6
+    assert told["curve"]["over"] == 3
+    assert told["curve"]["days"][-1] == weekly["retrainings"][-1]["day"]
+    assert {len(line) for line in told["curve"]["errors"].values()} == {4}
 
 
 def test_no_policy_learns_from_what_it_predicts(alone: Path, monkeypatch: Any) -> None:

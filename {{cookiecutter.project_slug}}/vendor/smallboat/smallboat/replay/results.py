@@ -12,13 +12,13 @@ from ..problem import Problem
 from ..words import counted
 from .calendar import Moment
 from .operation import Record
-from .policies import DRIFT, NEVER, OWN
+from .policies import DRIFT, NEVER
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Json = dict[str, Any]
 
-SMOOTH = 12
-"""The curve is the error over a twelfth of all moments."""
+SMOOTH, FEWEST = 12, 3
+"""The curve is the error over a twelfth of all moments, but at least over three."""
 POINTS = 200
 
 
@@ -97,7 +97,7 @@ def _curve(
     problem: Problem, live: pd.DataFrame, moments: list[Moment], lines: Mapping[str, Array]
 ) -> Json:
     """PRIMARY over the rows of the last moments, at each of at most POINTS moments."""
-    over = max(1, round(len(moments) / SMOOTH))
+    over = min(max(FEWEST, round(len(moments) / SMOOTH)), len(moments))
     ends = np.unique(np.linspace(over - 1, len(moments) - 1, POINTS).round().astype(int))
     spans = [slice(moments[end - over + 1].rows.start, moments[end].rows.stop) for end in ends]
 
@@ -118,7 +118,7 @@ def answer(policies: Mapping[str, Json], primary: str) -> Json:
         Whether retraining `helps`, and the answer as a `title` and `why`.
     """
     good = [name for name in policies if policies[name]["against_best"]["low"] <= 0]
-    chosen = min(good, key=lambda name: (len(policies[name]["retrainings"]), name != OWN))
+    chosen = min(good, key=lambda name: len(policies[name]["retrainings"]))
     gains = {
         name: f"{name} {_signed(each['against_never'])}"
         + ("" if each["windows"] or name != DRIFT else " (no window was complete)")
