@@ -126,8 +126,8 @@ def dealt(
     options = {"validation_periods": 1, "test_periods": 1, "smallest_period": 10, "gap_days": 0}
     if settings is not None:
         options = settings.training.model_dump()
-    parts = splits.split(frame, options)
-    return parts.train, parts.validation, parts.test
+    cut = splits.split(frame, options)
+    return cut.train, cut.validation, cut.test
 
 
 def alarms(study: Study) -> str:

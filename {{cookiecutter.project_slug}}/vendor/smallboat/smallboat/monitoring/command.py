@@ -118,8 +118,11 @@ def _day(since: str) -> Any:
 
 def _by_day(traffic: "pd.DataFrame") -> list[Json]:
     """Traffic as plain JSON, the oldest day first."""
-    rows = traffic.astype(object).where(traffic.notna(), None).to_dict("records")
-    return [{"date": str(day)[:10], **row} for day, row in zip(traffic.index, rows, strict=True)]
+    columns = traffic.astype(object).where(traffic.notna(), None)
+    return [
+        {"date": str(day)[:10], **{name: columns[name][day] for name in columns}}
+        for day in traffic.index
+    ]
 
 
 def _request(settings: config.Settings, found: Json, now: datetime) -> tuple[Json | None, bool]:
