@@ -120,7 +120,7 @@ def _by_day(traffic: "pd.DataFrame") -> list[Json]:
     """Traffic as plain JSON, the oldest day first."""
     columns = traffic.astype(object).where(traffic.notna(), None)
     return [
-        {"date": str(day)[:10], **{name: columns[name][day] for name in columns}}
+        {"date": str(day)[:10], **{str(name): columns[name][day] for name in columns}}
         for day in traffic.index
     ]
 
