@@ -93,9 +93,10 @@ def features(request: Request, online: Online) -> tuple[Array, list[str]]:
 
 def keys(request: Request) -> list[str]:
     """The session and its events after the first add; by the session monitoring finds purchases."""
+    if not request.get("session"):
+        return [""]
     actions = [event.action for event in prefix(request["events"])]
-    after = len(actions) - actions.index("add") - 1
-    return [f"{request['session']}/{after}" if request.get("session") else ""]
+    return [f"{request['session']}/{len(actions) - actions.index('add') - 1}"]
 
 
 def page(online: Online) -> dict[str, Any]:
