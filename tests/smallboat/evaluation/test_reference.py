@@ -147,6 +147,19 @@ def test_a_change_of_the_answers_is_told_as_one_of_the_output(kept: Any) -> None
     ]
 
 
+def test_clusters_may_have_any_names(kept: Any) -> None:
+    rows, said, numbers = window(500, 1), answers(500, 1), np.arange(500) // 4
+    told = [
+        reference.compare(kept, rows, said, clusters)
+        for clusters in (
+            numbers,
+            10**9 * numbers,
+            np.array([f"request {each}" for each in numbers]),
+        )
+    ]
+    assert told[0] == told[1] == told[2]
+
+
 def test_shares_and_means_are_told(kept: Any) -> None:
     half = np.arange(500) % 2 == 0
     changed = window(

@@ -42,9 +42,9 @@ class Data(Protocol):
         """A pydantic model of the table [data] of the configuration."""
 
     def collect(self, config: Mapping[str, Any], folder: Path, /) -> Json:
-        """Write the raw tables into an empty folder; the same input gives the same bytes.
+        """Write the raw tables into an empty folder; `config` has the values of `Config`.
 
-        `config` has the values of `Config`.
+        The same input gives the same bytes.
 
         Returns:
             `source` and `licence` (text), `data_until` (ISO date of the newest event, unless the
@@ -78,10 +78,7 @@ class Expectations(Protocol):
 
 
 class Features(Protocol):
-    """`features.py`: from raw tables to what a model learns from.
-
-    Not needed: `truth` for monitoring, and `pieces` for `make score`: `docs/contract.md`.
-    """
+    """`features.py`: what a model learns from; `truth` and `pieces` are not needed."""
 
     @property
     def FEATURES(self) -> Sequence[Feature]:

@@ -6,14 +6,14 @@ the answers are of models that had not seen them.
 """
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import UserError, nearest
-from ..problem import Problem
+from ..problem import Feature, Problem
 from ..store import release_bundle, store
 from . import drift_tests, expected, sketches
 from .sketches import Array, Json
@@ -41,22 +41,10 @@ def sketch(problem: Problem, frame: "pd.DataFrame", predicted: Array) -> Json:
         blocks by bin, see `drift_tests`. Of probabilities there is a `calibration`, see `expected`.
     """
     features, output = problem.features.FEATURES, problem.candidates.OUTPUT
-    categories = [sketches.is_category(feature) for feature in features]
-    most = min(sketches.KNOWN_CODES, sketches.CODES_IN_ALL // max(sum(categories), 1))
     inputs = frame[[feature.name for feature in features]].to_numpy(dtype=np.float32).T
-    answers = _answers(predicted)
-    columns = [
-        *(sketches.sketch(own, kind, most) for own, kind in zip(inputs, categories, strict=True)),
-        *(sketches.sketch(own, category=False) for own in answers),
-    ]
-    places = sketches.places(columns, np.concatenate([inputs, answers]))
-    rows = drift_tests.counts(places, max(map(sketches.size, columns)))
-    blocks = _blocks(frame)
-    effects, _ = drift_tests.design_effects(places, rows, blocks)
-    for at, column in enumerate(columns):
-        size = sketches.size(column)
-        column["counts"] = rows[at, :size].astype(int).tolist()
-        column["effects"] = effects[at, :size].round(2).tolist()
+    answers, blocks = _answers(predicted), _blocks(frame)
+    columns = _columns(features, inputs, answers)
+    _count(columns, np.concatenate([inputs, answers]), blocks)
     names = [*(feature.name for feature in features), *(output.classes or (output.name,))]
     calibration = {}
     if output.kind in expected.KINDS:
@@ -72,6 +60,27 @@ def sketch(problem: Problem, frame: "pd.DataFrame", predicted: Array) -> Json:
         "output": dict(zip(names[len(features) :], columns[len(features) :], strict=True)),
         **calibration,
     }
+
+
+def _columns(features: Sequence[Feature], inputs: Array, answers: Array) -> list[Json]:
+    """The sketches of inputs and answers, both of shape [k, n]."""
+    categories = [sketches.is_category(feature) for feature in features]
+    most = min(sketches.KNOWN_CODES, sketches.CODES_IN_ALL // max(sum(categories), 1))
+    return [
+        *(sketches.sketch(own, kind, most) for own, kind in zip(inputs, categories, strict=True)),
+        *(sketches.sketch(own, category=False) for own in answers),
+    ]
+
+
+def _count(columns: list[Json], values: Array, blocks: Array) -> None:
+    """Add the counts of values, shape [k, n], and the design effects of blocks to the sketches."""
+    places = sketches.places(columns, values)
+    rows = drift_tests.counts(places, max(map(sketches.size, columns)))
+    effects, _ = drift_tests.design_effects(places, rows, blocks)
+    for at, column in enumerate(columns):
+        size = sketches.size(column)
+        column["counts"] = rows[at, :size].astype(int).tolist()
+        column["effects"] = effects[at, :size].round(2).tolist()
 
 
 def _blocks(frame: "pd.DataFrame") -> Array:
@@ -90,12 +99,9 @@ def _blocks(frame: "pd.DataFrame") -> Array:
 def check_ignored(problem: Problem, ignored: Collection[str]) -> None:
     """UserError if the configuration ignores an input that no model has."""
     names = [feature.name for feature in problem.features.FEATURES]
-    for name in ignored:
-        if name not in names:
-            raise UserError(
-                f"monitor.ignored has {name!r}, which is no input of the model: "
-                f"{nearest(name, names)}"
-            )
+    for name in (each for each in ignored if each not in names):
+        advice = nearest(name, names)
+        raise UserError(f"monitor.ignored has {name!r}, which is no input of the model: {advice}")
 
 
 def to_json(reference: Json) -> bytes:
@@ -139,7 +145,7 @@ def compare(
         reference: the content of reference.json.
         inputs: float32, shape [n, inputs], in the order of the model's.
         outputs: the answers, shape [n] or [n, classes].
-        clusters: rows of one cluster depend on each other; whole numbers from 0 on, shape [n].
+        clusters: names or numbers, shape [n]; rows of one cluster depend on each other.
         ignored: names of inputs that are left out.
         false_alarms: in how many windows without drift any column may seem to have drifted.
 
@@ -153,10 +159,13 @@ def compare(
         UserError: the window has no rows, or is of a model with other inputs.
     """
     chosen, values = _chosen(reference, inputs, outputs, ignored)
+    clusters = np.unique(clusters, return_inverse=True)[1]
     columns = [column for _, _, column in chosen]
     places = sketches.places(columns, values)
     bins = max(map(sketches.size, columns))
-    was = drift_tests.Counts(*(_padded(columns, each, bins) for each in ("counts", "effects")))
+    was = drift_tests.Counts(
+        *(sketches.padded(columns, each, bins) for each in ("counts", "effects"))
+    )
     now, freedom = _window(reference, was, places, clusters)
     p_values = drift_tests.holm(drift_tests.p_values(was, now, freedom))
     index = drift_tests.psi(was.rows, now.rows)
@@ -203,14 +212,6 @@ def _answers(answers: Array) -> Array:
     return np.atleast_2d(np.asarray(answers, dtype=np.float32).T)
 
 
-def _padded(columns: list[Json], name: str, bins: int) -> Array:
-    """What the sketches have for each bin, shape [k, bins]; 0 for bins that they lack."""
-    found = np.zeros((len(columns), bins))
-    for at, column in enumerate(columns):
-        found[at, : len(column[name])] = column[name]
-    return found
-
-
 def _window(
     reference: Json, was: drift_tests.Counts, places: Array, clusters: Array
 ) -> tuple[drift_tests.Counts, Array]:
@@ -228,7 +229,7 @@ def _window(
     sure = np.maximum(was.effects - 1 - np.sqrt(2 / max(blocks - 1, 1)), 0) / max(block_rows - 1, 1)
     one_more = np.where(was.rows > drift_tests.RARE, 1 + sure * (len(clusters) - 1), 1)
     few = (one_more > own).any(axis=1)
-    freedom = np.where(few, blocks, len(np.unique(clusters))) - 1
+    freedom = np.where(few, blocks, clusters.max() + 1) - 1
     return drift_tests.Counts(rows, np.maximum(own, one_more)), np.maximum(freedom, 1)
 
 

@@ -118,6 +118,14 @@ def unknown(sketch: Json) -> int | None:
     return len(sketch["levels"]) + 1 if sketch["kind"] == "category" else None
 
 
+def padded(columns: list[Json], name: str, bins: int) -> Array:
+    """What k sketches have for each bin, shape [k, bins]; 0 for bins that they lack."""
+    found = np.zeros((len(columns), bins))
+    for at, column in enumerate(columns):
+        found[at, : len(column[name])] = column[name]
+    return found
+
+
 def places(columns: list[Json], values: Array) -> Array:
     """The bin of each value.
 
