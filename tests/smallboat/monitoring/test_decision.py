@@ -53,6 +53,15 @@ def test_a_cause_says_since_when_and_how_often() -> None:
     assert told == "x has drifted (PSI 0.30), in 2 of the last 3 windows, since 2026-11-03"
 
 
+def test_of_many_inputs_a_sentence_names_those_that_moved_most() -> None:
+    names = [f"x{number}" for number in range(9)]
+    causes = decision.causes([window(1, *names), window(2, *names)], RULES)
+    assert len(causes) == 9
+    told = decision.sentence(causes, RULES.windows)
+    where = "in 2 of the last 3 windows, since 2026-11-01"
+    assert told == f"x0, x1, x2 and 6 others have drifted (PSI up to 0.30), {where}"
+
+
 def test_quality_is_judged_where_it_is_known_and_comes_first() -> None:
     """Outcomes come late: the newest windows have none."""
     windows = [

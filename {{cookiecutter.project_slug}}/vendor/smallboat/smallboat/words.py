@@ -1,6 +1,6 @@
 """What the texts for people share."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
@@ -11,3 +11,10 @@ def counted(number: int, noun: str, plural: str = "") -> str:
 def primary_first(metrics: Iterable[str], primary: str) -> list[str]:
     """The names of the metrics, the one that decides first."""
     return sorted(metrics, key=lambda name: (name != primary, name))
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """Names as a list; of more than `most`, how many others there are."""
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[:most])} and {counted(len(names) - most, 'other')}"

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..config import sections
-from ..words import counted
+from ..words import counted, listed
 
 Json = dict[str, Any]
 MOVED = ("input", "output")
 QUALITY = "quality"
+KINDS = (QUALITY, *MOVED)
 
 
 def causes(windows: Sequence[Json], rules: sections.Monitor) -> list[Json]:
@@ -70,17 +71,21 @@ def _first(flags: Sequence[bool]) -> int:
 
 
 def sentence(found: Sequence[Json], windows: int) -> str:
-    """Why a model should be retrained, for people."""
-    return "; ".join(_told(each, windows) for each in found)
+    """Why a model should be retrained, for people; of many inputs it names those that moved most."""
+    by_kind = {kind: [each for each in found if each["kind"] == kind] for kind in KINDS}
+    return "; ".join(_told(kind, own, windows) for kind, own in by_kind.items() if own)
 
 
-def _told(cause: Json, windows: int) -> str:
-    often = f"in {cause['windows']} of the last {counted(windows, 'window')}"
-    since = f"since {cause['since'][:10]}"
-    if cause["kind"] == QUALITY:
-        return f"predictions are worse than promised, {often}, {since}"
-    what = "the predictions have" if cause["kind"] == "output" else f"{cause['name']} has"
-    return f"{what} drifted (PSI {cause['effect']:.2f}), {often}, {since}"
+def _told(kind: str, causes: Sequence[Json], windows: int) -> str:
+    times, since = max(each["windows"] for each in causes), min(each["since"] for each in causes)
+    where = f"in {times} of the last {counted(windows, 'window')}, since {since[:10]}"
+    if kind == QUALITY:
+        return f"predictions are worse than promised, {where}"
+    names = listed([each["name"] for each in causes]) if kind == "input" else "the predictions"
+    has = "has" if kind == "input" and len(causes) == 1 else "have"
+    effect = max(each["effect"] for each in causes)
+    upto = "up to " if len(causes) > 1 else ""
+    return f"{names} {has} drifted (PSI {upto}{effect:.2f}), {where}"
 
 
 def parts(found: Sequence[Json], model_hash: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..evaluation import probabilities
 from ..problem import Problem
-from ..words import counted, primary_first
+from ..words import counted, listed, primary_first
 from . import cards, monitor_plots, plots
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _row(window: Json, metric: str, promise: Json | None) -> list[str]:
         f"{live['metrics'][metric]:.3f}" if live else "-",
         f"{promise['value']:.3f}" if promise else "-",
         f"{expected['value']:.3f}" if expected else "-",
-        ", ".join(moved) or "-",
+        listed(moved) or "-",
     ]
 
 
