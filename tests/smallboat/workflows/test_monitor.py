@@ -109,6 +109,8 @@ def test_what_was_trained_on_is_healthy_and_nothing_is_dispatched(story: Story) 
 def test_drift_is_dispatched_once_with_its_reason(story: Story) -> None:
     assert story.verdicts["drifted"]["verdict"] == "drifted"
     assert story.events["drifted"] == story.events["drifted still"] == 1
+    again = story.jobs["drifted still"]["monitor"].printed
+    assert "a retraining for this cause was asked for on" in again
     (event,) = story.hub.github.events
     assert event["action"] == "drift"
     assert event["client_payload"]["environment"] == "staging"

@@ -71,7 +71,7 @@ def _first(flags: Sequence[bool]) -> int:
 
 
 def sentence(found: Sequence[Json], windows: int) -> str:
-    """Why a model should be retrained, for people; of many inputs it names those that moved most."""
+    """Why a model should be retrained; of many inputs it names those that moved most."""
     by_kind = {kind: [each for each in found if each["kind"] == kind] for kind in KINDS}
     return "; ".join(_told(kind, own, windows) for kind, own in by_kind.items() if own)
 

@@ -120,7 +120,8 @@ def request(
 
 def following(found: Json) -> list[str]:
     """What to do next, as sentences."""
-    target = f" ENV={found['environment']}" if found["environment"] != "local" else ""
+    local = found["environment"] == "local"
+    target = "" if local else f" ENV={found['environment']}"
     steps = []
     if (evidence := found["shadow"]) and (gain := evidence["difference"]) and gain["high"] < 0:
         steps.append(
@@ -128,7 +129,7 @@ def following(found: Json) -> list[str]:
             f"{-gain['value']:.3f} [{-gain['high']:.3f}, {-gain['low']:.3f}]: "
             f"`make deploy{target} RUN={evidence['run']}` compares it again"
         )
-    if found["causes"] and found["request"] and not found["asked"]:
+    if found["causes"] and found["request"] and not found["asked"] and not local:
         at = found["request"]["at"][:16].replace("T", " ")
         steps.append(f"a retraining for this cause was asked for on {at} UTC: see its outcome")
     elif found["causes"]:
