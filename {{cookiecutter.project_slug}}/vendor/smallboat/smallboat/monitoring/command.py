@@ -85,19 +85,22 @@ def watch(problem: Problem, settings: config.Settings, since: str | None = None)
     broken = judge.broken(served["model_hash"])
     found = verdict.of(own, traffic, limit, broken, rules)
     rows, difference = judge.against_shadow(served["model_hash"])
+    times = {"since": first.isoformat(), "until": now.isoformat(timespec="seconds")}
+    live = {name: each | times for name in judge.models if (each := judge.live(name))}
+    events = target.history()
     found |= {
-        "at": now.isoformat(timespec="seconds"),
+        "at": times["until"],
         "environment": settings.aws.environment if settings.aws else "local",
-        "since": first.isoformat(),
+        "since": times["since"],
         "release": served,
         "truth": outcomes.snapshot,
         "collected": {"new": collected.new, "source": collected.source},
         "windows": windows,
         "traffic": traffic,
-        "live": {name: judge.live(name) for name in judge.models},
+        "live": live,
         "promise": {name: model.promise for name, model in judge.models.items()},
         "shadow": other and shadow.evidence(served["model_hash"], other, rows, difference),
-        "releases": history.releases(root, target.history()),
+        "releases": history.releases(root, events, live),
         "notes": [*collected.notes, *judge.notes],
     }
     found["request"], found["asked"] = _request(settings, found, now)
@@ -105,7 +108,7 @@ def watch(problem: Problem, settings: config.Settings, since: str | None = None)
     frame, predicted, _ = judge.pooled(served["model_hash"])
     page = report.html(problem, found, frame, predicted)
     _keep(settings, found, page)
-    history.write(root, target.history())
+    history.write(root, events)
     return found
 
 
@@ -139,14 +142,8 @@ def _request(settings: config.Settings, found: Json, now: datetime) -> tuple[Jso
 def _keep(settings: config.Settings, found: Json, page: str) -> None:
     """Write what the monitor found into the store, and tell CloudWatch."""
     root = settings.store.root
-    live = {
-        name: {**measured, "since": found["since"], "until": found["at"]}
-        for name, measured in found["live"].items()
-        if measured
-    }
-    text = s3_cache.read_pointer(root, f"{FOLDER}/live.json")
     files = {
-        "live.json": store.to_json({**(json.loads(text) if text else {}), **live}),
+        "live.json": store.to_json(history.live(root, found["live"])),
         "verdict.json": store.to_json(found),
         REPORT: page.encode(),
     }
