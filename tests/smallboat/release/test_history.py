@@ -77,6 +77,13 @@ def test_anyone_may_read_the_list_so_it_has_no_slices() -> None:
     assert history.lives(LOG[:1], {}, live)[0]["live"] == told
 
 
+def test_anyone_may_read_the_list_so_it_names_no_folders() -> None:
+    reason = "not comparable: /home/ann/store/release.json is missing (see '~/log/a.txt')"
+    first, _ = history.lives([event(1, "aaaa-1111", reason), event(2, "bbbb-1111", reason)], {}, {})
+    told = "not comparable: release.json is missing (see 'a.txt')"
+    assert (first["came"], first["went"]) == (told, f"replaced by run b: {told}")
+
+
 def test_what_is_not_in_the_store_yet_renews_what_is(tmp_path: Path) -> None:
     root = str(tmp_path)
     store.replace(root, history.LIVE, b'{"aaaa": {"rows": 5}, "cccc": {"rows": 5}}')

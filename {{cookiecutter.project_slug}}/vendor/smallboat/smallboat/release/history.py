@@ -11,13 +11,14 @@ from typing import Any
 
 from ..errors import UserError
 from ..store import runs, s3_cache, store
+from ..words import without_folders
 from .targets.target import Event
 
 KEPT = "monitoring/kept.json"
 LIVE = "monitoring/live.json"
 UNKNOWN = "not recorded"
 SHOWN = ("rows", "groups", "since", "until", "metrics", "intervals", "baseline")
-"""What the list tells of live metrics: anyone may read it, so it has no slices."""
+"""Of the live metrics: anyone may read the list, so it has no slices, and names no folders."""
 
 Json = dict[str, Any]
 
@@ -72,8 +73,8 @@ def lives(
         {
             **{name: each[name] for name in ("release", "run", "model_hash", "features_run", "at")},
             "until": after["at"] if after else None,
-            "came": each["reason"],
-            "went": _went(each, after) if after else None,
+            "came": without_folders(each["reason"]),
+            "went": without_folders(_went(each, after)) if after else None,
             "evaluation": each["evaluation"],
             "live": _shown(measured.get(each["model_hash"])),
         }

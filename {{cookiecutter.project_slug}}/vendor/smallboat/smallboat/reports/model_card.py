@@ -5,11 +5,10 @@ run's report; its text is in model_card.html.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from ..problem import Problem
-from ..words import counted, primary_first
+from ..words import counted, primary_first, without_folders
 from . import cards
 
 if TYPE_CHECKING:
@@ -20,8 +19,6 @@ MOST_SLICES = 10
 MOST_NAMES = 10
 SHARES = (0.05, 0.95)
 """The usual range of an input holds nine of ten training rows: the card shows no extremes."""
-OUTSIDE = "/", "~", ".."
-"""How a path that leads out of the project begins."""
 CATEGORY = "category"
 """The unit of an input whose numbers stand for categories; its default is a missing one."""
 
@@ -51,10 +48,11 @@ def page(
     slices = cards.slices_by_kind(evaluation["slices"])
     worst = [{**each, "rows": each["rows"][:MOST_SLICES]} for each in slices]
     importance = [_shortened(each) for each in evaluation["importance"][: cards.MOST_GROUPS]]
+    source = without_folders(str(manifest["source"]))  # anyone may read a card
     told, shown = limits(evaluation, signature, slices), inputs(evaluation, signature, frame)
     parts = [
         ("purpose", "What it is for", (evaluation, signature)),
-        ("data", "Data", ({**manifest, "source": source(manifest)}, evaluation["snapshot"], signature, dates(frame))),
+        ("data", "Data", ({**manifest, "source": source}, evaluation["snapshot"], signature, dates(frame))),
         ("judged", "How it was judged", (evaluation, spans, _rule(problem))),
         ("quality", "How good it is", (evaluation, names, spans, importance, worst)),
         ("limits", "What it does not know", (told, shown, len(signature["inputs"]) - len(shown))),
@@ -65,12 +63,6 @@ def page(
         for key, title, values in parts
     )
     return cards.page(f"{project}: model card", *fragments)
-
-
-def source(manifest: Mapping[str, Any]) -> str:
-    """Where the data comes from, without the folders of a machine: anyone may read a card."""
-    words = str(manifest["source"]).split()
-    return " ".join(PurePath(word).name if word.startswith(OUTSIDE) else word for word in words)
 
 
 def dates(frame: "pd.DataFrame") -> tuple[str, str] | None:
