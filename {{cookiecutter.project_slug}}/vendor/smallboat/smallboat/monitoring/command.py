@@ -86,7 +86,7 @@ def watch(problem: Problem, settings: config.Settings, since: str | None = None)
     found = verdict.of(own, traffic, limit, broken, rules)
     rows, difference = judge.against_shadow(served["model_hash"])
     times = {"since": first.isoformat(), "until": now.isoformat(timespec="seconds")}
-    live = {name: each | times for name in judge.models if (each := judge.live(name))}
+    live = {name: told | times for name in judge.models if (told := judge.live(name))}
     events = target.history()
     found |= {
         "at": times["until"],

@@ -48,11 +48,11 @@ def page(
     slices = cards.slices_by_kind(evaluation["slices"])
     worst = [{**each, "rows": each["rows"][:MOST_SLICES]} for each in slices]
     importance = [_shortened(each) for each in evaluation["importance"][: cards.MOST_GROUPS]]
-    source = without_folders(str(manifest["source"]))  # anyone may read a card
+    known = {**manifest, "source": without_folders(str(manifest["source"]))}  # a card is public
     told, shown = limits(evaluation, signature, slices), inputs(evaluation, signature, frame)
     parts = [
         ("purpose", "What it is for", (evaluation, signature)),
-        ("data", "Data", ({**manifest, "source": source}, evaluation["snapshot"], signature, dates(frame))),
+        ("data", "Data", (known, evaluation["snapshot"], signature, dates(frame))),
         ("judged", "How it was judged", (evaluation, spans, _rule(problem))),
         ("quality", "How good it is", (evaluation, names, spans, importance, worst)),
         ("limits", "What it does not know", (told, shown, len(signature["inputs"]) - len(shown))),
