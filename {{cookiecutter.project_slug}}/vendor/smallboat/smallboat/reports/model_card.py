@@ -19,6 +19,8 @@ MOST_SLICES = 10
 MOST_NAMES = 10
 SHARES = (0.05, 0.95)
 """The usual range of an input holds nine of ten training rows: the card shows no extremes."""
+FEWEST = 21
+"""Values that a usual range needs: of fewer, an end would lie beyond the second smallest."""
 CATEGORY = "category"
 """The unit of an input whose numbers stand for categories; its default is a missing one."""
 
@@ -92,7 +94,7 @@ def _input(described: Json, values: "pd.Series[Any]") -> Json:
     found["missing"] = 1 - len(there) / len(values)
     if category:
         return {**found, "levels": int(there.nunique())}
-    low, high = there.quantile(list(SHARES)) if len(there) else (None, None)
+    low, high = there.quantile(list(SHARES)) if len(there) >= FEWEST else (None, None)
     return {**found, "low": low, "high": high}
 
 
