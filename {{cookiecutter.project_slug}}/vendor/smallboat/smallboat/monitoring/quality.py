@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..evaluation import evaluation
+from ..evaluation import bootstrap, evaluation
 from ..evaluation.gates import FEWEST_GROUPS
 from ..problem import Problem
 
@@ -40,6 +40,15 @@ def measure(problem: Problem, frame: "pd.DataFrame", predicted: Array) -> Json |
         found["baseline"] = problem.metrics.score(frame, baseline)
         if enough:
             found["difference"] = evaluation.difference(problem, frame, predicted, baseline)
+    return found
+
+
+def newest_groups(frame: "pd.DataFrame") -> Array:
+    """Which rows are of the newest groups, as many as intervals can be made of; bool, shape [n]."""
+    if not len(frame):
+        return np.empty(0, dtype=bool)
+    newest = frame["group"].drop_duplicates(keep="last").tail(bootstrap.MOST_GROUPS)
+    found: Array = frame["group"].isin(newest).to_numpy()
     return found
 
 

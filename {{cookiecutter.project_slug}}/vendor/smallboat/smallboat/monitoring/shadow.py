@@ -28,7 +28,9 @@ class Shadow:
         self._onnx = (Path(folder) / "model.onnx").read_bytes()
 
     def answers(self, inputs: Array, names: Sequence[str]) -> Array | None:
-        """Its answers, shape [n] or [n, classes]; None if it takes inputs that were not captured.
+        """Its answers, shape [n] or [n, classes].
+
+        None if it takes inputs that were not captured, or answers with what is no finite number.
 
         Args:
             inputs: of the champion, float32 of shape [n, inputs].
@@ -37,7 +39,8 @@ class Shadow:
         if not set(self._names) <= set(names):
             return None
         columns = [list(names).index(name) for name in self._names]
-        return bundle.predict(self._onnx, inputs[:, columns])
+        found = bundle.predict(self._onnx, inputs[:, columns])
+        return found if np.isfinite(found).all() else None
 
 
 def challenger(
