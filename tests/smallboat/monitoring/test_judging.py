@@ -214,9 +214,7 @@ def test_more_groups_than_intervals_can_be_made_of_are_the_newest(
     assert set(frame["group"]) == set(newest) and len(predicted) == len(frame)
 
 
-def test_a_promise_of_another_metric_is_none(
-    runs: Runs, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_promise_of_another_metric_is_none(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = rows(runs, "2024-01-01", "2024-12-31")
     monkeypatch.setattr(metrics, "PRIMARY", "rmse")
     judged = judge(runs, asked)
