@@ -1,6 +1,7 @@
 """What `make monitor` says of wrong input, and what it keeps if it is interrupted."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,13 +22,13 @@ from toy.problem import PROBLEM
         ("2999-01-01", "SINCE=2999-01-01 is in the future: today is "),
     ],
 )
-def test_a_wrong_first_day_is_a_sentence(since: str, told: str, tmp_path: Any) -> None:
+def test_a_wrong_first_day_is_a_sentence(since: str, told: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=told):
         command.watch(PROBLEM, local(tmp_path), since)
 
 
 @pytest.mark.parametrize("text", ['{"causes": ["inp', "[]", "3"])
-def test_a_damaged_request_is_a_sentence(text: str, tmp_path: Any) -> None:
+def test_a_damaged_request_is_a_sentence(text: str, tmp_path: Path) -> None:
     settings = local(tmp_path)
     store.replace(settings.store.root, command.REQUEST, text.encode())
     found = {"release": {"model_hash": "a"}, "windows": [], "causes": [], "sentence": ""}
@@ -35,8 +36,29 @@ def test_a_damaged_request_is_a_sentence(text: str, tmp_path: Any) -> None:
         command._request(settings, found, datetime.now(UTC))
 
 
+@pytest.mark.parametrize(("released_by", "repeated"), [("anyone", True), ("workflow", False)])
+def test_where_others_train_a_request_without_a_run_is_not_repeated(
+    tmp_path: Path, released_by: str, repeated: bool
+) -> None:
+    """The run of a retraining that was kept out is in staging's store, not in prod's."""
+    own = local(tmp_path)
+    settings: Any = SimpleNamespace(
+        store=own.store, monitor=own.monitor, aws=SimpleNamespace(released_by=released_by)
+    )
+    window = {"model": "a", "complete": True}
+    cause = {"kind": "input", "name": "x"}
+    found = {
+        "release": {"model_hash": "a"}, "windows": [window] * 3, "causes": [cause], "sentence": "",
+    }  # fmt: skip
+    now = datetime.now(UTC)
+    first, asked = command._request(settings, found, now)
+    assert asked
+    store.replace(own.store.root, command.REQUEST, store.to_json(first))
+    assert command._request(settings, found, now + timedelta(days=3))[1] is repeated
+
+
 def test_a_retraining_that_could_not_be_started_is_asked_for_again(
-    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = local(tmp_path)
     found = {"asked": True, "request": {"causes": ["input:x"]}, "verdict": "", "sentence": ""}

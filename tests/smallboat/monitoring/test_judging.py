@@ -163,7 +163,9 @@ def test_a_run_that_is_gone_costs_its_own_windows_only(runs: Runs) -> None:
     gone = judged.window(window(runs, asked, run="9", model="gone"))
     assert (gone["drift"], gone["live"], gone["waiting"]) == ([], None, len(asked))
     assert judged.models["gone"].promise is None and judged.live("gone") is None
-    assert next(iter(judged.notes)).startswith("what run 9 answered is not judged: ")
+    assert next(iter(judged.notes)) == (
+        "what run 9 answered is not judged: the store has it no more"
+    )
     found = judged.window(window(runs, asked))
     assert found["drift"] and found["live"]["rows"] == len(asked)
 

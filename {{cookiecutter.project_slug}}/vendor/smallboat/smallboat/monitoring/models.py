@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..evaluation import reference
-from ..store import runs, store
+from ..store import runs, s3_cache, store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,8 @@ def read(root: str, run: str, primary: str) -> Model:
     try:
         folder = store.run_folder(root, run)
     except UserError as error:
-        return Model([], None, f"what run {run} answered is not judged: {error}", None)
+        why = str(error) if s3_cache.fetch(root, f"runs/{run}") else "the store has it no more"
+        return Model([], None, f"what run {run} answered is not judged: {why}", None)
     signature, evaluated = (
         store.read_json(folder / name) for name in ("signature.json", "evaluation.json")
     )
