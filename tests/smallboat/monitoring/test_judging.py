@@ -124,6 +124,14 @@ def test_a_corrected_outcome_takes_the_place_of_the_earlier_one(
     assert after == pytest.approx(before - 5)
 
 
+def test_it_is_told_until_when_outcomes_are_known(runs: Runs) -> None:
+    asked = rows(runs, "2024-01-01", "2024-12-31")
+    keys = asked["entity"].astype(str).tolist()
+    assert Outcomes(PROBLEM, runs.root, keys).until == "2025-01-01"
+    assert Outcomes(PROBLEM, runs.root, ["nobody"]).until is None
+    assert Outcomes(PROBLEM, runs.root, []).until is None
+
+
 def test_without_truth_or_keys_drift_is_still_measured_and_it_is_said(
     runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -141,6 +141,13 @@ def test_the_monitor_has_a_cron_of_its_own(project: Path) -> None:
         schedule()
 
 
+def test_a_project_of_an_older_template_has_no_monitor_to_schedule(project: Path) -> None:
+    plan.MONITOR.unlink()
+    schedule()
+    schedule(check=True)
+    assert not plan.MONITOR.exists()
+
+
 def test_an_environment_on_step_functions_is_not_monitored_by_github(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

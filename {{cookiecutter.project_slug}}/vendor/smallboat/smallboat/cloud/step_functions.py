@@ -45,12 +45,19 @@ def deploy(problem: Problem, environment: str, branch: str | None) -> int:
     if scheduled:
         assert settings.schedule is not None
         print(f"it runs on schedule, {settings.schedule.cron} (UTC), and releases its model")
-        _put(env, settings, monitor, MONITOR, None)
-        print(f"it runs on schedule, {settings.monitor.cron} (UTC), and starts the training flow")
-        print("when a retraining is due")
+        _deploy_monitor(env, settings, monitor)
     print(f"next: aws stepfunctions start-execution --state-machine-arn {_arn(env, name)}", end=" ")
     print(f"--input '{INPUT}'")
     return 0
+
+
+def _deploy_monitor(env: aws.Environment, settings: config.Settings, name: str) -> None:
+    if not MONITOR.is_file():  # in a project of an older template
+        print(f"no state machine monitors: {MONITOR} is missing; `cruft update` brings it")
+        return
+    _put(env, settings, name, MONITOR, None)
+    print(f"it runs on schedule, {settings.monitor.cron} (UTC), and starts the training flow")
+    print("when a retraining is due")
 
 
 def _put(

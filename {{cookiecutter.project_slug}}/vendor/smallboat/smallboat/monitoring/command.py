@@ -94,7 +94,7 @@ def watch(problem: Problem, settings: config.Settings, since: str | None = None)
         "environment": settings.aws.environment if settings.aws else "local",
         "since": first.isoformat(),
         "release": served,
-        "truth": outcomes.snapshot,
+        "truth": {"snapshot": outcomes.snapshot, "until": outcomes.until},
         "collected": {"new": collected.new, "source": collected.source},
         "windows": windows,
         "traffic": traffic,

@@ -54,7 +54,9 @@ def write_schedule(problem: Problem, environment: str, check: bool) -> int:
     """Write the configured crons into the workflows; with `check`, UserError if they differ."""
     settings = _settings(problem, aws.STAGING)
     monitor = f'  schedule:\n    - cron: "{settings.monitor.cron}"\n' if settings else NO_CRON
-    wanted = {RETRAIN: _cron(settings.schedule if settings else None), MONITOR: monitor}
+    wanted = {RETRAIN: _cron(settings.schedule if settings else None)}
+    if MONITOR.is_file():  # a project of an older template has none
+        wanted[MONITOR] = monitor
     changed = [file for file, lines in wanted.items() if _written(file, lines) != file.read_text()]
     if not changed:
         print("nothing to do: the workflows have the configured crons")
