@@ -4,13 +4,11 @@
 lists the challengers that were not released. `live.json` is the monitor's: live metrics by model.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from itertools import pairwise, zip_longest
 from typing import Any
 
-from ..errors import UserError
-from ..store import runs, s3_cache, store
+from ..store import runs, store
 from .targets.target import Event
 
 KEPT = "monitoring/kept.json"
@@ -35,7 +33,9 @@ def releases(root: str, events: Sequence[Event]) -> list[Json]:
         events: the release log.
     """
     complete = all("run" in event for event in events)
-    return lives(events, {} if complete else runs.evaluations(root), _read(root, LIVE, {}))
+    return lives(
+        events, {} if complete else runs.evaluations(root), store.read_changing(root, LIVE, {})
+    )
 
 
 def lives(
@@ -87,7 +87,7 @@ def keep_out(root: str, run: str, outcome: str, reason: str) -> None:
 
 def kept_out(root: str) -> list[Json]:
     """The challengers that were not released: `run`, `at`, `outcome`, `reason`, the newest last."""
-    found: list[Json] = _read(root, KEPT, [])
+    found: list[Json] = store.read_changing(root, KEPT, [])
     return found
 
 
@@ -114,16 +114,3 @@ def _went(event: Event, after: Event) -> str:
         return f"its model went on with other online features: {after['reason']}"
     by = f"run {after['run']}" if after["run"] else f"release {after['release']}"
     return f"replaced by {by}: {after['reason']}"
-
-
-def _read(root: str, name: str, default: Any) -> Any:
-    """The JSON of a file of the store, of the default's type; UserError if it is none."""
-    text = s3_cache.read_pointer(root, name)
-    try:
-        found = default if text is None else json.loads(text)
-    except ValueError as error:
-        raise UserError(f"{root}/{name} is no JSON: {error}; remove it") from None
-    if not isinstance(found, type(default)):
-        kind = "object" if isinstance(default, dict) else "list"
-        raise UserError(f"{root}/{name} is no JSON {kind}; remove it")
-    return found
