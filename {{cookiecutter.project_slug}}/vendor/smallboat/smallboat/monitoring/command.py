@@ -81,27 +81,30 @@ def watch(problem: Problem, settings: config.Settings, since: str | None = None)
     outcomes = Outcomes(problem, root, archive.keys(root, first))
     judge = Judge(problem, settings, outcomes, shadow.Shadow(root, other) if other else None)
     rules = settings.monitor
-    each = archive.windows(root, first, rules.window_rows, rules.window_days)
-    windows = sorted(map(judge.window, each), key=lambda window: str(window["last"]))
+    captured = archive.windows(root, first, rules.window_rows, rules.window_days)
+    windows = sorted(map(judge.window, captured), key=lambda window: str(window["last"]))
     traffic = _by_day(archive.traffic(root, first))
     limit = settings.release.latency_ms + (settings.aws.network_overhead_ms if settings.aws else 0)
     own = newest(windows, served["model_hash"])
     broken = judge.broken(served["model_hash"])
     found = verdict.of(own, traffic, limit, broken, rules)
     rows, difference = judge.against_shadow(served["model_hash"])
+    times = {"since": first.isoformat(), "until": now.isoformat(timespec="seconds")}
+    live = {name: each | times for name in judge.models if (each := judge.live(name))}
+    events = target.history()
     found |= {
-        "at": now.isoformat(timespec="seconds"),
+        "at": times["until"],
         "environment": settings.aws.environment if settings.aws else "local",
-        "since": first.isoformat(),
+        "since": times["since"],
         "release": served,
         "truth": {"snapshot": outcomes.snapshot, "until": outcomes.until},
         "collected": {"new": collected.new, "source": collected.source},
         "windows": windows,
         "traffic": traffic,
-        "live": {name: judge.live(name) for name in judge.models},
+        "live": live,
         "promise": {name: model.promise for name, model in judge.models.items()},
         "shadow": other and shadow.evidence(served["model_hash"], other, rows, difference),
-        "releases": history.releases(root, target.history()),
+        "releases": history.releases(root, events, live),
         "notes": [*collected.notes, *judge.notes],
     }
     found["request"], found["asked"] = _request(settings, found, now)
@@ -109,7 +112,7 @@ def watch(problem: Problem, settings: config.Settings, since: str | None = None)
     frame, predicted, _ = judge.pooled(served["model_hash"])
     page = report.html(problem, found, frame, predicted)
     _keep(settings, found, page)
-    history.write(root, target.history())
+    history.write(root, events)
     return found
 
 
@@ -147,13 +150,8 @@ def _request(settings: config.Settings, found: Json, now: datetime) -> tuple[Jso
 def _keep(settings: config.Settings, found: Json, page: str) -> None:
     """Write what the monitor found into the store, and tell CloudWatch."""
     root = settings.store.root
-    live = {
-        name: {**measured, "since": found["since"], "until": found["at"]}
-        for name, measured in found["live"].items()
-        if measured
-    }
     files = {
-        "live.json": store.to_json(store.read_changing(root, history.LIVE, {}) | live),
+        "live.json": store.to_json(history.live(root, found["live"])),
         "verdict.json": store.to_json(found),
         REPORT: page.encode(),
     }
