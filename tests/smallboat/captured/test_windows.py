@@ -124,6 +124,26 @@ def test_of_a_large_window_a_part_of_the_requests_is_kept(
     assert large.rows == 2
 
 
+def test_one_request_of_more_rows_than_are_kept_is_kept_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_ROWS", 3)
+    large = {"rows": 5, "keys": [], "inputs": encoded(np.ones((5, 3))), "outputs": encoded([1] * 5)}
+    (window,) = windows(tmp_path, record(0, **large), record(1), record(2), rows=100)
+    assert (window.rows, len(window.facts)) == (9, 5)
+
+
+def test_a_damaged_answer_costs_its_own_rows_only(tmp_path: Path) -> None:
+    """Bytes that are lost in the middle leave base64 that can be read."""
+    narrow, wide = encoded(np.ones((2, 2))), encoded(np.ones((2, 3)))
+    (window,) = windows(
+        tmp_path, record(0, inputs=narrow), record(1), record(2, outputs=wide), record(3), rows=100
+    )  # fmt: skip
+    assert window.inputs.tolist() == [[1, 0, 1], [1, 1, 2], [3, 0, 1], [3, 1, 2]]
+    assert window.outputs.tolist() == [1, -1, 3, -3]
+    assert window.facts["key"].tolist() == ["van-1/a", "van-1/b", "van-3/a", "van-3/b"]
+
+
 def test_the_order_is_that_of_arrival(tmp_path: Path) -> None:
     for numbers in ([5, 3], [9, 1], [7]):
         (tmp_path / "captured.jsonl").write_text(text(*map(record, numbers)))

@@ -122,3 +122,13 @@ def test_30_000_rows_take_a_second() -> None:
     started = time.perf_counter()
     estimated("probability", asked(8_000, 1), outputs)
     assert time.perf_counter() - started < 5  # 0.9 s on a quiet machine
+
+
+def test_a_metric_that_some_outcomes_do_not_have_is_not_expected() -> None:
+    """Few rows may be drawn without a single positive one."""
+    curves = expected.calibration(*asked(500, 1), np.arange(500))
+    few = problem("probability")
+    few.metrics.score = lambda frame, _: {"share": 1 / frame["target"].sum()}
+    frame = pd.DataFrame({"group": [0, 1]})
+    with np.errstate(divide="ignore"):
+        assert expected.metrics(few, {"calibration": curves}, frame, np.full(2, 0.1)) is None

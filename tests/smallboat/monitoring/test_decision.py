@@ -89,6 +89,7 @@ def day(number: int, p95: float | None = 10.0, failed: int = 0) -> dict[str, Any
     [
         ([], [], "healthy", "too few requests for a verdict"),
         ([window(1)], [day(1)], "healthy", "nothing has drifted in 1 window"),
+        ([window(1) | {"drift": []}], [day(1)], "healthy", "drift is not measured: see the notes"),
         ([window(1, "x"), window(2, "x")], [], "drifted", "x has drifted"),
         ([window(1, worse=True), window(2, worse=True)], [], "degraded", "worse than promised"),
         ([window(1)], [day(1, 150.0), day(2, 150.0)], "unhealthy", "150 ms or more, the limit"),

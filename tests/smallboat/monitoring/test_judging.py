@@ -10,15 +10,16 @@ import pandas as pd
 import pytest
 from bundles import BETTER, PLAIN, Runs
 from captured_lines import local
+from smallboat import unexpected
 from smallboat.captured.archive import Window
 from smallboat.config import config
 from smallboat.errors import UserError
-from smallboat.evaluation import comparison
+from smallboat.evaluation import bootstrap, comparison
 from smallboat.monitoring import shadow
 from smallboat.monitoring.judging import Judge
 from smallboat.monitoring.outcomes import Outcomes
 from smallboat.store import bundle, release_bundle, store
-from toy import features, inputs
+from toy import features, inputs, metrics
 from toy.problem import PROBLEM
 
 NAMES = list(inputs.NAMES)
@@ -123,6 +124,14 @@ def test_a_corrected_outcome_takes_the_place_of_the_earlier_one(
     assert after == pytest.approx(before - 5)
 
 
+def test_it_is_told_until_when_outcomes_are_known(runs: Runs) -> None:
+    asked = rows(runs, "2024-01-01", "2024-12-31")
+    keys = asked["entity"].astype(str).tolist()
+    assert Outcomes(PROBLEM, runs.root, keys).until == "2025-01-01"
+    assert Outcomes(PROBLEM, runs.root, ["nobody"]).until is None
+    assert Outcomes(PROBLEM, runs.root, []).until is None
+
+
 def test_without_truth_or_keys_drift_is_still_measured_and_it_is_said(
     runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,10 +165,95 @@ def test_answers_that_are_redacted_are_compared_with_nothing(runs: Runs) -> None
     assert "output" not in {each["of"] for each in found["drift"]}
 
 
-def test_a_run_that_is_gone_is_a_sentence(runs: Runs) -> None:
+def test_a_run_that_is_gone_costs_its_own_windows_only(runs: Runs) -> None:
     asked = rows(runs, "2024-01-01", "2024-12-31")
-    with pytest.raises(UserError, match="the store has not what the monitor needs of run 9"):
-        judge(runs, asked).window(window(runs, asked, run="9", model="gone"))
+    judged = judge(runs, asked)
+    gone = judged.window(window(runs, asked, run="9", model="gone"))
+    assert (gone["drift"], gone["live"], gone["waiting"]) == ([], None, len(asked))
+    assert judged.models["gone"].promise is None and judged.live("gone") is None
+    assert next(iter(judged.notes)) == (
+        "what run 9 answered is not judged: the store has it no more"
+    )
+    found = judged.window(window(runs, asked))
+    assert found["drift"] and found["live"]["rows"] == len(asked)
+
+
+def test_inputs_of_another_model_are_a_note(runs: Runs) -> None:
+    asked = rows(runs, "2024-01-01", "2024-12-31")
+    judged = judge(runs, asked)
+    made = window(runs, asked)
+    found = judged.window(replace(made, inputs=made.inputs[:, :-1]))
+    assert (found["drift"], found["live"]) == ([], None)
+    told = f"{len(NAMES) - 1} inputs were captured, its model has {len(NAMES)}"
+    assert told in next(iter(judged.notes))
+
+
+def test_a_metric_that_fails_costs_live_quality_only(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(unexpected, "FOLDER", tmp_path)
+    asked = rows(runs, "2024-01-01", "2024-12-31")
+
+    def fails(*_: Any) -> Any:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(metrics, "score", fails)
+    judged = judge(runs, asked, other="2")
+    made = window(runs, asked)
+    found = judged.window(made)
+    assert found["drift"] and found["live"] is None
+    assert (judged.live(made.model), judged.against_shadow(made.model)) == (None, (0, None))
+    assert all("the traceback is in " in note for note in judged.notes)
+    assert any(note.startswith("live quality is not measured: ") for note in judged.notes)
+
+
+def test_more_groups_than_intervals_can_be_made_of_are_the_newest(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "MOST_GROUPS", 20)
+    asked = rows(runs, "2024-01-01", "2024-12-31")
+    assert asked["group"].nunique() > 20
+    judged = judge(runs, asked)
+    made = window(runs, asked)
+    found = judged.window(made)
+    assert found["live"]["groups"] == 20 and found["worse"] is not None
+    again = judged.live(made.model)
+    assert again is not None and again["groups"] == 20
+    frame, predicted, _ = judged.pooled(made.model)
+    newest = asked["group"].drop_duplicates().tail(20)
+    assert set(frame["group"]) == set(newest) and len(predicted) == len(frame)
+
+
+def test_a_promise_of_another_metric_is_none(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = rows(runs, "2024-01-01", "2024-12-31")
+    monkeypatch.setattr(metrics, "PRIMARY", "rmse")
+    judged = judge(runs, asked)
+    made = window(runs, asked)
+    assert judged.window(made)["worse"] is None
+    assert judged.models[made.model].promise is None
+
+
+def test_a_challenger_is_no_evidence_on_inputs_that_are_redacted_or_without_its_snapshot(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = rows(runs, "2024-01-01", "2024-12-31")
+    values = asked[NAMES].assign(floor=np.nan).to_numpy(dtype=np.float32)
+    judged = judge(runs, asked, other="2")
+    made = window(runs, asked, inputs=values, redacted=("floor",))
+    assert judged.window(made)["live"]["rows"] == len(asked)
+    assert judged.against_shadow(made.model) == (0, None)
+    assert judged.broken(made.model) == []
+    without = judge(runs, asked, other="2")
+    seen_by = Outcomes.seen_by
+
+    def gone(self: Outcomes, run: str) -> Any:
+        if run == "2":
+            raise UserError("the store has no snapshot")
+        return seen_by(self, run)
+
+    monkeypatch.setattr(Outcomes, "seen_by", gone)
+    assert without.window(window(runs, asked))["live"]["rows"] == len(asked)
+    assert list(without.notes) == ["the challenger is not compared: the store has no snapshot"]
 
 
 def test_the_challenger_answers_the_same_requests(runs: Runs) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from smallboat.errors import UserError
 from smallboat.monitoring import quality
 from toy import data, features
 from toy.problem import PROBLEM
@@ -48,6 +49,13 @@ def test_worse_than_promised_means_by_more_than_the_margin(error: float, worse: 
 def test_worse_than_the_baseline_is_worse_whatever_was_promised() -> None:
     found = measured(10, 9.0)
     assert quality.worse(found, PROMISE | {"value": 20.0, "interval": [19.0, 21.0]}, 0.25)
+
+
+def test_a_metric_that_is_not_finite_is_a_sentence() -> None:
+    frame = rows(10)
+    frame.loc[3, "target"] = np.inf
+    with pytest.raises(UserError, match=r"metrics.py returns NaN or infinity for 80 rows"):
+        quality.measure(PROBLEM, frame, np.ones(len(frame)))
 
 
 def test_without_a_promise_nothing_is_worse_and_redacted_inputs_cost_the_baseline() -> None:

@@ -161,7 +161,7 @@ class _Open:
         self.requests += len(taken)
         self.kept.append(taken.assign(place=places)[places % self.every == 0])
         self.kept_rows += int(self.kept[-1]["rows"].sum())
-        while self.kept_rows > MOST_ROWS and self.requests > 1:
+        while self.kept_rows > MOST_ROWS and sum(map(len, self.kept)) > 1:
             self.every *= 2
             self.kept = [each[each["place"] % self.every == 0] for each in self.kept]
             self.kept_rows = sum(int(each["rows"].sum()) for each in self.kept)
@@ -170,7 +170,7 @@ class _Open:
         """The window."""
         import pandas as pd
 
-        kept = pd.concat(self.kept, ignore_index=True)
+        kept = _of_one_shape(pd.concat(self.kept, ignore_index=True))
         rows = kept["rows"].to_numpy(dtype=np.int64)
         of_row = np.repeat(np.arange(len(kept)), rows)
         facts = kept[["time", "release", "features_run"]].take(of_row).reset_index(drop=True)
@@ -191,6 +191,14 @@ class _Open:
             outputs=outputs[:, 0] if outputs.shape[1] == 1 else outputs,
             redacted=tuple(sorted(redacted - {""})),
         )
+
+
+def _of_one_shape(kept: "pd.DataFrame") -> "pd.DataFrame":
+    """Without the requests whose numbers have another shape than most: their line is damaged."""
+    for name in ("inputs", "outputs"):
+        width = kept[name].str.len() // kept["rows"]
+        kept = kept[width == width.mode()[0]].reset_index(drop=True)
+    return kept
 
 
 def _matrix(blobs: "pd.Series[Any]", rows: int) -> Array:

@@ -1,6 +1,5 @@
 """How a run compares with the champion, on rows that neither model has seen."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,7 +8,7 @@ import numpy as np
 
 from ..errors import ReleaseError, UserError
 from ..problem import Problem
-from ..store import bundle, release_bundle, s3_cache
+from ..store import bundle, release_bundle, store
 from ..words import counted
 
 if TYPE_CHECKING:
@@ -179,10 +178,9 @@ def _decided(primary: str, found: Mapping[str, float], margin: float, where: str
 
 def _live(root: str, model_hash: str, run: str) -> Mapping[str, float] | None:
     """The difference that the monitor measured on live requests, if it compared these two."""
-    text = s3_cache.read_pointer(root, SHADOW)
-    found = json.loads(text) if text else {}
+    found = store.read_changing(root, SHADOW, {})
     same = (found.get("champion"), found.get("run")) == (model_hash, run)
-    difference: Mapping[str, float] | None = found["difference"] if same else None
+    difference: Mapping[str, float] | None = found.get("difference") if same else None
     return difference
 
 

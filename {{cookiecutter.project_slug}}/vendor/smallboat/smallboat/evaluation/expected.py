@@ -71,7 +71,8 @@ def metrics(
     Returns:
         `value`, `low` and `high` by metric: the mean over draws, and a 95 % interval of what may
         be found when the outcomes are known. It has the chance of outcomes of independent rows and
-        the doubt about the calibration. None if the answers are no probabilities.
+        the doubt about the calibration. None if the answers are no probabilities, or if a metric is
+        not finite for some draw.
     """
     curves = reference.get("calibration")
     if problem.candidates.OUTPUT.kind not in KINDS or not curves or not len(frame):
@@ -85,6 +86,8 @@ def metrics(
         chances = _chance(intercept + slope * logits)
         drawn = frame.assign(target=_outcomes(chances, random))
         scores.append(problem.metrics.score(drawn, outputs))
+    if not np.isfinite([list(score.values()) for score in scores]).all():
+        return None
     return {name: _interval(np.array([score[name] for score in scores])) for name in scores[0]}
 
 

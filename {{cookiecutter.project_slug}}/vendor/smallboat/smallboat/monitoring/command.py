@@ -1,7 +1,6 @@
 """`make monitor`: captured requests and their outcomes against what the release promised."""
 
-import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ..aws import aws
@@ -28,12 +27,14 @@ DAYS = 90
 DUE = 5
 """Exit code: the model has drifted or is worse than promised."""
 FOLDER, REPORT = "monitoring", "report.html"
+REQUEST = f"{FOLDER}/request.json"
 
 
 def monitor(problem: Problem, environment: str, since: str | None) -> int:
     """Judge what is served by captured requests; 0 if it is well, 5 if it should be retrained."""
     settings = config.load(problem, environment)
     found = watch(problem, settings, since)
+    _remember(settings, found)
     print(report.text(problem, found))
     print(f"report  {s3_cache.local_folder(settings.store.root) / FOLDER / REPORT}")
     notices.ended(found["verdict"], found["sentence"])
@@ -48,11 +49,14 @@ def in_flow(problem: Problem, flow: Any) -> Json:
     print(report.text(problem, found))
     if found["asked"]:
         step_functions.start(aws.Environment(settings))
+    _remember(settings, found)
     return found
 
 
 def watch(problem: Problem, settings: config.Settings, since: str | None = None) -> Json:
     """Read what was captured, judge it, and keep verdict, report and metrics.
+
+    The request to retrain is kept by `_remember`, once somebody has it.
 
     Args:
         problem: the project's.
@@ -66,7 +70,7 @@ def watch(problem: Problem, settings: config.Settings, since: str | None = None)
         UserError: nothing is released, nothing is captured, or what was captured can't be read.
     """
     root, now = settings.store.root, datetime.now(UTC)
-    first = _day(since) if since else (now - timedelta(days=DAYS)).date()
+    first = _day(since, now) if since else (now - timedelta(days=DAYS)).date()
     target = targets.of(problem, settings)
     served = target.current()
     if served is None:
@@ -77,8 +81,8 @@ def watch(problem: Problem, settings: config.Settings, since: str | None = None)
     outcomes = Outcomes(problem, root, archive.keys(root, first))
     judge = Judge(problem, settings, outcomes, shadow.Shadow(root, other) if other else None)
     rules = settings.monitor
-    each = archive.windows(root, first, rules.window_rows, rules.window_days)
-    windows = sorted(map(judge.window, each), key=lambda window: str(window["last"]))
+    captured = archive.windows(root, first, rules.window_rows, rules.window_days)
+    windows = sorted(map(judge.window, captured), key=lambda window: str(window["last"]))
     traffic = _by_day(archive.traffic(root, first))
     limit = settings.release.latency_ms + (settings.aws.network_overhead_ms if settings.aws else 0)
     own = newest(windows, served["model_hash"])
@@ -93,7 +97,7 @@ def watch(problem: Problem, settings: config.Settings, since: str | None = None)
         "environment": settings.aws.environment if settings.aws else "local",
         "since": times["since"],
         "release": served,
-        "truth": outcomes.snapshot,
+        "truth": {"snapshot": outcomes.snapshot, "until": outcomes.until},
         "collected": {"new": collected.new, "source": collected.source},
         "windows": windows,
         "traffic": traffic,
@@ -112,11 +116,14 @@ def watch(problem: Problem, settings: config.Settings, since: str | None = None)
     return found
 
 
-def _day(since: str) -> Any:
+def _day(since: str, now: datetime) -> date:
     try:
-        return datetime.strptime(since, "%Y-%m-%d").date()
+        day = datetime.strptime(since, "%Y-%m-%d").date()
     except ValueError:
         raise UserError(f"SINCE={since} is no date: write it as 2026-11-30") from None
+    if day > now.date():
+        raise UserError(f"SINCE={since} is in the future: today is {now.date()} (UTC)")
+    return day
 
 
 def _by_day(traffic: "pd.DataFrame") -> list[Json]:
@@ -131,10 +138,11 @@ def _by_day(traffic: "pd.DataFrame") -> list[Json]:
 def _request(settings: config.Settings, found: Json, now: datetime) -> tuple[Json | None, bool]:
     """The request to retrain that holds now, and whether it is a new one."""
     root = settings.store.root
-    text = s3_cache.read_pointer(root, f"{FOLDER}/request.json")
-    before = json.loads(text) if text else None
+    before = store.read_changing(root, REQUEST, {}) or None
     model_hash = found["release"]["model_hash"]
     newest_run = next((str(each["created"]) for each in runs.evaluations(root).values()), "")
+    if settings.aws and settings.aws.released_by == "workflow":
+        newest_run = now.isoformat()  # another environment trains: only its store has all runs
     known = len(newest(found["windows"], model_hash)) >= settings.monitor.needed
     return verdict.request(found, model_hash, before, newest_run, now, known)
 
@@ -149,10 +157,14 @@ def _keep(settings: config.Settings, found: Json, page: str) -> None:
     }
     if found["shadow"]:
         files["shadow.json"] = store.to_json(found["shadow"])
-    files["request.json"] = store.to_json(found["request"])
     for name, content in files.items():
         store.replace(root, f"{FOLDER}/{name}", content)
     if settings.aws:
         cloudwatch.put(aws.Environment(settings), found)
+
+
+def _remember(settings: config.Settings, found: Json) -> None:
+    """Keep the request to retrain, so that it is not made twice, and tell people of a new one."""
+    store.replace(settings.store.root, REQUEST, store.to_json(found["request"]))
     if found["asked"]:
         notices.tell(settings, found["verdict"], found["sentence"])

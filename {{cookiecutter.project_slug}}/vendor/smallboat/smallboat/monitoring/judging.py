@@ -1,19 +1,18 @@
 """Each window of captured requests, judged: drift, live quality, what is expected of it."""
 
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
+from .. import disk, unexpected
 from ..config import config
-from ..errors import IntegrityError, UserError
+from ..errors import CommandError, UserError
 from ..evaluation import evaluation, expected, reference
 from ..problem import Problem
-from ..store import runs, store
-from . import quality
+from . import models, quality
 from .outcomes import Outcomes
 from .shadow import Shadow
 
@@ -23,37 +22,13 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 Array = np.ndarray[Any, np.dtype[Any]]
 
-MOST_ROWS = 100_000
-"""Rows with an outcome that the metrics of a model are computed of: the newest ones."""
 ESTIMATED = 5_000
 """Rows of a window that expected metrics are computed of."""
 LISTED = 5
 """Inputs that are listed for each window although they have not drifted."""
+NO_QUALITY = "live quality is not measured"
 
-
-@dataclass
-class Model:
-    """What is known of a model that answered: its inputs, its reference, its promise.
-
-    Attributes:
-        names: of its inputs.
-        reference: what training kept of the hold-out; None if it can't be used.
-        note: why not.
-        promise: see `runs.summary`; None if an older library made the run.
-        kept: the newest rows with an outcome: frames, answers, and those of the challenger.
-    """
-
-    names: list[str]
-    reference: Json | None
-    note: str | None
-    promise: Json | None
-    kept: deque[tuple[pd.DataFrame, Array, Array | None]] = field(default_factory=deque)
-
-    def keep(self, frame: pd.DataFrame, predicted: Array, other: Array | None) -> None:
-        """Keep rows, and forget the oldest beyond MOST_ROWS."""
-        self.kept.append((frame, predicted, other))
-        while sum(len(each[0]) for each in self.kept) - len(self.kept[0][0]) >= MOST_ROWS:
-            self.kept.popleft()
+T = TypeVar("T")
 
 
 class Judge:
@@ -69,8 +44,9 @@ class Judge:
     ) -> None:
         self._problem, self._settings = problem, settings
         self._outcomes, self._shadow = outcomes, shadow
-        self.models: dict[str, Model] = {}
+        self.models: dict[str, models.Model] = {}
         self.notes: dict[str, None] = {}
+        self._redacted: set[str] = set()
 
     def window(self, window: "Window") -> Json:
         """What a window shows; plain JSON.
@@ -92,14 +68,22 @@ class Judge:
             "requests": int(window.facts["request"].nunique()),
             "complete": window.complete,
             "redacted": list(window.redacted),
-            "drift": self._drift(window, model),
-            "expected": self._expected(window, model),
-            **self._live(window, model),
+            "drift": [],
+            "expected": None,
+            **{"live": None, "worse": None, "waiting": window.rows, "known": 0, "replaced": 0},
         }
+        if model:
+            drift, expected_of = "drift is not measured", "expected metrics are not computed"
+            judged["drift"] = self._try(drift, lambda: self._drift(window, model)) or []
+            judged["expected"] = self._try(expected_of, lambda: self._expected(window, model))
+            judged |= self._try(NO_QUALITY, lambda: self._live(window, model)) or {}
         return judged
 
     def live(self, model_hash: str) -> Json | None:
-        """The metrics of a model's newest MOST_ROWS rows with an outcome, also by slice."""
+        """The metrics of a model's newest rows with an outcome, also by slice."""
+        return self._try(NO_QUALITY, lambda: self._pooled_live(model_hash))
+
+    def _pooled_live(self, model_hash: str) -> Json | None:
         frame, predicted, _ = self.pooled(model_hash)
         measured = quality.measure(self._problem, frame, predicted)
         if measured and "difference" in measured:
@@ -108,11 +92,19 @@ class Judge:
         return measured
 
     def broken(self, model_hash: str) -> list[str]:
-        """The expectations that the same rows break."""
-        return quality.broken(self._problem, self.pooled(model_hash)[0])
+        """The expectations that the same rows break; none are checked if an input is redacted."""
+        if self._redacted:
+            return []
+        frame = self.pooled(model_hash)[0]
+        what = "the expectations about features are not checked"
+        return self._try(what, lambda: quality.broken(self._problem, frame)) or []
 
     def against_shadow(self, model_hash: str) -> tuple[int, Json | None]:
         """Rows with an outcome that champion and challenger both answered; PRIMARY's difference."""
+        what = "the challenger is not compared"
+        return self._try(what, lambda: self._compared(model_hash)) or (0, None)
+
+    def _compared(self, model_hash: str) -> tuple[int, Json | None]:
         frame, predicted, other = self.pooled(model_hash, shadowed=True)
         if not len(frame) or other is None:
             return 0, None
@@ -125,7 +117,8 @@ class Judge:
     ) -> tuple[pd.DataFrame, Array, Array | None]:
         """A model's newest rows with an outcome, its answers, and those of the challenger.
 
-        The challenger's are only there for `shadowed` rows: those that it has answered, too.
+        The challenger's are only there for `shadowed` rows: those that it has answered, too. There
+        are as many groups as intervals can be made of.
         """
         model = self.models.get(model_hash)
         kept = [each for each in model.kept if each[2] is not None or not shadowed] if model else []
@@ -133,21 +126,49 @@ class Judge:
             return pd.DataFrame(), np.empty(0), None
         frames, predicted, others = zip(*kept, strict=True)
         frame = pd.concat(frames, ignore_index=True)
-        other = np.concatenate(others) if shadowed else None
-        return frame, np.concatenate(predicted), other
+        own = quality.newest_groups(frame)
+        other = np.concatenate(others)[own] if shadowed else None
+        return frame[own].reset_index(drop=True), np.concatenate(predicted)[own], other
 
-    def _model(self, window: "Window") -> Model:
+    def _model(self, window: "Window") -> models.Model | None:
+        """The window's model; None, with a note, if the window can't be judged by it."""
         if window.model not in self.models:
-            self.models[window.model] = _read(self._settings, window.run)
+            root, primary = self._settings.store.root, self._problem.metrics.PRIMARY
+            self.models[window.model] = models.read(root, window.run, primary)
         model = self.models[window.model]
         if model.note:
             self.notes[model.note] = None
         if window.redacted:
+            self._redacted |= {*window.redacted}
             names = ", ".join(window.redacted)
             self.notes[f"not monitored, because api.capture_redact leaves it out: {names}"] = None
-        return model
+        captured, needed = window.inputs.shape[1], len(model.names)
+        if model.names and captured != needed:
+            self.notes[
+                f"what run {window.run} answered until {window.last} is not judged: {captured} "
+                f"inputs were captured, its model has {needed}"
+            ] = None
+        return model if captured == needed else None
 
-    def _drift(self, window: "Window", model: Model) -> list[Json]:
+    def _try(self, what: str, measure: Callable[[], T]) -> T | None:
+        """What can be measured; None, with a note, if a file is gone or the project's code fails.
+
+        One window, or one model of the past, must not cost the verdict on all others.
+        """
+        try:
+            return measure()
+        except UserError as error:
+            reason = str(error)
+        except (CommandError, OSError):
+            raise
+        except Exception as error:
+            if disk.message(error, Path()):
+                raise
+            reason = unexpected.sentence(error, self._problem.folder)
+        self.notes[f"{what}: {reason}"] = None
+        return None
+
+    def _drift(self, window: "Window", model: models.Model) -> list[Json]:
         if model.reference is None or not window.complete:
             return []
         rules = self._settings.monitor
@@ -166,7 +187,7 @@ class Judge:
         moved = sum(each["drifted"] for each in ranked)
         return ranked[: max(moved, LISTED)]
 
-    def _expected(self, window: "Window", model: Model) -> Json | None:
+    def _expected(self, window: "Window", model: models.Model) -> Json | None:
         if model.reference is None or window.redacted or not len(window.outputs):
             return None
         step = max(1, len(window.outputs) // ESTIMATED)
@@ -174,23 +195,18 @@ class Judge:
         frame = frame.assign(group=window.facts["request"].to_numpy()[::step])
         return expected.metrics(self._problem, model.reference, frame, window.outputs[::step])
 
-    def _live(self, window: "Window", model: Model) -> Json:
-        nothing = {"live": None, "worse": None, "waiting": window.rows, "known": 0, "replaced": 0}
+    def _live(self, window: "Window", model: models.Model) -> Json:
         if not _answered(window):
-            return nothing  # that the answers are redacted is noted already
+            return {}  # that the answers are redacted is noted already
         if self._outcomes.missing:
-            self.notes[f"live quality is not measured: {self._outcomes.missing}"] = None
-            return nothing
-        try:
-            joined = self._outcomes.join(window, model.names)
-        except UserError as error:
-            self.notes[f"live quality is not measured: {error}"] = None
-            return nothing
-        predicted = window.outputs[joined.at]
+            raise UserError(self._outcomes.missing)
+        joined = self._outcomes.join(window, model.names)
         if len(joined.frame):
-            other = self._shadowed(window, model, joined.at)
-            model.keep(joined.frame, predicted, other)
-        live = quality.measure(self._problem, joined.frame, predicted)
+            what = "the challenger is not compared"
+            other = self._try(what, lambda: self._shadowed(window, model, joined.at))
+            model.keep(joined.frame, window.outputs[joined.at], other)
+        own = quality.newest_groups(joined.frame)
+        live = quality.measure(self._problem, joined.frame[own], window.outputs[joined.at[own]])
         return {
             "live": live,
             "worse": quality.worse(live, model.promise, self._settings.release.margin),
@@ -199,37 +215,17 @@ class Judge:
             "replaced": joined.replaced,
         }
 
-    def _shadowed(self, window: "Window", model: Model, at: Array) -> Array | None:
-        """The challenger's answers; None if it had seen one of the outcomes, or has no answers."""
-        if self._shadow is None:
+    def _shadowed(self, window: "Window", model: models.Model, at: Array) -> Array | None:
+        """The challenger's answers; None if it had seen one of the outcomes, or has no answers.
+
+        The champion answered with inputs that are redacted here: the challenger can't.
+        """
+        if self._shadow is None or window.redacted:
             return None
         seen = self._outcomes.seen_by(self._shadow.run)
         if window.facts["key"].iloc[at].isin(seen).any():
             return None
         return self._shadow.answers(window.inputs[at], model.names)
-
-
-def _read(settings: config.Settings, run: str) -> Model:
-    """A model by its run; UserError if the store has it no more."""
-    try:
-        folder = store.run_folder(settings.store.root, run)
-    except IntegrityError as error:
-        raise UserError(f"the store has not what the monitor needs of run {run}: {error}") from None
-    signature, evaluated = (
-        store.read_json(folder / name) for name in ("signature.json", "evaluation.json")
-    )
-    kept, note = None, None
-    try:
-        kept = reference.read(folder)
-    except UserError as error:
-        note = f"drift of the model of run {run} is not measured: {error}"
-    if kept is None and note is None:
-        note = (
-            f"drift of the model of run {run} is not measured: an older library trained it and "
-            "kept no reference; the next training keeps one"
-        )
-    names = [each["name"] for each in signature["inputs"]]
-    return Model(names, kept, note, runs.summary(evaluated))
 
 
 def _answered(window: "Window") -> bool:

@@ -71,6 +71,12 @@ class Outcomes:
         """What `features.truth` returns for the newest snapshot."""
         return self._of(str(self.snapshot))
 
+    @property
+    def until(self) -> str | None:
+        """When the newest of them became known, as yyyy-mm-dd; None if that is not known."""
+        newest = None if self.missing else self.known["known_at"].max()
+        return None if newest is None or pd.isna(newest) else str(newest.date())
+
     def seen_by(self, run: str) -> pd.Index:
         """The keys whose outcome a run's snapshot has.
 

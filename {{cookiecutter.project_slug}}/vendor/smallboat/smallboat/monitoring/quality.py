@@ -4,9 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..evaluation import evaluation
+from ..errors import UserError
+from ..evaluation import bootstrap, evaluation
 from ..evaluation.gates import FEWEST_GROUPS
 from ..problem import Problem
+from ..words import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +29,9 @@ def measure(problem: Problem, frame: "pd.DataFrame", predicted: Array) -> Json |
         `rows`, `groups`, `metrics`; with at least FEWEST_GROUPS groups also `intervals` (95 %);
         `baseline` and `difference` unless an input that the baseline needs is missing. None if
         there are no rows.
+
+    Raises:
+        UserError: a metric is no finite number.
     """
     if not len(frame):
         return None
@@ -35,11 +40,23 @@ def measure(problem: Problem, frame: "pd.DataFrame", predicted: Array) -> Json |
     enough = found["groups"] >= FEWEST_GROUPS
     if enough:
         found["intervals"] = evaluation.intervals(evaluation.resample(problem, frame, predicted))
+    ends = [end for interval in found.get("intervals", {}).values() for end in interval]
+    if not np.isfinite([*scores.values(), *ends]).all():
+        raise UserError(f"metrics.py returns NaN or infinity for {counted(len(frame), 'row')}")
     baseline = problem.metrics.baseline(frame)
     if np.isfinite(baseline).all():
         found["baseline"] = problem.metrics.score(frame, baseline)
         if enough:
             found["difference"] = evaluation.difference(problem, frame, predicted, baseline)
+    return found
+
+
+def newest_groups(frame: "pd.DataFrame") -> Array:
+    """Which rows are of the newest groups, as many as intervals can be made of; bool, shape [n]."""
+    if not len(frame):
+        return np.empty(0, dtype=bool)
+    newest = frame["group"].drop_duplicates(keep="last").tail(bootstrap.MOST_GROUPS)
+    found: Array = frame["group"].isin(newest).to_numpy()
     return found
 
 

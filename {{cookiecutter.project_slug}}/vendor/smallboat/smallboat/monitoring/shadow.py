@@ -1,7 +1,7 @@
 """The challenger that was kept out answers captured requests beside the champion."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,23 +21,34 @@ class Shadow:
     """
 
     def __init__(self, root: str, run: str) -> None:
-        folder = store.run_folder(root, run)
-        self.run = run
+        """The model of a run; it is read when it is asked first."""
+        self._root, self.run = root, run
+
+    @cached_property
+    def _model(self) -> tuple[list[str], bytes]:
+        """The names of its inputs, and its ONNX."""
+        folder = store.run_folder(self._root, self.run)
         signature = store.read_json(folder / "signature.json")
-        self._names = [each["name"] for each in signature["inputs"]]
-        self._onnx = (Path(folder) / "model.onnx").read_bytes()
+        return [each["name"] for each in signature["inputs"]], (folder / "model.onnx").read_bytes()
 
     def answers(self, inputs: Array, names: Sequence[str]) -> Array | None:
-        """Its answers, shape [n] or [n, classes]; None if it takes inputs that were not captured.
+        """Its answers, shape [n] or [n, classes].
+
+        None if it takes inputs that were not captured, or answers with what is no finite number.
 
         Args:
             inputs: of the champion, float32 of shape [n, inputs].
             names: of these inputs.
+
+        Raises:
+            UserError: the store has its run no more, or it was changed.
         """
-        if not set(self._names) <= set(names):
+        own, onnx = self._model
+        if not set(own) <= set(names):
             return None
-        columns = [list(names).index(name) for name in self._names]
-        return bundle.predict(self._onnx, inputs[:, columns])
+        columns = [list(names).index(name) for name in own]
+        found = bundle.predict(onnx, inputs[:, columns])
+        return found if np.isfinite(found).all() else None
 
 
 def challenger(

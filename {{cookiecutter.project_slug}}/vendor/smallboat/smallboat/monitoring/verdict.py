@@ -16,6 +16,7 @@ MOST_FAILED = 0.01
 """The share of a day's requests that may fail."""
 LATE = 0.05
 """The share of a day's answers that may be slower than release.latency_ms: see `smoke_tests`."""
+UNMEASURED = "drift is not measured: see the notes"
 HEALTHY, DRIFTED, DEGRADED, UNHEALTHY = "healthy", "drifted", "degraded", "unhealthy"
 
 
@@ -58,11 +59,10 @@ def _nothing(windows: Sequence[Json], rules: sections.Monitor) -> str:
             f"too few requests for a verdict: a window needs {rules.window_rows:,} rows and "
             f"{counted(rules.window_days, 'day')}"
         )
+    compared = sum(bool(each["drift"]) for each in windows)
     measured = sum(each["worse"] is not None for each in windows)
-    return (
-        f"nothing has drifted in {counted(len(windows), 'window')}; live quality is known for "
-        f"{measured} of them"
-    )
+    drift = f"nothing has drifted in {counted(compared, 'window')}" if compared else UNMEASURED
+    return f"{drift}; live quality is known for {measured} of {counted(len(windows), 'window')}"
 
 
 def _faults(traffic: Sequence[Json], latency_ms: float, rules: sections.Monitor) -> list[str]:

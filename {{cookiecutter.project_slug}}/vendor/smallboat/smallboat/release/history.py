@@ -4,14 +4,13 @@
 lists the challengers that were not released. `live.json` is the monitor's: live metrics by model.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise, zip_longest
 from typing import Any
 
-from ..errors import CommandError, UserError
-from ..store import runs, s3_cache, store
+from ..errors import CommandError
+from ..store import runs, store
 from ..words import without_folders
 from .targets.target import Event
 
@@ -47,7 +46,7 @@ def releases(
 
 def live(root: str, measured: Mapping[str, Json]) -> dict[str, Json]:
     """The live metrics by model hash: those in the store, renewed by newer ones."""
-    return {**_read(root, LIVE, {}), **measured}
+    return {**store.read_changing(root, LIVE, {}), **measured}
 
 
 def lives(
@@ -104,7 +103,7 @@ def keep_out(root: str, run: str, outcome: str, reason: str) -> None:
 
 def kept_out(root: str) -> list[Json]:
     """The challengers that were not released: `run`, `at`, `outcome`, `reason`, the newest last."""
-    found: list[Json] = _read(root, KEPT, [])
+    found: list[Json] = store.read_changing(root, KEPT, [])
     return found
 
 
@@ -140,16 +139,3 @@ def _went(event: Event, after: Event) -> str:
         return f"its model went on with other online features: {after['reason']}"
     by = f"run {after['run']}" if after["run"] else f"release {after['release']}"
     return f"replaced by {by}: {after['reason']}"
-
-
-def _read(root: str, name: str, default: Any) -> Any:
-    """The JSON of a file of the store, of the default's type; UserError if it is none."""
-    text = s3_cache.read_pointer(root, name)
-    try:
-        found = default if text is None else json.loads(text)
-    except ValueError as error:
-        raise UserError(f"{root}/{name} is no JSON: {error}; remove it") from None
-    if not isinstance(found, type(default)):
-        kind = "object" if isinstance(default, dict) else "list"
-        raise UserError(f"{root}/{name} is no JSON {kind}; remove it")
-    return found

@@ -93,6 +93,24 @@ def replace(root: str, name: str, content: bytes) -> None:
         os.replace(stage / target.name, target)
 
 
+def read_changing(root: str, name: str, default: Any) -> Any:
+    """The JSON of a small file that may change, of the default's type; the default if it has none.
+
+    UserError if the file is damaged.
+    """
+    text = s3_cache.read_pointer(root, name)
+    try:
+        found = default if text is None else json.loads(text)
+    except ValueError as error:
+        raise UserError(f"{root}/{name} is no JSON: {error}; remove it") from None
+    if found is None:
+        return default
+    if not isinstance(found, type(default)):
+        kind = "object" if isinstance(default, dict) else "list"
+        raise UserError(f"{root}/{name} is no JSON {kind}; remove it")
+    return found
+
+
 def make_newest_after(root: str, snapshot: str) -> None:
     """Make a snapshot the newest, unless another one became the newest after it was made."""
     newest = newest_snapshot(root)
