@@ -56,7 +56,7 @@ class Outcomes:
         if not hasattr(self._problem.features, "truth"):
             return "features.py has no function `truth`: see Outcomes in docs/monitoring.md"
         if not self._keys:
-            return "no request says what its rows are: see Outcomes in docs/monitoring.md"
+            return "no request says what its predictions are of: see Outcomes in docs/monitoring.md"
         if self.snapshot is None:
             return "the store has no snapshot: `make data` makes one"
         return None
