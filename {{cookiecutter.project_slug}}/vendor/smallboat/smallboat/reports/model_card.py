@@ -20,7 +20,7 @@ MOST_NAMES = 10
 SHARES = (0.05, 0.95)
 """The usual range of an input holds nine of ten training rows: the card shows no extremes."""
 FEWEST = 21
-"""Values that a usual range needs: of fewer, an end would lie beyond the second smallest."""
+"""Values that a usual range needs: with fewer, its ends would lie next to the extremes."""
 CATEGORY = "category"
 """The unit of an input whose numbers stand for categories; its default is a missing one."""
 
