@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = np.ndarray[Any, np.dtype[Any]]
-MOST_ROWS = 50_000
+MOST_ROWS = 20_000
 """Rows that are kept of a window: of more, those of every 2nd, 4th, 8th … request."""
 OVERLAP = timedelta(hours=1)
 """How long two models may answer side by side: a canary takes half an hour at most."""
