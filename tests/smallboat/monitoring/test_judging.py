@@ -165,6 +165,19 @@ def test_answers_that_are_redacted_are_compared_with_nothing(runs: Runs) -> None
     assert "output" not in {each["of"] for each in found["drift"]}
 
 
+def test_outcomes_that_can_not_be_read_are_a_note(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(unexpected, "FOLDER", tmp_path)
+    monkeypatch.setattr(features, "truth", lambda *_: 1 / 0)
+    asked = rows(runs, "2024-01-01", "2024-12-31")
+    judged = judge(runs, asked)
+    assert judged.window(window(runs, asked))["drift"]
+    assert judged.truth() == {"snapshot": store.newest_snapshot(runs.root), "until": None}
+    (note,) = judged.notes
+    assert note.startswith("live quality is not measured: the outcomes can't be read: ")
+
+
 def test_a_run_that_is_gone_costs_its_own_windows_only(runs: Runs) -> None:
     asked = rows(runs, "2024-01-01", "2024-12-31")
     judged = judge(runs, asked)

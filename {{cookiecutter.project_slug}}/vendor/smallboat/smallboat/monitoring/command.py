@@ -76,41 +76,51 @@ def watch(problem: Problem, settings: config.Settings, since: str | None = None)
     if served is None:
         raise UserError(NOTHING)
     collected = archive.collect(problem, settings)
-    evaluations = runs.evaluations(root)
-    other = shadow.challenger(evaluations, served, history.kept_out(root))
-    outcomes = Outcomes(problem, root, archive.keys(root, first))
-    judge = Judge(problem, settings, outcomes, shadow.Shadow(root, other) if other else None)
-    rules = settings.monitor
-    each = archive.windows(root, first, rules.window_rows, rules.window_days)
-    windows = sorted(map(judge.window, each), key=lambda window: str(window["last"]))
-    traffic = _by_day(archive.traffic(root, first))
-    limit = settings.release.latency_ms + (settings.aws.network_overhead_ms if settings.aws else 0)
-    own = newest(windows, served["model_hash"])
-    broken = judge.broken(served["model_hash"])
-    found = verdict.of(own, traffic, limit, broken, rules)
-    rows, difference = judge.against_shadow(served["model_hash"])
-    found |= {
+    judge = _judge(problem, settings, served, first)
+    found = {
         "at": now.isoformat(timespec="seconds"),
         "environment": settings.aws.environment if settings.aws else "local",
         "since": first.isoformat(),
         "release": served,
-        "truth": {"snapshot": outcomes.snapshot, "until": outcomes.until},
         "collected": {"new": collected.new, "source": collected.source},
-        "windows": windows,
-        "traffic": traffic,
-        "live": {name: judge.live(name) for name in judge.models},
-        "promise": {name: model.promise for name, model in judge.models.items()},
-        "shadow": other and shadow.evidence(served["model_hash"], other, rows, difference),
+        **_judged(judge, settings, served["model_hash"], first),
         "releases": history.releases(root, target.history()),
         "notes": [*collected.notes, *judge.notes],
     }
     found["request"], found["asked"] = _request(settings, found, now)
     found["next"] = verdict.following(found)
     frame, predicted, _ = judge.pooled(served["model_hash"])
-    page = report.html(problem, found, frame, predicted)
-    _keep(settings, found, page)
+    _keep(settings, found, report.html(problem, found, frame, predicted))
     history.write(root, target.history())
     return found
+
+
+def _judge(problem: Problem, settings: config.Settings, served: Json, first: date) -> Judge:
+    """Judges what was asked since a day, beside the challenger that was kept out, if any."""
+    root = settings.store.root
+    run = shadow.challenger(runs.evaluations(root), served, history.kept_out(root))
+    outcomes = Outcomes(problem, root, archive.keys(root, first))
+    return Judge(problem, settings, outcomes, shadow.Shadow(root, run) if run else None)
+
+
+def _judged(judge: Judge, settings: config.Settings, model_hash: str, first: date) -> Json:
+    """The verdict on the served model, and all that it follows from."""
+    root, rules = settings.store.root, settings.monitor
+    each = archive.windows(root, first, rules.window_rows, rules.window_days)
+    windows = sorted(map(judge.window, each), key=lambda window: str(window["last"]))
+    traffic = _by_day(archive.traffic(root, first))
+    limit = settings.release.latency_ms + (settings.aws.network_overhead_ms if settings.aws else 0)
+    own, broken = newest(windows, model_hash), judge.broken(model_hash)
+    rows, difference = judge.against_shadow(model_hash)
+    other = judge.shadow
+    return verdict.of(own, traffic, limit, broken, rules) | {
+        "truth": judge.truth(),
+        "windows": windows,
+        "traffic": traffic,
+        "live": {name: judge.live(name) for name in judge.models},
+        "promise": {name: model.promise for name, model in judge.models.items()},
+        "shadow": other and shadow.evidence(model_hash, other.run, rows, difference),
+    }
 
 
 def _day(since: str, now: datetime) -> date:

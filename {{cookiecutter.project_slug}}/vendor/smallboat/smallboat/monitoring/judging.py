@@ -35,6 +35,7 @@ class Judge:
     """Judges the windows of an environment, one after the other.
 
     Attributes:
+        shadow: the challenger, if any.
         models: the models that answered, by hash.
         notes: what could not be judged, and why.
     """
@@ -43,7 +44,7 @@ class Judge:
         self, problem: Problem, settings: config.Settings, outcomes: Outcomes, shadow: Shadow | None
     ) -> None:
         self._problem, self._settings = problem, settings
-        self._outcomes, self._shadow = outcomes, shadow
+        self._outcomes, self.shadow = outcomes, shadow
         self.models: dict[str, models.Model] = {}
         self.notes: dict[str, None] = {}
         self._redacted: set[str] = set()
@@ -90,6 +91,11 @@ class Judge:
             least = self._settings.gates.slice_rows
             measured["slices"] = evaluation.slices(self._problem, frame, predicted, least)
         return measured
+
+    def truth(self) -> Json:
+        """The snapshot that tells outcomes, and the day `until` which they are known."""
+        until = self._try(NO_QUALITY, lambda: self._outcomes.until)
+        return {"snapshot": self._outcomes.snapshot, "until": until}
 
     def broken(self, model_hash: str) -> list[str]:
         """The expectations that the same rows break; none are checked if an input is redacted."""
@@ -220,12 +226,12 @@ class Judge:
 
         The champion answered with inputs that are redacted here: the challenger can't.
         """
-        if self._shadow is None or window.redacted:
+        if self.shadow is None or window.redacted:
             return None
-        seen = self._outcomes.seen_by(self._shadow.run)
+        seen = self._outcomes.seen_by(self.shadow.run)
         if window.facts["key"].iloc[at].isin(seen).any():
             return None
-        return self._shadow.answers(window.inputs[at], model.names)
+        return self.shadow.answers(window.inputs[at], model.names)
 
 
 def _answered(window: "Window") -> bool:
