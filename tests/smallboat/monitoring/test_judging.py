@@ -237,6 +237,18 @@ def test_more_groups_than_intervals_can_be_made_of_are_the_newest(
     assert set(frame["group"]) == set(newest) and len(predicted) == len(frame)
 
 
+def test_the_last_answer_of_a_key_counts_also_over_windows(runs: Runs) -> None:
+    asked = rows(runs, "2024-01-01", "2024-12-31")
+    judged = judge(runs, asked, other="2")
+    made = window(runs, asked)
+    judged.window(replace(made, outputs=made.outputs + 1e6))
+    judged.window(made)
+    live = judged.live(made.model)
+    assert live is not None and live["rows"] == len(asked) and live["metrics"]["mae"] < 100
+    assert judged.against_shadow(made.model)[0] == len(asked)
+    assert judged.pooled(made.model)[0]["entity"].is_unique
+
+
 def test_a_promise_of_another_metric_is_none(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = rows(runs, "2024-01-01", "2024-12-31")
     monkeypatch.setattr(metrics, "PRIMARY", "rmse")

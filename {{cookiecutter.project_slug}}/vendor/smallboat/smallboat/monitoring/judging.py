@@ -123,16 +123,17 @@ class Judge:
     ) -> tuple[pd.DataFrame, Array, Array | None]:
         """A model's newest rows with an outcome, its answers, and those of the challenger.
 
-        The challenger's are only there for `shadowed` rows: those that it has answered, too. There
-        are as many groups as intervals can be made of.
+        The challenger's are only there for `shadowed` rows: those that it has answered, too. Of
+        several rows with one key the last counts. There are as many groups as intervals can be made
+        of.
         """
         model = self.models.get(model_hash)
         kept = [each for each in model.kept if each[2] is not None or not shadowed] if model else []
         if not kept:
             return pd.DataFrame(), np.empty(0), None
         frames, predicted, others = zip(*kept, strict=True)
-        frame = pd.concat(frames, ignore_index=True)
-        own = quality.newest_groups(frame)
+        frame = pd.concat(frames)
+        own = ~frame.index.duplicated(keep="last") & quality.newest_groups(frame)
         other = np.concatenate(others)[own] if shadowed else None
         return frame[own].reset_index(drop=True), np.concatenate(predicted)[own], other
 
@@ -210,7 +211,8 @@ class Judge:
         if len(joined.frame):
             what = "the challenger is not compared"
             other = self._try(what, lambda: self._shadowed(window, model, joined.at))
-            model.keep(joined.frame, window.outputs[joined.at], other)
+            keys = window.facts["key"].iloc[joined.at]
+            model.keep(joined.frame.set_axis(keys), window.outputs[joined.at], other)
         own = quality.newest_groups(joined.frame)
         live = quality.measure(self._problem, joined.frame[own], window.outputs[joined.at[own]])
         return {
