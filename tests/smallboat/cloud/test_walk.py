@@ -271,7 +271,7 @@ def test_through_the_gateway_each_release_tells_why_it_came_and_went(walk: Walk)
     assert first["came"] == "promoted from local; the first release"
     assert first["went"].startswith("replaced by run 2: promoted from local; run 2 is not inferior")
     assert "newer online features of run 3; run 3 is inferior" in newer["came"]
-    assert (newer["went"], back["came"], back["until"]) == ("rolled back", "rolled back to", None)
+    assert (newer["went"], back["came"], back["until"]) == ("rolled back", "a rollback", None)
     assert newer["evaluation"]["value"] == sum(BETTER.values())
 
 

@@ -120,6 +120,7 @@ def test_late_outcomes_are_picked_up(circle: Circle) -> None:
     measured = [w for w in found["windows"] if w["model"] == old and w["live"]]
     assert sum(window["live"]["rows"] for window in measured) == 440
     assert found["live"][old]["rows"] == 440
+    assert found["releases"][0]["live"]["rows"] == 440
     assert found["live"][old]["difference"]["mae"]["high"] < 0
 
 

@@ -174,7 +174,7 @@ def test_from_a_run_to_an_answer_and_back(project: Project) -> None:
     assert first["evaluation"] == {
         "metric": "mae", "value": 1.0, "interval": [1.0, 1.0], "baseline": 1.0,
     }  # fmt: skip
-    assert [first["came"], third["came"]] == ["the first release", "rolled back to"]
+    assert [first["came"], third["came"]] == ["the first release", "a rollback"]
     assert first["went"] == f"replaced by run 2: {second['came']}"
     assert second["came"].startswith("run 2 is not inferior: mae -")
     assert [second["went"], third["went"], third["until"]] == ["rolled back", None, None]

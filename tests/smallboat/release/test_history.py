@@ -42,7 +42,7 @@ LOG = [
     event(1, "aaaa-1111", "the first release"),
     event(8, "aaaa-2222", "newer online features of run 2; run 2 is inferior: mae +0.3"),
     event(15, "cccc-3333", "run c is not inferior: mae -0.2"),
-    event(16, "aaaa-2222", "rolled back to", back=True),
+    event(16, "aaaa-2222", "a rollback", back=True),
 ]
 
 
@@ -62,13 +62,33 @@ def test_each_life_ends_where_the_next_begins_and_says_why() -> None:
     }
     assert second["went"] == "replaced by run c: run c is not inferior: mae -0.2"
     assert (third["went"], third["until"]) == ("rolled back", LOG[3]["at"])
-    assert (fourth["came"], fourth["went"], fourth["until"]) == ("rolled back to", None, None)
+    assert (fourth["came"], fourth["went"], fourth["until"]) == ("a rollback", None, None)
 
 
 def test_live_metrics_belong_to_the_model() -> None:
-    live = {"aaaa": {"requests": 9}}
+    live = {"aaaa": {"rows": 9}}
     shown = [life["live"] for life in history.lives(LOG, {}, live)]
-    assert shown == [{"requests": 9}, {"requests": 9}, None, {"requests": 9}]
+    assert shown == [{"rows": 9}, {"rows": 9}, None, {"rows": 9}]
+
+
+def test_anyone_may_read_the_list_so_it_has_no_slices() -> None:
+    told = {"rows": 9, "metrics": {"mae": 3.0}}
+    live = {"aaaa": told | {"slices": [{"by": "city", "value": "Bergen", "rows": 1}]}}
+    assert history.lives(LOG[:1], {}, live)[0]["live"] == told
+
+
+def test_anyone_may_read_the_list_so_it_names_no_folders() -> None:
+    reason = "not comparable: /home/ann/store/release.json is missing (see '~/log/a.txt')"
+    first, _ = history.lives([event(1, "aaaa-1111", reason), event(2, "bbbb-1111", reason)], {}, {})
+    told = "not comparable: release.json is missing (see 'a.txt')"
+    assert (first["came"], first["went"]) == (told, f"replaced by run b: {told}")
+
+
+def test_what_is_not_in_the_store_yet_renews_what_is(tmp_path: Path) -> None:
+    root = str(tmp_path)
+    store.replace(root, history.LIVE, b'{"aaaa": {"rows": 5}, "cccc": {"rows": 5}}')
+    found = history.releases(root, LOG[2:], {"aaaa": {"rows": 9}})
+    assert [life["live"] for life in found] == [{"rows": 5}, {"rows": 9}]
 
 
 def test_a_release_served_anew_on_another_image_goes_on_with_its_life() -> None:

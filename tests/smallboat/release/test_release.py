@@ -230,7 +230,7 @@ def test_the_log_says_why_a_release_came(target: Fake, runs: Runs) -> None:
     Releaser(PROBLEM, target, RULES, origin="staging").deploy(runs.root)
     Releaser(PROBLEM, target, RULES).roll_back()
     first, better, fresh, image, back = target.reasons
-    assert (first, back) == ("the first release", "rolled back to")
+    assert (first, back) == ("the first release", "a rollback")
     assert better.startswith(f"run 2 is not inferior: {metrics.PRIMARY} -")
     assert fresh.startswith("newer online features of run 3; run 3 is inferior: ")
     assert fresh.partition("; ")[2] in kept.message

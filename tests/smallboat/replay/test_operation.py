@@ -158,7 +158,7 @@ def policy(against_best: tuple[float, float], retrainings: int) -> Any:
 def test_the_answer_is_the_fewest_retrainings_within_noise() -> None:
     same = results.answer({"never": policy((-0.1, 0.2), 0), "weekly": policy((0, 0), 50)}, "mae")
     assert same["helps"] is False
-    assert same["title"] == "It makes no difference how often to retrain"
+    assert same["title"] == "No policy beats another"
     assert "weekly +0.000 [+0.000, +0.000]" in same["why"]
     short = {"never": policy((0, 0), 0), "weekly": policy((0, 0), 0)}
     assert results.answer(short, "mae")["helps"] is False

@@ -110,6 +110,21 @@ def test_it_says_what_it_is_for_of_what_and_how_it_was_judged(given: Json) -> No
         assert part in told, part
 
 
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("files: /home/ann/shop/raw in the format otto", "files: raw in the format otto"),
+        ("~/raw/t.csv", "t.csv"),
+        ("../../ann/t.csv", "t.csv"),
+        ("sample: data/sample", "sample: data/sample"),
+        ("the API at https://example.org/f1", "the API at https://example.org/f1"),
+    ],
+)
+def test_it_names_no_folder_outside_of_the_project(given: Json, source: str, told: str) -> None:
+    given["manifest"]["source"] = source
+    assert f"source{told}licence" in text(given)
+
+
 def test_the_worst_slice_comes_first_and_is_named_as_a_limit(given: Json) -> None:
     one = given["evaluation"]["slices"][0]
     worse = {"value": 0.5, "low": 0.25, "high": 0.75}

@@ -297,6 +297,20 @@ def test_a_query_is_answered_in_an_order_of_its_own(tmp_path: Path) -> None:
     assert plain(data.typed(described, outs[0])[0])["kind"] == ["a", "b", None]
 
 
+def test_a_snapshot_does_not_quote_its_query_which_may_hold_a_password(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(PLAIN)
+    config = {"source": "", "directory": ""}
+    told = []
+    for number, secret in enumerate(("hunter2", "hunter2", "hunter3")):
+        (tmp_path / str(number)).mkdir()
+        sql = f"SELECT * FROM 't.csv' WHERE '{secret}' <> ''"
+        described = table("", (COLUMNS[1], COLUMNS[0]), sql=sql)
+        found = data.collect(described, config, tmp_path, tmp_path / str(number))
+        told.append(found["source"])
+    assert not any("hunter" in source for source in told)
+    assert told[0] == told[1] != told[2]
+
+
 @pytest.mark.parametrize(
     ("sql", "message"),
     [

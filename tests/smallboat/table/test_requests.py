@@ -129,11 +129,11 @@ def test_many_rows_become_requests_of_a_thousand() -> None:
 def test_a_row_may_have_the_id_that_the_table_has() -> None:
     table = replace(BINARY, id="customer no.")
     valid = fastjsonschema.compile(requests.schema(table))
-    given = [{"customer no.": each} for each in ("C/7", 12, 0, "", None)]
+    given = [{"customer no.": each} for each in ("C/7", 12, 12.0, 0, "", None)]
     request = valid({"rows": [*given, {}]})
-    assert requests.keys(table, request) == ["C/7", "12", "0", "", "", ""]
+    assert requests.keys(table, request) == ["C/7", "12", "12", "0", "", "", ""]
     features, _ = requests.features(table, nothing, request, ONLINE)
-    assert features.shape == (6, len(BINARY.features))
+    assert features.shape == (7, len(BINARY.features))
     (made,) = requests.from_csv(table, [{"age": "4", "customer no.": " 007 "}, {"age": "5"}])
     assert requests.keys(table, valid(made)) == ["007", ""]
 
@@ -141,5 +141,6 @@ def test_a_row_may_have_the_id_that_the_table_has() -> None:
 def test_without_an_id_there_are_no_keys() -> None:
     table = replace(BINARY, id="")
     assert requests.keys(table, {"rows": [{"id": "1"}]}) == []
+    assert requests.from_csv(table, [{"": "0", "age": "4"}]) == [{"rows": [{"age": 4.0}]}]
     with pytest.raises(fastjsonschema.JsonSchemaValueException, match="id"):
         fastjsonschema.compile(requests.schema(table))({"rows": [{"id": "1"}]})

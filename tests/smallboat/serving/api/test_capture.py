@@ -140,6 +140,15 @@ def test_a_share_is_kept_and_names_are_redacted() -> None:
     assert not Capture(kept.append, 0.0, frozenset(), at_once=True).sampled()
 
 
+def test_fields_of_the_record_are_kept_whatever_a_column_is_called() -> None:
+    kept: list[bytes] = []
+    names = frozenset({"status", "error", "inputs", "outputs", "keys", "rows"})
+    record = {"status": 422, "error": {"code": "invalid"}, "inputs": "AA==", "outputs": "AA=="}
+    record |= {"keys": [], "rows": 1}
+    Capture(kept.append, 1.0, names, at_once=True).put({**record, "request": {"rows": [1]}})
+    assert json.loads(kept[0]) == {**record, "request": {"rows": "redacted"}}
+
+
 def test_a_line_that_is_too_large_for_the_log_service_is_shortened() -> None:
     kept: list[bytes] = []
     capture = Capture(kept.append, 1.0, frozenset(), at_once=True, max_bytes=200)

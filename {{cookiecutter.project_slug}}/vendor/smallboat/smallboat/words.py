@@ -1,5 +1,6 @@
 """What the texts for people share."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 
@@ -18,3 +19,8 @@ def listed(names: Sequence[str], most: int = 3) -> str:
     if len(names) <= most:
         return ", ".join(names)
     return f"{', '.join(names[:most])} and {counted(len(names) - most, 'other')}"
+
+
+def without_folders(text: str) -> str:
+    """A text with only the last part of each path that leads out of the project."""
+    return re.sub(r"""(^|(?<=[\s'"(=]))(~|\.\.)?/([^\s/]+/)*(?=\S)""", "", text)

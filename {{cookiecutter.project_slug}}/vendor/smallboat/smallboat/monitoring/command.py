@@ -77,21 +77,25 @@ def watch(problem: Problem, settings: config.Settings, since: str | None = None)
         raise UserError(NOTHING)
     collected = archive.collect(problem, settings)
     judge = _judge(problem, settings, served, first)
+    times = {"since": first.isoformat(), "until": now.isoformat(timespec="seconds")}
+    judged, events = _judged(judge, settings, served["model_hash"], first), target.history()
+    live = {name: each | times for name in judge.models if (each := judge.live(name))}
     found = {
-        "at": now.isoformat(timespec="seconds"),
+        "at": times["until"],
         "environment": settings.aws.environment if settings.aws else "local",
-        "since": first.isoformat(),
+        "since": times["since"],
         "release": served,
         "collected": {"new": collected.new, "source": collected.source},
-        **_judged(judge, settings, served["model_hash"], first),
-        "releases": history.releases(root, target.history()),
+        **judged,
+        "live": live,
+        "releases": history.releases(root, events, live),
         "notes": [*collected.notes, *judge.notes],
     }
     found["request"], found["asked"] = _request(settings, found, now)
     found["next"] = verdict.following(found)
     frame, predicted, _ = judge.pooled(served["model_hash"])
     _keep(settings, found, report.html(problem, found, frame, predicted))
-    history.write(root, target.history())
+    history.write(root, events)
     return found
 
 
@@ -117,7 +121,6 @@ def _judged(judge: Judge, settings: config.Settings, model_hash: str, first: dat
         "truth": judge.truth(),
         "windows": windows,
         "traffic": traffic,
-        "live": {name: judge.live(name) for name in judge.models},
         "promise": {name: model.promise for name, model in judge.models.items()},
         "shadow": other and shadow.evidence(model_hash, other.run, rows, difference),
     }
@@ -157,13 +160,8 @@ def _request(settings: config.Settings, found: Json, now: datetime) -> tuple[Jso
 def _keep(settings: config.Settings, found: Json, page: str) -> None:
     """Write what the monitor found into the store, and tell CloudWatch."""
     root = settings.store.root
-    live = {
-        name: {**measured, "since": found["since"], "until": found["at"]}
-        for name, measured in found["live"].items()
-        if measured
-    }
     files = {
-        "live.json": store.to_json(store.read_changing(root, history.LIVE, {}) | live),
+        "live.json": store.to_json(history.live(root, found["live"])),
         "verdict.json": store.to_json(found),
         REPORT: page.encode(),
     }

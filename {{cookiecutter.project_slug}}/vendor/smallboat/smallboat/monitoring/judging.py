@@ -152,8 +152,8 @@ class Judge:
         captured, needed = window.inputs.shape[1], len(model.names)
         if model.names and captured != needed:
             self.notes[
-                f"what run {window.run} answered until {window.last} is not judged: {captured} "
-                f"inputs were captured, its model has {needed}"
+                f"some of what run {window.run} answered is not judged: {captured} inputs were "
+                f"captured, its model has {needed}"
             ] = None
         return model if captured == needed else None
 

@@ -9,11 +9,14 @@ from itertools import pairwise, zip_longest
 from typing import Any
 
 from ..store import runs, store
+from ..words import without_folders
 from .targets.target import Event
 
 KEPT = "monitoring/kept.json"
 LIVE = "monitoring/live.json"
 UNKNOWN = "not recorded"
+SHOWN = ("rows", "groups", "since", "until", "metrics", "intervals", "baseline")
+"""Of the live metrics: anyone may read the list, so it has no slices, and names no folders."""
 
 Json = dict[str, Any]
 
@@ -25,28 +28,34 @@ def write(root: str, events: Sequence[Event]) -> list[Json]:
     return found
 
 
-def releases(root: str, events: Sequence[Event]) -> list[Json]:
+def releases(
+    root: str, events: Sequence[Event], measured: Mapping[str, Json] | None = None
+) -> list[Json]:
     """The releases with their lives, the oldest first; UserError if a file can't be read.
 
     Args:
         root: the model store.
         events: the release log.
+        measured: live metrics by model hash that are not in the store yet.
     """
     complete = all("run" in event for event in events)
-    return lives(
-        events, {} if complete else runs.evaluations(root), store.read_changing(root, LIVE, {})
-    )
+    return lives(events, {} if complete else runs.evaluations(root), live(root, measured or {}))
+
+
+def live(root: str, measured: Mapping[str, Json]) -> dict[str, Json]:
+    """The live metrics by model hash: those in the store, renewed by newer ones."""
+    return {**store.read_changing(root, LIVE, {}), **measured}
 
 
 def lives(
-    events: Sequence[Event], evaluations: Mapping[str, Json], live: Mapping[str, Json]
+    events: Sequence[Event], evaluations: Mapping[str, Json], measured: Mapping[str, Json]
 ) -> list[Json]:
     """A life for each time that a release was served; serving it again at once goes on with it.
 
     Args:
         events: the release log, the oldest first.
         evaluations: of the runs in the store, the newest first; for events of an older library.
-        live: live metrics by model hash.
+        measured: live metrics by model hash.
 
     Returns:
         For each life `release`, `run`, `model_hash`, `features_run`, `at`, `until`, `came`, `went`,
@@ -62,13 +71,17 @@ def lives(
         {
             **{name: each[name] for name in ("release", "run", "model_hash", "features_run", "at")},
             "until": after["at"] if after else None,
-            "came": each["reason"],
-            "went": _went(each, after) if after else None,
+            "came": without_folders(each["reason"]),
+            "went": without_folders(_went(each, after)) if after else None,
             "evaluation": each["evaluation"],
-            "live": live.get(each["model_hash"]),
+            "live": _shown(measured.get(each["model_hash"])),
         }
         for each, after in zip_longest(served, served[1:])
     ]
+
+
+def _shown(measured: Json | None) -> Json | None:
+    return measured and {name: measured[name] for name in SHOWN if name in measured}
 
 
 def keep_out(root: str, run: str, outcome: str, reason: str) -> None:

@@ -114,7 +114,7 @@ class Releaser:
             if folder is None:
                 raise UserError("there is no earlier release to go back to")
             try:
-                message = self._switch(release_bundle.load(folder), "rolled back to", back=True)
+                message = self._switch(release_bundle.load(folder), "a rollback", back=True)
             except ReleaseError as error:
                 return Outcome("failed", str(error))
             return Outcome("rolled back", message, changed=True)

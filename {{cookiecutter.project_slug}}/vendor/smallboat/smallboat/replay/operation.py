@@ -1,4 +1,4 @@
-"""One policy in operation: predict, learn the truth, judge, retrain, release."""
+"""One policy in operation: predict, learn the outcomes, judge, retrain, release."""
 
 from dataclasses import dataclass, field
 from typing import Any, Protocol

@@ -127,7 +127,7 @@ def answer(policies: Mapping[str, Json], primary: str) -> Json:
     }
     if chosen == NEVER:
         same = len(good) == len(policies)
-        title = f"{'It makes no difference how often to' if same else 'Do not'} retrain"
+        title = "No policy beats another" if same else "Do not retrain"
         why = f"no policy has a lower {primary} than {NEVER} beyond noise"
     else:
         title = f"Retrain {chosen}"

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..problem import Problem
-from ..words import counted, primary_first
+from ..words import counted, primary_first, without_folders
 from . import cards
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ MOST_INPUTS = 60
 MOST_SLICES = 10
 MOST_NAMES = 10
 SHARES = (0.05, 0.95)
-"""The usual range of an input holds nine of ten training rows; it shows no single row's value."""
+"""The usual range of an input holds nine of ten training rows: the card shows no extremes."""
 CATEGORY = "category"
 """The unit of an input whose numbers stand for categories; its default is a missing one."""
 
@@ -48,10 +48,11 @@ def page(
     slices = cards.slices_by_kind(evaluation["slices"])
     worst = [{**each, "rows": each["rows"][:MOST_SLICES]} for each in slices]
     importance = [_shortened(each) for each in evaluation["importance"][: cards.MOST_GROUPS]]
+    source = without_folders(str(manifest["source"]))  # anyone may read a card
     told, shown = limits(evaluation, signature, slices), inputs(evaluation, signature, frame)
     parts = [
         ("purpose", "What it is for", (evaluation, signature)),
-        ("data", "Data", (manifest, evaluation["snapshot"], signature, dates(frame))),
+        ("data", "Data", ({**manifest, "source": source}, evaluation["snapshot"], signature, dates(frame))),
         ("judged", "How it was judged", (evaluation, spans, _rule(problem))),
         ("quality", "How good it is", (evaluation, names, spans, importance, worst)),
         ("limits", "What it does not know", (told, shown, len(signature["inputs"]) - len(shown))),

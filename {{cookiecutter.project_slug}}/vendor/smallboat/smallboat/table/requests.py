@@ -120,7 +120,8 @@ def features(table: Table, derive: Derive, request: Json, online: Json) -> tuple
 def keys(table: Table, request: Json) -> list[str]:
     """What names each row, "" where the request does not say; none if the table has no id."""
     ids = [row.get(table.id) for row in request["rows"]] if table.id else []
-    return ["" if each is None else str(each) for each in ids]
+    whole = [int(each) if isinstance(each, float) else each for each in ids]  # JSON's 12.0 is 12
+    return ["" if each is None else str(each) for each in whole]
 
 
 def _unusual(column: Column, value: Any, known: Json) -> str:
@@ -148,7 +149,7 @@ def from_csv(table: Table, rows: Sequence[Mapping[str, str]]) -> list[Json]:
             for column in table.columns
             if column.name in row
         }
-        | ({table.id: row[table.id].strip()} if table.id in row else {})
+        | ({table.id: row[table.id].strip()} if table.id and table.id in row else {})
         for row in rows
     ]
     return [{"rows": made[at : at + MOST_ROWS]} for at in range(0, len(made), MOST_ROWS)]

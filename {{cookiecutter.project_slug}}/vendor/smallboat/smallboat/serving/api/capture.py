@@ -27,8 +27,11 @@ BACKUPS = 15  # rotated files that are kept
 MAX_EVENT_BYTES = 250_000  # a larger line would become several in the log service
 LARGE = (("request", "predictions", "warnings"), ("keys", "inputs", "outputs"))
 """What is left out of a line that is too large, step by step."""
-FACTS = {"time", "ms", "status", "model", "rows", "features_run", "redacted"}
-"""What is not redacted, whatever the name: it is of the answer, not of the request."""
+FACTS = {
+    "time", "ms", "status", "error", "model", "rows", "features_run",
+    "keys", "inputs", "outputs", "redacted",
+}  # fmt: skip
+"""Not redacted, whatever a column is called: of the answer, or redacted by the model server."""
 ENDPOINT = "endpoint"
 PAUSE_SECONDS = 0.2  # in which records gather: waking the writer costs more than a record
 EXIT_SECONDS = 2.0  # to write the queued records when the process exits

@@ -2,12 +2,14 @@
 
 from base64 import b64encode
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...contract import Service
 from ..request_parsing import redacted
+
+if TYPE_CHECKING:  # the image has no contract.py
+    from ...contract import Service
 
 MAX_BYTES = 2**20
 """Of the inputs and outputs; with more, the answer could be too large for SageMaker."""
@@ -17,7 +19,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def captured(
-    service: Service,
+    service: "Service",
     request: Json,
     features: Array,
     outputs: Array,
@@ -69,7 +71,7 @@ def _fields(value: Any) -> Iterator[str]:
             yield from _fields(item)
 
 
-def _keys(service: Service, request: Json, rows: int, names: frozenset[str]) -> list[str]:
+def _keys(service: "Service", request: Json, rows: int, names: frozenset[str]) -> list[str]:
     make = getattr(service, "keys", None)
     if make is None or "keys" in names:
         return []
