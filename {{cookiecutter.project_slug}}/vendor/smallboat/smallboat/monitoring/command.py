@@ -92,7 +92,7 @@ def watch(problem: Problem, settings: config.Settings, since: str | None = None)
         "notes": [*collected.notes, *judge.notes],
     }
     found["request"], found["asked"] = _request(settings, found, now)
-    found["next"] = verdict.following(found)
+    found["next"] = verdict.following(found, _by_workflow(settings))
     frame, predicted, _ = judge.pooled(served["model_hash"])
     _keep(settings, found, report.html(problem, found, frame, predicted))
     history.write(root, events)
@@ -151,10 +151,17 @@ def _request(settings: config.Settings, found: Json, now: datetime) -> tuple[Jso
     before = store.read_changing(root, REQUEST, {}) or None
     model_hash = found["release"]["model_hash"]
     newest_run = next((str(each["created"]) for each in runs.evaluations(root).values()), "")
-    if settings.aws and settings.aws.released_by == "workflow":
+    if _by_workflow(settings):
+        if not notices.in_workflow():
+            return before, False  # nobody would start a retraining
         newest_run = now.isoformat()  # another environment trains: only its store has all runs
     known = len(newest(found["windows"], model_hash)) >= settings.monitor.needed
     return verdict.request(found, model_hash, before, newest_run, now, known)
+
+
+def _by_workflow(settings: config.Settings) -> bool:
+    """Whether only GitHub's workflow may release to the environment."""
+    return settings.aws is not None and settings.aws.released_by == "workflow"
 
 
 def _keep(settings: config.Settings, found: Json, page: str) -> None:
