@@ -132,3 +132,9 @@ def test_what_is_no_text_is_named(tmp_path: Path, start: bytes, before: bytes) -
     path.unlink()
     with pytest.raises(UserError, match=rf"table\.csv\.gz is .*{datafiles.NOT_TEXT[start][:20]}"):
         datafiles.find(tmp_path, "table*")
+
+
+@pytest.mark.parametrize("directory", [None, ""])
+def test_files_without_a_folder_are_refused(directory: str | None) -> None:
+    with pytest.raises(UserError, match="needs a folder"):
+        datafiles.given(directory)

@@ -255,6 +255,18 @@ def test_a_challenger_that_is_not_released_is_recorded_with_the_reason(
     assert third["reason"].startswith("post-switch check failed: ")
 
 
+def test_a_deployment_does_not_fail_because_of_the_list_of_challengers(
+    target: Fake, runs: Runs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs.keep("1", PLAIN)
+    deploy(target, runs)
+    runs.keep("2", WORSE)
+    store.replace(runs.root, history.KEPT, b"cut")
+    assert deploy(target, runs).name == "kept"
+    told = "the list of challengers was not written: .*kept.json is no JSON: .*; remove it"
+    assert re.search(told, capsys.readouterr().out)
+
+
 @pytest.mark.parametrize("weights", [WORSE, PLAIN], ids=["inferior", "the same"])
 def test_newer_features_of_a_run_that_is_kept_out_go_with_the_champion(
     target: Fake, runs: Runs, weights: dict[str, float]

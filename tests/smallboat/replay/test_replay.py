@@ -1,6 +1,7 @@
 """`make replay` on the toy problem: real models, the cache, the files that it writes."""
 
 import json
+import re
 from base64 import b64encode
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,7 @@ def test_the_report_and_the_table_show_each_policy(alone: Path, capsys: Any) -> 
     assert told["answer"]["title"] in out
     assert told["answer"]["title"] in page
     assert "<svg" in page
+    assert not re.search(r"<text[^>]*>\d{4}-\d\d-\d\d<", page)  # dates so long overlap
     assert "<script" not in page
     weekly = told["policies"]["weekly"]
     assert len(weekly["retrainings"]) == weekly["released"] + weekly["kept"] == 5

@@ -146,6 +146,11 @@ def test_the_usual_range_is_that_of_nine_of_ten_rows_and_no_rows_own(given: Json
     assert (ranges["distance"]["low"], ranges["distance"]["high"]) == pytest.approx((50, 950))
     assert ranges["floor"]["missing"] == 1.0 and ranges["floor"]["low"] is None
     assert "none" in text(given | {"frame": frame})
+    for rows, told in ((21, True), (20, False)):
+        few = frame.assign(distance=frame["distance"].where(np.arange(len(frame)) < rows))
+        shown = model_card.inputs(given["evaluation"], given["signature"], few)
+        (found,) = (each for each in shown if each["name"] == "distance")
+        assert (found["low"] is not None) == told
 
 
 CURVE = {"predicted": [0.1, 0.4], "observed": [0.12, 0.3], "rows": [300, 100]}

@@ -86,9 +86,10 @@ def test_without_a_list_there_is_none(api: FlaskClient) -> None:
     assert (answer.status_code, answer.json) == (200, [])
 
 
-def test_a_broken_file_is_told(make: Make, tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", ["cut", "{}", "null"])
+def test_a_broken_file_is_told(make: Make, tmp_path: Path, content: str) -> None:
     file = tmp_path / "releases.json"
-    file.write_text("cut")
+    file.write_text(content)
     answer = make(RELEASES=str(file)).get("/releases")
     assert answer.status_code == 503
     assert answer.json["error"]["message"].startswith("the list of releases can't be read")

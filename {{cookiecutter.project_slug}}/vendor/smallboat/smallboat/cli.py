@@ -117,7 +117,8 @@ COMMANDS: tuple[tuple[str, str, str, tuple[click.Parameter, ...]], ...] = (
     ("refresh", "release.commands:refresh",
      "Release the current model with new image and settings.", ()),
     ("rollback", "release.commands:roll_back", "Go back to the previous release.", ()),
-    ("status", "release.queries:status", "Print what is served, and the releases with their lives, as JSON.", ()),
+    ("status", "release.queries:status",
+     "Print what is served, and the releases with their lives, as JSON.", ()),
     (
         "serve",
         "release.commands:serve",

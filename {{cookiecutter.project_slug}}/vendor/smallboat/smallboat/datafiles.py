@@ -49,7 +49,7 @@ PIECE = 2**20
 
 def given(directory: str | None) -> Path:
     """The folder of the source files; UserError if the configuration names none."""
-    if directory is None:
+    if not directory:
         raise UserError("The source files needs a folder: make data SOURCE=files DIR=path.")
     return Path(directory)
 

@@ -79,7 +79,7 @@ def watch(problem: Problem, settings: config.Settings, since: str | None = None)
     judge = _judge(problem, settings, served, first)
     times = {"since": first.isoformat(), "until": now.isoformat(timespec="seconds")}
     judged, events = _judged(judge, settings, served["model_hash"], first), target.history()
-    live = {name: each | times for name in judge.models if (each := judge.live(name))}
+    live = {name: told | times for name in judge.models if (told := judge.live(name))}
     found = {
         "at": times["until"],
         "environment": settings.aws.environment if settings.aws else "local",

@@ -54,9 +54,9 @@ class Outcomes:
     def missing(self) -> str | None:
         """Why no outcome can be known; None if it can."""
         if not hasattr(self._problem.features, "truth"):
-            return "features.py has no function `truth`: write one, see the library's docs"
+            return "features.py has no function `truth`: see Outcomes in docs/monitoring.md"
         if not self._keys:
-            return "no request says what its predictions are of: see `service.keys` in the docs"
+            return "no request says what its predictions are of: see Outcomes in docs/monitoring.md"
         if self.snapshot is None:
             return "the store has no snapshot: `make data` makes one"
         return None

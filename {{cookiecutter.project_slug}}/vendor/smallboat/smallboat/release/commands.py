@@ -191,10 +191,8 @@ def _releaser(problem: Problem, settings: config.Settings, origin: str = "") -> 
 
 def _record(settings: config.Settings, target: Target) -> None:
     """Write the list of releases; if that fails, the next command writes it."""
-    try:
+    with history.errors_printed("the list of releases"):
         history.write(settings.store.root, target.history())
-    except CommandError as error:
-        print(f"the list of releases was not written: {error}", flush=True)
 
 
 def _interrupt_on_sigterm() -> None:

@@ -4,10 +4,12 @@
 lists the challengers that were not released. `live.json` is the monitor's: live metrics by model.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import pairwise, zip_longest
 from typing import Any
 
+from ..errors import CommandError
 from ..store import runs, store
 from ..words import without_folders
 from .targets.target import Event
@@ -85,7 +87,7 @@ def _shown(measured: Json | None) -> Json | None:
 
 
 def keep_out(root: str, run: str, outcome: str, reason: str) -> None:
-    """Record that a challenger was not released.
+    """Record that a challenger was not released, if the list can be written.
 
     Args:
         root: the model store.
@@ -93,15 +95,25 @@ def keep_out(root: str, run: str, outcome: str, reason: str) -> None:
         outcome: kept or failed.
         reason: why.
     """
-    others = [each for each in kept_out(root) if each["run"] != run]
     own = {"run": run, "at": store.now(), "outcome": outcome, "reason": reason}
-    store.replace(root, KEPT, store.to_json([*others, own]))
+    with errors_printed("the list of challengers"):
+        others = [each for each in kept_out(root) if each["run"] != run]
+        store.replace(root, KEPT, store.to_json([*others, own]))
 
 
 def kept_out(root: str) -> list[Json]:
     """The challengers that were not released: `run`, `at`, `outcome`, `reason`, the newest last."""
     found: list[Json] = store.read_changing(root, KEPT, [])
     return found
+
+
+@contextmanager
+def errors_printed(name: str) -> Iterator[None]:
+    """Print why a list was not written: what is for people must not fail a deployment."""
+    try:
+        yield
+    except CommandError as error:
+        print(f"{name} was not written: {error}", flush=True)
 
 
 def _completed(event: Event, evaluations: Mapping[str, Json]) -> Event:

@@ -19,6 +19,8 @@ MOST_SLICES = 10
 MOST_NAMES = 10
 SHARES = (0.05, 0.95)
 """The usual range of an input holds nine of ten training rows: the card shows no extremes."""
+FEWEST = 21
+"""Values that a usual range needs: with fewer, its ends would lie next to the extremes."""
 CATEGORY = "category"
 """The unit of an input whose numbers stand for categories; its default is a missing one."""
 
@@ -48,11 +50,11 @@ def page(
     slices = cards.slices_by_kind(evaluation["slices"])
     worst = [{**each, "rows": each["rows"][:MOST_SLICES]} for each in slices]
     importance = [_shortened(each) for each in evaluation["importance"][: cards.MOST_GROUPS]]
-    source = without_folders(str(manifest["source"]))  # anyone may read a card
+    known = {**manifest, "source": without_folders(str(manifest["source"]))}  # a card is public
     told, shown = limits(evaluation, signature, slices), inputs(evaluation, signature, frame)
     parts = [
         ("purpose", "What it is for", (evaluation, signature)),
-        ("data", "Data", ({**manifest, "source": source}, evaluation["snapshot"], signature, dates(frame))),
+        ("data", "Data", (known, evaluation["snapshot"], signature, dates(frame))),
         ("judged", "How it was judged", (evaluation, spans, _rule(problem))),
         ("quality", "How good it is", (evaluation, names, spans, importance, worst)),
         ("limits", "What it does not know", (told, shown, len(signature["inputs"]) - len(shown))),
@@ -92,7 +94,7 @@ def _input(described: Json, values: "pd.Series[Any]") -> Json:
     found["missing"] = 1 - len(there) / len(values)
     if category:
         return {**found, "levels": int(there.nunique())}
-    low, high = there.quantile(list(SHARES)) if len(there) else (None, None)
+    low, high = there.quantile(list(SHARES)) if len(there) >= FEWEST else (None, None)
     return {**found, "low": low, "high": high}
 
 

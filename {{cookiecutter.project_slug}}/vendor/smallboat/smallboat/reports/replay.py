@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Json = dict[str, Any]
-DATES = 7  # at the axis, at most
 PAUSE = 4
 """A line is interrupted where two days are so many times further apart than usual."""
 
@@ -60,8 +59,6 @@ def _plot(curve: Json, marks: Mapping[str, Json], own: str, metric: str) -> "Mar
         own: the policy that is drawn thick.
         metric: its name, lower is better.
     """
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
     days = np.array(curve["days"], dtype="datetime64[D]")
     errors, names = curve["errors"], list(marks)
     colors = dict(zip((name for name in names if name != own), COLORS[2:], strict=False))
@@ -88,9 +85,6 @@ def _plot(curve: Json, marks: Mapping[str, Json], own: str, metric: str) -> "Mar
         events.set_ylim(len(names) - 0.3, -0.5)
         events.tick_params(axis="y", length=0)
         events.sharex(lines)
-        locator = AutoDateLocator(maxticks=DATES)
-        lines.xaxis.set_major_locator(locator)
-        lines.xaxis.set_major_formatter(ConciseDateFormatter(locator))
         lines.label_outer()
 
     last = ", ".join(f"{name} {line[-1]:.4g}" for name, line in errors.items())

@@ -28,6 +28,7 @@ STYLE: Any = {
     "axes.spines.left": False,
     "axes.spines.right": False,
     "axes.spines.top": False,
+    "date.converter": "concise",  # short enough to stand side by side
     "font.size": 10,
     "grid.color": LINE,
     "svg.fonttype": "none",

@@ -73,9 +73,11 @@ def _file(path: Path) -> bytes | None:
 
 def _parsed(content: bytes | None) -> Releases:
     try:
-        found: Releases = [] if content is None else json.loads(content)
+        found = [] if content is None else json.loads(content)
     except ValueError as error:
         raise ApiError(503, UNREADABLE) from error
+    if not isinstance(found, list):
+        raise ApiError(503, UNREADABLE)
     return found
 
 
