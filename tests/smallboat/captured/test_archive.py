@@ -382,3 +382,19 @@ def test_an_interrupted_command_leaves_nothing_that_the_next_one_keeps(tmp_path:
     collect(tmp_path)
     assert sorted(path.name for path in folder.iterdir()) == ["requests", "requests.json"]
     assert json.loads((folder / "requests.json").read_text())["schema"] == 1
+
+
+def test_a_damaged_part_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "captured.jsonl").write_text(text(record(0)))
+    archive.collect(PROBLEM, local(tmp_path))
+    root = str(tmp_path / "store")
+    (part,) = Path(root, "monitoring", "requests").glob("*/*.parquet")
+    part.write_bytes(part.read_bytes()[:200])
+    for read in (
+        lambda: archive.collect(PROBLEM, local(tmp_path)),
+        lambda: archive.keys(root, None),
+        lambda: archive.traffic(root, None),
+        lambda: list(archive.windows(root, None, 1, 0)),
+    ):
+        with pytest.raises(UserError, match=r"monitoring/requests can't be read: .*; restore it"):
+            read()

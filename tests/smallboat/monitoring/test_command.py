@@ -38,9 +38,12 @@ def test_a_damaged_request_is_a_sentence(text: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("released_by", "repeated"), [("anyone", True), ("workflow", False)])
 def test_where_others_train_a_request_without_a_run_is_not_repeated(
-    tmp_path: Path, released_by: str, repeated: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, released_by: str, repeated: bool
 ) -> None:
-    """The run of a retraining that was kept out is in staging's store, not in prod's."""
+    """The run of a retraining that was kept out is in staging's store, not in prod's.
+
+    Nor can anybody ask for one by hand.
+    """
     own = local(tmp_path)
     settings: Any = SimpleNamespace(
         store=own.store, monitor=own.monitor, aws=SimpleNamespace(released_by=released_by)
@@ -51,6 +54,9 @@ def test_where_others_train_a_request_without_a_run_is_not_repeated(
         "release": {"model_hash": "a"}, "windows": [window] * 3, "causes": [cause], "sentence": "",
     }  # fmt: skip
     now = datetime.now(UTC)
+    monkeypatch.delenv("GITHUB_OUTPUT", raising=False)
+    assert command._request(settings, found, now)[1] is (released_by == "anyone")
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
     first, asked = command._request(settings, found, now)
     assert asked
     store.replace(own.store.root, command.REQUEST, store.to_json(first))

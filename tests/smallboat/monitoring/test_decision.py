@@ -160,3 +160,17 @@ def test_a_request_that_left_no_run_is_repeated_after_a_day() -> None:
 def test_nothing_is_asked_for_without_a_cause() -> None:
     assert ask(of([window(1)]), None) == (None, False)
     assert ask(of([window(1)], [day(1, 150.0), day(2, 150.0)]), None) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("by_workflow", "commands"),
+    [
+        (False, ["make deploy ENV=prod RUN=7", "make retrain ENV=prod"]),
+        (True, ["gh workflow run retrain.yml -f promote_only=true", "gh workflow run retrain.yml"]),
+    ],
+)
+def test_what_to_do_next_is_allowed_there(by_workflow: bool, commands: list[str]) -> None:
+    better = {"run": "7", "difference": {"value": -0.2, "low": -0.3, "high": -0.1}}
+    found = DRIFTED | {"environment": "prod", "shadow": better, "request": None, "asked": False}
+    told = verdict.following(found, by_workflow)
+    assert [each.split("`")[1] for each in told] == commands

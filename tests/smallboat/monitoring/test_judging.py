@@ -165,6 +165,19 @@ def test_answers_that_are_redacted_are_compared_with_nothing(runs: Runs) -> None
     assert "output" not in {each["of"] for each in found["drift"]}
 
 
+def test_outcomes_that_can_not_be_read_are_a_note(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(unexpected, "FOLDER", tmp_path)
+    monkeypatch.setattr(features, "truth", lambda *_: 1 / 0)
+    asked = rows(runs, "2024-01-01", "2024-12-31")
+    judged = judge(runs, asked)
+    assert judged.window(window(runs, asked))["drift"]
+    assert judged.truth() == {"snapshot": store.newest_snapshot(runs.root), "until": None}
+    (note,) = judged.notes
+    assert note.startswith("live quality is not measured: the outcomes can't be read: ")
+
+
 def test_a_run_that_is_gone_costs_its_own_windows_only(runs: Runs) -> None:
     asked = rows(runs, "2024-01-01", "2024-12-31")
     judged = judge(runs, asked)
@@ -222,6 +235,18 @@ def test_more_groups_than_intervals_can_be_made_of_are_the_newest(
     frame, predicted, _ = judged.pooled(made.model)
     newest = asked["group"].drop_duplicates().tail(20)
     assert set(frame["group"]) == set(newest) and len(predicted) == len(frame)
+
+
+def test_the_last_answer_of_a_key_counts_also_over_windows(runs: Runs) -> None:
+    asked = rows(runs, "2024-01-01", "2024-12-31")
+    judged = judge(runs, asked, other="2")
+    made = window(runs, asked)
+    judged.window(replace(made, outputs=made.outputs + 1e6))
+    judged.window(made)
+    live = judged.live(made.model)
+    assert live is not None and live["rows"] == len(asked) and live["metrics"]["mae"] < 100
+    assert judged.against_shadow(made.model)[0] == len(asked)
+    assert judged.pooled(made.model)[0]["entity"].is_unique
 
 
 def test_a_promise_of_another_metric_is_none(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from smallboat.errors import UserError
 from smallboat.monitoring import quality
-from toy import data, features
+from smallboat.validation import checks
+from toy import data, expectations, features
 from toy.problem import PROBLEM
 
 PROMISE = {"metric": "mae", "value": 1.2, "interval": [1.1, 1.3], "baseline": 4.0}
@@ -49,6 +50,19 @@ def test_worse_than_promised_means_by_more_than_the_margin(error: float, worse: 
 def test_worse_than_the_baseline_is_worse_whatever_was_promised() -> None:
     found = measured(10, 9.0)
     assert quality.worse(found, PROMISE | {"value": 20.0, "interval": [19.0, 21.0]}, 0.25)
+
+
+def test_live_rows_break_what_must_hold_but_not_what_is_only_usual(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A few rows need not be as various as a table."""
+    usual = checks.between("features", "target", 1e6, 1e7, "warning", "targets are large")
+    must = expectations.feature()
+    monkeypatch.setattr(expectations, "feature", lambda: [*must, usual])
+    frame = rows(3)
+    assert quality.broken(PROBLEM, frame) == []
+    (told,) = quality.broken(PROBLEM, frame.assign(target=np.nan))
+    assert told.startswith("features: ")
 
 
 def test_a_metric_that_is_not_finite_is_a_sentence() -> None:

@@ -23,7 +23,7 @@ from ..store import s3_cache
 from ..store.request_index import FOLDER, Part
 from ..warehouse.tables import text
 from . import lines, sources
-from .windows import Window, windows
+from .windows import Window, damage, windows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,7 +122,7 @@ def traffic(root: str, since: date | None) -> "pd.DataFrame":
     files = index.files(root, index.load(root).since(since))
     if not files:
         return pd.DataFrame(columns=COLUMNS, index=pd.DatetimeIndex([], name="day"))
-    with duckdb.connect(config={"memory_limit": MEMORY}) as database:
+    with damage(root), duckdb.connect(config={"memory_limit": MEMORY}) as database:
         found: pd.DataFrame = database.execute(TRAFFIC, [files, since or date.min]).df()
         return found.set_index("day")
 
@@ -134,7 +134,7 @@ def keys(root: str, since: date | None) -> list[str]:
     files = index.files(root, index.load(root).since(since))
     if not files:
         return []
-    with duckdb.connect(config={"memory_limit": MEMORY}) as database:
+    with damage(root), duckdb.connect(config={"memory_limit": MEMORY}) as database:
         found = database.execute(KEYS, [files, since or date(1, 1, 1)]).fetchnumpy()
     return [str(key) for key in found["key"]]
 
@@ -194,10 +194,9 @@ class _Batch:
         near = [part for part in self._unseen if part.first <= last and part.last >= first]
         self._unseen = [part for part in self._unseen if part not in near]
         if near:
-            self._database.execute(
-                "INSERT INTO seen SELECT line FROM read_parquet(?)",
-                [index.files(self._root, near)],
-            )
+            files = index.files(self._root, near)
+            with damage(self._root):
+                self._database.execute("INSERT INTO seen SELECT line FROM read_parquet(?)", [files])
 
     def _days(self, rows: list[tuple[int, datetime]]) -> Iterator[tuple[str, int, int]]:
         """The days on which lines arrived, with the place of each one's first and last line.

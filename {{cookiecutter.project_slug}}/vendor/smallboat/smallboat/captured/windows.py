@@ -1,12 +1,16 @@
 """Windows of captured requests: what one model was asked, in the order of arrival."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import disk
+from ..errors import UserError
 from ..store import request_index as index
 
 if TYPE_CHECKING:
@@ -38,6 +42,22 @@ FROM read_parquet(?)
 WHERE status < 400 AND model IS NOT NULL AND inputs IS NOT NULL AND time >= ?
 """
 ANSWERS = f"SELECT * EXCLUDE (known, beginning) FROM ({ANSWERS})"
+
+
+@contextmanager
+def damage(root: str) -> Iterator[None]:
+    """Turns DuckDB's error about a part that it can't read into a UserError."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error as error:
+        if disk.message(error, Path()):
+            raise
+        raise UserError(
+            f"a file in {root}/{index.FOLDER} can't be read: {str(error).splitlines()[0]}; restore "
+            f"it, or remove its entry in {root}/{index.INDEX}, then its requests are not monitored"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -111,7 +131,7 @@ def _chunks(root: str, since: date | None) -> Iterator["pd.DataFrame"]:
     """
     import duckdb
 
-    with duckdb.connect(config={"memory_limit": "400MB"}) as database:
+    with damage(root), duckdb.connect(config={"memory_limit": "400MB"}) as database:
         for part in index.load(root).since(since):
             file, vectors = index.files(root, [part]), 1
             found = database.execute(ANSWERS, [file, since or date.min])

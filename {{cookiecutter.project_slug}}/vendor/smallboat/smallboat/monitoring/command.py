@@ -76,44 +76,54 @@ def watch(problem: Problem, settings: config.Settings, since: str | None = None)
     if served is None:
         raise UserError(NOTHING)
     collected = archive.collect(problem, settings)
-    evaluations = runs.evaluations(root)
-    other = shadow.challenger(evaluations, served, history.kept_out(root))
-    outcomes = Outcomes(problem, root, archive.keys(root, first))
-    judge = Judge(problem, settings, outcomes, shadow.Shadow(root, other) if other else None)
-    rules = settings.monitor
-    captured = archive.windows(root, first, rules.window_rows, rules.window_days)
-    windows = sorted(map(judge.window, captured), key=lambda window: str(window["last"]))
-    traffic = _by_day(archive.traffic(root, first))
-    limit = settings.release.latency_ms + (settings.aws.network_overhead_ms if settings.aws else 0)
-    own = newest(windows, served["model_hash"])
-    broken = judge.broken(served["model_hash"])
-    found = verdict.of(own, traffic, limit, broken, rules)
-    rows, difference = judge.against_shadow(served["model_hash"])
+    judge = _judge(problem, settings, served, first)
     times = {"since": first.isoformat(), "until": now.isoformat(timespec="seconds")}
+    judged, events = _judged(judge, settings, served["model_hash"], first), target.history()
     live = {name: told | times for name in judge.models if (told := judge.live(name))}
-    events = target.history()
-    found |= {
+    found = {
         "at": times["until"],
         "environment": settings.aws.environment if settings.aws else "local",
         "since": times["since"],
         "release": served,
-        "truth": {"snapshot": outcomes.snapshot, "until": outcomes.until},
         "collected": {"new": collected.new, "source": collected.source},
-        "windows": windows,
-        "traffic": traffic,
+        **judged,
         "live": live,
-        "promise": {name: model.promise for name, model in judge.models.items()},
-        "shadow": other and shadow.evidence(served["model_hash"], other, rows, difference),
         "releases": history.releases(root, events, live),
         "notes": [*collected.notes, *judge.notes],
     }
     found["request"], found["asked"] = _request(settings, found, now)
-    found["next"] = verdict.following(found)
+    found["next"] = verdict.following(found, _by_workflow(settings))
     frame, predicted, _ = judge.pooled(served["model_hash"])
-    page = report.html(problem, found, frame, predicted)
-    _keep(settings, found, page)
+    _keep(settings, found, report.html(problem, found, frame, predicted))
     history.write(root, events)
     return found
+
+
+def _judge(problem: Problem, settings: config.Settings, served: Json, first: date) -> Judge:
+    """Judges what was asked since a day, beside the challenger that was kept out, if any."""
+    root = settings.store.root
+    run = shadow.challenger(runs.evaluations(root), served, history.kept_out(root))
+    outcomes = Outcomes(problem, root, archive.keys(root, first))
+    return Judge(problem, settings, outcomes, shadow.Shadow(root, run) if run else None)
+
+
+def _judged(judge: Judge, settings: config.Settings, model_hash: str, first: date) -> Json:
+    """The verdict on the served model, and all that it follows from."""
+    root, rules = settings.store.root, settings.monitor
+    each = archive.windows(root, first, rules.window_rows, rules.window_days)
+    windows = sorted(map(judge.window, each), key=lambda window: str(window["last"]))
+    traffic = _by_day(archive.traffic(root, first))
+    limit = settings.release.latency_ms + (settings.aws.network_overhead_ms if settings.aws else 0)
+    own, broken = newest(windows, model_hash), judge.broken(model_hash)
+    rows, difference = judge.against_shadow(model_hash)
+    other = judge.shadow
+    return verdict.of(own, traffic, limit, broken, rules) | {
+        "truth": judge.truth(),
+        "windows": windows,
+        "traffic": traffic,
+        "promise": {name: model.promise for name, model in judge.models.items()},
+        "shadow": other and shadow.evidence(model_hash, other.run, rows, difference),
+    }
 
 
 def _day(since: str, now: datetime) -> date:
@@ -141,10 +151,17 @@ def _request(settings: config.Settings, found: Json, now: datetime) -> tuple[Jso
     before = store.read_changing(root, REQUEST, {}) or None
     model_hash = found["release"]["model_hash"]
     newest_run = next((str(each["created"]) for each in runs.evaluations(root).values()), "")
-    if settings.aws and settings.aws.released_by == "workflow":
+    if _by_workflow(settings):
+        if not notices.in_workflow():
+            return before, False  # nobody would start a retraining
         newest_run = now.isoformat()  # another environment trains: only its store has all runs
     known = len(newest(found["windows"], model_hash)) >= settings.monitor.needed
     return verdict.request(found, model_hash, before, newest_run, now, known)
+
+
+def _by_workflow(settings: config.Settings) -> bool:
+    """Whether only GitHub's workflow may release to the environment."""
+    return settings.aws is not None and settings.aws.released_by == "workflow"
 
 
 def _keep(settings: config.Settings, found: Json, page: str) -> None:

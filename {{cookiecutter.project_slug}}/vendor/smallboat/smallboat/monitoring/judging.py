@@ -35,6 +35,7 @@ class Judge:
     """Judges the windows of an environment, one after the other.
 
     Attributes:
+        shadow: the challenger, if any.
         models: the models that answered, by hash.
         notes: what could not be judged, and why.
     """
@@ -43,7 +44,7 @@ class Judge:
         self, problem: Problem, settings: config.Settings, outcomes: Outcomes, shadow: Shadow | None
     ) -> None:
         self._problem, self._settings = problem, settings
-        self._outcomes, self._shadow = outcomes, shadow
+        self._outcomes, self.shadow = outcomes, shadow
         self.models: dict[str, models.Model] = {}
         self.notes: dict[str, None] = {}
         self._redacted: set[str] = set()
@@ -91,6 +92,11 @@ class Judge:
             measured["slices"] = evaluation.slices(self._problem, frame, predicted, least)
         return measured
 
+    def truth(self) -> Json:
+        """The snapshot that tells outcomes, and the day `until` which they are known."""
+        until = self._try(NO_QUALITY, lambda: self._outcomes.until)
+        return {"snapshot": self._outcomes.snapshot, "until": until}
+
     def broken(self, model_hash: str) -> list[str]:
         """The expectations that the same rows break; none are checked if an input is redacted."""
         if self._redacted:
@@ -117,16 +123,17 @@ class Judge:
     ) -> tuple[pd.DataFrame, Array, Array | None]:
         """A model's newest rows with an outcome, its answers, and those of the challenger.
 
-        The challenger's are only there for `shadowed` rows: those that it has answered, too. There
-        are as many groups as intervals can be made of.
+        The challenger's are only there for `shadowed` rows: those that it has answered, too. Of
+        several rows with one key the last counts. There are as many groups as intervals can be made
+        of.
         """
         model = self.models.get(model_hash)
         kept = [each for each in model.kept if each[2] is not None or not shadowed] if model else []
         if not kept:
             return pd.DataFrame(), np.empty(0), None
         frames, predicted, others = zip(*kept, strict=True)
-        frame = pd.concat(frames, ignore_index=True)
-        own = quality.newest_groups(frame)
+        frame = pd.concat(frames)
+        own = ~frame.index.duplicated(keep="last") & quality.newest_groups(frame)
         other = np.concatenate(others)[own] if shadowed else None
         return frame[own].reset_index(drop=True), np.concatenate(predicted)[own], other
 
@@ -145,8 +152,8 @@ class Judge:
         captured, needed = window.inputs.shape[1], len(model.names)
         if model.names and captured != needed:
             self.notes[
-                f"what run {window.run} answered until {window.last} is not judged: {captured} "
-                f"inputs were captured, its model has {needed}"
+                f"some of what run {window.run} answered is not judged: {captured} inputs were "
+                f"captured, its model has {needed}"
             ] = None
         return model if captured == needed else None
 
@@ -204,7 +211,8 @@ class Judge:
         if len(joined.frame):
             what = "the challenger is not compared"
             other = self._try(what, lambda: self._shadowed(window, model, joined.at))
-            model.keep(joined.frame, window.outputs[joined.at], other)
+            keys = window.facts["key"].iloc[joined.at]
+            model.keep(joined.frame.set_axis(keys), window.outputs[joined.at], other)
         own = quality.newest_groups(joined.frame)
         live = quality.measure(self._problem, joined.frame[own], window.outputs[joined.at[own]])
         return {
@@ -220,12 +228,12 @@ class Judge:
 
         The champion answered with inputs that are redacted here: the challenger can't.
         """
-        if self._shadow is None or window.redacted:
+        if self.shadow is None or window.redacted:
             return None
-        seen = self._outcomes.seen_by(self._shadow.run)
+        seen = self._outcomes.seen_by(self.shadow.run)
         if window.facts["key"].iloc[at].isin(seen).any():
             return None
-        return self._shadow.answers(window.inputs[at], model.names)
+        return self.shadow.answers(window.inputs[at], model.names)
 
 
 def _answered(window: "Window") -> bool:

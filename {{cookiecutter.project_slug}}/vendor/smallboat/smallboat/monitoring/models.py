@@ -30,7 +30,7 @@ class Model:
         reference: what training kept of the hold-out; None if it can't be used.
         note: what can't be measured, and why.
         promise: see `runs.summary`; None if its run does not have it for the deciding metric.
-        kept: the newest rows with an outcome: frames, answers, and those of the challenger.
+        kept: the newest rows with an outcome: frames by key, answers, and those of the challenger.
     """
 
     names: list[str]

@@ -63,7 +63,8 @@ def newest_groups(frame: "pd.DataFrame") -> Array:
 def broken(problem: Problem, frame: "pd.DataFrame") -> list[str]:
     """The expectations about features that live rows break, as sentences.
 
-    They are checked if the rows have every column of a feature table.
+    They are checked if the rows have every column of a feature table. Warnings do not count: they
+    are about what is usual in a large table.
     """
     metrics, features = problem.metrics, problem.features
     needed = {"period", "group", "target", *metrics.SLICES, *features.OTHER_COLUMNS}
@@ -72,7 +73,8 @@ def broken(problem: Problem, frame: "pd.DataFrame") -> list[str]:
     from ..validation import validation
 
     views = problem.expectations.feature_views(frame)
-    return validation.failures(validation.run(problem.expectations.feature(), views))
+    report = validation.run(problem.expectations.feature(), views)
+    return validation.failures(validation.Report(report.errors))
 
 
 def worse(live: Json | None, promised: Json | None, margin: float) -> bool | None:

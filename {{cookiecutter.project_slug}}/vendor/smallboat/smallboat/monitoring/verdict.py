@@ -118,20 +118,23 @@ def request(
     }, True
 
 
-def following(found: Json) -> list[str]:
-    """What to do next, as sentences."""
+def following(found: Json, by_workflow: bool) -> list[str]:
+    """What to do next, as sentences; `by_workflow` if only GitHub's workflow may release."""
     local = found["environment"] == "local"
     target = "" if local else f" ENV={found['environment']}"
+    workflow = "gh workflow run retrain.yml"
+    retrain = workflow if by_workflow else f"make retrain{target}"
     steps = []
     if (evidence := found["shadow"]) and (gain := evidence["difference"]) and gain["high"] < 0:
+        deploy = f"make deploy{target} RUN={evidence['run']}"
         steps.append(
             f"run {evidence['run']}, which was kept out, does better on live requests by "
             f"{-gain['value']:.3f} [{-gain['high']:.3f}, {-gain['low']:.3f}]: "
-            f"`make deploy{target} RUN={evidence['run']}` compares it again"
+            f"`{f'{workflow} -f promote_only=true' if by_workflow else deploy}` compares it again"
         )
     if found["causes"] and found["request"] and not found["asked"] and not local:
         at = found["request"]["at"][:16].replace("T", " ")
         steps.append(f"a retraining for this cause was asked for on {at} UTC: see its outcome")
     elif found["causes"]:
-        steps.append(f"`make retrain{target}`")
+        steps.append(f"`{retrain}`")
     return steps

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..evaluation.reference import MODERATE
 from ..words import counted
 from . import svg
 from .plots import COLORS, DASHED
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 LINES = 6
 """Inputs that the plot of drift shows: those that moved most."""
-LIMIT = 0.1
-"""The PSI from which on an input may count as drifted."""
 LABELS = 8
 """Windows whose date stands at the axis."""
 
@@ -71,7 +70,7 @@ def effects(windows: Sequence[Json]) -> "Markup | str":
         for number, name in enumerate(largest):
             x, values = zip(*points[name], strict=True)
             axes.plot(x, values, "o-", color=COLORS[number], ms=4, lw=1.5, label=name)
-        axes.axhline(LIMIT, color=MUTED, lw=1, ls=DASHED)
+        axes.axhline(MODERATE, color=MUTED, lw=1, ls=DASHED)
         axes.set_ylabel("PSI")
         axes.legend(frameon=False, fontsize=9)
         _by_window(axes, windows)

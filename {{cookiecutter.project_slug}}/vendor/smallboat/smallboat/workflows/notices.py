@@ -36,6 +36,11 @@ def ended(outcome: str, message: str) -> None:
     output(message=" ".join(f"{outcome}: {message}".split()))
 
 
+def in_workflow() -> bool:
+    """Whether this is a job of GitHub, which reads the outputs of its steps."""
+    return bool(os.environ.get("GITHUB_OUTPUT"))
+
+
 def summary(markdown: str) -> None:
     """Add a paragraph to the summary of GitHub's job, if this is one."""
     _append("GITHUB_STEP_SUMMARY", f"{markdown}\n")
