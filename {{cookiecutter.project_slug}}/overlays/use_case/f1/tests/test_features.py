@@ -283,7 +283,9 @@ def test_the_truth_of_a_race_is_told_when_all_its_starters_are_asked_for(
     race = frame.query("group == 'r3'").set_index("entity")
     about = f"{race['period'].iloc[0]}/{race['round'].iloc[0]:g}"
     refs = tables["drivers"].set_index("driver_id")["ref"]
-    by_id, by_ref = ([f"{about}/{name}" for name in each] for each in (race.index, refs[race.index]))
+    by_id, by_ref = (
+        [f"{about}/{name}" for name in each] for each in (race.index, refs[race.index])
+    )
     other = [f"{race['period'].iloc[0]}/1/{name}" for name in race.index][1:]
     for keys in (by_id, by_ref, [*by_ref[:4], *by_id[4:]], [*by_id, *by_ref]):
         found = features.truth(tables, [*keys, *other, "1/1/nobody"])

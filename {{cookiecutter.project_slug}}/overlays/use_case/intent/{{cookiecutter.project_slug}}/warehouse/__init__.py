@@ -100,7 +100,7 @@ class Warehouse:
 
         with local.connect(self.build()) as connection:
             connection.register("keys", pd.DataFrame({"key": pd.Series(keys, dtype="object")}))
-            return connection.sql(
+            found: pd.DataFrame = connection.sql(
                 """
                 with asked as (
                     select distinct key, regexp_replace(key, '/[^/]*$', '') as session_id from keys
@@ -110,6 +110,7 @@ class Warehouse:
                 join features using (session) where after = 0
                 """
             ).df()
+            return found
 
     def catalog(self) -> dict[str, list[Any]]:
         """Price bucket and top category by sku; either may be None."""
