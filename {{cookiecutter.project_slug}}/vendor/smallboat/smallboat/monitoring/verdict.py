@@ -14,8 +14,6 @@ ASK_AGAIN = timedelta(days=1)
 """A retraining that was asked for and left no run after this time is asked for again."""
 MOST_FAILED = 0.01
 """The share of a day's requests that may fail."""
-LATE = 0.05
-"""The share of a day's answers that may be slower than release.latency_ms: see `smoke_tests`."""
 UNMEASURED = "drift is not measured: see the notes"
 HEALTHY, DRIFTED, DEGRADED, UNHEALTHY = "healthy", "drifted", "degraded", "unhealthy"
 
