@@ -118,7 +118,7 @@ COMMANDS: tuple[tuple[str, str, str, tuple[click.Parameter, ...]], ...] = (
      "Release the current model with new image and settings.", ()),
     ("rollback", "release.commands:roll_back", "Go back to the previous release.", ()),
     ("status", "release.queries:status",
-     "Print what is served, and the releases with their lives, as JSON.", ()),
+     "Print what is served, and all releases, as JSON.", ()),
     (
         "serve",
         "release.commands:serve",
