@@ -25,8 +25,8 @@ SLUGS = {
     "tabular": "table_predictor",
     None: "workbench_project",
 }
-OWN = re.compile(r"reports/card\.html$|^warehouse/")
-"""Templates of the project's own: of the report, and the warehouse's SQL."""
+OWN = re.compile(r"reports/\w+\.html$|^warehouse/")
+"""Templates of the project's own: of the reports, and the warehouse's SQL."""
 
 
 def texts(project: Project) -> dict[str, str]:
