@@ -215,3 +215,14 @@ def opened(browser: webdriver.Chrome, model: Model) -> Iterator[Page]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def check_releases(page: Page) -> None:
+    """The page tells of each release why it came and went, and links the model card."""
+    newer, older = page.releases()
+    since, until = "2026-02-01 10:00", "2026-03-01 10:00"
+    assert newer == ["aaaa-1111", until, "served now", "", "", "<b>not recorded</b>", ""]
+    measured = ["3.100 2.900 to 3.300 baseline 3.500", "3.250 3.000 to 3.500"]
+    assert older == ["16", since, until, *measured, OLDER["came"], OLDER["went"]]
+    link = page.one("#card a")
+    assert link.is_displayed() and link.get_attribute("href").endswith("/prod/model/card")
