@@ -102,8 +102,8 @@ def watch(problem: Problem, settings: config.Settings, since: str | None = None)
 def _judge(problem: Problem, settings: config.Settings, served: Json, first: date) -> Judge:
     """Judges what was asked since a day, beside the challenger that was kept out, if any."""
     root = settings.store.root
-    run = shadow.challenger(runs.evaluations(root), served, history.kept_out(root))
     outcomes = Outcomes(problem, root, archive.keys(root, first))
+    run = shadow.challenger(outcomes.evaluations, served, history.kept_out(root))
     return Judge(problem, settings, outcomes, shadow.Shadow(root, run) if run else None)
 
 

@@ -41,14 +41,18 @@ class Joined:
 
 
 class Outcomes:
-    """The outcomes of predictions, from the newest snapshot and from those of the releases."""
+    """The outcomes of predictions, from the newest snapshot and from those of the releases.
+
+    Attributes:
+        evaluations: of the runs in the store, the newest first.
+    """
 
     def __init__(self, problem: Problem, root: str, keys: Sequence[str]) -> None:
         """Outcomes of these keys; nothing is read before it is needed."""
         self._problem, self._root = problem, root
         self._keys = sorted({key for key in keys if key})
         self._by_snapshot: dict[str, pd.DataFrame] = {}
-        self._evaluations = runs.evaluations(root)
+        self.evaluations = runs.evaluations(root)
 
     @property
     def missing(self) -> str | None:
@@ -82,9 +86,9 @@ class Outcomes:
 
         UserError if the store has the run or its snapshot no more.
         """
-        if run not in self._evaluations:
+        if run not in self.evaluations:
             raise UserError(f"the store has no run {run}: what it has seen is not known")
-        return self._of(self._evaluations[run]["snapshot"]).index
+        return self._of(self.evaluations[run]["snapshot"]).index
 
     def join(self, window: "Window", names: Sequence[str]) -> Joined:
         """The rows of a window with outcomes that its model could not know; `names` of inputs."""
