@@ -6,7 +6,7 @@ from ..aws import aws
 from ..config import config, sections
 from ..errors import UserError
 from ..problem import Problem
-from . import costs
+from . import costs, quotas
 from .stacks import Stacks
 
 TEMPLATES = Path("infra")
@@ -38,6 +38,8 @@ def bootstrap(problem: Problem, environment: str) -> int:
         for output in (stacks.describe(name) or {})["Outputs"]:
             print(f"  {output['Description']}: {output['OutputValue']}")
     print(f"\n{costs.table(env.aws, env.region)}\n")
+    if found := quotas.shortage(env):
+        print(f"{found}\n")
     if any(changed):
         print("\n- ".join(["next:", *_next_steps(env)]))
     else:
