@@ -16,6 +16,8 @@ from .stacks import Stacks
 Json = dict[str, Any]
 POLL_SECONDS = 5.0
 MAX_POLLS = 180
+START_SECONDS = "24"
+"""How long the API waits for a serverless endpoint that starts; API Gateway waits 29 s."""
 NOT_UPDATABLE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"}
 """States of a stack that must be deleted before it can be deployed again."""
 
@@ -73,6 +75,7 @@ def _serverless_settings(env: Environment, settings: config.Settings) -> Json:
     variables = {
         "ENDPOINT_NAME": env.endpoint,
         "RELEASES": f"{settings.store.root}/{store.RELEASES}",
+        "MODEL_START_SECONDS": "" if env.aws.instances else START_SECONDS,
         **settings.api.variables,
     }
     if settings.api.capture == "off" and env.aws.instances and env.aws.instances.capture_share:
