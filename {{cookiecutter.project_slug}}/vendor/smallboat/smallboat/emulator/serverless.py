@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 ANSWER_SECONDS = 60.0
 """How long SageMaker lets a request wait for a model that starts."""

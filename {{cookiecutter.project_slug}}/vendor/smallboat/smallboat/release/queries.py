@@ -134,7 +134,9 @@ def _starts(response: requests.Response, answer: Any) -> bool:
     return isinstance(error, dict) and error.get("code") == MODEL_NOT_READY
 
 
-def _send(url: str, route: str, headers: dict[str, str], body: Any) -> tuple[requests.Response, Any]:
+def _send(
+    url: str, route: str, headers: dict[str, str], body: Any
+) -> tuple[requests.Response, Any]:
     method = "GET" if body is None else "POST"
     try:
         with requests.Session() as session:

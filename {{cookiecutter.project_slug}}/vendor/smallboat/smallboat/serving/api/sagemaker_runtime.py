@@ -25,7 +25,7 @@ STARTS = THROTTLED | {"ServiceUnavailable"}
 AWAKE_SECONDS = 300.0
 """How long a serverless endpoint stays awake after an answer. AWS does not say."""
 QUICK_SECONDS = 1.0
-"""A second try of `start_seconds` ends within API Gateway's 29 s if the first one was that short."""
+"""After a first try that was shorter, a second one ends before API Gateway gives up at 29 s."""
 
 
 class NotReadyError(Exception):
