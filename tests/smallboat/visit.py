@@ -25,7 +25,7 @@ window.told = null;
 (async () => {
   const { predict } = await import(new URL("static/shared.js", location));
   return predict(arguments[0]);
-})().then(({ predictions }) => { told = predictions.length; }, (error) => { told = error.message; });
+})().then((answer) => { told = answer.predictions.length; }, (error) => { told = error.message; });
 """
 
 

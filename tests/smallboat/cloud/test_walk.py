@@ -82,7 +82,7 @@ canary_seconds = 300
 """
 
 
-COLD = {"start_seconds": 2.0, "idle_seconds": 3.0, "answer_seconds": 1.0}
+COLD = {"start_seconds": 2.0, "idle_seconds": 6.0, "answer_seconds": 1.0}
 """Staging's endpoint starts after each release and each pause, longer than a request may wait."""
 
 
