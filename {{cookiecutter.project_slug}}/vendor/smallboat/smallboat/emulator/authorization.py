@@ -12,7 +12,7 @@ from .limits import Limits
 Json = dict[str, Any]
 
 
-class Refusal(Exception):
+class RefusedError(Exception):
     """API Gateway answers by itself, with a gateway response of this kind."""
 
     def __init__(self, kind: str) -> None:
@@ -46,7 +46,7 @@ class Asked:
 
 
 def check(asked: Asked, limits: Limits) -> tuple[Json, Json | None]:
-    """The caller's identity and claims for the function's event; Refusal if it may not ask."""
+    """The caller's identity and claims for the function's event; RefusedError if it may not ask."""
     claims = None
     if asked.method.authorization_type == "AWS_IAM":
         _check_signature(asked)
@@ -57,28 +57,28 @@ def check(asked: Asked, limits: Limits) -> tuple[Json, Json | None]:
     key = asked.request.headers.get("x-api-key", "")
     key_id = _check_key(asked, key, limits) if asked.method.api_key_required else None
     if limits.of_method(asked.api.id, asked.stage, asked.resource, asked.request.method):
-        raise Refusal("THROTTLED")
+        raise RefusedError("THROTTLED")
     return {"apiKey": key or None, "apiKeyId": key_id}, claims and {"claims": claims}
 
 
 def _check_policy(asked: Asked) -> None:
     """Where there is a policy, it must allow those who need not prove who they are."""
     if asked.api.policy and callers.effect([asked.api.policy], asked.invocation) != "Allow":
-        raise Refusal("ACCESS_DENIED")
+        raise RefusedError("ACCESS_DENIED")
 
 
 def _check_signature(asked: Asked) -> None:
     """In one account, policy or caller's permissions must allow, and none may deny."""
     if "Authorization" not in asked.request.headers:
-        raise Refusal("MISSING_AUTHENTICATION_TOKEN")
+        raise RefusedError("MISSING_AUTHENTICATION_TOKEN")
     key = callers.signed_by(asked.request, asked.account)
     if key is None:
-        raise Refusal("INVALID_SIGNATURE")
+        raise RefusedError("INVALID_SIGNATURE")
     policies = [asked.api.policy] if asked.api.policy else []
     told = callers.effect(policies, asked.invocation)
     allowed = told == "Allow" or callers.may_invoke(key, asked.account, asked.invocation)
     if told == "Deny" or not allowed:
-        raise Refusal("ACCESS_DENIED")
+        raise RefusedError("ACCESS_DENIED")
 
 
 def _claims(asked: Asked) -> Json:
@@ -86,7 +86,7 @@ def _claims(asked: Asked) -> Json:
     header = asked.request.headers.get("Authorization", "")
     claims = callers.claims(header, authorizer.provider_arns)
     if claims is None:
-        raise Refusal("UNAUTHORIZED")
+        raise RefusedError("UNAUTHORIZED")
     return claims
 
 
@@ -99,6 +99,6 @@ def _check_key(asked: Asked, value: str, limits: Limits) -> str:
                 key = asked.backend.keys.get(number)
                 if value and key and key.enabled and key.value == value:
                     if refused := limits.of_key(plan, number):
-                        raise Refusal(refused)
+                        raise RefusedError(refused)
                     return str(key.id)
-    raise Refusal("INVALID_API_KEY")
+    raise RefusedError("INVALID_API_KEY")

@@ -16,7 +16,7 @@ from moto.awslambda.models import LambdaFunction
 from moto.awslambda.utils import get_backend
 from werkzeug import Request, Response
 
-from .authorization import Asked, Refusal, check
+from .authorization import Asked, RefusedError, check
 from .captures import FunctionLog
 from .limits import Limits
 from .runtime import Function, lambda_modules
@@ -76,7 +76,7 @@ class Gateway:
         asked = Asked(backend, api, api.stages[stage], path, resource, method, request)
         try:
             identity, authorizer = check(asked, self._limits)
-        except Refusal as refused:
+        except RefusedError as refused:
             return _by_itself(api, refused.kind)
         to = INTEGRATION.fullmatch(method.method_integration.uri or "")
         if to is None:
