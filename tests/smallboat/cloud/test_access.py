@@ -24,9 +24,12 @@ SPELLINGS = ["/Model", "//model", "/model/", "/%6dodel", "/model%2f", "/model/."
 def deployed(env: Environment, settings: config.Settings) -> Any:
     """Deploys the API with another table [aws.access]; returns its environment and URL."""
 
-    def deploy(cors: bool = False, **access: Any) -> tuple[Environment, str]:
+    def deploy(
+        cors: bool = False, limits: Json | None = None, **access: Any
+    ) -> tuple[Environment, str]:
         assert settings.aws is not None
-        table = settings.aws.model_copy(update={"access": Access(**access)})
+        limited = settings.aws.limits.model_copy(update=limits or {})
+        table = settings.aws.model_copy(update={"access": Access(**access), "limits": limited})
         api = settings.api.model_copy(update={"cors_origins": ["https://a.b"] if cors else []})
         changed = settings.model_copy(update={"aws": table, "api": api})
         return Environment(changed), lambda_api.deploy(Environment(changed), changed)
@@ -171,6 +174,24 @@ def test_tokens_of_the_user_pool_open_predictions_and_private_facts(
     assert set(methods(env)) == {("GET", "/"), ("GET", "/{proxy+}"), ("GET", "/predict"), ("POST", "/predict")}
     stage = env.client("apigateway").get_stage(restApiId=api["id"], stageName="staging")
     assert "webAclArn" not in stage
+
+
+def test_a_stranger_and_a_key_get_no_more_than_their_limits(deployed: Any) -> None:
+    few = {"public_requests_per_second": 0.001, "public_burst": 27, "requests_per_day": 3}
+    env, url = deployed(limits=few)
+    assert [requests.get(f"{url}/").status_code for _ in range(4)] == [200, 200, 200, 429]
+    files = [requests.get(f"{url}/static/icon.svg") for _ in range(25)]
+    assert [each.status_code for each in files] == [200] * 24 + [429]
+    assert "try again" in refused(files[-1], 429, "too_many_requests")
+    assert files[-1].headers["Retry-After"] == "5"
+    key = api_client.credentials(env)
+    assert "x-api-key" in refused(requests.post(f"{url}/predict"), 403, "forbidden")
+    asked = [requests.post(f"{url}/predict", auth=key) for _ in range(4)]
+    assert [reached(each) for each in asked] == [True, True, True, False]
+    assert "used up" in refused(asked[3], 429, "too_many_requests")
+    for answer in (requests.post(f"{url}/health"), requests.head(f"{url}/predict", auth=key)):
+        assert answer.status_code == 404 and not reached(answer)
+    assert "no such path" in refused(requests.delete(f"{url}/x"), 404, "not_found")
 
 
 def pool_with_tokens(env: Environment, name: str) -> tuple[str, Json]:

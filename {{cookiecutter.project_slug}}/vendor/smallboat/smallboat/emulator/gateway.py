@@ -6,6 +6,7 @@ import io
 import json
 import re
 import threading
+import time
 import uuid
 import zipfile
 from pathlib import Path
@@ -186,8 +187,11 @@ def _event(asked: Asked, values: Json | None, identity: Json, authorizer: Json |
             "httpMethod": request.method,
             "path": f"/{stage}{asked.path}",
             "stage": stage,
+            "accountId": asked.account,
             "apiId": asked.api.id,
             "requestId": str(uuid.uuid4()),
+            "requestTime": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime()),
+            "requestTimeEpoch": int(time.time() * 1000),
             "domainName": request.host,
             "protocol": "HTTP/1.1",
             "authorizer": authorizer,
