@@ -26,8 +26,8 @@ from functools import cache
 from typing import Any
 
 import botocore.session
+import permissions
 import templates
-from permissions import ACTIONS, ALSO
 from policy_sentry.querying.actions import get_action_data
 
 Json = dict[str, Any]
@@ -87,8 +87,9 @@ def outside(
         {
             f"{call['principal']}: {need}"
             for call in calls
+            if call["principal"] in roles
             for need in needs(call, tags, region)
-            if call["principal"] in roles and not allows(roles[call["principal"]], need)
+            if not allows(roles[call["principal"]], need)
         }
     )
 
@@ -161,13 +162,14 @@ def needs(
 ) -> Iterator[Need]:
     """What a recorded call needs."""
     service, name, parameters = call["service"], call["operation"], call["parameters"]
-    key = f"{service}:{name}"
-    action = _apigateway(name)[0] if service == "apigateway" else ACTIONS.get(key, key)
+    gateway = service == "apigateway"
+    action = _apigateway(name)[0] if gateway else permissions.action(service, name)
     if not action:
         return
     context = _context(service, parameters)
     arns = _arns(service, name, action, parameters, region)
-    more = [each for each in ALSO.get(key, ()) if not each.startswith("iam:")]
+    also = permissions.ALSO.get(f"{service}:{name}", set())
+    more = [each for each in also if not each.startswith("iam:")]
     for each in [action, *more]:
         for arn in arns:
             kept = {f"aws:ResourceTag/{tag}": value for tag, value in tags(arn).items()}
@@ -243,8 +245,9 @@ def _values(placeholder: str, lower: Json) -> list[str]:
     """The values of a placeholder: of the parameter of its name, or of an alias."""
     for name in (placeholder.lower(), *ALIASES.get(placeholder.lower(), ())):
         values = [each for each in _listed(lower.get(name, [])) if isinstance(each, str)]
-        if values:
-            return values
+        if values:  # Secrets Manager adds characters to a secret's name
+            suffix = f"-{UNNAMED}" if name == "secretid" else ""
+            return [each + suffix for each in values]
     return []
 
 
