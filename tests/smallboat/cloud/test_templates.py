@@ -18,7 +18,9 @@ UNRESTRICTED = {
     "cloudformation:ValidateTemplate": "AWS CloudFormation",
     "cloudwatch:PutMetricData": "Amazon CloudWatch",
     "ecr:GetAuthorizationToken": "Amazon Elastic Container Registry",
+    "logs:DescribeIndexPolicies": "Amazon CloudWatch Logs",
     "logs:DescribeLogGroups": "Amazon CloudWatch Logs",
+    "logs:DescribeResourcePolicies": "Amazon CloudWatch Logs",
     "sagemaker:ListModels": "Amazon SageMaker",
     "states:ListStateMachines": "AWS Step Functions",
 }
