@@ -3,6 +3,7 @@
 from typing import Any
 
 ALSO = {
+    "batch:SubmitJob": {"batch:TagResource"},
     "sagemaker:CreateModel": {"iam:PassRole", "sagemaker:AddTags"},
     "sagemaker:CreateEndpointConfig": {"sagemaker:AddTags"},
     "sagemaker:CreateEndpoint": {"sagemaker:AddTags"},
@@ -19,6 +20,7 @@ ACTIONS = {
     "sagemaker-runtime:InvokeEndpoint": "sagemaker:InvokeEndpoint",
     "apigateway:UpdateStage": "apigateway:PATCH",
     "apigateway:TagResource": "apigateway:PUT",
+    "stepfunctions:TagResource": "states:TagResource",
     "stepfunctions:StartExecution": "states:StartExecution",
     "sts:GetCallerIdentity": "",
 }

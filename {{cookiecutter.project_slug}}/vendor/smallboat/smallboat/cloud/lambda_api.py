@@ -83,6 +83,7 @@ def _serverless_settings(env: Environment, settings: config.Settings) -> Json:
         "stack": env.api_stack,
         "region": env.region,
         "bucket": env.bucket,
+        "metrics": env.name_prefix,
         "deployment_role": env.cloudformation_role,
         "role": env.api_role,
         "runtime": f"python{lambda_zip.PYTHON}",
