@@ -3,8 +3,6 @@
 from typing import Annotated, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -16,12 +14,8 @@ from pydantic import (
 )
 
 from . import schedule
-
-
-class Section(BaseModel):
-    """A table of a configuration; an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+from .access import Access, Limits
+from .section import Section as Section
 
 
 class Project(Section):
@@ -155,14 +149,6 @@ class Instances(Section):
     canary_seconds: int = Field(ge=60, le=1800)  # for how long
 
 
-class Limits(Section):
-    """What API Gateway accepts from the environment's API key."""
-
-    requests_per_second: PositiveInt
-    burst: PositiveInt
-    requests_per_day: PositiveInt
-
-
 class Batch(Section):
     """Where remote steps run: by default in all subnets of the default VPC, without GPUs."""
 
@@ -187,6 +173,7 @@ class Aws(Section):
     model_age_days: PositiveInt  # an alarm fires when the model is older
     quiet_hours: int = Field(default=0, ge=0, le=168)  # and after so many without a prediction
     limits: Limits
+    access: Access = Access()
     serverless: Serverless | None = None
     instances: Instances | None = None
     batch: Batch = Batch()
