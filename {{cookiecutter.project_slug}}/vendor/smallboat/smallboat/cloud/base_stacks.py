@@ -39,7 +39,12 @@ def bootstrap(problem: Problem, environment: str) -> int:
         print(f"\n{name}:")
         for output in (stacks.describe(name) or {})["Outputs"]:
             print(f"  {output['Description']}: {output['OutputValue']}")
-    print(f"\n{costs.table(env.aws, env.region)}\n")
+    print(f"\n{costs.table(settings)}\n")
+    if not env.aws.alert_email:
+        print(
+            f"nobody is told of alarms, failed retrainings and the budget: set alert_email in "
+            f"config/{environment}.toml and run `make bootstrap ENV={environment}` again\n"
+        )
     if any(changed):
         print("\n- ".join(["next:", *_next_steps(env)]))
     else:
