@@ -147,14 +147,14 @@ def written() -> set[str]:
     cloudwatch.put(env, found | {"release": {"model_hash": "a"}})
     assert calls[0]["Namespace"] == NAME
     (filtered,) = predictions()["MetricTransformations"]
-    assert filled(filtered["MetricNamespace"]) == NAME
+    assert filtered["MetricNamespace"] == NAME
     own = {each["MetricName"] for each in calls[0]["MetricData"]}
     return {*own, filtered["MetricName"], "ModelAgeDays", "TrainingAgeDays"}
 
 
 def predictions() -> Any:
     """The filter that counts predictions in the API's access log."""
-    return recipe()[0]["resources"]["Resources"]["Predictions"]["Properties"]
+    return recipe()[1]["resources"]["Predictions"]["Properties"]
 
 
 def test_the_names_are_those_under_which_it_is_deployed() -> None:

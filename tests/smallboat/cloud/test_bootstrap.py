@@ -61,17 +61,13 @@ def text(api: dict[str, Any] | None = None, **changed: Any) -> str:
     return costs.table(settings.model_copy(update=update))
 
 
-IDLE, THOUSAND, OTHER, WORST = (
-    "USD a month, used or not",
-    "USD for 1,000 predictions",
-    "USD by other use",
-    "USD of a month at most, if every request is made that [aws.limits] accepts",
-)
+IDLE, THOUSAND = "USD a month, used or not", "USD for 1,000 predictions"
+PUBLIC, PREDICT = f"{costs.AT_MOST} without credentials", f"{costs.AT_MOST} with credentials"
 
 
 def test_a_serverless_endpoint_is_paid_by_use() -> None:
     found = table({"capture": "off"})
-    assert list(found)[:4] == [IDLE, THOUSAND, OTHER, WORST]
+    assert list(found)[:5] == [IDLE, THOUSAND, PUBLIC, PREDICT, "USD by other use"]
     assert not [what for what in found[IDLE] if "endpoint" in what]
     assert found[IDLE]["together"] == 6.92
     assert found[THOUSAND] == {
@@ -92,36 +88,55 @@ def test_what_is_kept_warm_is_paid_used_or_not() -> None:
 
 
 def test_requests_under_the_default_limits_cost_at_most_25_usd_a_month() -> None:
-    requests = costs.requests_usd(aws(), tomllib.loads(costs.PRICES.read_text())["usd"])
-    assert [round(usd, 2) for usd, _ in requests] == [9.38, 10.85]
-    assert sum(usd for usd, _ in requests) <= 25
+    found = table()
+    requests = {
+        what: usd
+        for title in (PUBLIC, PREDICT)
+        for what, usd in found[title].items()
+        if what.startswith("API Gateway")
+    }
+    assert requests == {
+        "API Gateway, 2,678,600 requests": 9.38,
+        "API Gateway, 3,100,000 requests": 10.85,
+    }
+    assert sum(requests.values()) <= 25
+
+
+def starting(items: dict[str, float], word: str) -> float:
+    """The USD of the line that begins with a word."""
+    (usd,) = (usd for what, usd in items.items() if what.startswith(word))
+    return usd
 
 
 def test_the_worst_month_follows_the_limits() -> None:
-    off = {"capture": "off"}
-    quiet = {"requests_per_second": 1, "burst": 1, "requests_per_day": 1}
-    found = table(off, limits=quiet)[WORST]
-    assert found["endpoint, 5 requests at a time, all month"] == 0.07  # 31 requests of 60 s
-    few = table(off)[WORST]
-    assert few["endpoint, 5 requests at a time, all month"] == 535.68  # 5 · 2,678,400 s · 2 GB
-    assert [usd for what, usd in few.items() if what.startswith("logs")] == [2.89]
-    many = table({"capture": "stdout", "capture_share": 1.0})[WORST]
-    assert [usd for what, usd in many.items() if what.startswith("logs")] == [390.39]
+    one = {"requests_per_second": 1, "burst": 1, "requests_per_day": 1,
+           "public_requests_per_second": 0.1, "public_burst": 20}  # fmt: skip
+    few, many = table(limits=one), table()
+    assert starting(few[PREDICT], "endpoint") == 0.0744  # 31 requests of 60 s at 2 GB
+    assert starting(many[PREDICT], "endpoint") == 535.68  # 5 at a time, 2,678,400 s, 2 GB
+    assert starting(few[PUBLIC], "API Gateway") == 0.94
+    assert many[PUBLIC]["together"] == 37.15
+
+
+def test_captured_requests_are_part_of_the_worst_month() -> None:
+    off = table({"capture": "off"})[PREDICT]
+    everything = table({"capture": "stdout", "capture_share": 1.0})[PREDICT]
+    assert starting(off, "logs") == 1.55
+    assert starting(everything, "logs") == 389.05  # 778 GB, by the longest lines
 
 
 def test_the_worst_month_is_the_sum_of_its_parts_and_of_what_is_due_anyhow() -> None:
     found = table()
-    parts = [usd for what, usd in found[WORST].items() if not what.startswith("together")]
-    together = found[WORST]["together with what is due anyhow"]
-    assert together == pytest.approx(sum(parts) + found[IDLE]["together"], abs=0.05)
+    parts = sum(found[title]["together"] for title in (IDLE, PUBLIC, PREDICT))
+    assert f"Together at most {parts:,.0f} USD a month, without other use." in text()
 
 
 def test_instances_are_paid_used_or_not() -> None:
     found = table(serverless=None, instances=INSTANCES)
     assert found[IDLE]["endpoint, 2 ml.m5.xlarge (at most 4)"] == 335.80
-    assert found[WORST]["endpoint, 2 more ml.m5.xlarge, all month"] == 335.80
+    assert found[PREDICT]["endpoint, 2 more ml.m5.xlarge, all month"] == 335.80
     unknown = text(serverless=None, instances=INSTANCES | {"type": "ml.new.large"})
-    assert unknown.count("without ml.new.large, which prices.toml does not list") == 2
+    assert ", without ml.new.large, which prices.toml does not list." in unknown
 
 
 def test_the_prices_say_when_and_where_they_are_from() -> None:

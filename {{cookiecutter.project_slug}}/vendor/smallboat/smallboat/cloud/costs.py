@@ -1,7 +1,6 @@
 """What an environment costs a month: idle, by use, and at most, by `infra/prices.toml`."""
 
 import tomllib
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ CAPTURED_BYTES, MOST_CAPTURED_BYTES = 3_000, 250_000
 PUBLIC_BYTES, ANSWER_BYTES = 100_000, 4_000_000
 """The largest answers: to requests without credentials, and of a serverless endpoint."""
 GIGA = 1e9
+AT_MOST = "USD a month at most, if every request is made that [aws.limits] accepts"
 ALARMS, METRICS = 7, 8
 """In every environment: the alarms of foundation.yaml, and the project's own metrics, if all are
 written each hour."""
@@ -35,47 +35,26 @@ def table(settings: config.Settings) -> str:
     prices = tomllib.loads(PRICES.read_text())
     try:
         fixed, unknown = _fixed(settings, prices)
-        usd = prices["usd"]
         parts = [
-            ("USD a month, used or not", fixed, f"together{unknown}"),
-            ("USD for 1,000 predictions", _thousand(settings, usd), "together"),
-            ("USD by other use", _use(usd), ""),
-            (
-                "USD of a month at most, if every request is made that [aws.limits] accepts",
-                _worst(settings, prices), f"together with what is due anyhow{unknown}",
-            ),
-        ]  # fmt: skip
+            ("USD a month, used or not", fixed),
+            ("USD for 1,000 predictions", _thousand(settings, prices["usd"])),
+            (f"{AT_MOST} without credentials", _public(settings.aws, prices["usd"])),
+            (f"{AT_MOST} with credentials", _predictions(settings, prices)),
+            ("USD by other use", _use(prices["usd"])),
+        ]
     except KeyError as error:
         raise UserError(f"{PRICES}: {error} is missing: take this file of a newer template") from error
-    anyhow = sum(cost for cost, _ in fixed)
-    lines = [
-        line
-        for number, (title, items, sum_) in enumerate(parts)
-        for line in _lines(title, items, sum_, anyhow if number == len(parts) - 1 else 0)
-    ]
+    lines = [line for title, items in parts for line in _lines(title, items)]
+    most = sum(usd for part in (0, 2, 3) for usd, _ in parts[part][1])
+    lines.append(f"Together at most {most:,.0f} USD a month, without other use{unknown}.")
     return "\n".join([*lines, _source(prices, settings.project.aws_region)])
 
 
-def requests_usd(aws: sections.Aws, usd: dict[str, float]) -> list[Item]:
-    """What API Gateway takes at most a month: for anybody's requests, and for credentials'."""
-    counts = _counts(aws)
-    names = {"public": "without credentials", "predict": "with credentials"}
-    return [
-        (count * usd["api_request"], f"API Gateway: {count:,} requests {names[who]}")
-        for who, count in counts.items()
-    ]
-
-
-def _counts(aws: sections.Aws) -> dict[str, int]:
-    return aws.limits.most_requests(aws.access.auth)
-
-
-def _lines(title: str, items: Iterable[Item], sum_: str, more: float) -> list[str]:
-    items = list(items)
-    if sum_:
-        items.append((sum(cost for cost, _ in items) + more, sum_))
-    digits = 4 if items[-1][0] < 1 else 2
-    return [f"{title}:", *(f"  {cost:9.{digits}f}  {what}" for cost, what in items)]
+def _lines(title: str, items: list[Item]) -> list[str]:
+    total = sum(usd for usd, _ in items)
+    digits = 4 if total < 1 else 2
+    rows = items if title.startswith("USD by") else [*items, (total, "together")]
+    return [f"{title}:", *(f"  {usd:9.{digits}f}  {what}" for usd, what in rows)]
 
 
 def _source(prices: dict[str, Any], region: str) -> str:
@@ -137,36 +116,51 @@ def _use(usd: dict[str, float]) -> list[Item]:
     ]
 
 
-def _worst(settings: config.Settings, prices: dict[str, Any]) -> list[Item]:
-    """Each part at its own limit; the model's time is limited by its concurrency."""
-    assert settings.aws is not None
-    aws, usd = settings.aws, prices["usd"]
-    public, predict = _counts(aws).values()
-    busy = predict * LAMBDA_SECONDS
-    if aws.serverless:
-        busy = min(busy, aws.serverless.max_concurrency * MONTH_SECONDS)
-    captured = MOST_CAPTURED_BYTES * settings.api.capture_share * (settings.api.capture == "stdout")
-    logged = ((public + predict) * LOG_BYTES + predict * captured) / GIGA
-    sent = (public * PUBLIC_BYTES + predict * ANSWER_BYTES) / GIGA
+def _public(aws: sections.Aws, usd: dict[str, float]) -> list[Item]:
+    """At most for requests that anybody can make: the page, its files, facts about the model."""
+    count = aws.limits.most_requests(aws.access.auth)["public"]
+    sent = count * PUBLIC_BYTES / GIGA
     return [
-        *requests_usd(aws, usd),
-        (_lambda(usd, public + predict, public * REQUEST_SECONDS + busy), "Lambda, waiting for the model"),
-        *_busy_endpoint(aws, prices, predict),
-        (logged * usd["logs_gb"], f"logs, {logged:,.0f} GB"),
-        (sent * usd["traffic_gb"], f"traffic, {sent:,.0f} GB: the largest answers"),
+        (count * usd["api_request"], f"API Gateway, {count:,} requests"),
+        (_lambda(usd, count, count * REQUEST_SECONDS), f"Lambda, {REQUEST_SECONDS * 1000:.0f} ms each"),
+        _logs(usd, count * LOG_BYTES),
+        (sent * usd["traffic_gb"], f"traffic, {sent:,.0f} GB: {PUBLIC_BYTES // 1000} kB each"),
     ]
 
 
-def _busy_endpoint(aws: sections.Aws, prices: dict[str, Any], predict: int) -> list[Item]:
+def _predictions(settings: config.Settings, prices: dict[str, Any]) -> list[Item]:
+    """At most for predictions, each part at its own limit; concurrency limits the model's time."""
+    assert settings.aws is not None
+    aws, usd = settings.aws, prices["usd"]
+    count = aws.limits.most_requests(aws.access.auth)["predict"]
+    busy = count * LAMBDA_SECONDS
+    if aws.serverless:
+        busy = min(busy, aws.serverless.max_concurrency * MONTH_SECONDS)
+    captured = MOST_CAPTURED_BYTES * settings.api.capture_share * (settings.api.capture == "stdout")
+    sent = count * ANSWER_BYTES / GIGA
+    return [
+        (count * usd["api_request"], f"API Gateway, {count:,} requests"),
+        (_lambda(usd, count, busy), "Lambda, waiting for the model"),
+        _busy_endpoint(aws, prices, count),
+        _logs(usd, count * (LOG_BYTES + captured)),
+        (sent * usd["traffic_gb"], f"traffic, {sent:,.0f} GB: {ANSWER_BYTES // 10**6} MB each"),
+    ]
+
+
+def _logs(usd: dict[str, float], size: float) -> Item:
+    return size / GIGA * usd["logs_gb"], f"logs, {size / GIGA:,.0f} GB"
+
+
+def _busy_endpoint(aws: sections.Aws, prices: dict[str, Any], predict: int) -> Item:
     """What an endpoint costs more than idle, if it is busy all month."""
     if serverless := aws.serverless:
         seconds = min(predict * ENDPOINT_SECONDS, serverless.max_concurrency * MONTH_SECONDS)
         what = f"endpoint, {serverless.max_concurrency} requests at a time, all month"
-        return [(_endpoint(prices["usd"], serverless, seconds), what)]
+        return _endpoint(prices["usd"], serverless, seconds), what
     assert aws.instances is not None
     more = aws.instances.most - aws.instances.least
     price = prices["instances"].get(aws.instances.type, 0)
-    return [(price * HOURS * more, f"endpoint, {more} more {aws.instances.type}, all month")]
+    return price * HOURS * more, f"endpoint, {more} more {aws.instances.type}, all month"
 
 
 def _lambda(usd: dict[str, float], requests: int, seconds: float) -> float:

@@ -3,10 +3,18 @@
 import ipaddress
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
-from .section import Section
-
+STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+"""How the tables of a configuration are read; an unknown key is an error."""
 DAY_SECONDS, MONTH_DAYS = 86_400, 31
 PREDICT_METHODS = 2
 """GET and POST; API Gateway limits each of them alone."""
@@ -14,8 +22,10 @@ USER_POOL = r"^arn:aws:cognito-idp:[a-z0-9-]+:\d{12}:userpool/[\w-]+_[0-9A-Za-z]
 WEB_ACL = r"^(arn:aws:wafv2:[a-z0-9-]+:\d{12}:regional/webacl/[\w-]+/[0-9a-f-]+)?$"
 
 
-class Limits(Section):
+class Limits(BaseModel):
     """What API Gateway accepts: `/predict` with credentials, and everything else of all callers."""
+
+    model_config = STRICT
 
     requests_per_second: PositiveInt
     burst: PositiveInt
@@ -40,8 +50,10 @@ class Limits(Section):
         return {"public": round(public), "predict": daily * MONTH_DAYS}
 
 
-class Access(Section):
+class Access(BaseModel):
     """Who may ask the API: for predictions, and at all."""
+
+    model_config = STRICT
 
     auth: Literal["key", "iam", "jwt"] = "key"
     user_pools: list[Annotated[str, Field(pattern=USER_POOL)]] = []  # their ARNs, for jwt

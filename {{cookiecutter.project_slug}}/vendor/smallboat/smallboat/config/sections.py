@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 from pydantic import (
+    BaseModel,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -14,8 +15,13 @@ from pydantic import (
 )
 
 from . import schedule
-from .access import Access, Limits
-from .section import Section as Section
+from .access import STRICT, Access, Limits
+
+
+class Section(BaseModel):
+    """A table of a configuration; an unknown key is an error."""
+
+    model_config = STRICT
 
 
 class Project(Section):
