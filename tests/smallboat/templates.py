@@ -145,7 +145,8 @@ def plain(value: Any, template: dict[str, Any] | str) -> Any:
     if not isinstance(value, dict):
         return value
     if "Fn::Sub" in value:
-        return re.sub(r"\$\{([^}]+)\}", lambda m: _referred(m[1], template), value["Fn::Sub"])
+        text, *_ = listed(value["Fn::Sub"])
+        return re.sub(r"\$\{([^}]+)\}", lambda m: _referred(m[1], template), text)
     if "Fn::GetAtt" in value:
         return _referred(".".join(listed(value["Fn::GetAtt"])), template)
     if "Ref" in value:
