@@ -103,6 +103,7 @@ def resources(env: Environment) -> Json:
         made[POOLS] = {"Type": "AWS::ApiGateway::Authorizer", "Properties": pools}
     for each in made.values():
         each["Properties"]["RestApiId"] = api
+    made["Predictions"] = _predictions(env)
     if access.web_acl:
         stage = f"arn:aws:apigateway:{env.region}::/restapis/${{Api}}/stages/{env.aws.environment}"
         made["WebAcl"] = {
@@ -115,6 +116,19 @@ def resources(env: Environment) -> Json:
             },
         }
     return made
+
+
+def _predictions(env: Environment) -> Json:
+    """The metric of answered predictions, by the access log: an alarm watches it."""
+    metric = {"MetricNamespace": env.name_prefix, "MetricName": "Predictions", "MetricValue": "1"}
+    return {
+        "Type": "AWS::Logs::MetricFilter",
+        "Properties": {
+            "LogGroupName": {"Ref": "ApiGatewayLogGroup"},
+            "FilterPattern": f'{{ ($.path = "*{PREDICT}") && ($.status = 200) }}',
+            "MetricTransformations": [metric],
+        },
+    }
 
 
 def _joined(text: str, api: Json) -> list[Any]:

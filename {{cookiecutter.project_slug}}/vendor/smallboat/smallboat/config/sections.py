@@ -177,6 +177,7 @@ class Aws(Section):
     released_by: Literal["anyone", "workflow"] = "anyone"
     network_overhead_ms: NonNegativeFloat  # the round trip, added to release.latency_ms
     model_age_days: PositiveInt  # an alarm fires when the model is older
+    quiet_hours: int = Field(default=0, ge=0, le=168)  # and after so many without a prediction
     limits: Limits
     access: Access = Access()
     serverless: Serverless | None = None
