@@ -104,6 +104,7 @@ def _foundation(settings: config.Settings) -> dict[str, str]:
         "LatencyMicroseconds": str(round(settings.release.latency_ms * 1000)),
         "QuietHours": str(settings.aws.quiet_hours),
         "RetrainingDays": str(_retraining_days(settings)),
+        "WebAcl": settings.aws.access.web_acl,
     }
 
 
