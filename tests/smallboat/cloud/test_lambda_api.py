@@ -192,6 +192,7 @@ def test_the_function_is_what_the_configuration_says(
         "RELEASES": f"s3://{env.bucket}/store/monitoring/releases.json",
         "CAPTURE": "stdout",
         "CAPTURE_SHARE": "1.0",
+        "MODEL_START_SECONDS": "24",
         "MODEL_TIMEOUT_SECONDS": "12.0",
     }
     assert (found["MemorySize"], found["Timeout"]) == (512, 29)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,10 @@ canary_seconds = 300
 """
 
 
+COLD = {"start_seconds": 2.0, "idle_seconds": 3.0, "answer_seconds": 1.0}
+"""Staging's endpoint starts after each release and each pause, longer than a request may wait."""
+
+
 class Walk(Bootstrapped):
     """A project's folder with a model store, and the emulated AWS."""
 
@@ -97,6 +102,8 @@ class Walk(Bootstrapped):
         self.printed: dict[str, str] = {}
         self.seconds: dict[str, float] = {}
         self.first: Any = None
+        self.starting: list[str] = []  # codes of errors before the first answer
+        self.starts = 0  # of staging's containers
         self.releases: Any = None
         self.collected: Any = None
         self.calls: list[dict[str, Any]] = []
@@ -125,12 +132,17 @@ class Walk(Bootstrapped):
         named = {"nameQuery": f"project-{environment}-api", "includeValues": True}
         (key,) = self.client("apigateway").get_api_keys(**named)["items"]
         online = self.runs.online
-        answer = requests.post(
-            f"{url}/predict",
-            json=service.example(online),
-            headers={"x-api-key": key["value"]},
-            timeout=60,
-        )
+        for _ in range(5):
+            answer = requests.post(
+                f"{url}/predict",
+                json=service.example(online),
+                headers={"x-api-key": key["value"]},
+                timeout=60,
+            )
+            if answer.status_code != 503:
+                break
+            self.starting.append(answer.json()["error"]["code"])
+            time.sleep(int(answer.headers["Retry-After"]))
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -181,8 +193,10 @@ def walk(tools: None, cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) ->
         for environment in ("staging", "prod"):
             walk.push(environment)
         cloud.forget()
+        cloud.sleep(**COLD)
         walk.runs.keep("1", PLAIN)
         first = walk.do("first", "deploy", "--from", "local", "--run", "1")
+        time.sleep(COLD["idle_seconds"])
         walk.first = walk.answer(url(first), "staging")
         walk.do("again", "deploy")
         walk.runs.keep("2", BETTER, as_of="2031-01-01")
@@ -198,7 +212,7 @@ def walk(tools: None, cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) ->
         walk.do("rollback", "rollback")
         walk.releases = requests.get(f"{url(first)}/releases", timeout=60)
         walk.collected = walk.collect()
-        walk.calls = cloud.calls()
+        walk.calls, walk.starts = cloud.calls(), cloud.starts()
         walk.do("destroy", "destroy", "--confirm", "staging", "--force")
         yield walk
     finally:
@@ -218,6 +232,13 @@ def test_a_deployment_is_quick(walk: Walk) -> None:
 def test_through_gateway_function_and_endpoint_comes_the_bundles_own_answer(walk: Walk) -> None:
     assert walk.first["model"]["run"] == "1"
     assert smoke_tests.distance(walk.first["predictions"], walk.expected("1")) <= 1e-6
+
+
+def test_each_command_waits_for_an_endpoint_that_starts(walk: Walk) -> None:
+    assert set(walk.starting) == {"model_not_ready"}
+    assert walk.starts >= 4  # two releases, the newer features, the first answer
+    refused = [call for call in walk.calls if call["operation"] == "InvokeEndpoint"]
+    assert len(refused) > walk.starts
 
 
 def test_what_was_asked_is_collected_once_from_the_functions_log(walk: Walk) -> None:
