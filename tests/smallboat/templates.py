@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from unittest.mock import patch
 
 from cfnlint.decode.cfn_yaml import load as load_yaml
 from clouds import ROOT
@@ -21,6 +22,7 @@ PARAMETERS = {
     "Environment": "staging",
     "StagingPrefix": "project-staging",
     "Bucket": "project-staging-123456789012",
+    "WebAcl": "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/a/1-2",
 }
 ARNS = {
     "AWS::S3::Bucket": ("BucketName", "arn:aws:s3:::{}"),
@@ -30,6 +32,7 @@ ARNS = {
     ),
     "AWS::IAM::Role": ("RoleName", "arn:aws:iam::123456789012:role/{}"),
     "AWS::DynamoDB::Table": ("TableName", "arn:aws:dynamodb:eu-west-1:123456789012:table/{}"),
+    "AWS::IAM::ManagedPolicy": ("ManagedPolicyName", "arn:aws:iam::123456789012:policy/{}"),
 }
 
 
@@ -77,13 +80,39 @@ def statements(name: str, role: str) -> list[Statement]:
         Statement(
             role,
             each["Sid"],
-            tuple(_listed(each["Action"])),
-            tuple(str(plain(one, template)) for one in _listed(each["Resource"])),
-            plain(each.get("Condition", {}), template),
+            tuple(listed(each["Action"])),
+            tuple(str(one) for one in listed(each["Resource"])),
+            each.get("Condition", {}),
         )
         for document in documents
-        for each in document["Statement"]
+        for each in plain(document["Statement"], template)
     ]
+
+
+def policy(name: str, role: str, environment: str = "staging") -> list[dict[str, Any]]:
+    """All statements of a role as IAM has them, those of other templates' policies included."""
+    prefix = f"{PARAMETERS['Project']}-{environment}"
+    own = {"NamePrefix": prefix, "Environment": environment,
+           "Bucket": f"{prefix}-{PARAMETERS['AWS::AccountId']}"}  # fmt: skip
+    with patch.dict(PARAMETERS, own):
+        properties = plain(load(name)["Resources"][role]["Properties"], name)
+        managed = dict(each for template in NAMES for each in _managed(template))
+    documents = [each["PolicyDocument"] for each in properties.get("Policies", [])]
+    attached = [
+        each for each in properties.get("ManagedPolicyArns", []) if ":aws:policy/" not in each
+    ]
+    return [
+        statement
+        for document in [*documents, *(managed[each] for each in attached)]
+        for statement in document["Statement"]
+    ]
+
+
+def _managed(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The managed policies of a template: ARN and document."""
+    for key, each in load(name)["Resources"].items():
+        if each["Type"] == "AWS::IAM::ManagedPolicy":
+            yield plain({"Ref": key}, name), plain(each["Properties"]["PolicyDocument"], name)
 
 
 def granted(name: str, role: str) -> set[str]:
@@ -103,7 +132,8 @@ def size(name: str, policy: Any) -> int:
     return len(re.sub(r"\s", "", json.dumps(plain(policy, load(name)))))
 
 
-def _listed(value: Any) -> list[Any]:
+def listed(value: Any) -> list[Any]:
+    """A value, or the values of a list: policies have both."""
     return value if isinstance(value, list) else [value]
 
 
@@ -116,11 +146,14 @@ def plain(value: Any, template: dict[str, Any] | str) -> Any:
     if not isinstance(value, dict):
         return value
     if "Fn::Sub" in value:
-        return re.sub(r"\$\{([^}]+)\}", lambda m: _referred(m[1], template), value["Fn::Sub"])
+        text, *_ = listed(value["Fn::Sub"])
+        return re.sub(r"\$\{([^}]+)\}", lambda m: _referred(m[1], template), text)
     if "Fn::GetAtt" in value:
-        return _referred(".".join(_listed(value["Fn::GetAtt"])), template)
+        return _referred(".".join(listed(value["Fn::GetAtt"])), template)
     if "Ref" in value:
         return _referred(value["Ref"], template)
+    if "Fn::If" in value:  # an environment with everything that can be in it
+        return plain(value["Fn::If"][1], template)
     return {key: plain(each, template) for key, each in value.items()}
 
 
@@ -134,4 +167,5 @@ def _referred(name: str, template: dict[str, Any]) -> str:
     if not named:
         return name
     value = str(plain(resource["Properties"][named], template))
-    return arn.format(value) if name.endswith(".Arn") else value
+    is_arn = name.endswith(".Arn") or resource["Type"] == "AWS::IAM::ManagedPolicy"
+    return arn.format(value) if is_arn else value

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import templates
 from bootstrapped import PACKAGE, Bootstrapped
 from bundles import BETTER, PLAIN, WORSE
 from clouds import ROOT, Cloud, processor
+from iam_simulation import needs, outside
 from permissions import actions
 from smallboat.cloud import lambda_zip
 from smallboat.release import smoke_tests
@@ -36,6 +38,7 @@ NOT_SHOWN = {
             "batch:DescribeJobs",
             "batch:RegisterJobDefinition",
             "batch:SubmitJob",
+            "batch:TagResource",
             "batch:TerminateJob",
             "events:DeleteRule",
             "events:DisableRule",
@@ -47,6 +50,7 @@ NOT_SHOWN = {
             "states:DeleteStateMachine",
             "states:DescribeStateMachine",
             "states:ListStateMachines",
+            "states:TagResource",
             "states:UpdateStateMachine",
         ),
         FLOW,
@@ -81,6 +85,10 @@ canary_seconds = 300
 """
 
 
+COLD = {"start_seconds": 2.0, "idle_seconds": 6.0, "answer_seconds": 1.0}
+"""Staging's endpoint starts after each release and each pause, longer than a request may wait."""
+
+
 class Walk(Bootstrapped):
     """A project's folder with a model store, and the emulated AWS."""
 
@@ -94,6 +102,8 @@ class Walk(Bootstrapped):
         self.printed: dict[str, str] = {}
         self.seconds: dict[str, float] = {}
         self.first: Any = None
+        self.starting: list[str] = []  # codes of errors before the first answer
+        self.starts = 0  # of staging's containers
         self.releases: Any = None
         self.collected: Any = None
         self.calls: list[dict[str, Any]] = []
@@ -122,12 +132,17 @@ class Walk(Bootstrapped):
         named = {"nameQuery": f"project-{environment}-api", "includeValues": True}
         (key,) = self.client("apigateway").get_api_keys(**named)["items"]
         online = self.runs.online
-        answer = requests.post(
-            f"{url}/predict",
-            json=service.example(online),
-            headers={"x-api-key": key["value"]},
-            timeout=60,
-        )
+        for _ in range(5):
+            answer = requests.post(
+                f"{url}/predict",
+                json=service.example(online),
+                headers={"x-api-key": key["value"]},
+                timeout=60,
+            )
+            if answer.status_code != 503:
+                break
+            self.starting.append(answer.json()["error"]["code"])
+            time.sleep(int(answer.headers["Retry-After"]))
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -178,8 +193,10 @@ def walk(tools: None, cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) ->
         for environment in ("staging", "prod"):
             walk.push(environment)
         cloud.forget()
+        cloud.sleep(**COLD)
         walk.runs.keep("1", PLAIN)
         first = walk.do("first", "deploy", "--from", "local", "--run", "1")
+        time.sleep(COLD["idle_seconds"])
         walk.first = walk.answer(url(first), "staging")
         walk.do("again", "deploy")
         walk.runs.keep("2", BETTER, as_of="2031-01-01")
@@ -195,7 +212,7 @@ def walk(tools: None, cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) ->
         walk.do("rollback", "rollback")
         walk.releases = requests.get(f"{url(first)}/releases", timeout=60)
         walk.collected = walk.collect()
-        walk.calls = cloud.calls()
+        walk.calls, walk.starts = cloud.calls(), cloud.starts()
         walk.do("destroy", "destroy", "--confirm", "staging", "--force")
         yield walk
     finally:
@@ -215,6 +232,13 @@ def test_a_deployment_is_quick(walk: Walk) -> None:
 def test_through_gateway_function_and_endpoint_comes_the_bundles_own_answer(walk: Walk) -> None:
     assert walk.first["model"]["run"] == "1"
     assert smoke_tests.distance(walk.first["predictions"], walk.expected("1")) <= 1e-6
+
+
+def test_each_command_waits_for_an_endpoint_that_starts(walk: Walk) -> None:
+    assert set(walk.starting) == {"model_not_ready"}
+    assert walk.starts >= 4  # two releases, the newer features, the first answer
+    refused = [call for call in walk.calls if call["operation"] == "InvokeEndpoint"]
+    assert len(refused) > walk.starts
 
 
 def test_what_was_asked_is_collected_once_from_the_functions_log(walk: Walk) -> None:
@@ -280,6 +304,21 @@ def test_the_deploy_role_may_do_what_is_done_and_no_more(walk: Walk) -> None:
     granted = templates.granted("foundation", "DeployRole")
     assert called - granted == set()
     assert granted - called == set(NOT_SHOWN)
+
+
+def test_no_call_is_outside_of_the_resources_that_its_role_is_granted(walk: Walk) -> None:
+    roles = {
+        "testing": templates.policy("foundation", "DeployRole", "staging"),
+        "project-prod-deploy": templates.policy("foundation", "DeployRole", "prod"),
+        "project-staging-api": templates.policy("foundation", "ApiRole", "staging"),
+    }
+    assert {call["principal"] for call in walk.calls} == set(roles)
+    assert outside(walk.calls, roles) == []
+    staging = [call for call in walk.calls if call["principal"] == "testing"]
+    moved = json.loads(json.dumps(staging).replace("project-staging", "project-other"))
+    named = {str(need) for call in moved for need in needs(call) if "project-other" in str(need)}
+    assert len(named) > 50
+    assert outside(moved, roles) == sorted(f"testing: {need}" for need in named)
 
 
 def test_the_function_asks_its_endpoint_and_nothing_else(walk: Walk) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ..aws import aws
-from ..config import config, sections
+from ..config import config, schedule, sections
 from ..errors import UserError
 from ..problem import Problem
 from . import costs, quotas
@@ -12,6 +12,8 @@ from .stacks import Stacks
 TEMPLATES = Path("infra")
 ACCOUNT_STACK = "mlops-account"
 GITHUB = "token.actions.githubusercontent.com"
+GRACE_DAYS = 1
+"""For a run that is late or takes long."""
 MAIN = "ref:refs/heads/main"
 """Where the monitor runs: an environment's approval would be asked for each day."""
 
@@ -37,7 +39,12 @@ def bootstrap(problem: Problem, environment: str) -> int:
         print(f"\n{name}:")
         for output in (stacks.describe(name) or {})["Outputs"]:
             print(f"  {output['Description']}: {output['OutputValue']}")
-    print(f"\n{costs.table(env.aws, env.region)}\n")
+    print(f"\n{costs.table(settings)}\n")
+    if not env.aws.alert_email:
+        print(
+            f"nobody is told of alarms, failed retrainings and the budget: set alert_email in "
+            f"config/{environment}.toml and run `make bootstrap ENV={environment}` again\n"
+        )
     if found := quotas.shortage(env):
         print(f"{found}\n")
     if any(changed):
@@ -97,7 +104,15 @@ def _foundation(settings: config.Settings) -> dict[str, str]:
         "MonthlyBudget": str(settings.aws.monthly_budget_usd),
         "ModelAgeDays": str(settings.aws.model_age_days),
         "LatencyMicroseconds": str(round(settings.release.latency_ms * 1000)),
+        "QuietHours": str(settings.aws.quiet_hours),
+        "RetrainingDays": str(_retraining_days(settings)),
+        "WebAcl": settings.aws.access.web_acl,
     }
+
+
+def _retraining_days(settings: config.Settings) -> int:
+    """After how many days without a new run one is overdue; 0 if none is scheduled."""
+    return schedule.longest_gap(settings.schedule.cron) + GRACE_DAYS if settings.schedule else 0
 
 
 def _compute(settings: config.Settings, env: aws.Environment) -> dict[str, str]:
@@ -106,6 +121,7 @@ def _compute(settings: config.Settings, env: aws.Environment) -> dict[str, str]:
         "NamePrefix": env.name_prefix,
         "Project": env.project,
         "Environment": env.aws.environment,
+        "Owner": env.aws.owner,
         "Bucket": env.bucket,
         "Releases": str(settings.on_step_functions).lower(),
         "Vpc": vpc,

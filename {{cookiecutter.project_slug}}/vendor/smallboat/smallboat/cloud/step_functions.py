@@ -65,6 +65,9 @@ def _put(
 ) -> None:
     exists = _exists(env, name)
     _create(settings, file, branch)
+    with aws.aws_errors():  # Metaflow tags jobs, but no state machine
+        tags = [{"key": key, "value": value} for key, value in env.tags.items()]
+        env.client("stepfunctions").tag_resource(resourceArn=_arn(env, name), tags=tags)
     print(f"{'updated' if exists else 'created'} the state machine {name}")
 
 

@@ -4,7 +4,6 @@ from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -16,12 +15,13 @@ from pydantic import (
 )
 
 from . import schedule
+from .access import STRICT, Access, Limits
 
 
 class Section(BaseModel):
     """A table of a configuration; an unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = STRICT
 
 
 class Project(Section):
@@ -122,7 +122,7 @@ class Api(Section):
     capture: str  # where answered requests are kept: off, stdout or a file
     capture_share: float = Field(ge=0, le=1)
     capture_redact: list[str]  # names of values that are left out
-    model_timeout_seconds: float = Field(gt=0, le=12)  # for each of two attempts
+    model_timeout_seconds: float = Field(gt=0, le=12)  # for each of two attempts on instances
 
     @property
     def variables(self) -> dict[str, str]:
@@ -165,14 +165,6 @@ class Instances(Section):
     canary_seconds: int = Field(ge=60, le=1800)  # for how long
 
 
-class Limits(Section):
-    """What API Gateway accepts from the environment's API key."""
-
-    requests_per_second: PositiveInt
-    burst: PositiveInt
-    requests_per_day: PositiveInt
-
-
 class Batch(Section):
     """Where remote steps run: by default in all subnets of the default VPC, without GPUs."""
 
@@ -195,7 +187,9 @@ class Aws(Section):
     released_by: Literal["anyone", "workflow"] = "anyone"
     network_overhead_ms: NonNegativeFloat  # the round trip, added to release.latency_ms
     model_age_days: PositiveInt  # an alarm fires when the model is older
+    quiet_hours: int = Field(default=0, ge=0, le=168)  # and after so many without a prediction
     limits: Limits
+    access: Access = Access()
     serverless: Serverless | None = None
     instances: Instances | None = None
     batch: Batch = Batch()

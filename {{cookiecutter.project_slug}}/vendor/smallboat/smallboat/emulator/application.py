@@ -105,12 +105,19 @@ class Application:
                     self._calls.fail(Fault(**request.get_json()))
                 except TypeError as error:
                     return _json({"error": str(error)}, 400)
+            case "GET", "sleep":
+                return _json(vars(self._containers.cold))
+            case "POST", "sleep":
+                try:
+                    self._containers.sleep(**request.get_json())
+                except TypeError as error:
+                    return _json({"error": str(error)}, 400)
             case "DELETE", "faults":
                 self._calls.heal()
             case "POST", "reset":
                 self._reset()
             case _:
-                return _json({"error": "choose calls, faults or reset"}, 404)
+                return _json({"error": "choose calls, faults, sleep or reset"}, 404)
         return _json({})
 
     def _reset(self) -> None:
@@ -119,6 +126,7 @@ class Application:
         self.close()
         self._calls.forget()
         self._calls.heal()
+        self._containers.cold.set()
         self._clear()
 
     def _clear(self) -> None:

@@ -198,7 +198,7 @@ def _variant(backend: SageMakerModelBackend, config: Any) -> Variant:
     _check_image(container["Image"])
     return Variant(
         variant["VariantName"],
-        "ServerlessConfig" in variant,
+        variant.get("ServerlessConfig", {}).get("MaxConcurrency", 0),
         _archive(container.get("ModelDataUrl", "")),
         dict(container.get("Environment") or {}),
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...aws import aws
 from ...errors import CloudError, ReleaseError
+from .. import progress
 from . import scaling
 from .configurations import EXISTS, Configurations
 
@@ -19,8 +20,8 @@ LIMIT_SECONDS = 1800
 PROGRESS_SECONDS = 20
 POLL_SECONDS = 0.25, 5.0
 """The first pause between two looks, and the longest."""
-AWAKE_SECONDS = 60.0
-"""How long a serverless endpoint may need to start its model."""
+STARTS = ("ModelNotReadyException", "ThrottlingException")
+"""What it answers meanwhile, the second if all its containers start."""
 BUSY = "in-progress"
 """What SageMaker says if an earlier attempt of the same call arrived."""
 MODEL_FAULTS = ("health check", "alarm")
@@ -124,25 +125,32 @@ class Hosting:
             self._client.add_tags(ResourceArn=arn, Tags=aws.as_list(tags))
 
     def ask(self, body: Json) -> Json:
-        """One answer; CloudError if AWS is not available, ReleaseError if the model is at fault."""
-        client, end = self._runtime_client, time.monotonic() + AWAKE_SECONDS
-        while True:
-            with aws.aws_errors():
-                try:
-                    answer = client.invoke_endpoint(
-                        **self._endpoint, Body=json.dumps(body), ContentType="application/json"
-                    )
-                    return dict(json.load(answer["Body"]))
-                except json.JSONDecodeError:
-                    raise ReleaseError("the endpoint answered no JSON") from None
-                except client.exceptions.ModelError as error:
-                    status = error.response.get("OriginalStatusCode")
-                    message = error.response.get("OriginalMessage") or error
-                    raise ReleaseError(f"the model server answered {status}: {message}") from None
-                except client.exceptions.ModelNotReadyException:
-                    if time.monotonic() > end:
-                        raise
-            time.sleep(1.0)
+        """One answer; waits while a serverless endpoint starts its model, and says so.
+
+        Raises:
+            CloudError: AWS is not available.
+            ReleaseError: the model is at fault.
+        """
+        end = time.monotonic() + progress.START_SECONDS
+        with progress.shown(f"endpoint {self._env.endpoint}: waiting for its model to start"):
+            while True:
+                with aws.aws_errors(*(STARTS if time.monotonic() < end else ())):
+                    return self._invoke(body)
+                time.sleep(1.0)
+
+    def _invoke(self, body: Json) -> Json:
+        client = self._runtime_client
+        try:
+            answer = client.invoke_endpoint(
+                **self._endpoint, Body=json.dumps(body), ContentType="application/json"
+            )
+            return dict(json.load(answer["Body"]))
+        except json.JSONDecodeError:
+            raise ReleaseError("the endpoint answered no JSON") from None
+        except client.exceptions.ModelError as error:
+            status = error.response.get("OriginalStatusCode")
+            message = error.response.get("OriginalMessage") or error
+            raise ReleaseError(f"the model server answered {status}: {message}") from None
 
     @cached_property
     def _client(self) -> Any:
