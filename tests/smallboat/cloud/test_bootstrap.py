@@ -80,11 +80,8 @@ def test_a_serverless_endpoint_is_paid_by_use() -> None:
 
 
 def test_what_is_kept_warm_is_paid_used_or_not() -> None:
-    kept = sections.Serverless(memory_mb=2048, max_concurrency=2).model_copy()
-    object.__setattr__(kept, "provisioned_concurrency", 2)
-    settings = config.load(PROBLEM, "staging")
-    changed = settings.model_copy(update={"aws": aws().model_copy(update={"serverless": kept})})
-    assert "    52.56  endpoint, 2 kept warm" in costs.table(changed)
+    kept = {"memory_mb": 2048, "max_concurrency": 3, "provisioned_concurrency": 2}
+    assert table(serverless=kept)[IDLE]["endpoint, 2 kept warm"] == 52.56
 
 
 def test_requests_under_the_default_limits_cost_at_most_25_usd_a_month() -> None:

@@ -6,7 +6,7 @@ from ..aws import aws
 from ..config import config, schedule, sections
 from ..errors import UserError
 from ..problem import Problem
-from . import costs
+from . import costs, quotas
 from .stacks import Stacks
 
 TEMPLATES = Path("infra")
@@ -40,11 +40,8 @@ def bootstrap(problem: Problem, environment: str) -> int:
         for output in (stacks.describe(name) or {})["Outputs"]:
             print(f"  {output['Description']}: {output['OutputValue']}")
     print(f"\n{costs.table(settings)}\n")
-    if not env.aws.alert_email:
-        print(
-            f"nobody is told of alarms, failed retrainings and the budget: set alert_email in "
-            f"config/{environment}.toml and run `make bootstrap ENV={environment}` again\n"
-        )
+    for warning in _warnings(env):
+        print(f"{warning}\n")
     if any(changed):
         print("\n- ".join(["next:", *_next_steps(env)]))
     else:
@@ -148,6 +145,17 @@ def _network(env: aws.Environment) -> tuple[str, list[str]]:
             f"the VPC {vpc} has no subnet: see the library's docs/aws.md for what it needs"
         )
     return vpc, subnets
+
+
+def _warnings(env: aws.Environment) -> list[str]:
+    """What will not work as the configuration has it, in sentences."""
+    name = env.aws.environment
+    nobody = (
+        f"nobody is told of alarms, failed retrainings and the budget: set alert_email in "
+        f"config/{name}.toml and run `make bootstrap ENV={name}` again"
+    )
+    found = ["" if env.aws.alert_email else nobody, quotas.shortage(env)]
+    return [warning for warning in found if warning]
 
 
 def _next_steps(env: aws.Environment) -> list[str]:

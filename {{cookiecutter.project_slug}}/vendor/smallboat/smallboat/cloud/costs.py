@@ -81,7 +81,7 @@ def _fixed(settings: config.Settings, prices: dict[str, Any]) -> tuple[list[Item
         (2 * usd["ecr_gb_month"], "2 GB of images in ECR"),
     ]
     if serverless := aws.serverless:
-        if warm := getattr(serverless, "provisioned_concurrency", 0):
+        if warm := serverless.provisioned_concurrency:
             cost = usd["provisioned_gb_second"] * serverless.memory_mb / 1024 * HOURS * 3600
             items.insert(0, (warm * cost, f"endpoint, {warm} kept warm"))
         return items, ""

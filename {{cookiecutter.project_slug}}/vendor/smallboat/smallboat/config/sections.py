@@ -140,7 +140,17 @@ class Serverless(Section):
     """An endpoint that is paid per request."""
 
     memory_mb: Literal[1024, 2048, 3072, 4096, 5120, 6144]
-    max_concurrency: int = Field(ge=1, le=200)  # requests at the same time
+    max_concurrency: int = Field(default=2, ge=1, le=200)  # requests at the same time
+    provisioned_concurrency: int = Field(default=0, ge=0, le=200)  # of them without a cold start
+
+    @model_validator(mode="after")
+    def _check_provisioned(self) -> "Serverless":
+        if self.provisioned_concurrency > self.max_concurrency:
+            raise ValueError(
+                f"provisioned_concurrency = {self.provisioned_concurrency} is more than "
+                f"max_concurrency = {self.max_concurrency}: lower it"
+            )
+        return self
 
 
 class Instances(Section):
