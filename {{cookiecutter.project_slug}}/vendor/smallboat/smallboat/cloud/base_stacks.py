@@ -6,7 +6,7 @@ from ..aws import aws
 from ..config import config, schedule, sections
 from ..errors import UserError
 from ..problem import Problem
-from . import costs, quotas
+from . import costs, network, quotas
 from .stacks import Stacks
 
 TEMPLATES = Path("infra")
@@ -110,7 +110,7 @@ def _retraining_days(settings: config.Settings) -> int:
 
 
 def _compute(settings: config.Settings, env: aws.Environment) -> dict[str, str]:
-    vpc, subnets = _network(env)
+    vpc, subnets = network.of(settings)
     return {
         "NamePrefix": env.name_prefix,
         "Project": env.project,
@@ -123,28 +123,6 @@ def _compute(settings: config.Settings, env: aws.Environment) -> dict[str, str]:
         "MostCpus": str(env.aws.batch.most_cpus),
         "GpuInstance": env.aws.batch.gpu_instance,
     }
-
-
-def _network(env: aws.Environment) -> tuple[str, list[str]]:
-    """The configured VPC and subnets, else the region's default ones."""
-    ec2, vpc, subnets = env.client("ec2"), env.aws.batch.vpc, env.aws.batch.subnets
-    with aws.aws_errors():
-        if not vpc:
-            default = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])
-            vpc = next((found["VpcId"] for found in default["Vpcs"]), "")
-        if not vpc:
-            raise UserError(
-                f"{env.region} has no default VPC: name one as `vpc` under [aws.batch] in "
-                f"config/{env.aws.environment}.toml, or `aws ec2 create-default-vpc`"
-            )
-        if not subnets:
-            found = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])
-            subnets = sorted(subnet["SubnetId"] for subnet in found["Subnets"])
-    if not subnets:
-        raise UserError(
-            f"the VPC {vpc} has no subnet: see the library's docs/aws.md for what it needs"
-        )
-    return vpc, subnets
 
 
 def _warnings(env: aws.Environment) -> list[str]:

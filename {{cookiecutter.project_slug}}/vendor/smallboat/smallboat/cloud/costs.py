@@ -6,6 +6,7 @@ from typing import Any
 
 from ..config import config, sections
 from ..errors import UserError
+from . import network
 
 PRICES = Path("infra", "prices.toml")
 HOURS, MONTH_SECONDS = 730, 31 * 86_400
@@ -80,6 +81,10 @@ def _fixed(settings: config.Settings, prices: dict[str, Any]) -> tuple[list[Item
         (5 * usd["s3_gb_month"], "5 GB in S3"),
         (2 * usd["ecr_gb_month"], "2 GB of images in ECR"),
     ]
+    if not aws.batch.public_addresses:
+        count = len([each for each in network.services(settings) if each not in network.GATEWAYS])
+        what = f"{count} VPC endpoints in one zone; none with a NAT gateway"
+        items.append((count * usd["endpoint_hour"] * HOURS, what))
     if serverless := aws.serverless:
         if warm := serverless.provisioned_concurrency:
             cost = usd["provisioned_gb_second"] * serverless.memory_mb / 1024 * HOURS * 3600
