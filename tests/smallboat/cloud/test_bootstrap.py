@@ -43,6 +43,7 @@ def test_github_is_known_by_names_and_by_ids(github: str, ids: str, subjects: li
 def table(api: dict[str, Any] | None = None, **changed: Any) -> dict[str, dict[str, float]]:
     """The USD of each line of the table, by title and what it is for; staging's settings."""
     found: dict[str, dict[str, float]] = {}
+    title = ""
     for line in text(api, **changed).splitlines():
         if match := re.fullmatch(r"  +([\d.]+)  (.+)", line):
             found[title][match[2]] = float(match[1])
@@ -146,7 +147,7 @@ def test_the_prices_say_when_and_where_they_are_from() -> None:
 def test_every_alarm_is_paid() -> None:
     kinds = templates.load("foundation")["Resources"].values()
     alarms = [each for each in kinds if each["Type"] == "AWS::CloudWatch::Alarm"]
-    assert costs.ALARMS == len([each for each in alarms if "Condition" not in each])
+    assert len([each for each in alarms if "Condition" not in each]) == costs.ALARMS
     assert "9 alarms" in " ".join(table(quiet_hours=6)[IDLE])
     assert len(alarms) == 9
 

@@ -90,7 +90,8 @@ def test_routes_of_the_vpc_are_those_of_a_subnet_without_its_own(
     ec2: Any, private: tuple[str, str]
 ) -> None:
     vpc, subnet = private
-    (table,) = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["RouteTables"]
+    of_vpc = [{"Name": "vpc-id", "Values": [vpc]}]
+    (table,) = ec2.describe_route_tables(Filters=of_vpc)["RouteTables"]
     nat = ec2.create_nat_gateway(SubnetId=subnet)["NatGateway"]["NatGatewayId"]
     ec2.create_route(
         RouteTableId=table["RouteTableId"], DestinationCidrBlock="0.0.0.0/0", NatGatewayId=nat
@@ -99,7 +100,7 @@ def test_routes_of_the_vpc_are_those_of_a_subnet_without_its_own(
 
 
 def test_the_message_says_what_to_do(private: tuple[str, str]) -> None:
-    with pytest.raises(UserError, match="give the subnets a route to a NAT gateway, or the VPC end"):
+    with pytest.raises(UserError, match="give the subnets a route to a NAT gateway, or VPC end"):
         network.of(chosen(*private))
 
 

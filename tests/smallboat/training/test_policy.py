@@ -8,7 +8,7 @@ import pytest
 from botocore.stub import Stubber
 from metaflow.plugins.aws.batch import batch
 from smallboat.config import config, sections
-from smallboat.training import metaflow_private, policy
+from smallboat.training import policy
 from smallboat.workflows import notices
 from toy.problem import PROBLEM
 
@@ -83,11 +83,19 @@ def test_a_job_on_fargate_has_no_public_address_if_it_must_not(
         "before-parameter-build.batch.*", lambda params, **_: sent.append(dict(params))
     )
     with Stubber(client) as stub:
-        queue = {"jobQueueName": "q", "jobQueueArn": "q", "state": "ENABLED", "priority": 1}
-        order = [{"order": 1, "computeEnvironment": "c"}]
-        stub.add_response("describe_job_queues", {"jobQueues": [queue | {"computeEnvironmentOrder": order}]})
-        resources = {"type": "FARGATE", "maxvCpus": 1, "subnets": []}
-        environment = {"computeEnvironmentName": "c", "computeEnvironmentArn": "c", "computeResources": resources}
+        queue: dict[str, object] = {
+            "jobQueueName": "q",
+            "jobQueueArn": "q",
+            "state": "ENABLED",
+            "priority": 1,
+        }
+        queue["computeEnvironmentOrder"] = [{"order": 1, "computeEnvironment": "c"}]
+        stub.add_response("describe_job_queues", {"jobQueues": [queue]})
+        environment: dict[str, object] = {
+            "computeEnvironmentName": "c",
+            "computeEnvironmentArn": "c",
+        }
+        environment["computeResources"] = {"type": "FARGATE", "maxvCpus": 1, "subnets": []}
         stub.add_response("describe_compute_environments", {"computeEnvironments": [environment]})
         stub.add_response("describe_job_definitions", {"jobDefinitions": []})
         made = {"jobDefinitionName": "d", "jobDefinitionArn": "arn:d", "revision": 1}

@@ -13,10 +13,6 @@ from ..errors import UserError
 
 SPOOL_BYTES = 64 * 2**20
 """Of a temporary file; memory holds the content of one."""
-OFF = (
-    "nothing is captured in this environment, so nothing can be monitored: set api.capture in "
-    "config/{}.toml to {}, name in api.capture_redact what must not be kept, then run {}"
-)
 
 
 class Source(Protocol):
@@ -46,8 +42,8 @@ def of(settings: config.Settings) -> Source:
     Raises:
         UserError: nothing is captured, or the captured lines can't be read back.
     """
-    if not settings.captures:
-        raise UserError(off(settings))
+    if settings.no_capture:
+        raise UserError(settings.no_capture)
     capture = settings.api.capture
     if settings.aws is None:
         return LocalFile(capture)
@@ -56,14 +52,6 @@ def of(settings: config.Settings) -> Source:
         return OnAws(captures.log_group(env), lambda cursor: captures.logged(env, cursor))
     name = f"s3://{env.bucket}/{captures.data_capture(env)}"
     return OnAws(name, lambda cursor: captures.kept_by_endpoint(env, cursor))
-
-
-def off(settings: config.Settings) -> str:
-    """That nothing is captured in an environment, and what to set."""
-    if settings.aws is None:
-        return OFF.format("local", "a file such as store/captured.jsonl", "`make serve`")
-    environment = settings.aws.environment
-    return OFF.format(environment, "stdout", f"`make deploy ENV={environment}`")
 
 
 class LocalFile:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from ..aws import aws
 from ..config import config, schedule, sections
-from ..errors import UserError
 from ..problem import Problem
 from . import costs, network, quotas
 from .stacks import Stacks

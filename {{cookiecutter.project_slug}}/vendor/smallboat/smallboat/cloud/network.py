@@ -23,7 +23,7 @@ def services(settings: config.Settings) -> list[str]:
     found = [*GATEWAYS, *STEP]
     if settings.on_step_functions:
         found += [*RELEASING, *(INSTANCES if settings.aws.instances else ())]
-    return found + [*(GPUS if settings.aws.batch.gpu_instance else ())]
+    return [*found, *(GPUS if settings.aws.batch.gpu_instance else ())]
 
 
 def of(settings: config.Settings) -> tuple[str, list[str]]:
@@ -34,12 +34,13 @@ def of(settings: config.Settings) -> tuple[str, list[str]]:
     env = aws.Environment(settings)
     with aws.aws_errors():
         vpc, subnets = _chosen(env)
-        unreachable = [] if env.aws.batch.public_addresses else _missing(settings, env, vpc, subnets)
-    if unreachable:
+        public = env.aws.batch.public_addresses
+        missing = [] if public else _missing(settings, env, vpc, subnets)
+    if missing:
         raise UserError(
             f"config/{env.aws.environment}.toml: aws.batch.public_addresses = false, but from the "
-            f"subnets of {vpc} steps don't reach {', '.join(unreachable)}: give the subnets a route "
-            "to a NAT gateway, or the VPC endpoints of these services, or set it to true"
+            f"subnets of {vpc} steps don't reach {', '.join(missing)}: give the subnets a route to "
+            "a NAT gateway, or VPC endpoints of these services, or set it to true"
         )
     return vpc, subnets
 

@@ -31,7 +31,7 @@ def deploy(problem: Problem, environment: str, branch: str | None) -> int:
     _check_sizes(settings)
     name = _name(env, branch)
     scheduled = settings.on_step_functions and not branch
-    monitored = scheduled and settings.captures
+    monitored = scheduled and not settings.no_capture
     monitor = _name(env, None, MONITOR.stem)
     if not scheduled and _delete_rule(env, name):
         print(f"removed the schedule of {name}")

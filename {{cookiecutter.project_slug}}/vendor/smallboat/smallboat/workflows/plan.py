@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 from ..aws import aws
-from ..captured import sources
 from ..config import config, files, sections
 from ..errors import UserError
 from ..problem import Problem
@@ -37,8 +36,8 @@ def plan(problem: Problem, environment: str) -> int:
         elif each:
             env = aws.Environment(each)
             roles[name] = env.deploy_role
-            if not each.captures:
-                print(f"{name} is not monitored: {sources.off(each)}", file=sys.stderr)
+            if each.no_capture:
+                print(f"{name} is not monitored: {each.no_capture}", file=sys.stderr)
             elif not each.on_step_functions:
                 monitors.append({"environment": name, "role": env.monitor_role})
     staging = settings[aws.STAGING]
