@@ -17,7 +17,7 @@ from bundles import BETTER, PLAIN, WORSE
 from clouds import ROOT, Cloud, processor
 from iam_simulation import needs, outside
 from permissions import actions
-from smallboat.cloud import lambda_zip
+from smallboat.cloud import inventory, lambda_zip
 from smallboat.release import smoke_tests
 from smallboat.store import bundle, store
 from toy import service
@@ -28,6 +28,13 @@ PUSHED = "an image is pushed and copied: test_image_run.py, where the registry i
 TARGET = "test_target.py"
 FLOW = "runs and state machines: test_remote.py, test_remote_runs.py"
 SCALING = "Application Auto Scaling asks in our name: shown nowhere"
+COST_TAGS = {"project", "environment", "owner"}
+UNTAGGED = {
+    "scaling target": "it costs nothing",
+    "alarm": "Application Auto Scaling creates it, without tags",
+    "log group": "SageMaker creates it, without tags: the endpoint's log",
+}
+"""The kinds of the inventory that the budget does not see, and why."""
 NOT_SHOWN = {
     "application-autoscaling:DeregisterScalableTarget": TARGET,
     **dict.fromkeys(
@@ -304,6 +311,20 @@ def test_the_deploy_role_may_do_what_is_done_and_no_more(walk: Walk) -> None:
     granted = templates.granted("foundation", "DeployRole")
     assert called - granted == set()
     assert granted - called == set(NOT_SHOWN)
+
+
+def test_what_costs_carries_the_tags_that_the_budget_counts(walk: Walk) -> None:
+    created: dict[str, list[set[str]]] = {}
+    for call in walk.calls:
+        if call["operation"].startswith(("Create", "Register")):
+            tags = {each["Key"] for each in call["parameters"].get("Tags", [])}
+            created.setdefault(call["operation"], []).append(tags)
+    tagged = {name for name, every in created.items() if all(COST_TAGS <= each for each in every)}
+    assert set(created) - tagged == {"RegisterScalableTarget"}
+    assert {"CreateModel", "CreateEndpointConfig", "CreateEndpoint", "CreateChangeSet"} <= tagged
+    kinds = {kind.name for kind in inventory.KINDS}
+    seen = {"state machine", "endpoint", "endpoint configuration", "model", "stack"}
+    assert kinds == seen | set(UNTAGGED)
 
 
 def test_no_call_is_outside_of_the_resources_that_its_role_is_granted(walk: Walk) -> None:

@@ -4,9 +4,8 @@ from pathlib import Path
 
 from ..aws import aws
 from ..config import config, schedule, sections
-from ..errors import UserError
 from ..problem import Problem
-from . import costs, quotas
+from . import costs, network, quotas
 from .stacks import Stacks
 
 TEMPLATES = Path("infra")
@@ -40,13 +39,8 @@ def bootstrap(problem: Problem, environment: str) -> int:
         for output in (stacks.describe(name) or {})["Outputs"]:
             print(f"  {output['Description']}: {output['OutputValue']}")
     print(f"\n{costs.table(settings)}\n")
-    if not env.aws.alert_email:
-        print(
-            f"nobody is told of alarms, failed retrainings and the budget: set alert_email in "
-            f"config/{environment}.toml and run `make bootstrap ENV={environment}` again\n"
-        )
-    if found := quotas.shortage(env):
-        print(f"{found}\n")
+    for warning in _warnings(env):
+        print(f"{warning}\n")
     if any(changed):
         print("\n- ".join(["next:", *_next_steps(env)]))
     else:
@@ -116,7 +110,7 @@ def _retraining_days(settings: config.Settings) -> int:
 
 
 def _compute(settings: config.Settings, env: aws.Environment) -> dict[str, str]:
-    vpc, subnets = _network(env)
+    vpc, subnets = network.of(settings)
     return {
         "NamePrefix": env.name_prefix,
         "Project": env.project,
@@ -131,26 +125,15 @@ def _compute(settings: config.Settings, env: aws.Environment) -> dict[str, str]:
     }
 
 
-def _network(env: aws.Environment) -> tuple[str, list[str]]:
-    """The configured VPC and subnets, else the region's default ones."""
-    ec2, vpc, subnets = env.client("ec2"), env.aws.batch.vpc, env.aws.batch.subnets
-    with aws.aws_errors():
-        if not vpc:
-            default = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])
-            vpc = next((found["VpcId"] for found in default["Vpcs"]), "")
-        if not vpc:
-            raise UserError(
-                f"{env.region} has no default VPC: name one as `vpc` under [aws.batch] in "
-                f"config/{env.aws.environment}.toml, or `aws ec2 create-default-vpc`"
-            )
-        if not subnets:
-            found = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])
-            subnets = sorted(subnet["SubnetId"] for subnet in found["Subnets"])
-    if not subnets:
-        raise UserError(
-            f"the VPC {vpc} has no subnet: see the library's docs/aws.md for what it needs"
-        )
-    return vpc, subnets
+def _warnings(env: aws.Environment) -> list[str]:
+    """What will not work as the configuration has it, in sentences."""
+    name = env.aws.environment
+    nobody = (
+        f"nobody is told of alarms, failed retrainings and the budget: set alert_email in "
+        f"config/{name}.toml and run `make bootstrap ENV={name}` again"
+    )
+    found = ["" if env.aws.alert_email else nobody, quotas.shortage(env)]
+    return [warning for warning in found if warning]
 
 
 def _next_steps(env: aws.Environment) -> list[str]:

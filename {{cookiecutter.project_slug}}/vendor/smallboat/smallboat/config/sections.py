@@ -172,6 +172,7 @@ class Batch(Section):
     subnets: list[str] = []
     most_cpus: PositiveInt = 16  # in use at the same time
     gpu_instance: str = ""  # as g4dn.xlarge
+    public_addresses: bool = True  # of Fargate's tasks; without, the subnets need another way out
 
 
 class Aws(Section):
