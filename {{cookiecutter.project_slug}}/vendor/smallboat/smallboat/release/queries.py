@@ -142,9 +142,7 @@ def _send(
         with requests.Session() as session:
             # Requests to this machine must not go through a proxy.
             session.trust_env = not url.startswith("http://127.0.0.1:")
-            response = session.request(
-                method, f"{url}/{route}", json=body, auth=sign, timeout=30
-            )
+            response = session.request(method, f"{url}/{route}", json=body, auth=sign, timeout=30)
         return response, response.json()
     except requests.JSONDecodeError:
         raise UserError(f"{url}/{route} answered {response.status_code}, no JSON") from None
