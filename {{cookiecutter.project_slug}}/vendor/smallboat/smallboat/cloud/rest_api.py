@@ -59,7 +59,8 @@ def events(access: Access, cross_origin: bool) -> list[Json]:
 
 def gateway(env: Environment) -> Json:
     """The table `apiGateway`: compression, the key with its plan, and who may call at all."""
-    limits, table = env.aws.limits, Json(minimumCompressionSize=1024)  # bytes, if gzip is accepted
+    limits = env.aws.limits
+    table: Json = {"minimumCompressionSize": 1024}  # bytes, for clients that accept gzip
     if env.aws.access.auth == "key":
         table["apiKeys"] = [env.api_stack]
         table["usagePlan"] = {
