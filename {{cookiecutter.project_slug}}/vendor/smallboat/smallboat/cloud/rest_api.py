@@ -46,13 +46,13 @@ def methods(access: Access, cross_origin: bool) -> list[tuple[str, str, bool]]:
 
 def events(access: Access, cross_origin: bool) -> list[Json]:
     """The function's events."""
-    requires: Json = {
+    ways: dict[str, Json] = {
         "key": {"private": True},
         "iam": {"authorizer": {"type": "AWS_IAM"}},
         "jwt": {"authorizer": {"type": "COGNITO_USER_POOLS", "authorizerId": {"Ref": POOLS}}},
-    }[access.auth]
+    }
     return [
-        {"http": {"method": verb.lower(), "path": path, **(requires if private else {})}}
+        {"http": {"method": verb.lower(), "path": path, **(ways[access.auth] if private else {})}}
         for verb, path, private in methods(access, cross_origin)
     ]
 
