@@ -24,9 +24,10 @@ PREDICT = """
 window.told = null;
 (async () => {
   const { predict } = await import(new URL("static/shared.js", location));
-  return predict(arguments[0]);
-})().then(({ predictions }) => { told = predictions.length; }, (error) => { told = error.message; });
+  return Promise.all(Array.from({ length: arguments[1] ?? 1 }, () => predict(arguments[0])));
+})().then((answers) => { told = answers.length; }, (error) => { told = error.message; });
 """
+"""Asks for so many predictions at once; tells how many came, or an error."""
 
 
 @dataclass
@@ -73,10 +74,10 @@ class Visitor:
             time.sleep(0.1)
         return seen
 
-    def predict(self, example: Any, seconds: float = 60.0) -> tuple[Visit, Any]:
-        """Ask for one more prediction; returns how many rows it has, or the error's message."""
+    def predict(self, example: Any, count: int, seconds: float = 60.0) -> tuple[Visit, Any]:
+        """Ask for more predictions at once; returns how many came, or the error's message."""
         seen, started, told = Visit(), time.monotonic(), None
-        self.browser.execute_script(PREDICT, example)
+        self.browser.execute_script(PREDICT, example, count)
         while told is None:
             now = time.monotonic() - started
             assert now < seconds, seen
@@ -115,6 +116,8 @@ def browser() -> Iterator[Any]:
     for word in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
         options.add_argument(word)
     started = webdriver.Chrome(options=options, service=Service(driver))
+    started.execute_cdp_cmd("Network.enable", {})
+    started.execute_cdp_cmd("Network.setCacheDisabled", {"cacheDisabled": True})
     try:
         yield started
     finally:

@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -23,6 +24,8 @@ def handler(event, context):
             os._exit(1)
         case "/sleep":
             time.sleep(20)
+        case "/nap":
+            time.sleep(1)
     told = dict(event, pid=os.getpid(), variables=dict(os.environ))
     return dict(statusCode=200, body=json.dumps(told))
 """
@@ -102,6 +105,14 @@ def test_limits_of_methods_keys_and_days_are_kept(cloud: Cloud) -> None:
     asked = [requests.get(f"{url}/predict", headers=second) for _ in range(5)]
     assert [each.status_code for each in asked] == [200, 200, 200, 200, 429]
     assert asked[4].json() == {"message": "Limit Exceeded"}
+
+
+def test_events_at_the_same_time_have_a_process_each(cloud: Cloud) -> None:
+    url = _api(cloud, "parallel")
+    with ThreadPoolExecutor(3) as threads:
+        pids = {each.json()["pid"] for each in threads.map(requests.get, [f"{url}/nap"] * 3)}
+    assert len(pids) == 3
+    assert requests.get(f"{url}/x").json()["pid"] in pids
 
 
 def test_a_stack_has_the_parts_of_a_rest_api_and_takes_them_along(cloud: Cloud) -> None:

@@ -1,31 +1,42 @@
-"""The page in a real browser: what it asks its user for, and where it keeps it."""
+"""What the page shows of a model that is busy, away or starting, in a browser with a fast clock."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import visit
-from flask import request
 from model_stub import EXAMPLE, Model
+from smallboat.serving.api import sagemaker_runtime
 from smallboat.serving.api.app import create
 from smallboat.serving.api.settings import Settings
 from smallboat.serving.serving import PAGE
+from visit import SHOWN
 from werkzeug.serving import make_server
 
-Json = dict[str, Any]
-SECRET = "sesame"
-STORED = "return [Object.entries(sessionStorage), Object.entries(localStorage)]"
-SHOWN = """
-const seen = (id) => {
-  const node = document.getElementById(id);
-  return node?.checkVisibility() ? node.innerText : "";
-};
-return {open: document.getElementById("key").open, title: seen("key-title"), why: seen("key-why"),
-  trouble: seen("trouble"), unsigned: seen("unsigned"), facts: seen("facts"),
-  forget: seen("forget"), rows: document.querySelectorAll("#use-case li").length};
+FAST = """
+const speed = SPEED;
+const [now, timeout, interval, start] = [Date.now, setTimeout, setInterval, Date.now()];
+Date.now = () => start + (now() - start) * speed;
+setTimeout = (work, ms, ...words) => timeout(work, ms / speed, ...words);
+setInterval = (work, ms, ...words) => interval(work, ms / speed, ...words);
 """
+EVALUATION = {
+    "created": "2026-03-02T10:00:00+00:00",
+    "winner": "ridge",
+    "periods": {"test": [9, 9]},
+    "metrics": {"test": {"mae": 3.0}},
+    "intervals": {"test": {"mae": [2.8, 3.2]}},
+    "baseline": {"test": {"mae": 3.5}},
+    "difference": {"mae": {"value": -0.5, "low": -0.7, "high": -0.3}},
+}
+NOT_READY = (429, b"{}", "ModelNotReadyException")
+THROTTLED = (400, b"{}", "ThrottlingException")
+AWAY = (500, b"<html>", "")
+LATE = "The model did not start within five minutes."
 
 
 @pytest.fixture(scope="module")
@@ -35,114 +46,94 @@ def browser() -> Iterator[Any]:
         yield started
 
 
-@contextmanager
-def served(model: Model, header: str, **variables: str) -> Iterator[tuple[str, list[Json]]]:
-    """The API as Lambda runs it, behind what checks a secret in a header; its URL and requests."""
+@dataclass
+class Page:
+    """The page, served by the API in front of the stub."""
+
+    browser: Any
+    url: str
+    model: Model
+
+    def open(self, speed: float = 50.0) -> None:
+        """Go there, with a clock that is so fast: with 50 a minute takes a bit more than 1 s."""
+        source = {"source": FAST.replace("SPEED", str(speed))}
+        say = self.browser.execute_cdp_cmd
+        clock = say("Page.addScriptToEvaluateOnNewDocument", source)
+        try:
+            self.browser.get(self.url)
+        finally:
+            say("Page.removeScriptToEvaluateOnNewDocument", clock)
+
+    def until(self, condition: Callable[[Any], Any]) -> Any:
+        """What is shown once that is true of it."""
+        end = time.monotonic() + 60
+        while not condition(shown := self.browser.execute_script(SHOWN)):
+            assert time.monotonic() < end, shown
+            time.sleep(0.05)
+        return shown
+
+
+@pytest.fixture
+def page(browser: Any, model: Model, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
+    """A page that is not opened yet; the API does not pause before a second try."""
+    monkeypatch.setattr(sagemaker_runtime, "time", SimpleNamespace(sleep=lambda _: None))
+    model.evaluation = EVALUATION
     known = {"ENDPOINT_NAME": "endpoint", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": model.url}
-    app = create(PAGE, Settings.from_environment(known | variables))
-    asked: list[Json] = []
-
-    @app.before_request
-    def check() -> Any:
-        given = request.headers.get(header)
-        asked.append({"path": request.path, "secret": given})
-        private = request.path == "/predict" or (
-            variables.get("PRIVATE_FACTS")
-            and request.path in ("/model", "/page.json", "/releases", "/openapi.json")
-        )
-        if private and given != SECRET:
-            return {"error": {"code": "x", "message": "no", "field": None}}, 401
-        return None
-
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+    server = make_server("127.0.0.1", 0, create(PAGE, Settings.from_environment(known)), True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/", asked
-    finally:
-        server.shutdown()
-        server.server_close()
+    yield Page(browser, f"http://127.0.0.1:{server.server_port}", model)
+    server.shutdown()
+    server.server_close()
 
 
-def until(browser: Any, holds: Callable[[Json], Any], seconds: float = 20.0) -> Json:
-    """What the page shows once a condition holds."""
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    WebDriverWait(browser, seconds).until(lambda _: holds(browser.execute_script(SHOWN)))
-    return dict(browser.execute_script(SHOWN))
-
-
-def enter(browser: Any, text: str) -> None:
-    from selenium.webdriver import Keys
-
-    browser.find_element("id", "key-value").send_keys(text, Keys.ENTER)
+def test_a_model_that_is_ready_is_not_waited_for(page: Page) -> None:
+    page.open()
+    shown = page.until(lambda it: it["rows"])
+    assert (shown["rows"], shown["ready"], shown["trouble"]) == (2, True, "")
+    assert page.model.count("describe") == 1
 
 
-@pytest.fixture(autouse=True)
-def facts(model: Model) -> None:
-    """What the page needs to show the model."""
-    model.evaluation = {
-        "metrics": {"test": {}}, "intervals": {"test": {}}, "baseline": {"test": {}},
-        "difference": {}, "periods": {"2026": ["test"]}, "created": "2026-03-01T10:00:00+00:00",
-        "winner": "stub", "snapshot": "55", "split_by": "time", "card": True,
-    }  # fmt: skip
+@pytest.mark.parametrize(
+    ("failure", "line"), [(NOT_READY, "The model is starting."), (THROTTLED, "The model is busy.")]
+)
+def test_what_passes_is_waited_for(page: Page, failure: Any, line: str) -> None:
+    page.model.failure = failure
+    page.open(speed=3.0)
+    shown = page.until(lambda it: it["waiting"].startswith(line))
+    assert (shown["trouble"], shown["ready"]) == ("", False)
+    page.model.failure = None
+    shown = page.until(lambda it: it["rows"])
+    assert (shown["waiting"], shown["trouble"]) == ("", "")
 
 
-def test_the_key_stays_in_the_tab_and_an_older_pages_key_is_removed(
-    model: Model, browser: Any
-) -> None:
-    with served(model, "x-api-key", AUTH="key") as (url, asked):
-        browser.get(f"{url}static/icon.svg")
-        browser.execute_script("localStorage.setItem('api-key /', 'old')")
-        browser.get(url)
-        shown = until(browser, lambda page: page["open"])
-        assert shown["title"] == "API key" and "Predictions require an API key" in shown["why"]
-        enter(browser, "wrong")
-        until(browser, lambda page: "not valid" in page["why"])
-        enter(browser, SECRET)
-        until(browser, lambda page: page["rows"] or page["trouble"])
-        assert browser.execute_script(STORED) == [[["api-key /", SECRET]], []]
-        assert {each["secret"] for each in asked if each["path"] != "/predict"} == {None}
-        browser.refresh()
-        until(browser, lambda page: page["forget"] == "Forget the API key")
-        browser.switch_to.new_window("tab")
-        browser.get(url)
-        until(browser, lambda page: page["open"])  # another tab does not know it
-        browser.close()
-        browser.switch_to.window(browser.window_handles[0])
+@pytest.mark.parametrize(
+    ("failure", "line"),
+    [(NOT_READY, LATE), (THROTTLED, "too many requests"), (AWAY, "the model does not answer")],
+)
+def test_what_does_not_pass_is_an_error_in_the_end(page: Page, failure: Any, line: str) -> None:
+    page.model.failure = failure
+    page.open()
+    shown = page.until(lambda it: it["trouble"].startswith(line))
+    assert shown["waiting"] == ""
+    page.model.failure = None
+    page.browser.find_element("css selector", "#use-case button").click()
+    page.until(lambda it: it["rows"] and not it["trouble"])
 
 
-def test_a_private_page_asks_for_a_token_before_it_shows_anything(
-    model: Model, browser: Any
-) -> None:
-    with served(model, "Authorization", AUTH="jwt", PRIVATE_FACTS="true") as (url, asked):
-        browser.get(url)
-        shown = until(browser, lambda page: page["open"])
-        assert shown["title"] == "ID token" and "an ID token of the user pool" in shown["why"]
-        assert not shown["facts"]
-        enter(browser, SECRET)
-        until(browser, lambda page: page["facts"])
-        assert browser.find_element("id", "card").is_displayed() is False  # a link has no token
-        assert not browser.find_element("css selector", "footer .fact a").is_displayed()
-        browser.find_element("id", "forget").click()
-        browser.refresh()
-        until(browser, lambda page: page["open"])
-        browser.find_element("id", "key-cancel").click()
-        shown = until(browser, lambda page: page["trouble"])
-        assert shown["trouble"] == (
-            "Without an ID token of the user pool you can't get this page's data."
-        )
-        known = {each["path"]: each["secret"] for each in asked}
-        assert "/model" not in known or known["/model"] == SECRET
-
-
-def test_where_requests_are_signed_the_page_says_that_it_can_not(
-    model: Model, browser: Any
-) -> None:
-    with served(model, "Authorization", AUTH="iam") as (url, _):
-        browser.get(url)
-        shown = until(browser, lambda page: page["facts"])
-        assert "A browser can't sign them: run `make predict`" in shown["unsigned"]
-        browser.execute_script(visit.PREDICT, EXAMPLE)
-        until(browser, lambda _: browser.execute_script("return told"))
-        assert "A browser can't sign them" in browser.execute_script("return told")
-        assert not browser.execute_script(SHOWN)["open"]
+def test_a_network_that_fails_is_told_unless_the_model_is_starting(page: Page) -> None:
+    page.open()
+    page.until(lambda it: it["rows"])
+    page.model.failure = NOT_READY
+    page.browser.execute_script(visit.PREDICT, EXAMPLE)  # the toy's page asks only once by itself
+    page.until(lambda it: it["waiting"].startswith("The model is starting."))
+    offline = {"offline": True, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    page.browser.execute_cdp_cmd("Network.enable", {})
+    page.browser.execute_cdp_cmd("Network.emulateNetworkConditions", offline)
+    time.sleep(0.5)
+    assert page.browser.execute_script("return told") is None
+    page.until(lambda it: page.browser.execute_script("return told"))  # after five minutes
+    assert "network connection" in page.browser.execute_script("return told")
+    page.browser.execute_script(visit.PREDICT, EXAMPLE)
+    page.until(lambda it: page.browser.execute_script("return told"))
+    assert page.until(lambda it: True)["waiting"] == ""
+    page.browser.execute_cdp_cmd("Network.emulateNetworkConditions", offline | {"offline": False})

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,6 +25,12 @@ NOT_READY = (429, b'{"Message": "wait"}', "ModelNotReadyException")
 THROTTLED = (400, b"{}", "ThrottlingException")
 AWAY = (503, b"{}", "ServiceUnavailable")
 PATHS = ("/health", "/model", "/page.json", "/openapi.json")
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pause before a second try."""
+    monkeypatch.setattr(sagemaker_runtime, "time", SimpleNamespace(sleep=lambda _: None))
 
 
 def codes(answers: list[Any]) -> set[tuple[int, str, str | None]]:
@@ -111,7 +118,7 @@ def test_the_page_needs_one_request(api: FlaskClient, model: Model) -> None:
     assert data["model"] == api.get("/model").json
     assert data["model"]["metrics"] and data["example"] == EXAMPLE
     page = (SHARED_PAGE / "page.js").read_text()
-    assert re.findall(r"fetchJson\(([^)]*)\)", page) == ['"page.json"']
+    assert re.findall(r"(?:ask|fetch\w+)\(([^)]*)\)", page) == ['"page.json"']
     assert model.count("describe") == 1
 
 

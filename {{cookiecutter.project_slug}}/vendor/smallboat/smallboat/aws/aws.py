@@ -24,6 +24,8 @@ MESSAGES = {
          "RequestLimitExceeded"),
         "AWS throttles these calls: repeat the command in a minute",
     ),
+    "ModelNotReadyException": "the endpoint's model does not start: read its log in CloudWatch, "
+    "/aws/sagemaker/Endpoints/<endpoint>, and repeat the command",
     **dict.fromkeys(
         ("NoSuchBucket", "RepositoryNotFoundException"),
         "not bootstrapped yet: run `make bootstrap ENV=…`",

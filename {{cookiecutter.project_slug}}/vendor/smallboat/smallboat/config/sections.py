@@ -124,7 +124,7 @@ class Api(Section):
     capture: str  # where answered requests are kept: off, stdout or a file
     capture_share: float = Field(ge=0, le=1)
     capture_redact: list[str]  # names of values that are left out
-    model_timeout_seconds: float = Field(gt=0, le=12)  # for each of two attempts
+    model_timeout_seconds: float = Field(gt=0, le=12)  # for each of two attempts on instances
 
     @property
     def variables(self) -> dict[str, str]:

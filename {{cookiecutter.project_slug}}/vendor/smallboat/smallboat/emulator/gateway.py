@@ -2,25 +2,20 @@
 
 import base64
 import gzip
-import io
 import json
 import re
-import threading
 import time
 import uuid
-import zipfile
 from pathlib import Path
 from typing import Any
 
 from moto.apigateway.models import RestAPI, apigateway_backends
-from moto.awslambda.models import LambdaFunction
 from moto.awslambda.utils import get_backend
 from werkzeug import Request, Response
 
 from .authorization import Asked, RefusedError, check
-from .captures import FunctionLog
+from .functions import Functions
 from .limits import Limits
-from .runtime import Function, lambda_modules
 
 Json = dict[str, Any]
 SECONDS = 29
@@ -45,7 +40,7 @@ INTEGRATION = re.compile(
 
 
 class Gateway:
-    """All REST APIs, and the process of each function behind them."""
+    """All REST APIs, and the functions behind them."""
 
     def __init__(self, folder: Path, url: str) -> None:
         """Begin with none.
@@ -54,10 +49,7 @@ class Gateway:
             folder: for unpacked functions and logs.
             url: where the functions find AWS.
         """
-        self._folder, self._url = folder, url
-        self._functions: dict[str, tuple[Json, Function, FunctionLog]] = {}
-        self._limits = Limits()
-        self._lock = threading.Lock()
+        self._functions, self._limits = Functions(folder, url), Limits()
 
     def answer(self, request: Request) -> Response:
         """The answer to a request to `/_gateway/<rest-api-id>/<stage>/<path>`."""
@@ -85,63 +77,15 @@ class Gateway:
         functions = get_backend(to["account"], to["region"])
         function = functions.get_function(to["name"], to["qualifier"])
         event = _event(asked, values, identity, authorizer)
-        process, log = self._process(function)
-        answer = process.ask(event, min(SECONDS, int(function.timeout)))
-        log.update()
+        answer = self._functions.ask(function, event, SECONDS)
         if answer is None:
             return _by_itself(api, "INTEGRATION_TIMEOUT")
         return _compressed(_response(answer), request, api.minimum_compression_size)
 
     def close(self) -> None:
         """Stop all processes."""
-        with self._lock:
-            functions, self._functions = self._functions, {}
-            self._limits = Limits()
-        for _, function, _ in functions.values():
-            function.end()
-
-    def _process(self, function: LambdaFunction) -> tuple[Function, FunctionLog]:
-        """The function's process and its log, restarted when code or configuration changes."""
-        said = {
-            "code": function.code_sha_256,
-            "handler": function.handler,
-            "variables": dict(function.environment_vars),
-        }
-        with self._lock:
-            known = self._functions.get(function.function_arn)
-            if known and (known[0] != said or known[1].ended):
-                known[1].end()
-                known = None
-            if known is None:
-                known = said, *self._start(function)
-                self._functions[function.function_arn] = known
-            return known[1:]
-
-    def _start(self, function: LambdaFunction) -> tuple[Function, FunctionLog]:
-        folder = self._folder / f"{function.function_name}-{uuid.uuid4().hex[:8]}"
-        with zipfile.ZipFile(io.BytesIO(function.code_bytes)) as code:
-            code.extractall(folder)
-        role = str(function.role).rsplit("/")[-1]
-        added = {
-            "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),
-            "AWS_REGION": function.region,
-            "AWS_DEFAULT_REGION": function.region,
-            "AWS_ACCESS_KEY_ID": role,  # who calls: the function's role
-            "AWS_SECRET_ACCESS_KEY": "testing",
-            "AWS_ENDPOINT_URL": self._url,
-            "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": self._url,
-        }
-        log = folder.with_suffix(".log")
-        process = Function(
-            folder,
-            function.handler,
-            dict(function.environment_vars) | added,
-            lambda_modules(self._folder / "lambda-modules"),
-            log,
-        )
-        account = function.function_arn.split(":")[4]
-        return process, FunctionLog(account, function.region, function.function_name, log)
+        self._limits = Limits()
+        self._functions.close()
 
 
 def _method(api: RestAPI, verb: str, path: str) -> tuple[str, Any, Json | None] | None:
