@@ -30,9 +30,7 @@ def test_every_path_is_public_or_a_fact_or_predicts(api: FlaskClient) -> None:
     assert rules == {PREDICT, *FACTS, *PUBLIC}
 
 
-def test_private_facts_require_the_key_and_liveness_tells_nothing(
-    make: Make, model: Model
-) -> None:
+def test_private_facts_require_the_key_and_liveness_tells_nothing(make: Make, model: Model) -> None:
     api, key = private(make), {"x-api-key": "sesame"}
     for path in (*FACTS, "/predict?season=2026&round=3"):
         assert [api.get(path).status_code, api.head(path).status_code] == [401, 401]

@@ -15,7 +15,9 @@ from pydantic import (
 )
 
 from . import schedule
-from .access import STRICT, Access, Limits
+from .access import STRICT
+from .access import Access as Access
+from .access import Limits as Limits
 
 
 class Section(BaseModel):
