@@ -143,4 +143,4 @@ def test_a_long_start_at_its_real_length(
     seen = visitor.visit(deployed.url)
     print(seen)
     assert seen.trouble == [] and seen.waiting
-    assert start <= seen.predicted <= start + 20.0
+    assert start <= seen.predicted <= start + 30.0  # a second try waits for as long as the first

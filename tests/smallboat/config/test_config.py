@@ -220,7 +220,7 @@ def test_so_are_those_of_an_environment_on_aws(right: str, wrong: str, sentence:
 
 
 POOL = "arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_aB3"
-ACL = "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/guard/0a1b2c3d-0000"
+ACL = "arn:aws:wafv2:mx-central-1:123456789012:regional/webacl/guard/0a1b2c3d-0000"
 
 
 def test_by_default_the_key_opens_predictions_and_facts_are_public() -> None:
@@ -241,6 +241,10 @@ def test_by_default_the_key_opens_predictions_and_facts_are_public() -> None:
         ('addresses = ["2001:db8::/129"]', "write a block as 203.0.113.0/24 or 2001:db8::/32"),
         ('web_acl = "guard"', "aws.access.web_acl = 'guard' is wrong"),
         (f'web_acl = "{ACL.replace("regional", "global")}"', "aws.access.web_acl"),
+        (
+            f'web_acl = "{ACL.replace("mx-central-1", "sa-east-1")}"',
+            f"web_acl = '{ACL.replace('mx-central-1', 'sa-east-1')}' is of another region: choose one",
+        ),
         ('private_facts = "yes"', "aws.access.private_facts = 'yes' is wrong"),
     ],
 )

@@ -14,7 +14,7 @@ from releasing import Project
 from smallboat.aws import aws
 from smallboat.errors import CloudError, ReleaseError, UserError
 from smallboat.problem import Problem
-from smallboat.release import smoke_tests
+from smallboat.release import progress, smoke_tests
 from smallboat.release.targets import archives, hosting
 
 
@@ -26,6 +26,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch, hasty: None) -> None:
     )
     monkeypatch.setattr(aws, "options", lambda: options)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
+    monkeypatch.setattr(progress, "START_SECONDS", 3.0)
 
 
 @pytest.fixture
@@ -66,6 +67,11 @@ REFUSED = [
         "AWS failed at InvokeEndpoint",
     ),
     (
+        ("sagemaker-runtime", "InvokeEndpoint"),
+        {"status": 429, "code": "ModelNotReadyException"},
+        "the endpoint's model does not start: read its log",
+    ),
+    (
         ("sagemaker", "AddTags"),
         {"status": 500, "code": "InternalFailure"},
         "AWS failed at AddTags",
@@ -92,6 +98,7 @@ def test_a_fault_that_passes_is_not_noticed(champion: Project) -> None:
     for operation in ("CreateModel", "CreateEndpointConfig", "UpdateEndpoint", "DescribeEndpoint"):
         cloud.fail("sagemaker", operation)
     cloud.fail("sagemaker-runtime", "InvokeEndpoint", status=500)
+    cloud.fail("sagemaker-runtime", "InvokeEndpoint", status=429, code="ModelNotReadyException")
     assert champion.deploy().exit_code == 0
     assert champion.served() == ("1", "2")
 

@@ -46,14 +46,13 @@ def methods(access: Access, cross_origin: bool) -> list[tuple[str, str, bool]]:
 
 def events(access: Access, cross_origin: bool) -> list[Json]:
     """The function's events."""
-    kinds: dict[str, Json] = {
+    ways: dict[str, Json] = {
         "key": {"private": True},
         "iam": {"authorizer": {"type": "AWS_IAM"}},
         "jwt": {"authorizer": {"type": "COGNITO_USER_POOLS", "authorizerId": {"Ref": POOLS}}},
     }
-    requires = kinds[access.auth]
     return [
-        {"http": {"method": verb.lower(), "path": path, **(requires if private else {})}}
+        {"http": {"method": verb.lower(), "path": path, **(ways[access.auth] if private else {})}}
         for verb, path, private in methods(access, cross_origin)
     ]
 

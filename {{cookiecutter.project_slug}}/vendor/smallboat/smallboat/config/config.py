@@ -63,6 +63,15 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
+    def _check_web_acl(self) -> "Settings":
+        region, acl = self.project.aws_region, self.aws.access.web_acl if self.aws else ""
+        if acl and acl.split(":")[3] != region:
+            raise ValueError(
+                f"aws.access.web_acl = {acl!r} is of another region: choose one of {region}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_steps(self) -> "Settings":
         for name, step in self.steps.items():
             if reason := batch.refusal(step, self.aws, self.on_step_functions):

@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 from moto.apigateway.models import Method, Resource, RestAPI, apigateway_backends
+from moto.cloudformation.parsing import ResourceMap
 from moto.core.common_models import CloudFormationModel
 from moto.wafv2.models import wafv2_backends
 
@@ -20,6 +21,19 @@ def install() -> None:
         kind.create_from_cloudformation_json = classmethod(_taking(create, take))
         kind.update_from_cloudformation_json = classmethod(_updating(take))
     Method.delete, Resource.delete = _delete_method, _delete_resource
+    ResourceMap.update = _forgetting(ResourceMap.update)
+
+
+def _forgetting(update: Any) -> Any:
+    """Forget what an update removed: else a resource that returns under its name is not made."""
+
+    def updated(self: Any, template: Json, parameters: Json | None = None) -> None:
+        gone = self._resource_json_map.keys() - template["Resources"].keys()
+        update(self, template, parameters)
+        for name in gone:
+            self._parsed_resources.pop(name, None)
+
+    return updated
 
 
 def _taking(create: Any, take: Any) -> Any:

@@ -36,7 +36,7 @@ export class ApiError extends Error {
 
 /** The JSON that the API returns for a path; asks again while the model starts or is busy. */
 export async function fetchJson(path, options) {
-  const wait = { began: Date.now(), code: "" };
+  const wait = { began: Date.now(), code: "", tries: 0 };
   waits.add(wait);
   clock ??= setInterval(showWaits, 1000);
   try {
@@ -81,7 +81,7 @@ const WAITING = "Waiting for the model. It may be starting, which takes up to a 
 const PAUSE = 5; // seconds between two tries, unless the API says another time
 const QUIET = 3; // seconds without an answer until the page says that it waits
 const START = 300; // seconds that a model may take to start
-const BUSY = 12; // seconds that it may be busy or away
+const TRIES = 3; // of a request to a model that is busy or away
 const waits = new Set(); // requests that wait for an answer
 let clock = null; // shows them once a second
 
@@ -93,7 +93,7 @@ function mayPass({ code, status }, wait) {
     throw new ApiError(status, "The model did not start within five minutes. Try again later, or look at its log.", code);
   }
   if (code === NOT_READY || (status === 0 && wait.code === NOT_READY)) return waited(wait) < START;
-  return [429, 503].includes(status) && waited(wait) + PAUSE < BUSY;
+  return [429, 503].includes(status) && ++wait.tries < TRIES;
 }
 
 /** Wait until the next try; rejects when the signal aborts. */
