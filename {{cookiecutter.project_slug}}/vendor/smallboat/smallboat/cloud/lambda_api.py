@@ -52,14 +52,17 @@ def url(env: Environment) -> str | None:
 
 
 def key(env: Environment) -> str:
-    """The API's key; CloudError if there is none."""
-    with aws.aws_errors():
-        keys = env.client("apigateway").get_api_keys(
-            nameQuery=env.api_stack, includeValues=True, limit=500
-        )["items"]
-    for found in keys:
-        if found["name"] == env.api_stack:
-            return str(found["value"])
+    """The API's key; CloudError if there is none.
+
+    It is found by the stack: a list of keys would have those of all environments, with the values.
+    """
+    with aws.aws_errors("does not exist"):
+        resources = env.client("cloudformation").describe_stack_resources(StackName=env.api_stack)
+        for each in resources["StackResources"]:
+            if each["ResourceType"] == "AWS::ApiGateway::ApiKey":
+                name = each["PhysicalResourceId"]
+                found = env.client("apigateway").get_api_key(apiKey=name, includeValue=True)
+                return str(found["value"])
     raise CloudError(f"there is no API key yet: `make deploy ENV={env.aws.environment}` creates it")
 
 
@@ -90,6 +93,7 @@ def _serverless_settings(env: Environment, settings: config.Settings) -> Json:
         "environment": {name: value for name, value in variables.items() if value},
         "limits": env.aws.limits.model_dump(),
         "tags": env.tags,
+        "tag_list": aws.as_list(env.tags),
     }
 
 

@@ -63,6 +63,7 @@ class Application:
         call = calls.resolve(environ)
         if call is None:
             return self._moto(environ, start_response)
+        environ["HTTP_X_MOTO_ACCOUNT_ID"] = calls.account(call)
         if fault := self._calls.keep(call):
             if fault.cut:
                 calls.cut(call)

@@ -3,6 +3,7 @@
 Cards: `@card` renders in processes of its own after the step, and never after a failed one.
 Resume: the client knows the runs of this machine only; the data store has those of all machines.
 Forks: a decorator that changes a task's command needs Metaflow's own class of decorators.
+Job definitions: Metaflow names them by their content only, and IAM can limit them by name only.
 Full disks: if Metaflow can't write its own files, it prints a traceback, whatever the cause.
 """
 
@@ -65,6 +66,37 @@ def handle_errors(handle: Callable[[Exception], str | None]) -> None:
         cli.echo_always(message) if message else print_traceback(error)
 
     cli.print_unknown_exception = print_error
+
+
+def name_job_definitions(prefix: str) -> None:
+    """Let the names of the job definitions on Batch begin with a prefix."""
+    from metaflow.plugins.aws.batch.batch_client import BatchJob
+
+    register = getattr(BatchJob, "original", BatchJob._register_job_definition)
+
+    def named(job: Any, *args: Any, **more: Any) -> Any:
+        client, job._client = job._client, _NamingClient(job._client, prefix)
+        try:
+            return register(job, *args, **more)
+        finally:
+            job._client = client
+
+    BatchJob.original, BatchJob._register_job_definition = register, named
+
+
+class _NamingClient:
+    """A client of Batch that puts a prefix before the names of job definitions."""
+
+    def __init__(self, client: Any, prefix: str) -> None:
+        self._client, self._prefix = client, prefix
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        call = getattr(self._client, operation)
+        if not operation.endswith(("_job_definition", "_job_definitions")):
+            return call
+        return lambda jobDefinitionName, **more: call(  # noqa: N803 - AWS's name
+            jobDefinitionName=f"{self._prefix}{jobDefinitionName}", **more
+        )
 
 
 def forked(server: str) -> partial[Any]:
