@@ -19,10 +19,15 @@ ACTIONS = {
     "sagemaker-runtime:InvokeEndpoint": "sagemaker:InvokeEndpoint",
     "apigateway:UpdateStage": "apigateway:PATCH",
     "apigateway:TagResource": "apigateway:PUT",
-    "stepfunctions:StartExecution": "states:StartExecution",
     "sts:GetCallerIdentity": "",
 }
 """The action of a call that has another name, or needs none."""
+
+
+def action(service: str, operation: str) -> str:
+    """The IAM action of a call, empty if it needs none; of API Gateway see `iam_simulation`."""
+    prefix = "states" if service == "stepfunctions" else service
+    return ACTIONS.get(f"{service}:{operation}", f"{prefix}:{operation}")
 
 
 def actions(calls: list[dict[str, Any]], *principals: str) -> set[str]:
@@ -33,5 +38,6 @@ def actions(calls: list[dict[str, Any]], *principals: str) -> set[str]:
             continue
         name = f"{call['service']}:{call['operation']}"
         reads = call["service"] == "apigateway" and call["operation"].startswith("Get")
-        needed |= {"apigateway:GET" if reads else ACTIONS.get(name, name), *ALSO.get(name, ())}
+        called = action(call["service"], call["operation"])
+        needed |= {"apigateway:GET" if reads else called, *ALSO.get(name, ())}
     return needed - {""}

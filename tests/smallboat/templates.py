@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from unittest.mock import patch
 
 from cfnlint.decode.cfn_yaml import load as load_yaml
 from clouds import ROOT
@@ -30,6 +31,7 @@ ARNS = {
     ),
     "AWS::IAM::Role": ("RoleName", "arn:aws:iam::123456789012:role/{}"),
     "AWS::DynamoDB::Table": ("TableName", "arn:aws:dynamodb:eu-west-1:123456789012:table/{}"),
+    "AWS::IAM::ManagedPolicy": ("ManagedPolicyName", "arn:aws:iam::123456789012:policy/{}"),
 }
 
 
@@ -86,6 +88,32 @@ def statements(name: str, role: str) -> list[Statement]:
     ]
 
 
+def policy(name: str, role: str, environment: str = "staging") -> list[dict[str, Any]]:
+    """All statements of a role as IAM has them, those of other templates' policies included."""
+    prefix = f"{PARAMETERS['Project']}-{environment}"
+    own = {"NamePrefix": prefix, "Environment": environment,
+           "Bucket": f"{prefix}-{PARAMETERS['AWS::AccountId']}"}  # fmt: skip
+    with patch.dict(PARAMETERS, own):
+        properties = plain(load(name)["Resources"][role]["Properties"], name)
+        managed = dict(each for template in NAMES for each in _managed(template))
+    documents = [each["PolicyDocument"] for each in properties.get("Policies", [])]
+    attached = [
+        each for each in properties.get("ManagedPolicyArns", []) if ":aws:policy/" not in each
+    ]
+    return [
+        statement
+        for document in [*documents, *(managed[each] for each in attached)]
+        for statement in document["Statement"]
+    ]
+
+
+def _managed(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The managed policies of a template: ARN and document."""
+    for key, each in load(name)["Resources"].items():
+        if each["Type"] == "AWS::IAM::ManagedPolicy":
+            yield plain({"Ref": key}, name), plain(each["Properties"]["PolicyDocument"], name)
+
+
 def granted(name: str, role: str) -> set[str]:
     """The actions that a role of a template may call, as `s3:GetObject`."""
     return {action for each in statements(name, role) for action in each.actions}
@@ -121,6 +149,8 @@ def plain(value: Any, template: dict[str, Any] | str) -> Any:
         return _referred(".".join(_listed(value["Fn::GetAtt"])), template)
     if "Ref" in value:
         return _referred(value["Ref"], template)
+    if "Fn::If" in value:  # an environment with everything that can be in it
+        return plain(value["Fn::If"][1], template)
     return {key: plain(each, template) for key, each in value.items()}
 
 
@@ -134,4 +164,5 @@ def _referred(name: str, template: dict[str, Any]) -> str:
     if not named:
         return name
     value = str(plain(resource["Properties"][named], template))
-    return arn.format(value) if name.endswith(".Arn") else value
+    is_arn = name.endswith(".Arn") or resource["Type"] == "AWS::IAM::ManagedPolicy"
+    return arn.format(value) if is_arn else value

@@ -17,10 +17,13 @@ import pytest
 import templates
 from bootstrapped import ACCOUNT, BUCKET, NAME_PREFIX, REGION
 from clouds import Cloud
+from iam_simulation import outside
 from permissions import actions
 from remotely import MACHINE, MARKER, MONITOR, Remote
 
 pytestmark = pytest.mark.nightly
+STEP_FUNCTIONS = "ak"
+"""The key with which moto's Step Functions calls services."""
 LIMIT = 8192
 """Batch's limit for the overrides of a job, in bytes."""
 ROOM = 1000
@@ -33,13 +36,16 @@ class Production(Remote):
     printed: str
     execution: dict[str, Any]
     run_id: str
+    deploying: list[dict[str, Any]]
     calls: list[dict[str, Any]]
 
     def make(self) -> None:
         """Deploy it, and run it as its schedule does; its last step sends to Comet."""
         self.configure("staging", "[tracking]\ncomet = true\n")
         self.bootstrap()
+        self.cloud.forget()
         self.printed = self.do("flow-deploy")
+        self.deploying = self.cloud.calls()
         self.cloud.forget()
         self.execution = self.fire()
         self.calls = self.cloud.calls()
@@ -131,6 +137,19 @@ def test_steps_do_what_their_role_may(production: Production) -> None:
     flow = {"batch:SubmitJob", "states:CreateStateMachine"}
     assert called - granted - (deploying - flow) == set()
     assert {"dynamodb:PutItem", "secretsmanager:GetSecretValue", "sns:Publish"} <= called
+
+
+def test_no_call_is_outside_of_the_resources_that_its_role_is_granted(
+    production: Production,
+) -> None:
+    person = {"testing": templates.policy("foundation", "DeployRole")}
+    assert outside(production.deploying, person) == []
+    roles = {
+        f"{NAME_PREFIX}-step": templates.policy("compute", "StepRole"),
+        STEP_FUNCTIONS: templates.policy("compute", "StepFunctionsRole"),
+    }
+    assert {call["principal"] for call in production.calls} == {*roles, "testing"}
+    assert outside(production.calls, roles) == []
 
 
 def test_a_secret_is_read_where_it_is_needed_and_kept_nowhere(production: Production) -> None:

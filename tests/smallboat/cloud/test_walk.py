@@ -14,6 +14,7 @@ import templates
 from bootstrapped import PACKAGE, Bootstrapped
 from bundles import BETTER, PLAIN, WORSE
 from clouds import ROOT, Cloud, processor
+from iam_simulation import needs, outside
 from permissions import actions
 from smallboat.cloud import lambda_zip
 from smallboat.release import smoke_tests
@@ -280,6 +281,21 @@ def test_the_deploy_role_may_do_what_is_done_and_no_more(walk: Walk) -> None:
     granted = templates.granted("foundation", "DeployRole")
     assert called - granted == set()
     assert granted - called == set(NOT_SHOWN)
+
+
+def test_no_call_is_outside_of_the_resources_that_its_role_is_granted(walk: Walk) -> None:
+    roles = {
+        "testing": templates.policy("foundation", "DeployRole", "staging"),
+        "project-prod-deploy": templates.policy("foundation", "DeployRole", "prod"),
+        "project-staging-api": templates.policy("foundation", "ApiRole", "staging"),
+    }
+    assert {call["principal"] for call in walk.calls} == set(roles)
+    assert outside(walk.calls, roles) == []
+    staging = [call for call in walk.calls if call["principal"] == "testing"]
+    moved = json.loads(json.dumps(staging).replace("project-staging", "project-other"))
+    named = {str(need) for call in moved for need in needs(call) if "project-other" in str(need)}
+    assert len(named) > 50
+    assert outside(moved, roles) == sorted(f"testing: {need}" for need in named)
 
 
 def test_the_function_asks_its_endpoint_and_nothing_else(walk: Walk) -> None:
