@@ -143,11 +143,12 @@ class Application:
         """The gateway, created at its first use: its imports take 0.4 s."""
         with self._starting:
             if self._gateway is None:
-                from . import apigateway, cloudformation
+                from . import apigateway, cloudformation, kms
                 from .gateway import Gateway
 
                 apigateway.install()
                 cloudformation.install()
+                kms.install()
                 self._gateway = Gateway(self._folder / "functions", self._url)
             return self._gateway
 

@@ -152,6 +152,12 @@ def account(call: Call) -> str:
     return str(named or call.principal.partition("@")[2] or DEFAULT_ACCOUNT_ID)
 
 
+def credentials(role: str) -> str:
+    """The access key that stands for the role of an ARN."""
+    name, owner = role.rpartition("/")[2], role.split(":")[4]
+    return name if owner == DEFAULT_ACCOUNT_ID else f"{name}@{owner}"
+
+
 def answer(call: Call, fault: Fault) -> Response:
     """A fault as a response in the call's protocol."""
     assert call.operation is not None, "only a known operation can be told to fail"
