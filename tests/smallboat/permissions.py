@@ -3,6 +3,7 @@
 from typing import Any
 
 ALSO = {
+    "batch:SubmitJob": {"batch:TagResource"},
     "sagemaker:CreateModel": {"iam:PassRole", "sagemaker:AddTags"},
     "sagemaker:CreateEndpointConfig": {"sagemaker:AddTags"},
     "sagemaker:CreateEndpoint": {"sagemaker:AddTags"},

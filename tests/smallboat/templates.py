@@ -84,8 +84,8 @@ def statements(name: str, role: str) -> list[Statement]:
             role,
             each["Sid"],
             each["Effect"],
-            tuple(_listed(each["Action"])),
-            tuple(str(plain(one, template)) for one in _listed(each["Resource"])),
+            tuple(listed(each["Action"])),
+            tuple(str(plain(one, template)) for one in listed(each["Resource"])),
             plain(each.get("Condition", {}), template),
         )
         for document in documents
@@ -140,7 +140,8 @@ def size(name: str, policy: Any) -> int:
     return len(re.sub(r"\s", "", json.dumps(plain(policy, load(name)))))
 
 
-def _listed(value: Any) -> list[Any]:
+def listed(value: Any) -> list[Any]:
+    """A value, or the values of a list: policies have both."""
     return value if isinstance(value, list) else [value]
 
 
@@ -154,9 +155,10 @@ def plain(value: Any, template: dict[str, Any] | str) -> Any:
     if not isinstance(value, dict):
         return value
     if "Fn::Sub" in value:
-        return re.sub(r"\$\{([^}]+)\}", lambda m: _referred(m[1], template), value["Fn::Sub"])
+        text, *_ = listed(value["Fn::Sub"])
+        return re.sub(r"\$\{([^}]+)\}", lambda m: _referred(m[1], template), text)
     if "Fn::GetAtt" in value:
-        return _referred(".".join(_listed(value["Fn::GetAtt"])), template)
+        return _referred(".".join(listed(value["Fn::GetAtt"])), template)
     if "Ref" in value:
         return _referred(value["Ref"], template)
     if "Fn::If" in value:  # an environment with everything that can be in it

@@ -16,6 +16,7 @@ NOT_SHOWN = {
         "Age",
         "AlarmsByEmail",
         "AlarmsPolicy",
+        "ApiErrors",
         "Artifacts.lifecycle",
         "Artifacts.ownership",
         "Artifacts.public access",
@@ -24,9 +25,13 @@ NOT_SHOWN = {
         "Budget",
         "DeployRole.attached policies",
         "Errors",
+        "FunctionErrors",
+        "FunctionThrottles",
         "Images.scan",
         "Latency",
         "MonitorRole.attached policies",
+        "Overdue",
+        "Quiet",
         "RetrainingDue",
         "TrainingImages.lifecycle",
         "TrainingImages.scan",
@@ -115,17 +120,25 @@ def test_the_newest_training_images_stay(shared: Bootstrapped) -> None:
     }  # fmt: skip
 
 
-def test_the_age_of_a_release_is_measured(
+def test_the_ages_of_release_and_run_are_measured(
     shared: Bootstrapped, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     function = templates.load("foundation")["Resources"]["AgeWatch"]["Properties"]
-    names = {**shared.cloud.environ, "NAME_PREFIX": NAME_PREFIX, "AWS_DEFAULT_REGION": REGION}
+    names = {"NAME_PREFIX": NAME_PREFIX, "BUCKET": BUCKET, "AWS_DEFAULT_REGION": REGION}
+    names |= shared.cloud.environ
     for key, value in names.items():
         monkeypatch.setenv(key, value)
     scope: dict[str, Any] = {}
     exec(function["Code"]["ZipFile"], scope)
-    assert scope["handler"]({}, None) is None  # nothing is served yet
+    assert scope["handler"]({}, None) == {}  # nothing is trained or served yet
+    s3 = shared.client("s3")
+    s3.put_object(Bucket=BUCKET, Key="store/runs/1/model.onnx", Body=b"")
+    assert scope["handler"]({}, None) == {}  # the run is not whole
+    s3.put_object(Bucket=BUCKET, Key="store/runs/1/evaluation.json", Body=b"{}")
+    assert 0 <= scope["handler"]({}, None)["TrainingAgeDays"] < 0.01
     serve(shared)
-    assert 0 <= scope["handler"]({}, None) < 0.01
-    (metric,) = shared.client("cloudwatch").list_metrics(Namespace=NAME_PREFIX)["Metrics"]
-    assert metric["MetricName"] == "ModelAgeDays"
+    measured = scope["handler"]({}, None)
+    assert set(measured) == {"ModelAgeDays", "TrainingAgeDays"}
+    assert all(0 <= age < 0.01 for age in measured.values())
+    metrics = shared.client("cloudwatch").list_metrics(Namespace=NAME_PREFIX)["Metrics"]
+    assert {each["MetricName"] for each in metrics} == set(measured)

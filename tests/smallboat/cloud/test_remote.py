@@ -22,6 +22,7 @@ from permissions import actions
 from remotely import MACHINE, MARKER, MONITOR, Remote
 
 pytestmark = pytest.mark.nightly
+COST_TAGS = {"project": "project", "environment": "staging", "owner": "Toy Makers"}
 STEP_FUNCTIONS = "ak"
 """The key with which moto's Step Functions calls services."""
 LIMIT = 8192
@@ -128,6 +129,22 @@ def test_overrides_are_short_enough_for_batch(production: Production) -> None:
     found = list(overrides(production.machine()))
     assert len(found) == 9  # a step each
     assert max(len(json.dumps(each)) for each in found) < LIMIT - ROOM
+
+
+def test_jobs_and_state_machines_have_the_tags_that_the_budget_counts(
+    production: Production,
+) -> None:
+    jobs = [call for call in production.calls if call["operation"] == "SubmitJob"]
+    assert len(jobs) == 10
+    for call in jobs:
+        assert COST_TAGS.items() <= call["parameters"]["tags"].items()
+    definitions = production.client("batch").describe_job_definitions()["jobDefinitions"]
+    assert definitions and all(each["propagateTags"] for each in definitions)
+    states = production.client("stepfunctions")
+    for name in (MACHINE, MONITOR):
+        arn = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{name}"
+        tags = states.list_tags_for_resource(resourceArn=arn)["tags"]
+        assert {each["key"]: each["value"] for each in tags} == COST_TAGS
 
 
 def test_steps_do_what_their_role_may(production: Production) -> None:

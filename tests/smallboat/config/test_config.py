@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from smallboat.config import config
+from smallboat.config.sections import Limits
 from smallboat.errors import UserError
 from toy.problem import PROBLEM
 from toy_project import SHARED
@@ -199,6 +200,11 @@ def test_an_unknown_environment_lists_those_there_are() -> None:
             "unknown key aws.serverless.memory_gb: did you mean 'memory_mb'",
         ),
         ("memory_mb = 2048", "memory_mb = 2000", "aws.serverless.memory_mb = 2000 is wrong"),
+        (
+            "memory_mb = 2048",
+            "memory_mb = 2048\nprovisioned_concurrency = 3",
+            "provisioned_concurrency = 3 is more than max_concurrency = 2: lower it",
+        ),
         ("[aws.serverless]", "[aws.serverles]", "unknown key aws.serverles: did you mean"),
         ("burst = 40", "", "the key aws.limits.burst is missing"),
         ('account = "', 'account = "1', "aws.account = '1"),
@@ -211,6 +217,58 @@ def test_so_are_those_of_an_environment_on_aws(right: str, wrong: str, sentence:
     with pytest.raises(UserError) as caught:
         parse(own=ON_AWS.replace(right, wrong))
     assert sentence in str(caught.value)
+
+
+POOL = "arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_aB3"
+ACL = "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/guard/0a1b2c3d-0000"
+
+
+def test_by_default_the_key_opens_predictions_and_facts_are_public() -> None:
+    assert parse(own=ON_AWS)["aws"]["access"] == {
+        "auth": "key", "user_pools": [], "addresses": [], "web_acl": "", "private_facts": False,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("access", "sentence"),
+    [
+        ('auth = "none"', "aws.access.auth = 'none' is wrong: input should be 'key', 'iam' or"),
+        ('auth = "jwt"', 'aws.access: auth = "jwt" and user_pools'),
+        (f'user_pools = ["{POOL}"]', 'aws.access: auth = "jwt" and user_pools'),
+        ('auth = "jwt"\nuser_pools = ["eu-west-1_aB3"]', "user_pools.0 = 'eu-west-1_aB3' is wrong"),
+        ('addresses = ["203.0.113.7/24"]', "203.0.113.7/24 has host bits set: write a block as"),
+        ('addresses = ["office"]', "'office' does not appear to be an IPv4 or IPv6 network"),
+        ('addresses = ["2001:db8::/129"]', "write a block as 203.0.113.0/24 or 2001:db8::/32"),
+        ('web_acl = "guard"', "aws.access.web_acl = 'guard' is wrong"),
+        (f'web_acl = "{ACL.replace("regional", "global")}"', "aws.access.web_acl"),
+        ('private_facts = "yes"', "aws.access.private_facts = 'yes' is wrong"),
+    ],
+)
+def test_who_may_ask_is_checked(access: str, sentence: str) -> None:
+    with pytest.raises(UserError) as caught:
+        parse(own=ON_AWS.replace("[aws.limits]", f"[aws.access]\n{access}\n[aws.limits]"))
+    assert sentence in str(caught.value)
+
+
+def test_all_of_it_may_be_set() -> None:
+    access = f"""[aws.access]
+auth = "jwt"
+user_pools = ["{POOL}"]
+addresses = ["203.0.113.0/24", "198.51.100.7", "2001:db8::/32"]
+web_acl = "{ACL}"
+private_facts = true
+"""
+    assert parse(own=ON_AWS.replace("[aws.limits]", f"{access}[aws.limits]"))["aws"]["access"]
+
+
+def test_a_month_under_the_default_limits_costs_at_most_25_usd_of_requests() -> None:
+    limits = Limits(requests_per_second=20, burst=40, requests_per_day=100_000)
+    most = limits.most_requests("key")
+    assert most == {"public": 2_678_600, "predict": 3_100_000}
+    assert sum(most.values()) * 3.5e-6 <= 25
+    slow = limits.model_copy(update={"requests_per_second": 1, "requests_per_day": 10**9})
+    assert slow.most_requests("key")["predict"] == 2 * 86_400 * 31
+    assert limits.most_requests("iam")["predict"] == 20 * 2 * 86_400 * 31  # without a quota
 
 
 def test_an_endpoint_is_of_one_kind() -> None:

@@ -36,6 +36,7 @@ def test_what_github_takes_is_taken(cron: str) -> None:
         ("0 4 ? * 1", "'?' is no day of the month: it takes *, a number, 1-3, 1,3 or */2"),
         ("0,,5 4 * * 1", "'' is no minute"),
         ("*/0 4 * * 1", "'*/0' has a step of 0"),
+        ("0 4 31 2 *", "it never starts: no month has this day"),
         ("*/4 * * * *", "it starts twice within 5 minutes, which GitHub does not"),
         ("1,4 4 * * *", "it starts twice within 5 minutes"),
         ("1,59 * * * *", "it starts twice within 5 minutes"),
@@ -83,3 +84,17 @@ def with_schedule(by: str, cron: str) -> str:
     """config/staging.toml with another schedule."""
     before, _, after = ON_AWS.partition("[schedule]\n")
     return f'{before}[schedule]\nby = "{by}"\ncron = "{cron}"\n{after[after.index("[") :]}'
+
+
+@pytest.mark.parametrize(
+    ("cron", "days"),
+    [
+        ("17 4 * * 1", 7),
+        ("*/5 * * * *", 1),
+        ("0 3 1 * *", 31),
+        ("0 4 1 * 1", 7),  # the first of a month, and Mondays
+        ("0 0 29 2 *", 1461),
+    ],
+)
+def test_the_longest_gap_between_two_starts_is_known(cron: str, days: int) -> None:
+    assert schedule.longest_gap(cron) == days

@@ -34,14 +34,14 @@ def test_a_proxy_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", "")
     with answering(b'{"warnings": []}') as url:
-        assert queries._ask_api(url, "predict", {}, {}) == {"warnings": []}
+        assert queries._ask_api(url, "predict", None, {}) == {"warnings": []}
 
 
 def test_what_is_no_json_is_said() -> None:
     with answering(b"<html>") as url, pytest.raises(UserError, match="answered 200, no JSON"):
-        queries._ask_api(url, "predict", {}, {})
+        queries._ask_api(url, "predict", None, {})
 
 
 def test_that_nobody_answers_is_said() -> None:
     with pytest.raises(UserError, match="/predict can't be reached"):
-        queries._ask_api("http://127.0.0.1:9", "predict", {}, {})
+        queries._ask_api("http://127.0.0.1:9", "predict", None, {})

@@ -30,6 +30,8 @@ MESSAGES = {
     ),
 }  # fmt: skip
 """What to tell the user, by AWS's error code."""
+CHANGING = {"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"}
+"""States of a SageMaker endpoint in which AWS neither changes nor deletes it."""
 STAGING = "staging"
 """The environment whose images and runs are promoted to the others."""
 

@@ -1,12 +1,17 @@
 """Metaflow's settings for an environment on AWS, with the names that infra/compute.yaml creates."""
 
+import json
 import os
+import re
 
 from ..config import config
 from . import aws, image
 
 TIMEOUT_SECONDS = 6 * 60 * 60
 """After this time Batch ends a step without timeout_seconds; Metaflow's default is five days."""
+
+NO_TAG = re.compile(r"[^A-Za-z0-9 +._:/@-]")
+"""What Metaflow refuses or breaks on in the value of a tag, though AWS takes some of it."""
 
 
 def variables(settings: config.Settings, all_remote: bool = False) -> dict[str, str]:
@@ -35,6 +40,10 @@ def variables(settings: config.Settings, all_remote: bool = False) -> dict[str, 
         "METAFLOW_EVENTS_SFN_ACCESS_IAM_ROLE": env.role("schedule"),
         "METAFLOW_SFN_DYNAMO_DB_TABLE": f"{env.step_prefix}-foreach",
         "METAFLOW_DEFAULT_RUNTIME_LIMIT": str(TIMEOUT_SECONDS),
+        "METAFLOW_BATCH_EMIT_TAGS": "1",  # without it the tags below are dropped
+        "METAFLOW_BATCH_DEFAULT_TAGS": json.dumps(
+            {key: NO_TAG.sub("_", value) for key, value in env.tags.items()}
+        ),
     }
     for variable in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):  # the second has precedence
         if os.environ.get(variable):

@@ -13,7 +13,10 @@ from ..errors import UserError
 
 SPOOL_BYTES = 64 * 2**20
 """Of a temporary file; memory holds the content of one."""
-OFF = "nothing is captured in this environment: set api.capture in config/{}.toml to {}, then {}"
+OFF = (
+    "nothing is captured in this environment, so nothing can be monitored: set api.capture in "
+    "config/{}.toml to {}, name in api.capture_redact what must not be kept, then run {}"
+)
 
 
 class Source(Protocol):
@@ -43,21 +46,24 @@ def of(settings: config.Settings) -> Source:
     Raises:
         UserError: nothing is captured, or the captured lines can't be read back.
     """
+    if not settings.captures:
+        raise UserError(off(settings))
     capture = settings.api.capture
     if settings.aws is None:
-        if capture in {"off", "stdout"}:
-            raise UserError(
-                OFF.format("local", "a file such as store/captured.jsonl", "`make serve`")
-            )
         return LocalFile(capture)
     env = aws.Environment(settings)
     if capture != "off":
         return OnAws(captures.log_group(env), lambda cursor: captures.logged(env, cursor))
-    if settings.aws.instances and settings.aws.instances.capture_share:
-        name = f"s3://{env.bucket}/{captures.data_capture(env)}"
-        return OnAws(name, lambda cursor: captures.kept_by_endpoint(env, cursor))
+    name = f"s3://{env.bucket}/{captures.data_capture(env)}"
+    return OnAws(name, lambda cursor: captures.kept_by_endpoint(env, cursor))
+
+
+def off(settings: config.Settings) -> str:
+    """That nothing is captured in an environment, and what to set."""
+    if settings.aws is None:
+        return OFF.format("local", "a file such as store/captured.jsonl", "`make serve`")
     environment = settings.aws.environment
-    raise UserError(OFF.format(environment, "stdout", f"`make deploy ENV={environment}`"))
+    return OFF.format(environment, "stdout", f"`make deploy ENV={environment}`")
 
 
 class LocalFile:

@@ -4,15 +4,17 @@ from pathlib import Path
 from typing import Any
 
 from ..aws import aws
-from ..config import config, files, sections
+from ..config import config, files, schedule, sections
 from ..errors import UserError
 from ..problem import Problem
-from . import costs
+from . import costs, quotas
 from .stacks import Stacks
 
 TEMPLATES = Path("infra")
 ACCOUNT_STACK = "mlops-account"
 GITHUB = "token.actions.githubusercontent.com"
+GRACE_DAYS = 1
+"""For a run that is late or takes long."""
 MAIN = "ref:refs/heads/main"
 """Where images are built and the monitor runs: an environment's approval would be asked for."""
 PULL_REQUEST = "pull_request"
@@ -41,7 +43,9 @@ def bootstrap(problem: Problem, environment: str) -> int:
         print(f"\n{name}:")
         for output in (stacks.describe(name) or {})["Outputs"]:
             print(f"  {output['Description']}: {output['OutputValue']}")
-    print(f"\n{costs.table(env.aws, env.region)}\n")
+    print(f"\n{costs.table(settings)}\n")
+    for warning in _warnings(env):
+        print(f"{warning}\n")
     if any(changed):
         print("\n- ".join(["next:", *_next_steps(env)]))
     else:
@@ -120,6 +124,8 @@ def _foundation(problem: Problem, settings: config.Settings) -> dict[str, str]:
         "MonthlyBudget": str(settings.aws.monthly_budget_usd),
         "ModelAgeDays": str(settings.aws.model_age_days),
         "LatencyMicroseconds": str(round(settings.release.latency_ms * 1000)),
+        "QuietHours": str(settings.aws.quiet_hours),
+        "RetrainingDays": str(_retraining_days(settings)),
     }
 
 
@@ -138,6 +144,11 @@ def _other(problem: Problem, environment: str) -> aws.Environment | None:
     return aws.Environment(settings) if settings.aws else None
 
 
+def _retraining_days(settings: config.Settings) -> int:
+    """After how many days without a new run one is overdue; 0 if none is scheduled."""
+    return schedule.longest_gap(settings.schedule.cron) + GRACE_DAYS if settings.schedule else 0
+
+
 def _compute(settings: config.Settings, env: aws.Environment) -> dict[str, str]:
     vpc, subnets = _network(env)
     previews = env.aws.environment == aws.STAGING and bool(env.aws.github)
@@ -146,6 +157,7 @@ def _compute(settings: config.Settings, env: aws.Environment) -> dict[str, str]:
         "NamePrefix": env.name_prefix,
         "Project": env.project,
         "Environment": env.aws.environment,
+        "Owner": env.aws.owner,
         "Bucket": env.bucket,
         "Releases": str(settings.on_step_functions).lower(),
         "Vpc": vpc,
@@ -175,6 +187,17 @@ def _network(env: aws.Environment) -> tuple[str, list[str]]:
             f"the VPC {vpc} has no subnet: see the library's docs/aws.md for what it needs"
         )
     return vpc, subnets
+
+
+def _warnings(env: aws.Environment) -> list[str]:
+    """What will not work as the configuration has it, in sentences."""
+    name = env.aws.environment
+    nobody = (
+        f"nobody is told of alarms, failed retrainings and the budget: set alert_email in "
+        f"config/{name}.toml and run `make bootstrap ENV={name}` again"
+    )
+    found = ["" if env.aws.alert_email else nobody, quotas.shortage(env)]
+    return [warning for warning in found if warning]
 
 
 def _next_steps(env: aws.Environment) -> list[str]:

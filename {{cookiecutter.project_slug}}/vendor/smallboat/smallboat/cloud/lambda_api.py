@@ -10,10 +10,11 @@ from ..aws.aws import Environment
 from ..config import config
 from ..errors import CloudError, UserError
 from ..store import store
-from . import lambda_zip, osls
+from . import lambda_zip, osls, rest_api
 from .stacks import Stacks
 
 Json = dict[str, Any]
+Limits = dict[str, tuple[float, int]]
 POLL_SECONDS = 5.0
 MAX_POLLS = 180
 NOT_UPDATABLE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"}
@@ -28,9 +29,11 @@ def deploy(env: Environment, settings: config.Settings) -> str:
         CloudError: a tool is missing, or AWS or osls refused.
     """
     files, values = lambda_zip.contents(), _serverless_settings(env, settings)
+    limits = rest_api.throttles(env, bool(settings.api.cors_origins))
     template = (lambda_zip.CODE / "serverless.yml").read_bytes()
-    deployed = {**files, "serverless.yml": template, "settings.json": json.dumps(values).encode()}
-    version = lambda_zip.digest(deployed)
+    written = {"settings.json": json.dumps(values), "limits.json": json.dumps(limits)}
+    encoded = {name: text.encode() for name, text in written.items()}
+    version = lambda_zip.digest({**files, "serverless.yml": template, **encoded})
     stack = _idle_stack(env)
     if stack and _is_deployed(env, stack, version):
         print("the API is up to date: nothing to deploy")
@@ -41,7 +44,7 @@ def deploy(env: Environment, settings: config.Settings) -> str:
     osls.deploy(env.aws.environment, lambda_zip.pack(files), values)
     stack = Stacks(env).describe(env.api_stack)
     assert stack is not None
-    _update_stage(env, stack, version)
+    _update_stage(env, stack, limits, version)
     return _url(env, stack)
 
 
@@ -73,9 +76,13 @@ def _serverless_settings(env: Environment, settings: config.Settings) -> Json:
             f"config/{env.aws.environment}.toml: api.capture = {settings.api.capture!r} is "
             "wrong: Lambda keeps no files, choose stdout or off"
         )
+    access, cross_origin = env.aws.access, bool(settings.api.cors_origins)
     variables = {
         "ENDPOINT_NAME": env.endpoint,
         "RELEASES": f"{settings.store.root}/{store.RELEASES}",
+        "AUTH": access.auth,
+        "PRIVATE_FACTS": "true" if access.private_facts else "",
+        "SHARED_CACHES": "false" if access.addresses or access.web_acl else "",
         **settings.api.variables,
     }
     if settings.api.capture == "off" and env.aws.instances and env.aws.instances.capture_share:
@@ -91,9 +98,11 @@ def _serverless_settings(env: Environment, settings: config.Settings) -> Json:
         "runtime": f"python{lambda_zip.PYTHON}",
         "architecture": lambda_zip.ARCHITECTURE,
         "environment": {name: value for name, value in variables.items() if value},
-        "limits": env.aws.limits.model_dump(),
+        "gateway": rest_api.gateway(env),
+        "events": rest_api.events(access, cross_origin),
+        "resources": rest_api.resources(env),
+        "extensions": rest_api.extensions(env),
         "tags": env.tags,
-        "tag_list": aws.as_list(env.tags),
     }
 
 
@@ -132,13 +141,12 @@ def _is_deployed(env: Environment, stack: Json, version: str) -> bool:
     return False
 
 
-def _update_stage(env: Environment, stack: Json, version: str) -> None:
-    """Limit all callers together, and write the version: it is the last step of a deployment."""
-    values = {
-        "/*/*/throttling/rateLimit": str(env.aws.limits.requests_per_second),
-        "/*/*/throttling/burstLimit": str(env.aws.limits.burst),
-        "/description": version,
-    }
+def _update_stage(env: Environment, stack: Json, limits: Limits, version: str) -> None:
+    """Limit each method, and write the version: it is the last step of a deployment."""
+    values = {"/description": version}
+    for method, (rate, burst) in limits.items():
+        values[f"/{method}/throttling/rateLimit"] = str(rate)
+        values[f"/{method}/throttling/burstLimit"] = str(burst)
     with aws.aws_errors():
         env.client("apigateway").update_stage(
             restApiId=_outputs(stack)["RestApi"],

@@ -93,6 +93,14 @@ class Settings(Section):
         return f"s3://{self.bucket}/preview/{self.preview.branch}" if self.preview else ""
 
     @property
+    def captures(self) -> bool:
+        """Whether requests are captured where `make monitor` finds them."""
+        if self.aws is None:
+            return self.api.capture not in {"off", "stdout"}
+        by_endpoint = self.aws.instances and self.aws.instances.capture_share
+        return self.api.capture != "off" or bool(by_endpoint)
+
+    @property
     def remote(self) -> bool:
         """Whether any step runs on AWS Batch; with Step Functions all do."""
         return self.on_step_functions or any(step.remote for step in self.steps.values())

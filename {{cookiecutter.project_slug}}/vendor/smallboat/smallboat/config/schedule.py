@@ -5,9 +5,12 @@ the days of the week from 1. So the fields are parsed here. A wrong cron raises 
 """
 
 import re
+from datetime import date, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
+EPOCH, YEARS = date(2024, 1, 1), 9
+"""Dates that have every weekday on every day of the year: a 29th of February, too."""
 MINUTES_APART = 5
 """GitHub starts a workflow no more often."""
 PART = re.compile(r"(\*|(?P<first>\w+)(-(?P<last>\w+))?)(/(?P<step>\d+))?")
@@ -39,6 +42,7 @@ def check(cron: str) -> None:
     gaps = [later - start for start, later in pairwise([*starts, starts[0] + 24 * 60])]
     if min(gaps) < MINUTES_APART:
         raise ValueError(f"it starts twice within {MINUTES_APART} minutes, which GitHub does not")
+    longest_gap(cron)
 
 
 def for_aws(cron: str) -> str:
@@ -54,6 +58,25 @@ def for_aws(cron: str) -> str:
         return f"{minute} {hour} {day} {month} ? *"
     weekday = ",".join(str(value + 1) for value in parsed[-1])
     return f"{minute} {hour} ? {month} {weekday} *"
+
+
+def longest_gap(cron: str) -> int:
+    """The most days between two starts; a day of the month or of the week is enough, as for cron.
+
+    ValueError: it never starts.
+    """
+    _, _, days, months, weekdays = _parse(cron)
+    _, _, day, _, weekday = ("*" in text.split("/")[0] for text in cron.split())
+    matches = all if day or weekday else any
+    dates = (EPOCH + timedelta(number) for number in range(YEARS * 366))
+    starts = [
+        each.toordinal()
+        for each in dates
+        if each.month in months and matches((each.day in days, each.isoweekday() % 7 in weekdays))
+    ]
+    if len(starts) < 2:
+        raise ValueError("it never starts: no month has this day")
+    return max(later - start for start, later in pairwise(starts))
 
 
 def _parse(cron: str) -> list[list[int]]:

@@ -4,7 +4,6 @@ from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -16,12 +15,13 @@ from pydantic import (
 )
 
 from . import schedule
+from .access import STRICT, Access, Limits
 
 
 class Section(BaseModel):
     """A table of a configuration; an unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = STRICT
 
 
 class Project(Section):
@@ -140,7 +140,17 @@ class Serverless(Section):
     """An endpoint that is paid per request."""
 
     memory_mb: Literal[1024, 2048, 3072, 4096, 5120, 6144]
-    max_concurrency: int = Field(ge=1, le=200)  # requests at the same time
+    max_concurrency: int = Field(default=2, ge=1, le=200)  # requests at the same time
+    provisioned_concurrency: int = Field(default=0, ge=0, le=200)  # of them without a cold start
+
+    @model_validator(mode="after")
+    def _check_provisioned(self) -> "Serverless":
+        if self.provisioned_concurrency > self.max_concurrency:
+            raise ValueError(
+                f"provisioned_concurrency = {self.provisioned_concurrency} is more than "
+                f"max_concurrency = {self.max_concurrency}: lower it"
+            )
+        return self
 
 
 class Instances(Section):
@@ -153,14 +163,6 @@ class Instances(Section):
     capture_share: float = Field(ge=0, le=1)
     canary_percent: int = Field(ge=1, le=50)  # the share of traffic that a new model gets first
     canary_seconds: int = Field(ge=60, le=1800)  # for how long
-
-
-class Limits(Section):
-    """What API Gateway accepts from the environment's API key."""
-
-    requests_per_second: PositiveInt
-    burst: PositiveInt
-    requests_per_day: PositiveInt
 
 
 class Batch(Section):
@@ -189,7 +191,9 @@ class Aws(Section):
     )
     network_overhead_ms: NonNegativeFloat  # the round trip, added to release.latency_ms
     model_age_days: PositiveInt  # an alarm fires when the model is older
+    quiet_hours: int = Field(default=0, ge=0, le=168)  # and after so many without a prediction
     limits: Limits
+    access: Access = Access()
     serverless: Serverless | None = None
     instances: Instances | None = None
     batch: Batch = Batch()

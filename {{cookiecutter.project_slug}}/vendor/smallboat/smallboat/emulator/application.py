@@ -16,7 +16,7 @@ from moto.core.config import default_user_config
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug import Request, Response
 
-from . import calls, captures, iam, registry, sagemaker
+from . import calls, captures, iam, quotas, registry, sagemaker
 from .calls import Calls, Fault
 from .containers import Containers
 
@@ -51,6 +51,7 @@ class Application:
         self._batch: Any = None
         self._conditional, self._starting = threading.Lock(), threading.Lock()
         iam.install()
+        quotas.install()
         sagemaker.install(self._containers)
 
     def __call__(self, environ: Json, start_response: Any) -> Iterable[bytes]:

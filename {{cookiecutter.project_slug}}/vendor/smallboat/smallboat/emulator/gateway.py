@@ -17,7 +17,9 @@ from moto.awslambda.utils import get_backend
 from werkzeug import Request, Response
 
 from . import calls
+from .authorization import Asked, RefusedError, check
 from .captures import FunctionLog
+from .limits import Limits
 from .runtime import Function, lambda_modules
 
 Json = dict[str, Any]
@@ -26,9 +28,15 @@ SECONDS = 29
 JSON = "application/json"
 REFUSALS = {
     "MISSING_AUTHENTICATION_TOKEN": (403, "Missing Authentication Token"),
+    "ACCESS_DENIED": (403, "User is not authorized to access this resource"),
+    "INVALID_SIGNATURE": (403, "The request signature does not match"),
+    "UNAUTHORIZED": (401, "Unauthorized"),
     "INVALID_API_KEY": (403, "Forbidden"),
+    "QUOTA_EXCEEDED": (429, "Limit Exceeded"),
+    "THROTTLED": (429, "Too Many Requests"),
     "INTEGRATION_TIMEOUT": (504, "Endpoint request timed out"),
 }
+"""What API Gateway answers by itself, unless the API has a response of the kind or its default."""
 INTEGRATION = re.compile(
     r".*:lambda:path/[\d-]+/functions/"
     r"arn:[\w-]+:lambda:(?P<region>[\w-]+):(?P<account>\d{12})"
@@ -48,6 +56,7 @@ class Gateway:
         """
         self._folder, self._url = folder, url
         self._functions: dict[str, tuple[Json, Function, FunctionLog]] = {}
+        self._limits = Limits()
         self._lock = threading.Lock()
 
     def answer(self, request: Request) -> Response:
@@ -65,17 +74,17 @@ class Gateway:
         if found is None:
             return _by_itself(api, "MISSING_AUTHENTICATION_TOKEN")
         resource, method, values = found
-        key = request.headers.get("x-api-key", "")
-        key_id = _key_id(backend, number, stage, key)
-        if method.api_key_required and key_id is None:
-            return _by_itself(api, "INVALID_API_KEY")
+        asked = Asked(backend, api, api.stages[stage], path, resource, method, request)
+        try:
+            identity, authorizer = check(asked, self._limits)
+        except RefusedError as refused:
+            return _by_itself(api, refused.kind)
         to = INTEGRATION.fullmatch(method.method_integration.uri or "")
         if to is None:
             return _refused(500, "Internal server error")
         functions = get_backend(to["account"], to["region"])
         function = functions.get_function(to["name"], to["qualifier"])
-        identity = {"apiKey": key or None, "apiKeyId": key_id}
-        event = _event(request, resource, path, stage, number, values, identity)
+        event = _event(asked, values, identity, authorizer)
         process, log = self._process(function)
         answer = process.ask(event, min(SECONDS, int(function.timeout)))
         log.update()
@@ -87,6 +96,7 @@ class Gateway:
         """Stop all processes."""
         with self._lock:
             functions, self._functions = self._functions, {}
+            self._limits = Limits()
         for _, function, _ in functions.values():
             function.end()
 
@@ -152,27 +162,9 @@ def _vagueness(template: str) -> tuple[int, int, int]:
     return template.count("+}"), template.count("{"), -len(template)
 
 
-def _key_id(backend: Any, api: str, stage: str, value: str) -> str | None:
-    """The id of a key that a usage plan of this stage has, or None."""
-    for plan in backend.usage_plans.values():
-        if any(each.get("apiId") == api and each.get("stage") == stage for each in plan.api_stages):
-            for number in backend.usage_plan_keys.get(plan.id, {}):
-                key = backend.keys.get(number)
-                if value and key and key.enabled and key.value == value:
-                    return str(key.id)
-    return None
-
-
-def _event(
-    request: Request,
-    resource: str,
-    path: str,
-    stage: str,
-    api: str,
-    values: Json | None,
-    identity: Json,
-) -> Json:
+def _event(asked: Asked, values: Json | None, identity: Json, authorizer: Json | None) -> Json:
     """The event for a function, with null for everything that is absent."""
+    request, resource, stage = asked.request, asked.resource, asked.stage.name
     headers = {name: request.headers.getlist(name) for name, _ in request.headers}
     query = {name: request.args.getlist(name) for name in request.args}
     body = request.get_data()
@@ -182,7 +174,7 @@ def _event(
         text, encoded = base64.b64encode(body).decode(), True
     return {
         "resource": resource,
-        "path": path,
+        "path": asked.path,
         "httpMethod": request.method,
         "headers": {name: given[-1] for name, given in headers.items()} or None,
         "multiValueHeaders": headers or None,
@@ -193,13 +185,13 @@ def _event(
         "requestContext": {
             "resourcePath": resource,
             "httpMethod": request.method,
-            "path": f"/{stage}{path}",
+            "path": f"/{stage}{asked.path}",
             "stage": stage,
-            "apiId": api,
+            "apiId": asked.api.id,
             "requestId": str(uuid.uuid4()),
             "domainName": request.host,
             "protocol": "HTTP/1.1",
-            "authorizer": None,
+            "authorizer": authorizer,
             "identity": {
                 "sourceIp": request.remote_addr,
                 "userAgent": request.headers.get("User-Agent"),
@@ -213,10 +205,12 @@ def _event(
 
 def _by_itself(api: RestAPI, kind: str) -> Response:
     """A response of API Gateway itself, as the API's gateway responses define it."""
-    response = _refused(*REFUSALS[kind])
-    if told := api.gateway_responses.get(kind):
-        response.status_code = int(told.status_code or response.status_code)
-        response.set_data((told.response_templates or {}).get(JSON, response.get_data()))
+    status, message = REFUSALS[kind]
+    response, responses = _refused(status, message), api.gateway_responses
+    if told := responses.get(kind) or responses.get(f"DEFAULT_{status // 100}XX"):
+        response.status_code = int(told.status_code or status)
+        template = (told.response_templates or {}).get(JSON, response.get_data(as_text=True))
+        response.set_data(template.replace("$context.error.messageString", json.dumps(message)))
         for name, value in (told.response_parameters or {}).items():
             response.headers[name.removeprefix("gatewayresponse.header.")] = value.strip("'")
     return response

@@ -9,7 +9,7 @@ from typing import Any
 import requests
 
 from ..aws import aws
-from ..cloud import lambda_api
+from ..cloud import api_client, lambda_api
 from ..config import config
 from ..errors import ReleaseError, UserError
 from ..problem import Problem
@@ -81,9 +81,9 @@ def predict(problem: Problem, environment: str) -> int:
     if url is None:
         example, answer = _ask_model(targets.of(problem, settings))
     else:
-        aws_key = {"x-api-key": lambda_api.key(aws.Environment(settings))} if settings.aws else {}
-        example = _ask_api(url, "page.json", aws_key)["example"]
-        answer = _ask_api(url, "predict", aws_key, example)
+        sign = api_client.credentials(aws.Environment(settings)) if settings.aws else None
+        example = _ask_api(url, "page.json", sign)["example"]
+        answer = _ask_api(url, "predict", sign, example)
     print(_table(example, answer))
     return 0
 
@@ -113,15 +113,13 @@ def _ask_model(target: Any) -> tuple[Any, Any]:
     return example, {"model": answer["model"], **answer["results"][0]}
 
 
-def _ask_api(url: str, route: str, headers: dict[str, str], body: Any = None) -> Any:
+def _ask_api(url: str, route: str, sign: api_client.Sign | None, body: Any = None) -> Any:
     method = "GET" if body is None else "POST"
     try:
         with requests.Session() as session:
             # Requests to this machine must not go through a proxy.
             session.trust_env = not url.startswith("http://127.0.0.1:")
-            response = session.request(
-                method, f"{url}/{route}", json=body, headers=headers, timeout=30
-            )
+            response = session.request(method, f"{url}/{route}", json=body, auth=sign, timeout=30)
         answer = response.json()
     except requests.JSONDecodeError:
         raise UserError(f"{url}/{route} answered {response.status_code}, no JSON") from None

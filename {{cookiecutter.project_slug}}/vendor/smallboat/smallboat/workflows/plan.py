@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from ..aws import aws
+from ..captured import sources
 from ..config import config, files, sections
 from ..errors import UserError
 from ..problem import Problem
@@ -38,7 +39,9 @@ def plan(problem: Problem, environment: str) -> int:
             roles[name] = env.deploy_role
             if name == aws.STAGING:
                 roles |= {"build": env.role("build"), "preview": env.role("preview")}
-            if not each.on_step_functions:
+            if not each.captures:
+                print(f"{name} is not monitored: {sources.off(each)}", file=sys.stderr)
+            elif not each.on_step_functions:
                 monitors.append({"environment": name, "role": env.monitor_role})
     staging = settings[aws.STAGING]
     values = {

@@ -3,7 +3,6 @@
 `api_server.py` runs it on this machine, `handler.py` on Lambda.
 """
 
-import hmac
 import os
 import time
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ from flask_cors import CORS
 from werkzeug.exceptions import NotFound
 
 from ..request_parsing import ApiError, parse_json
-from . import compression, openapi, web_app
+from . import access, caching, compression, openapi, web_app
 from .capture import Capture
 from .model_client import ModelClient
 from .releases import ReleaseList, Releases
@@ -26,6 +25,10 @@ Json = dict[str, Any]
 SHARED_PAGE = Path(__file__).with_name("static")
 """The part of the page that is the same in every project."""
 HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+ALLOWED_HEADERS = [  # of requests from other origins; the last four have credentials
+    "Content-Type", "X-Request-Id",
+    "X-Api-Key", "Authorization", "X-Amz-Date", "X-Amz-Security-Token",
+]  # fmt: skip
 PAGE_POLICY = (  # the hash is of the inline script
     "default-src 'none'; script-src 'self' 'sha256-/2wNOOqzuV0DH9B2kRgjrJwD89KK7aP+e6gG+97hgj0='; "
     "style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -52,9 +55,11 @@ def create(page_folder: str | Path, settings: Settings | None = None) -> Flask:
     model = ModelClient(settings)
     if capture := Capture.from_settings(settings):
         _add_capture(app, capture)
+    access.install(app, settings)  # after the capture, which keeps refusals, too
+    caching.install(app, settings)
     _add_predictions(app, settings, model)
     _add_facts(app, settings, model)
-    _add_page(app, Path(page_folder).resolve())
+    _add_page(app, Path(page_folder).resolve(), settings)
     if not settings.on_lambda:
         app.after_request(compression.compress)
     return app
@@ -67,7 +72,7 @@ def _add_checks(app: Flask, settings: Settings) -> None:
             app,
             origins=list(settings.cors_origins),
             send_wildcard=True,
-            allow_headers=["Content-Type", "X-Api-Key", "X-Request-Id"],
+            allow_headers=ALLOWED_HEADERS,
             expose_headers=["X-Request-Id", "Retry-After"],
             max_age=600,
         )
@@ -82,7 +87,6 @@ def _add_checks(app: Flask, settings: Settings) -> None:
         response.headers.extend(HEADERS)
         if response.status_code in {429, 503}:
             response.headers["Retry-After"] = "5"
-        response.headers.setdefault("Cache-Control", "no-store")
         return response
 
 
@@ -91,7 +95,6 @@ def _add_predictions(app: Flask, settings: Settings, model: ModelClient) -> None
 
     @app.post("/predict")
     def predict() -> Json:
-        _check_key(settings.api_key)
         body = _json_body()
         explain = body.pop("explain", False) if isinstance(body, dict) else False
         if not isinstance(explain, bool):
@@ -101,7 +104,6 @@ def _add_predictions(app: Flask, settings: Settings, model: ModelClient) -> None
 
     @app.get("/predict")
     def predict_known() -> Json:
-        _check_key(settings.api_key)
         known = model.invoke({"known": request.args.to_dict()}, g.request_id)
         return answer(known["request"], False)
 
@@ -140,6 +142,8 @@ def _add_facts(app: Flask, settings: Settings, model: ModelClient) -> None:
     @app.get("/health")
     def health() -> Json:
         release = model.description().content["release"]
+        if settings.private_facts:
+            return {"status": "ok"}
         return {"status": "ok", "run": release["run"], "release": release["release"]}
 
     @app.get("/model")
@@ -165,13 +169,19 @@ def _add_facts(app: Flask, settings: Settings, model: ModelClient) -> None:
 
     @app.get("/openapi.json")
     def document() -> Json:
-        return openapi.document(model.description().content, bool(settings.api_key))
+        return openapi.document(model.description().content, settings.auth, settings.private_facts)
 
 
-def _add_page(app: Flask, page_folder: Path) -> None:
+def _add_page(app: Flask, page_folder: Path, settings: Settings) -> None:
+    html = (SHARED_PAGE / "index.html").read_text()
+    facts = "private" if settings.private_facts else "public"
+    html = html.replace("<html ", f'<html data-auth="{settings.auth}" data-facts="{facts}" ', 1)
+
     @app.get("/")
     def page() -> Response:
-        response = send_from_directory(SHARED_PAGE, "index.html")
+        response = Response(html, mimetype="text/html")
+        response.add_etag()
+        response.make_conditional(request)
         response.headers["Content-Security-Policy"] = PAGE_POLICY
         return response
 
@@ -181,19 +191,6 @@ def _add_page(app: Flask, page_folder: Path) -> None:
             return send_from_directory(SHARED_PAGE, filename)
         except NotFound:
             return send_from_directory(page_folder, filename)
-
-
-def _check_key(expected: str) -> None:
-    # API Gateway checks the key at /predict only, so no other spelling of that path may work.
-    if request.environ.get("serverless.event", {}).get("resource", "/predict") != "/predict":
-        raise ApiError(404, "no such path; use /predict, spelled like that")
-    if not expected:
-        return
-    key = request.headers.get("X-Api-Key", "")
-    if not key:
-        raise ApiError(401, "the API key is missing; send it in the header x-api-key")
-    if not hmac.compare_digest(key.encode(), expected.encode()):
-        raise ApiError(403, "this API key is not valid; send a valid one in the header x-api-key")
 
 
 def _json_body() -> Any:

@@ -4,15 +4,42 @@ import json
 from pathlib import Path
 from typing import Any
 
+from .paths import FACTS
+
 Json = dict[str, Any]
 
 
-def document(description: Json, key_required: bool) -> Json:
+SCHEMES = {  # as AWS exports them for API Gateway
+    "key": {"api_key": {"type": "apiKey", "in": "header", "name": "x-api-key"}},
+    "iam": {
+        "signature": {
+            "type": "apiKey", "in": "header", "name": "Authorization",
+            "description": "AWS Signature Version 4 for the service execute-api",
+            "x-amazon-apigateway-authtype": "awsSigv4",
+        }
+    },
+    "jwt": {
+        "token": {
+            "type": "apiKey", "in": "header", "name": "Authorization",
+            "description": "an ID token of the user pool",
+            "x-amazon-apigateway-authtype": "cognito_user_pools",
+        }
+    },
+}  # fmt: skip
+"""How callers prove who they are."""
+REFUSALS = {
+    "401": {"$ref": "#/components/responses/Unauthorized"},
+    "403": {"$ref": "#/components/responses/Forbidden"},
+}
+
+
+def document(description: Json, auth: str, private_facts: bool) -> Json:
     """OpenAPI 3.1 for the served model.
 
     Args:
         description: the model's answer to `describe`.
-        key_required: whether /predict always requires the API key.
+        auth: what /predict requires, as in `Settings`; "" if an API key is optional.
+        private_facts: whether facts about the model require the same.
     """
     document: Json = json.loads(Path(__file__).with_suffix(".json").read_bytes())
     document["info"]["version"] = description["release"]["release"]
@@ -31,8 +58,16 @@ def document(description: Json, key_required: bool) -> Json:
         predict["get"]["parameters"] = _query_parameters(description["known"])
     else:
         del predict["get"]
+    scheme = SCHEMES[auth or "key"]
+    document["components"]["securitySchemes"] = scheme
+    required: list[Json] = [{name: []} for name in scheme]
     for operation in predict.values():
-        operation["security"] = [{"api_key": []}] if key_required else [{"api_key": []}, {}]
+        operation["security"] = required if auth else [*required, {}]
+    if private_facts:
+        for path in FACTS:
+            operation = document["paths"][path]["get"]
+            operation["security"] = required
+            operation["responses"] |= REFUSALS
     return document
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+FLAGS = {"true": True, "1": True, "false": False, "0": False}
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -21,6 +23,9 @@ class Settings:
         capture_share: share of requests that is captured, 0 to 1.
         capture_redact: names whose values are not captured, at any depth.
         api_key: key that /predict requires; "" if it requires none, or if API Gateway checks it.
+        auth: how callers prove who they are: `key`, `iam`, `jwt`, or "" if they need not.
+        private_facts: whether facts about the model require the same.
+        shared_caches: whether a proxy may keep answers for others.
         releases: the list of releases: a file or an object `s3://bucket/key`; "" if there is none.
         s3_url: S3's address, if it is not on AWS.
         on_lambda: whether this runs on Lambda, where a process sleeps between requests.
@@ -36,6 +41,9 @@ class Settings:
     capture_share: float = 1.0
     capture_redact: frozenset[str] = frozenset()
     api_key: str = ""
+    auth: str = ""
+    private_facts: bool = False
+    shared_caches: bool = True
     releases: str = ""
     s3_url: str = ""
     on_lambda: bool = False
@@ -45,6 +53,10 @@ class Settings:
         """Read the settings; ValueError names a variable that is wrong."""
         if not environ.get("ENDPOINT_NAME"):
             raise ValueError("ENDPOINT_NAME is not set; set it to the model's endpoint")
+        auth = environ.get("AUTH") or ("key" if environ.get("API_KEY") else "")
+        private_facts = _flag(environ, "PRIVATE_FACTS", cls.private_facts)
+        if private_facts and not auth:
+            raise ValueError("PRIVATE_FACTS is set and no API_KEY; set both or none")
         return cls(
             endpoint=environ["ENDPOINT_NAME"],
             model_url=environ.get("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME")
@@ -57,6 +69,9 @@ class Settings:
             capture_share=_number(environ, "CAPTURE_SHARE", cls.capture_share, 0.0, 1.0),
             capture_redact=frozenset(_list(environ, "CAPTURE_REDACT")),
             api_key=environ.get("API_KEY", ""),
+            auth=auth,
+            private_facts=private_facts,
+            shared_caches=_flag(environ, "SHARED_CACHES", cls.shared_caches),
             releases=environ.get("RELEASES", ""),
             s3_url=environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL", ""),
             on_lambda="AWS_LAMBDA_FUNCTION_NAME" in environ,
@@ -65,6 +80,13 @@ class Settings:
 
 def _list(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
     return tuple(environ.get(name, "").replace(",", " ").split())
+
+
+def _flag(environ: Mapping[str, str], name: str, default: bool) -> bool:
+    text = environ.get(name) or str(default)
+    if text.lower() not in FLAGS:
+        raise ValueError(f"{name} is {text!r}; set it to true or false")
+    return FLAGS[text.lower()]
 
 
 def _number(

@@ -1,6 +1,6 @@
 // The part of the page that every use case has: facts about the model. The rest is use_case.js.
 import { showReleases } from "./releases.js";
-import { $, ApiError, element, fetchJson, number, offerToForget, trouble } from "./shared.js";
+import { $, ApiError, ask, element, number, offerToForget, trouble } from "./shared.js";
 import * as useCase from "./use_case.js";
 
 const day = (text) => new Date(text).toISOString().slice(0, 10);
@@ -57,7 +57,7 @@ async function start() {
   $("subtitle").textContent = useCase.subtitle;
   offerToForget();
   try {
-    const [model, data] = await Promise.all([fetchJson("model"), fetchJson("page.json")]);
+    const [model, data] = await Promise.all([ask("model"), ask("page.json")]);
     $("facts").replaceChildren(facts(model), metrics(model));
     $("model").hidden = false;
     $("card").hidden = !model.card; // a release of an older library has none
