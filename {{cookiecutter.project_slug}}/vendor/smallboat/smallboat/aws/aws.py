@@ -56,6 +56,7 @@ class Environment:
             UserError: the configuration has no table `[aws]`, or is a preview's outside of staging.
         """
         self._reader = reader
+        self._preview_tags = {"preview": settings.preview.branch} if settings.preview else {}
         self.name_prefix, self.bucket = settings.name_prefix, settings.bucket
         assert settings.aws is not None
         self.aws = settings.aws
@@ -97,6 +98,7 @@ class Environment:
             "project": self.project,
             "environment": self.aws.environment,
             "owner": self.aws.owner,
+            **self._preview_tags,
         }
 
     @cached_property
