@@ -21,7 +21,7 @@ statements have conditions on `aws:ResourceTag`.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -89,9 +89,15 @@ def outside(
             for call in calls
             if call["principal"] in roles
             for need in needs(call, tags, region)
-            if not allows(roles[call["principal"]], need)
+            if not allows(roles[call["principal"]], by(call["principal"], need))
         }
     )
+
+
+def by(role: str, need: Need) -> Need:
+    """The need of a role."""
+    arn = f"arn:aws:iam::{templates.PARAMETERS['AWS::AccountId']}:role/{role}"
+    return replace(need, context={**need.context, "aws:PrincipalArn": arn})
 
 
 def _matches(statement: Json, need: Need) -> bool:

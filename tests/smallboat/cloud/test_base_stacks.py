@@ -55,7 +55,12 @@ def test_an_existing_provider_is_used(environment: Bootstrapped) -> None:
         StackName=base_stacks.ACCOUNT_STACK
     )
     given = {p["ParameterKey"]: p["ParameterValue"] for p in stack["Stacks"][0]["Parameters"]}
-    assert given == {"MakeGithubProvider": "false", "MakeApiLogs": "true"}
+    assert given == {
+        "MakeGithubProvider": "false",
+        "MakeApiLogs": "true",
+        "RolePath": "/",
+        "PermissionsBoundary": "",
+    }
 
 
 def test_an_attempt_that_created_nothing_is_repeated(environment: Bootstrapped) -> None:

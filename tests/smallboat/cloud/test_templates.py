@@ -37,7 +37,7 @@ UNNAMED = {
     "arn:aws:apigateway:eu-west-1::/tags/*": "the ARN of one of these",
     "arn:aws:application-autoscaling:eu-west-1:123456789012:scalable-target/*": "AWS gives the id",
     "arn:aws:batch:eu-west-1:123456789012:job/*": "AWS gives the id",
-    "arn:aws:batch:eu-west-1:123456789012:job-definition/metaflow_*": "Metaflow names them",
+    "arn:aws:kms:eu-west-1:123456789012:key/*": "AWS gives the id; its alias is a condition",
     "arn:aws:events:eu-west-1:123456789012:rule/StepFunctionsGetEventsForBatchJobsRule": (
         "Step Functions names it, once per account"
     ),
@@ -55,6 +55,7 @@ UNTAGGED = {
     "AWS::ApiGateway::Account",
     "AWS::IAM::InstanceProfile",
     "AWS::IAM::ManagedPolicy",
+    "AWS::KMS::Alias",
     "AWS::Lambda::Permission",
     "AWS::S3::BucketPolicy",
     "AWS::SNS::Subscription",
@@ -62,7 +63,8 @@ UNTAGGED = {
 }
 """Types that AWS can't tag; the others take the tags of their stack."""
 
-STATEMENTS = list(templates.all_statements())
+ALL = list(templates.all_statements())
+STATEMENTS = [each for each in ALL if each.effect == "Allow"]
 IDS = [f"{each.role}-{each.sid}" for each in STATEMENTS]
 LONGEST_NAME_PREFIX = f"{'p' * 30}-{'e' * 8}"
 DAY, HOUR = 86_400, 3_600
@@ -140,7 +142,7 @@ def test_every_other_resource_names_the_environment_or_its_project() -> None:
 
 def test_a_role_is_passed_to_named_services_only() -> None:
     passing = [each for each in STATEMENTS if "iam:PassRole" in each.actions]
-    assert len(passing) == 6
+    assert len(passing) == 8
     for each in passing:
         assert each.actions == ("iam:PassRole",)
         assert "*" not in "".join(each.resources)
@@ -170,7 +172,12 @@ def test_roles_trust_one_service_of_this_account_or_github(name: str) -> None:
         if "Federated" in trust["Principal"]:
             wanted = trust["Condition"]["StringEquals"]
             assert wanted["token.actions.githubusercontent.com:aud"] == "sts.amazonaws.com"
-            who = {"DeployRole": "GithubSubjects", "MonitorRole": "MonitorSubjects"}
+            who = {
+                "DeployRole": "GithubSubjects",
+                "MonitorRole": "BranchSubjects",
+                "BuildRole": "BranchSubjects",
+                "PreviewRole": "PullRequestSubjects",
+            }
             assert wanted["token.actions.githubusercontent.com:sub"] == who[role]
             assert set(trust["Condition"]) == {"StringEquals"}
         else:
@@ -182,7 +189,7 @@ def test_every_permission_has_its_reason_and_its_document() -> None:
     lines = (templates.FOLDER / "permissions.md").read_text().splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "|" in line]
     reasons = {(role, sid): (why, document) for role, sid, why, document in rows[2:]}
-    assert set(reasons) == {(each.role, each.sid) for each in STATEMENTS}
+    assert set(reasons) == {(each.role, each.sid) for each in ALL}
     assert len(reasons) == len(rows) - 2
     for why, document in reasons.values():
         assert len(why) > 10 and len(document) > 10
@@ -209,7 +216,7 @@ def test_what_is_served_never_expires() -> None:
     bucket = templates.load("foundation")["Resources"]["Artifacts"]
     rules = bucket["Properties"]["LifecycleConfiguration"]["Rules"]
     expiring = {each.get("Prefix") for each in rules if "ExpirationInDays" in each}
-    assert expiring == {"metaflow/", "capture/"}
+    assert expiring == {"metaflow/", "capture/", "preview/"}
     assert bucket["DeletionPolicy"] == "RetainExceptOnCreate"
 
 

@@ -300,7 +300,7 @@ def test_what_costs_carries_the_tags_that_the_budget_counts(walk: Walk) -> None:
             created.setdefault(call["operation"], []).append(tags)
     tagged = {name for name, every in created.items() if all(COST_TAGS <= each for each in every)}
     assert set(created) - tagged == {"RegisterScalableTarget"}
-    assert {"CreateModel", "CreateEndpointConfig", "CreateEndpoint", "CreateChangeSet"} <= tagged
+    assert {"CreateModel", "CreateEndpointConfig", "CreateEndpoint", "CreateStack"} <= tagged
     kinds = {kind.name for kind in inventory.KINDS}
     seen = {"state machine", "endpoint", "endpoint configuration", "model", "stack"}
     assert kinds == seen | set(UNTAGGED)

@@ -16,6 +16,7 @@ from moto.awslambda.models import LambdaFunction
 from moto.awslambda.utils import get_backend
 from werkzeug import Request, Response
 
+from . import calls
 from .authorization import Asked, RefusedError, check
 from .captures import FunctionLog
 from .limits import Limits
@@ -120,7 +121,7 @@ class Gateway:
         folder = self._folder / f"{function.function_name}-{uuid.uuid4().hex[:8]}"
         with zipfile.ZipFile(io.BytesIO(function.code_bytes)) as code:
             code.extractall(folder)
-        role = str(function.role).rsplit("/")[-1]
+        role = calls.credentials(str(function.role))
         added = {
             "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),
