@@ -199,6 +199,8 @@ def _context(service: str, parameters: Json) -> Json:
         context["s3:prefix"] = parameters["Prefix"]
     if service == "cloudwatch" and "Namespace" in parameters:
         context["cloudwatch:namespace"] = parameters["Namespace"]
+    if service == "kms" and ":alias/" in parameters.get("KeyId", ""):
+        context["kms:RequestAlias"] = parameters["KeyId"].split(":")[-1]
     if service == "cloudformation" and "RoleARN" in parameters:
         context["cloudformation:RoleArn"] = parameters["RoleARN"]
     return context
@@ -208,6 +210,8 @@ def _arns(service: str, name: str, action: str, parameters: Json, region: str) -
     """The resources of a call; `*` if AWS knows none for the action, or no parameter names one."""
     if service == "apigateway":
         return [f"arn:aws:apigateway:{region}::{_path(name, parameters)}"]
+    if service == "kms":  # IAM compares the key's ARN, also if an alias names the key
+        return [re.sub(r":alias/.*", f":key/{UNNAMED}", parameters["KeyId"])]
     if "Delete" in parameters:  # of S3
         keys = [each["Key"] for each in parameters["Delete"]["Objects"]]
         return [f"{S3}{parameters['Bucket']}/{key}" for key in keys]

@@ -32,11 +32,10 @@ def deploy(
     """Release the newest run that passes, or that run; 0 released or kept, 4 failed."""
     settings = config.load(problem, environment)
     check_permission(settings)
-    features_run = run
+    origin = source_environment if source_environment != environment else None
+    releaser, features_run = _releaser(problem, settings, origin or ""), run
     if source_environment:
         run, features_run = _promote(problem, source_environment, run, settings)
-    origin = source_environment if source_environment != environment else None
-    releaser = _releaser(problem, settings, origin or "")
     outcome = releaser.deploy(settings.store.root, run, allow_schema_change, features_run)
     _print(outcome)
     _record(settings, releaser.target)
