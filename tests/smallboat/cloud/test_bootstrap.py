@@ -144,6 +144,13 @@ def test_the_prices_say_when_and_where_they_are_from() -> None:
     assert ("They are not those of" in last) == (region != "us-east-1")
 
 
+def test_the_key_that_signs_images_is_paid_where_they_are_built() -> None:
+    built = table(github="org/repo")[IDLE]
+    assert built["key that signs images"] == 1
+    assert "key that signs images" not in table(github="org/repo", environment="prod")[IDLE]
+    assert "key that signs images" not in table()[IDLE]
+
+
 def test_every_alarm_is_paid() -> None:
     kinds = templates.load("foundation")["Resources"].values()
     alarms = [each for each in kinds if each["Type"] == "AWS::CloudWatch::Alarm"]

@@ -4,6 +4,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from ..aws.aws import STAGING
 from ..config import config, sections
 from ..errors import UserError
 from . import network
@@ -83,6 +84,8 @@ def _fixed(settings: config.Settings, prices: dict[str, Any]) -> tuple[list[Item
         (5 * usd["s3_gb_month"], "5 GB in S3"),
         (2 * usd["ecr_gb_month"], "2 GB of images in ECR"),
     ]
+    if aws.environment == STAGING and aws.github:
+        items.append((usd["key_month"], "key that signs images"))
     if not aws.batch.public_addresses:
         count = len([each for each in network.services(settings) if each not in network.GATEWAYS])
         what = f"{count} VPC endpoints in one zone; none with a NAT gateway"

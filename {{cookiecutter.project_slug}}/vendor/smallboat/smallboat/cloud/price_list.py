@@ -30,6 +30,7 @@ LISTED = {
     "metric_month": Listed("AmazonCloudWatch", "CW:MetricMonitorUsage"),
     "dashboard_month": Listed("AmazonCloudWatch", "DashboardsUsageHour"),
     "secret_month": Listed("AWSSecretsManager", "AWSSecretsManager-Secrets"),
+    "key_month": Listed("awskms", "KMS-Keys"),
     "s3_gb_month": Listed("AmazonS3", "TimedStorage-ByteHrs"),
     "ecr_gb_month": Listed("AmazonECR", "TimedStorage-ByteHrs"),
     "api_request": Listed("AmazonApiGateway", "ApiGatewayRequest"),
@@ -93,10 +94,10 @@ def _offer(service: str, region: str) -> Json:
 def _price(offer: Json, usage: str) -> float | None:
     """The price of the first unit; the highest, if several products have the usage type.
 
-    A usage type begins with a code of the region, as `EUW1-`, in most regions. The prices of
-    `Global-` are the free tier.
+    A usage type begins with a code of the region, as `EUW1-`, or its name. The prices of `Global-`
+    are the free tier.
     """
-    pattern = re.compile(rf"([A-Z]{{2,4}}\d?-)?{re.escape(usage)}")
+    pattern = re.compile(rf"([A-Z]{{2,4}}\d?-|[a-z]+(-[a-z]+)+-\d-)?{re.escape(usage)}")
     prices = [
         float(each["pricePerUnit"]["USD"])
         for sku, product in offer["products"].items()
