@@ -159,11 +159,19 @@ def test_every_alarm_is_paid() -> None:
     assert len(alarms) == 9
 
 
-def test_a_file_of_prices_without_a_price_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        ("secret_month", "secret", "'secret_month' is missing: take this file of a newer template"),
+        ("[usd]", "[fixed]", "'usd' is missing: take this file of a newer template"),
+        ("[usd]", "[usd", "can't be read: "),
+    ],
+)
+def test_a_file_of_prices_that_lacks_something_is_refused(
+    right: str, wrong: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "prices.toml"
-    file.write_text(costs.PRICES.read_text().replace("secret_month", "secret"))
+    file.write_text(costs.PRICES.read_text().replace(right, wrong, 1))
     monkeypatch.setattr(costs, "PRICES", file)
-    with pytest.raises(UserError, match="'secret_month' is missing: take this file"):
+    with pytest.raises(UserError, match=re.escape(message)):
         text()

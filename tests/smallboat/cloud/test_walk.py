@@ -198,7 +198,7 @@ def test_what_costs_carries_the_tags_that_the_budget_counts(walk: Walk) -> None:
         if call["operation"].startswith(("Create", "Register")):
             tags = {each["Key"] for each in call["parameters"].get("Tags", [])}
             created.setdefault(call["operation"], []).append(tags)
-    tagged = {name for name, every in created.items() if all(COST_TAGS <= each for each in every)}
+    tagged = {name for name, every in created.items() if all(each >= COST_TAGS for each in every)}
     assert set(created) - tagged == {"RegisterScalableTarget"}
     assert {"CreateModel", "CreateEndpointConfig", "CreateEndpoint", "CreateStack"} <= tagged
     kinds = {kind.name for kind in inventory.KINDS}

@@ -26,6 +26,7 @@ def bootstrap(problem: Problem, environment: str) -> int:
     settings = config.load(problem, environment)
     env = aws.Environment(settings)
     stacks = Stacks(env)
+    usd = costs.table(settings)  # now: a wrong prices.toml should stop it before anything is made
     account, compute = _account(env, stacks), _compute(settings, env)
     owner = f"account {env.aws.account}"
     account_tags = {"project": "shared", "environment": "account", "owner": owner}
@@ -42,7 +43,7 @@ def bootstrap(problem: Problem, environment: str) -> int:
         print(f"\n{name}:")
         for output in (stacks.describe(name) or {})["Outputs"]:
             print(f"  {output['Description']}: {output['OutputValue']}")
-    print(f"\n{costs.table(settings)}\n")
+    print(f"\n{usd}\n")
     for warning in _warnings(env):
         print(f"{warning}\n")
     if any(changed):

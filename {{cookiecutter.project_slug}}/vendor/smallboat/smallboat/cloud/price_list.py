@@ -2,7 +2,6 @@
 
 import os
 import re
-import tomllib
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -11,6 +10,7 @@ import requests
 from ..config import config
 from ..errors import CloudError
 from ..problem import Problem
+from . import costs
 from .costs import PRICES
 
 URL = "https://pricing.us-east-1.amazonaws.com/offers/v1.0/aws"
@@ -52,8 +52,7 @@ LISTED = {
 def refresh(problem: Problem, environment: str) -> int:
     """Write today's prices of the project's region; one that AWS does not list stays."""
     region = config.load(problem, environment).project.aws_region
-    text = PRICES.read_text()
-    before = tomllib.loads(text)
+    before, text = costs.read(), PRICES.read_text()
     wanted = {name: LISTED[name] for name in before["usd"] if name in LISTED}
     wanted |= {name: Listed("AmazonSageMaker", f"Host:{name}") for name in before["instances"]}
     found = _found(wanted, region)
