@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 import templates
+import yaml
+from clouds import ROOT
 from smallboat.cloud import base_stacks, costs
 from smallboat.config import config, files, sections
 from smallboat.errors import UserError
+from smallboat.serving.api import capture
 from toy.problem import PROBLEM
 
 INSTANCES = {
@@ -157,6 +160,13 @@ def test_every_alarm_is_paid() -> None:
     assert len([each for each in alarms if "Condition" not in each]) == costs.ALARMS
     assert "9 alarms" in " ".join(table(quiet_hours=6)[IDLE])
     assert len(alarms) == 9
+
+
+def test_the_table_counts_with_what_is_deployed() -> None:
+    recipe = yaml.safe_load((ROOT / "serving" / "api" / "serverless.yml").read_text())
+    api = recipe["functions"]["api"]
+    assert (api["memorySize"] / 1024, api["timeout"]) == (costs.LAMBDA_GB, costs.LAMBDA_SECONDS)
+    assert costs.MOST_CAPTURED_BYTES == capture.MAX_EVENT_BYTES
 
 
 @pytest.mark.parametrize(
