@@ -25,7 +25,6 @@ TARGET = "test_target.py"
 FLOW = "runs and state machines: test_remote.py, test_remote_runs.py"
 SCALING = "Application Auto Scaling asks in our name: shown nowhere"
 NOT_SHOWN = {
-    "application-autoscaling:DeregisterScalableTarget": TARGET,
     **dict.fromkeys(
         (
             "batch:DescribeComputeEnvironments",
@@ -206,7 +205,7 @@ def test_no_call_is_outside_of_the_resources_that_its_role_is_granted(walk: Walk
 def tagged(environment: str) -> Tags:
     """The tags of resources that no name of an environment is in: all of one environment."""
     own = {"project": "project", "environment": environment}
-    return lambda arn: own if re.search(":(apigateway|batch):", arn) else {}
+    return lambda arn: own if re.search(":(apigateway|application-autoscaling|batch):", arn) else {}
 
 
 STAGINGS = [

@@ -150,7 +150,14 @@ def _make(problem: Problem, env: aws.Environment, image: Image, preview: bool) -
         print(f"copying the image of {source}, as it is", flush=True)
         containers.copy(_registry(staging), f"{source}@{digest}", _registry(env), name)
     else:
-        _build(env, image, content_hash(image))
+        name = f"{image.repository(env)}:{content_hash(image)}"
+        with _context(image) as folder:
+            containers.build(folder, image.dockerfile, name, PLATFORM, image.arguments)
+        try:
+            containers.push(name, _registry(env), name)
+        except CloudError:
+            if not _found(env, image)[1]:  # else another machine pushed it first
+                raise
 
 
 def _verify(
@@ -166,30 +173,24 @@ def _verify(
 
 
 def _build_signed(env: aws.Environment, image: Image) -> None:
-    """Build the image in this job of the workflow, and sign it, unless an earlier job did both."""
+    """Build the image in this job and sign it, unless an earlier job did; nothing else is signed.
+
+    Raises:
+        ReleaseError: a person pushed an image of that tag, or an earlier job was killed in between.
+        CloudError: AWS refuses, or another job was first.
+    """
     tag, repository = _signed_tag(image), image.repository(env)
-    digest = _digest(env, image, tag)
-    if digest is None:
-        _build(env, image, tag)
-        digest = str(_digest(env, image, tag))
-    elif provenance.is_signed(env, digest):
+    if digest := _digest(env, image, tag):
         provenance.verify(env, repository, digest, tag)
         print(f"nothing to do: {repository} has the signed image of these files")
         return
-    provenance.sign(env, repository, digest, tag)
-    print(f"signed {repository}@{digest}", flush=True)
-
-
-def _build(env: aws.Environment, image: Image, tag: str) -> None:
-    """Build the image of the current files and push it, unless another machine is first."""
-    name = f"{image.repository(env)}:{tag}"
+    name = f"{repository}:{tag}"
     with _context(image) as folder:
         containers.build(folder, image.dockerfile, name, PLATFORM, image.arguments)
-    try:
-        containers.push(name, _registry(env), name)
-    except CloudError:
-        if not _digest(env, image, tag):  # else another machine pushed it first
-            raise
+    containers.push(name, _registry(env), name)
+    digest = str(_digest(env, image, tag))
+    provenance.sign(env, repository, digest, tag)
+    print(f"signed {repository}@{digest}", flush=True)
 
 
 def _found(env: aws.Environment, image: Image) -> tuple[str, str | None]:
