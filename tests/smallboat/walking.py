@@ -66,7 +66,7 @@ class Walk(Bootstrapped):
         (name,) = [
             each["PhysicalResourceId"]
             for each in resources["StackResources"]
-            if each["ResourceType"] == "AWS::ApiGateway::ApiKey"
+            if each.get("ResourceType") == "AWS::ApiGateway::ApiKey"
         ]
         key = self.client("apigateway").get_api_key(apiKey=name, includeValue=True)
         online = self.runs.online
