@@ -90,7 +90,7 @@ class _NamingClient:
     def __init__(self, client: Any, prefix: str) -> None:
         self._client, self._prefix = client, prefix
 
-    def __getattr__(self, operation: str) -> Callable[..., Any]:
+    def __getattr__(self, operation: str) -> Any:
         call = getattr(self._client, operation)
         if not operation.endswith(("_job_definition", "_job_definitions")):
             return call
