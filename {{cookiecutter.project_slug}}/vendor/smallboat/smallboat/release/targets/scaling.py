@@ -30,7 +30,7 @@ def start(env: aws.Environment) -> None:
 
 def stop(env: aws.Environment) -> None:
     """Stop scaling: AWS does not change instances that are scaled."""
-    with aws.aws_errors("ObjectNotFoundException"):
+    with aws.aws_errors("ObjectNotFoundException", "No scalable target found"):
         env.client("application-autoscaling").deregister_scalable_target(**_target(env))
 
 
