@@ -199,6 +199,9 @@ def _context(service: str, parameters: Json) -> Json:
         context["s3:prefix"] = parameters["Prefix"]
     if service == "cloudwatch" and "Namespace" in parameters:
         context["cloudwatch:namespace"] = parameters["Namespace"]
+    if container := parameters.get("containerProperties"):
+        context["batch:Image"] = container["image"]
+        context["batch:Privileged"] = container.get("privileged", False)
     if service == "kms" and ":alias/" in parameters.get("KeyId", ""):
         context["kms:RequestAlias"] = parameters["KeyId"].split(":")[-1]
     if service == "cloudformation" and "RoleARN" in parameters:

@@ -61,8 +61,14 @@ class Walk(Bootstrapped):
 
     def answer(self, url: str, environment: str) -> Any:
         """What the API behind the gateway predicts for the example."""
-        named = {"nameQuery": f"project-{environment}-api", "includeValues": True}
-        (key,) = self.client("apigateway").get_api_keys(**named)["items"]
+        stack = f"project-{environment}-api"
+        resources = self.client("cloudformation").describe_stack_resources(StackName=stack)
+        (name,) = [
+            each["PhysicalResourceId"]
+            for each in resources["StackResources"]
+            if each.get("ResourceType") == "AWS::ApiGateway::ApiKey"
+        ]
+        key = self.client("apigateway").get_api_key(apiKey=name, includeValue=True)
         online = self.runs.online
         answer = requests.post(
             f"{url}/predict",

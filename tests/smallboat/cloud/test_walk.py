@@ -32,7 +32,6 @@ UNTAGGED = {
 }
 """The kinds of the inventory that the budget does not see, and why."""
 NOT_SHOWN = {
-    "application-autoscaling:DeregisterScalableTarget": TARGET,
     **dict.fromkeys(
         (
             "batch:DescribeComputeEnvironments",
@@ -227,7 +226,7 @@ def test_no_call_is_outside_of_the_resources_that_its_role_is_granted(walk: Walk
 def tagged(environment: str) -> Tags:
     """The tags of resources that no name of an environment is in: all of one environment."""
     own = {"project": "project", "environment": environment}
-    return lambda arn: own if re.search(":(apigateway|batch):", arn) else {}
+    return lambda arn: own if re.search(":(apigateway|application-autoscaling|batch):", arn) else {}
 
 
 STAGINGS = [

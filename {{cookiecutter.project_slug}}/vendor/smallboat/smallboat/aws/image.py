@@ -70,10 +70,8 @@ def make(problem: Problem, environment: str, branch: str | None = None) -> int:
     for image in (*serving, TRAIN) if settings.remote or branch else serving:
         _make(problem, env, image, preview=bool(branch))
         print(f"image {current(env, image)}", flush=True)
-    command = (
-        f"flow-deploy ENV={environment} BRANCH={branch}" if branch else f"deploy ENV={environment}"
-    )
-    print(f"next: make {command}")
+    command = f"flow-deploy BRANCH={branch}" if branch else "deploy"
+    print(f"next: make {command} ENV={environment}")
     return 0
 
 
@@ -88,12 +86,7 @@ def current(env: aws.Environment, image: Image = MODEL) -> str:
 
 
 def check_origin(problem: Problem, env: aws.Environment, image: Image = MODEL) -> None:
-    """Check that a workflow built the current image from main, if only workflows release to `env`.
-
-    Raises:
-        ReleaseError: it did not.
-        UserError: there is no such image.
-    """
+    """ReleaseError unless a workflow built the current image from main, if `env` requires that."""
     if env.aws.released_by == "workflow":
         digest = current(env, image).partition("@")[2]
         _verify(_staging(problem, env), env, image, digest)
@@ -150,7 +143,11 @@ def _make(problem: Problem, env: aws.Environment, image: Image, preview: bool) -
         print(f"copying the image of {source}, as it is", flush=True)
         containers.copy(_registry(staging), f"{source}@{digest}", _registry(env), name)
     else:
-        _build(env, image, content_hash(image))
+        try:
+            _build(env, image, content_hash(image))
+        except CloudError:
+            if not _found(env, image)[1]:  # else another machine pushed it first
+                raise
 
 
 def _verify(
@@ -166,30 +163,28 @@ def _verify(
 
 
 def _build_signed(env: aws.Environment, image: Image) -> None:
-    """Build the image in this job of the workflow, and sign it, unless an earlier job did both."""
+    """Build the image in this job and sign it, unless an earlier job did; nothing else is signed.
+
+    Raises:
+        ReleaseError: a person pushed an image of that tag, or an earlier job was killed in between.
+        CloudError: AWS refuses, or another job was first.
+    """
     tag, repository = _signed_tag(image), image.repository(env)
-    digest = _digest(env, image, tag)
-    if digest is None:
-        _build(env, image, tag)
-        digest = str(_digest(env, image, tag))
-    elif provenance.is_signed(env, digest):
+    if digest := _digest(env, image, tag):
         provenance.verify(env, repository, digest, tag)
         print(f"nothing to do: {repository} has the signed image of these files")
         return
+    _build(env, image, tag)
+    digest = str(_digest(env, image, tag))
     provenance.sign(env, repository, digest, tag)
     print(f"signed {repository}@{digest}", flush=True)
 
 
 def _build(env: aws.Environment, image: Image, tag: str) -> None:
-    """Build the image of the current files and push it, unless another machine is first."""
     name = f"{image.repository(env)}:{tag}"
     with _context(image) as folder:
         containers.build(folder, image.dockerfile, name, PLATFORM, image.arguments)
-    try:
-        containers.push(name, _registry(env), name)
-    except CloudError:
-        if not _digest(env, image, tag):  # else another machine pushed it first
-            raise
+    containers.push(name, _registry(env), name)
 
 
 def _found(env: aws.Environment, image: Image) -> tuple[str, str | None]:

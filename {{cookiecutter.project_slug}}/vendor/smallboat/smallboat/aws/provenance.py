@@ -42,11 +42,6 @@ def sign(env: aws.Environment, repository: str, digest: str, tag: str) -> None:
         verify(env, repository, digest, tag)
 
 
-def is_signed(env: aws.Environment, digest: str) -> bool:
-    """Whether there is a statement about an image, whatever it says."""
-    return Bucket(env).read(_place(digest)) is not None
-
-
 def verify(staging: aws.Environment, repository: str, digest: str, tag: str) -> None:
     """Check that a workflow built an image from main, of files with that hash.
 
@@ -119,7 +114,7 @@ def _refused(repository: str, digest: str, reason: str) -> ReleaseError:
     return ReleaseError(
         f"prod takes only images that a workflow built from main: {repository}@{digest} is "
         f"refused, {reason}. Merge the change to main and let the workflow Deploy build and "
-        "release it"
+        "release it; if a job of that was killed, delete the image and start it again"
     )
 
 
