@@ -21,7 +21,7 @@ statements have conditions on `aws:ResourceTag`.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -89,9 +89,15 @@ def outside(
             for call in calls
             if call["principal"] in roles
             for need in needs(call, tags, region)
-            if not allows(roles[call["principal"]], need)
+            if not allows(roles[call["principal"]], by(call["principal"], need))
         }
     )
+
+
+def by(role: str, need: Need) -> Need:
+    """The need of a role."""
+    arn = f"arn:aws:iam::{templates.PARAMETERS['AWS::AccountId']}:role/{role}"
+    return replace(need, context={**need.context, "aws:PrincipalArn": arn})
 
 
 def _matches(statement: Json, need: Need) -> bool:
@@ -193,6 +199,11 @@ def _context(service: str, parameters: Json) -> Json:
         context["s3:prefix"] = parameters["Prefix"]
     if service == "cloudwatch" and "Namespace" in parameters:
         context["cloudwatch:namespace"] = parameters["Namespace"]
+    if container := parameters.get("containerProperties"):
+        context["batch:Image"] = container["image"]
+        context["batch:Privileged"] = container.get("privileged", False)
+    if service == "kms" and ":alias/" in parameters.get("KeyId", ""):
+        context["kms:RequestAlias"] = parameters["KeyId"].split(":")[-1]
     if service == "cloudformation" and "RoleARN" in parameters:
         context["cloudformation:RoleArn"] = parameters["RoleARN"]
     return context
@@ -202,6 +213,8 @@ def _arns(service: str, name: str, action: str, parameters: Json, region: str) -
     """The resources of a call; `*` if AWS knows none for the action, or no parameter names one."""
     if service == "apigateway":
         return [f"arn:aws:apigateway:{region}::{_path(name, parameters)}"]
+    if service == "kms":  # IAM compares the key's ARN, also if an alias names the key
+        return [re.sub(r":alias/.*", f":key/{UNNAMED}", parameters["KeyId"])]
     if "Delete" in parameters:  # of S3
         keys = [each["Key"] for each in parameters["Delete"]["Objects"]]
         return [f"{S3}{parameters['Bucket']}/{key}" for key in keys]

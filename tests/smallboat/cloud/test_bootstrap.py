@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 import templates
+import yaml
+from clouds import ROOT
 from smallboat.cloud import base_stacks, costs
 from smallboat.config import config, files, sections
 from smallboat.errors import UserError
+from smallboat.serving.api import capture
 from toy.problem import PROBLEM
 
 INSTANCES = {
@@ -144,6 +147,13 @@ def test_the_prices_say_when_and_where_they_are_from() -> None:
     assert ("They are not those of" in last) == (region != "us-east-1")
 
 
+def test_the_key_that_signs_images_is_paid_where_they_are_built() -> None:
+    built = table(github="org/repo")[IDLE]
+    assert built["key that signs images"] == 1
+    assert "key that signs images" not in table(github="org/repo", environment="prod")[IDLE]
+    assert "key that signs images" not in table()[IDLE]
+
+
 def test_every_alarm_is_paid() -> None:
     kinds = templates.load("foundation")["Resources"].values()
     alarms = [each for each in kinds if each["Type"] == "AWS::CloudWatch::Alarm"]
@@ -152,11 +162,26 @@ def test_every_alarm_is_paid() -> None:
     assert len(alarms) == 9
 
 
-def test_a_file_of_prices_without_a_price_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_table_counts_with_what_is_deployed() -> None:
+    recipe = yaml.safe_load((ROOT / "serving" / "api" / "serverless.yml").read_text())
+    api = recipe["functions"]["api"]
+    assert (api["memorySize"] / 1024, api["timeout"]) == (costs.LAMBDA_GB, costs.LAMBDA_SECONDS)
+    assert costs.MOST_CAPTURED_BYTES == capture.MAX_EVENT_BYTES
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        ("secret_month", "secret", "'secret_month' is missing: take this file of a newer template"),
+        ("[usd]", "[fixed]", "'usd' is missing: take this file of a newer template"),
+        ("[usd]", "[usd", "can't be read: "),
+    ],
+)
+def test_a_file_of_prices_that_lacks_something_is_refused(
+    right: str, wrong: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "prices.toml"
-    file.write_text(costs.PRICES.read_text().replace("secret_month", "secret"))
+    file.write_text(costs.PRICES.read_text().replace(right, wrong, 1))
     monkeypatch.setattr(costs, "PRICES", file)
-    with pytest.raises(UserError, match="'secret_month' is missing: take this file"):
+    with pytest.raises(UserError, match=re.escape(message)):
         text()

@@ -97,7 +97,6 @@ OTHER_SERVICES = {
     "elasticfilesystem": "the function mounts no file system",
     "firehose": "no delivery of logs",
     "kinesis": "no stream of the table",
-    "kms": "everything is encrypted with AWS's own keys",
     "s3files": "the function mounts no file system",
     "s3tables": "the bucket has no metadata tables",
 }

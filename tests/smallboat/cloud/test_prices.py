@@ -102,7 +102,8 @@ def test_all_prices_are_replaced_and_comments_stay(
 ) -> None:
     before = file.read_text()
     for number, (service, usage) in enumerate(every(file).values(), 1):
-        listed.add(service, f"EU-{usage}" if number % 2 else usage, f"0.{number:010}")
+        prefix = ("", "EU-", f"{REGION}-")[number % 3]
+        listed.add(service, prefix + usage, f"0.{number:010}")
     for other in OTHERS:
         listed.add(*other)
     assert price_list.refresh(PROBLEM, "local") == 0

@@ -1,5 +1,6 @@
 """The configuration decides what a step may take."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -7,6 +8,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 from metaflow.plugins.aws.batch import batch
+from smallboat.aws import remote
 from smallboat.config import config, sections
 from smallboat.training import policy
 from smallboat.workflows import notices
@@ -76,8 +78,7 @@ def test_a_job_on_fargate_has_no_public_address_if_it_must_not(
     )
     monkeypatch.setattr("metaflow.plugins.aws.aws_client.get_aws_client", lambda _: client)
     monkeypatch.setattr(batch, "BatchClient", batch.BatchClient)
-    flow = SimpleNamespace(configs={"config": _on_aws(public)}.items())
-    policy.policy.pre_mutate(policy.policy.__new__(policy.policy), flow)
+    policy._change_job_definitions(SimpleNamespace(to_dict=lambda: _on_aws(public)))
     sent: list[dict[str, object]] = []
     client.meta.events.register(
         "before-parameter-build.batch.*", lambda params, **_: sent.append(dict(params))
@@ -106,8 +107,9 @@ def test_a_job_on_fargate_has_no_public_address_if_it_must_not(
         )  # fmt: skip
     looked_for, registered = sent[2:]
     assert looked_for["jobDefinitionName"] == registered["jobDefinitionName"]
-    assert str(registered["jobDefinitionName"]).endswith(ending)
-    assert str(registered["jobDefinitionName"]).count("_") == 1 + len(ending[:1])
+    settings = config.check(_on_aws(public))
+    name = f"{remote.definitions(settings)}metaflow_[0-9a-f]{{56}}{ending}"
+    assert re.fullmatch(name, str(registered["jobDefinitionName"]))
     properties = registered["containerProperties"]
     assert properties["networkConfiguration"] == {"assignPublicIp": address}  # type: ignore[index]
 

@@ -58,6 +58,8 @@ def test_the_roles_follow_from_the_configuration(
     assert (
         known["prod"] == f"arn:aws:iam::{settings.aws.account}:role/{settings.name_prefix}-deploy"
     )
+    assert known["build"] == known["staging"].replace("-deploy", "-build")
+    assert known["preview"] == known["staging"].replace("-deploy", "-preview")
     assert known["region"] == settings.project.aws_region
     assert known["flow"] == "false"
     staging, prod = json.loads(known["monitors"])

@@ -1,9 +1,10 @@
 """`make bootstrap`: the base stacks of an environment, of the templates in `infra/`."""
 
 from pathlib import Path
+from typing import Any
 
 from ..aws import aws
-from ..config import config, schedule, sections
+from ..config import config, files, schedule, sections
 from ..problem import Problem
 from . import costs, network, quotas
 from .stacks import Stacks
@@ -14,7 +15,10 @@ GITHUB = "token.actions.githubusercontent.com"
 GRACE_DAYS = 1
 """For a run that is late or takes long."""
 MAIN = "ref:refs/heads/main"
-"""Where the monitor runs: an environment's approval would be asked for each day."""
+"""Where images are built and the monitor runs: an environment's approval would be asked for."""
+PULL_REQUEST = "pull_request"
+EVERYBODY = "arn:aws:*:*:*:*"
+"""A pattern of each principal's ARN."""
 
 
 def bootstrap(problem: Problem, environment: str) -> int:
@@ -22,6 +26,7 @@ def bootstrap(problem: Problem, environment: str) -> int:
     settings = config.load(problem, environment)
     env = aws.Environment(settings)
     stacks = Stacks(env)
+    usd = costs.table(settings)  # now: a wrong prices.toml should stop it before anything is made
     account, compute = _account(env, stacks), _compute(settings, env)
     owner = f"account {env.aws.account}"
     account_tags = {"project": "shared", "environment": "account", "owner": owner}
@@ -31,14 +36,14 @@ def bootstrap(problem: Problem, environment: str) -> int:
     )
     changed = [
         stacks.put(ACCOUNT_STACK, _template("account"), account, account_tags),
-        stacks.put(env.foundation_stack, foundation, _foundation(settings), env.tags),
+        stacks.put(env.foundation_stack, foundation, _foundation(problem, settings), env.tags),
         stacks.put(env.compute_stack, _template("compute"), compute, env.tags),
     ]
     for name in (env.foundation_stack, env.compute_stack):
         print(f"\n{name}:")
         for output in (stacks.describe(name) or {})["Outputs"]:
             print(f"  {output['Description']}: {output['OutputValue']}")
-    print(f"\n{costs.table(settings)}\n")
+    print(f"\n{usd}\n")
     for warning in _warnings(env):
         print(f"{warning}\n")
     if any(changed):
@@ -80,20 +85,41 @@ def _account(env: aws.Environment, stacks: Stacks) -> dict[str, str]:
         "MakeGithubProvider": any(provider["Arn"].endswith(GITHUB) for provider in providers),
         "MakeApiLogs": bool(log_role),
     }
-    return {key: str(key in own or not exists[key]).lower() for key in exists}
+    shared = {key: str(key in own or not exists[key]).lower() for key in exists}
+    return shared | _kept(stack, _roles(env))
 
 
-def _foundation(settings: config.Settings) -> dict[str, str]:
+def _kept(stack: dict[str, Any], values: dict[str, str]) -> dict[str, str]:
+    """Values, or those that a stack has: the account's is shared by projects."""
+    has = {it["ParameterKey"]: it["ParameterValue"] for it in stack.get("Parameters", [])}
+    return {key: has.get(key, value) for key, value in values.items()}
+
+
+def _roles(env: aws.Environment) -> dict[str, str]:
+    """What holds for every role."""
+    return {"RolePath": env.aws.role_path, "PermissionsBoundary": env.aws.permissions_boundary}
+
+
+def _foundation(problem: Problem, settings: config.Settings) -> dict[str, str]:
     assert settings.aws is not None
-    name = settings.aws.environment
-    return {
+    name, env = settings.aws.environment, aws.Environment(settings)
+    staging = env if name == aws.STAGING else _other(problem, aws.STAGING)
+    by_workflow = settings.aws.released_by == "workflow"
+    releasers = [env.deploy_role, env.role("step")] if by_workflow else [EVERYBODY]
+    promoters = _promoters(problem, env) if name == aws.STAGING else []
+    return _roles(env) | {
         "NamePrefix": settings.name_prefix,
         "Project": settings.project.name,
         "Environment": name,
         "Bucket": settings.bucket,
         "StagingPrefix": f"{settings.project.name.replace('_', '-')}-{aws.STAGING}",
+        "StagingAccount": (staging or env).aws.account,
+        "Promoters": ",".join(each.deploy_role for each in promoters),
+        "PromoterAccounts": ",".join(dict.fromkeys(each.aws.account for each in promoters)),
+        "Releasers": ",".join(releasers),
         "GithubSubjects": ",".join(subjects(settings.aws, f"environment:{name}")),
-        "MonitorSubjects": ",".join(subjects(settings.aws, MAIN)),
+        "BranchSubjects": ",".join(subjects(settings.aws, MAIN)),
+        "PullRequestSubjects": ",".join(subjects(settings.aws, PULL_REQUEST)),
         "AlertEmail": settings.aws.alert_email,
         "MonthlyBudget": str(settings.aws.monthly_budget_usd),
         "ModelAgeDays": str(settings.aws.model_age_days),
@@ -104,6 +130,21 @@ def _foundation(settings: config.Settings) -> dict[str, str]:
     }
 
 
+def _promoters(problem: Problem, staging: aws.Environment) -> list[aws.Environment]:
+    """The environments in other accounts, whose workflow reads what staging serves."""
+    names = sorted(file.stem for file in files.FOLDER.glob("*.toml") if file.name != files.BASE)
+    found = [each for name in names if (each := _other(problem, name))]
+    return [each for each in found if each.aws.account != staging.aws.account]
+
+
+def _other(problem: Problem, environment: str) -> aws.Environment | None:
+    """Another environment of the project; None if it has no file, or is not on AWS."""
+    if not (files.FOLDER / f"{environment}.toml").is_file():
+        return None
+    settings = config.load(problem, environment)
+    return aws.Environment(settings) if settings.aws else None
+
+
 def _retraining_days(settings: config.Settings) -> int:
     """After how many days without a new run one is overdue; 0 if none is scheduled."""
     return schedule.longest_gap(settings.schedule.cron) + GRACE_DAYS if settings.schedule else 0
@@ -111,7 +152,9 @@ def _retraining_days(settings: config.Settings) -> int:
 
 def _compute(settings: config.Settings, env: aws.Environment) -> dict[str, str]:
     vpc, subnets = network.of(settings)
-    return {
+    previews = env.aws.environment == aws.STAGING and bool(env.aws.github)
+    return _roles(env) | {
+        "Previews": str(previews).lower(),
         "NamePrefix": env.name_prefix,
         "Project": env.project,
         "Environment": env.aws.environment,

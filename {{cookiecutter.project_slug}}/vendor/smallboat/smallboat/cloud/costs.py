@@ -4,6 +4,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from ..aws.aws import STAGING
 from ..config import config, sections
 from ..errors import UserError
 from . import network
@@ -23,6 +24,7 @@ CAPTURED_BYTES, MOST_CAPTURED_BYTES = 3_000, 250_000
 PUBLIC_BYTES, ANSWER_BYTES = 100_000, 4_000_000
 """The largest answers: to requests without credentials, and of a serverless endpoint."""
 GIGA = 1e9
+OLD = f"{PRICES}: {{}} is missing: take this file of a newer template (`cruft update`)"
 AT_MOST = "USD a month at most, if every request is made that [aws.limits] accepts"
 ALARMS, METRICS = 7, 8
 """In every environment: the alarms of foundation.yaml, and the project's own metrics, if all are
@@ -31,10 +33,22 @@ written each hour."""
 Item = tuple[float, str]
 
 
+def read() -> dict[str, Any]:
+    """What prices.toml holds; UserError if it is missing, or of an older template."""
+    try:
+        found = tomllib.loads(PRICES.read_text())
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise UserError(f"{PRICES} can't be read: {error}") from error
+    for key in ("as_of", "region", "older", "usd", "instances"):
+        if key not in found:
+            raise UserError(OLD.format(repr(key)))
+    return found
+
+
 def table(settings: config.Settings) -> str:
     """What an environment costs idle, for 1,000 predictions, by other use, and at most."""
     assert settings.aws is not None
-    prices = tomllib.loads(PRICES.read_text())
+    prices = read()
     try:
         fixed, unknown = _fixed(settings, prices)
         parts = [
@@ -45,8 +59,7 @@ def table(settings: config.Settings) -> str:
             ("USD by other use", _use(prices["usd"])),
         ]
     except KeyError as error:
-        advice = "take this file of a newer template"
-        raise UserError(f"{PRICES}: {error} is missing: {advice}") from error
+        raise UserError(OLD.format(error)) from error
     lines = [line for title, items in parts for line in _lines(title, items)]
     most = sum(usd for part in (0, 2, 3) for usd, _ in parts[part][1])
     lines.append(f"Together at most {most:,.0f} USD a month, without other use{unknown}.")
@@ -83,6 +96,8 @@ def _fixed(settings: config.Settings, prices: dict[str, Any]) -> tuple[list[Item
         (5 * usd["s3_gb_month"], "5 GB in S3"),
         (2 * usd["ecr_gb_month"], "2 GB of images in ECR"),
     ]
+    if aws.environment == STAGING and aws.github:
+        items.append((usd["key_month"], "key that signs images"))
     if not aws.batch.public_addresses:
         count = len([each for each in network.services(settings) if each not in network.GATEWAYS])
         what = f"{count} VPC endpoints in one zone; none with a NAT gateway"

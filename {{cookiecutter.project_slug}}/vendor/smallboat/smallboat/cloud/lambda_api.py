@@ -57,14 +57,17 @@ def url(env: Environment) -> str | None:
 
 
 def key(env: Environment) -> str:
-    """The API's key; CloudError if there is none."""
-    with aws.aws_errors():
-        keys = env.client("apigateway").get_api_keys(
-            nameQuery=env.api_stack, includeValues=True, limit=500
-        )["items"]
-    for found in keys:
-        if found["name"] == env.api_stack:
-            return str(found["value"])
+    """The API's key; CloudError if there is none.
+
+    It is found by the stack: a list of keys would have those of all environments, with the values.
+    """
+    with aws.aws_errors("does not exist"):
+        resources = env.client("cloudformation").describe_stack_resources(StackName=env.api_stack)
+        for each in resources["StackResources"]:
+            if each["ResourceType"] == "AWS::ApiGateway::ApiKey":
+                name = each["PhysicalResourceId"]
+                found = env.client("apigateway").get_api_key(apiKey=name, includeValue=True)
+                return str(found["value"])
     raise CloudError(f"there is no API key yet: `make deploy ENV={env.aws.environment}` creates it")
 
 
@@ -101,7 +104,7 @@ def _serverless_settings(env: Environment, settings: config.Settings) -> Json:
         "gateway": rest_api.gateway(env),
         "events": rest_api.events(access, cross_origin),
         "resources": rest_api.resources(env),
-        "responses": rest_api.response_names(env),
+        "extensions": rest_api.extensions(env),
         "tags": env.tags,
     }
 

@@ -188,6 +188,10 @@ class Aws(Section):
     alert_email: str = Field(pattern=r"^([^@\s]+@[^@\s]+)?$")
     monthly_budget_usd: PositiveInt
     released_by: Literal["anyone", "workflow"] = "anyone"
+    role_path: str = Field(default="/", pattern=r"^/([\w.-]+/)*$")  # of roles and policies
+    permissions_boundary: str = Field(  # the ARN of a policy that limits every role
+        default="", pattern=r"^(arn:aws:iam::(\d{12}|aws):policy/[\w.+=,@/-]+)?$"
+    )
     network_overhead_ms: NonNegativeFloat  # the round trip, added to release.latency_ms
     model_age_days: PositiveInt  # an alarm fires when the model is older
     quiet_hours: int = Field(default=0, ge=0, le=168)  # and after so many without a prediction
@@ -202,6 +206,12 @@ class Aws(Section):
         if (self.serverless is None) == (self.instances is None):
             raise ValueError("choose one of [aws.serverless] and [aws.instances]")
         return self
+
+
+class Preview(Section):
+    """The preview of a branch, which has a store of its own; only commands write this table."""
+
+    branch: str
 
 
 class StepPolicy(Section):

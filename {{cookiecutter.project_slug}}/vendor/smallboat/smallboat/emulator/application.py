@@ -64,6 +64,7 @@ class Application:
         call = calls.resolve(environ)
         if call is None:
             return self._moto(environ, start_response)
+        environ["HTTP_X_MOTO_ACCOUNT_ID"] = calls.account(call)
         if fault := self._calls.keep(call):
             if fault.cut:
                 calls.cut(call)
@@ -151,11 +152,12 @@ class Application:
         """The gateway, created at its first use: its imports take 0.4 s."""
         with self._starting:
             if self._gateway is None:
-                from . import apigateway, cloudformation
+                from . import apigateway, cloudformation, kms
                 from .gateway import Gateway
 
                 apigateway.install()
                 cloudformation.install()
+                kms.install()
                 self._gateway = Gateway(self._folder / "functions", self._url)
             return self._gateway
 

@@ -143,6 +143,22 @@ def resolve(environ: Json) -> Call | None:
     return Call(*where, operation, _principal(scope["key"]), parameters, request)
 
 
+def account(call: Call) -> str:
+    """The account that a call reaches: that of a key or registry it names, or else the caller's.
+
+    Other accounts than the emulator's first one have access keys like `ROLE@ACCOUNT`.
+    """
+    key = str(call.parameters.get("KeyId", "")).split(":")
+    named = call.parameters.get("registryId") or (key[4] if len(key) > 5 else "")
+    return str(named or call.principal.partition("@")[2] or DEFAULT_ACCOUNT_ID)
+
+
+def credentials(role: str) -> str:
+    """The access key that stands for the role of an ARN."""
+    name, owner = role.rpartition("/")[2], role.split(":")[4]
+    return name if owner == DEFAULT_ACCOUNT_ID else f"{name}@{owner}"
+
+
 def answer(call: Call, fault: Fault) -> Response:
     """A fault as a response in the call's protocol."""
     assert call.operation is not None, "only a known operation can be told to fail"

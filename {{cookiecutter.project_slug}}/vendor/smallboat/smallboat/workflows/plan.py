@@ -26,7 +26,7 @@ def plan(problem: Problem, environment: str) -> int:
     """
     files.path(environment)
     settings = {name: _settings(problem, name) for name in ENVIRONMENTS}
-    roles = {name: "" for name in ENVIRONMENTS}
+    roles = dict.fromkeys((*ENVIRONMENTS, "build", "preview"), "")
     monitors = []
     for name, each in settings.items():
         if reason := _not_set_up(name, each):
@@ -36,6 +36,8 @@ def plan(problem: Problem, environment: str) -> int:
         elif each:
             env = aws.Environment(each)
             roles[name] = env.deploy_role
+            if name == aws.STAGING:
+                roles |= {"build": env.role("build"), "preview": env.role("preview")}
             if each.no_capture:
                 print(f"{name} is not monitored: {each.no_capture}", file=sys.stderr)
             elif not each.on_step_functions:

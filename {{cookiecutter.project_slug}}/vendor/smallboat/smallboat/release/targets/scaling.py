@@ -10,9 +10,10 @@ def start(env: aws.Environment) -> None:
     if instances is None:
         return
     client, target = env.client("application-autoscaling"), _target(env)
+    stop(env)  # AWS takes tags, which permissions name, of a new target only
     with aws.aws_errors():
         client.register_scalable_target(
-            MinCapacity=instances.least, MaxCapacity=instances.most, **target
+            MinCapacity=instances.least, MaxCapacity=instances.most, Tags=env.tags, **target
         )
         client.put_scaling_policy(
             PolicyName=f"{env.name_prefix}-requests",
@@ -29,7 +30,7 @@ def start(env: aws.Environment) -> None:
 
 def stop(env: aws.Environment) -> None:
     """Stop scaling: AWS does not change instances that are scaled."""
-    with aws.aws_errors("ObjectNotFoundException"):
+    with aws.aws_errors("ObjectNotFoundException", "No scalable target found"):
         env.client("application-autoscaling").deregister_scalable_target(**_target(env))
 
 
