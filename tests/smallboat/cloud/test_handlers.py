@@ -17,7 +17,7 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from compiled import api_template
 from iam_simulation import Need, allows
 from smallboat.config import config
-from smallboat.config.sections import Access
+from smallboat.config.access import Access
 from toy.problem import PROBLEM
 
 Json = dict[str, Any]

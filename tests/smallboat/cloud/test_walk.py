@@ -57,6 +57,7 @@ NOT_SHOWN = {
     "cloudwatch:DeleteAlarms": SCALING,
     "cloudwatch:DescribeAlarms": SCALING,
     "cloudwatch:PutMetricAlarm": SCALING,
+    "cloudformation:ContinueUpdateRollback": "a rollback failed: test_stacks.py",
     "cloudformation:DeleteStack": "a first creation failed: test_lambda_api.py",
     "cloudformation:UpdateStack": "the API's settings changed: test_lambda_api.py",
     "ecr:BatchCheckLayerAvailability": PUSHED,

@@ -54,6 +54,7 @@ class Environment:
         self.train_repository = f"{self.name_prefix}-train"
         self.foundation_stack = f"{self.name_prefix}-foundation"
         self.compute_stack = f"{self.name_prefix}-compute"
+        self.budget_stack = f"{self.name_prefix}-budget"
         self.api_stack = f"{self.name_prefix}-api"
         self.sagemaker_role = self.role("sagemaker")
         self.api_role = self.role("api")

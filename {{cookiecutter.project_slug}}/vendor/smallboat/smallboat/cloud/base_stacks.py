@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ..aws import aws
 from ..config import config, schedule, sections
-from ..errors import UserError
+from ..errors import CloudError, UserError
 from ..problem import Problem
 from . import costs
 from .stacks import Stacks
@@ -34,6 +34,7 @@ def bootstrap(problem: Problem, environment: str) -> int:
         stacks.put(ACCOUNT_STACK, _template("account"), account, account_tags),
         stacks.put(env.foundation_stack, foundation, _foundation(settings), env.tags),
         stacks.put(env.compute_stack, _template("compute"), compute, env.tags),
+        _put_budget(env, stacks),
     ]
     for name in (env.foundation_stack, env.compute_stack):
         print(f"\n{name}:")
@@ -99,7 +100,6 @@ def _foundation(settings: config.Settings) -> dict[str, str]:
         "GithubSubjects": ",".join(subjects(settings.aws, f"environment:{name}")),
         "MonitorSubjects": ",".join(subjects(settings.aws, MAIN)),
         "AlertEmail": settings.aws.alert_email,
-        "MonthlyBudget": str(settings.aws.monthly_budget_usd),
         "ModelAgeDays": str(settings.aws.model_age_days),
         "LatencyMicroseconds": str(round(settings.release.latency_ms * 1000)),
         "QuietHours": str(settings.aws.quiet_hours),
@@ -110,6 +110,25 @@ def _foundation(settings: config.Settings) -> dict[str, str]:
 def _retraining_days(settings: config.Settings) -> int:
     """After how many days without a new run one is overdue; 0 if none is scheduled."""
     return schedule.longest_gap(settings.schedule.cron) + GRACE_DAYS if settings.schedule else 0
+
+
+def _put_budget(env: aws.Environment, stacks: Stacks) -> bool:
+    """Create or update the budget, at last and alone: AWS may deny billing to an administrator."""
+    values = {
+        "NamePrefix": env.name_prefix,
+        "Project": env.project,
+        "Environment": env.aws.environment,
+        "MonthlyBudget": str(env.aws.monthly_budget_usd),
+    }
+    try:
+        return stacks.put(env.budget_stack, _template("budget"), values, env.tags)
+    except (CloudError, UserError) as error:
+        print(
+            f"\nthere is no budget: {error}\nEverything else is there; nobody is told when a month "
+            f"costs more than {env.aws.monthly_budget_usd} USD. Let somebody who may use AWS "
+            f"Budgets run `make bootstrap ENV={env.aws.environment}` again"
+        )
+        return False
 
 
 def _compute(settings: config.Settings, env: aws.Environment) -> dict[str, str]:
