@@ -116,7 +116,7 @@ def environment(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Itera
             patch.setenv(key, value)
         for place in (stacks, inventory):
             patch.setattr(place, "POLL_SECONDS", 0.1)
-        patch.setattr(stacks, "PAUSES", (0.1, 4.0))
+        patch.setattr(stacks, "PAUSES", (0.1, 2.0))
         yield Bootstrapped(tmp_path_factory.mktemp("refused"), cloud)
     cloud.reset()
 
@@ -220,12 +220,39 @@ def test_destroy_detaches_what_people_attached_and_waits_for_the_secret(run: Run
     assert f"{policies[0]} at group people\n" in printed
     assert printed.count("attachment of a policy arn") == len(policies) + 2
     assert iam.list_attached_role_policies(RoleName="person")["AttachedPolicies"] == []
-    assert f"until AWS has deleted: secret {NAME_PREFIX}/comet\n" in printed
     assert "nothing is left of: " in printed
     secrets = run.client("secretsmanager").list_secrets(IncludePlannedDeletion=True)
     assert secrets["SecretList"] == []
     run.bootstrap()
     assert run.error == ""
+
+
+@pytest.mark.parametrize(
+    ("left", "refused", "asked"),
+    [
+        ([["secret a", "stack b"], ["secret a", "stack b"], ["stack b"]], {"stack b"}, 3),
+        ([["stack b"]], {"stack b"}, 1),
+        ([[]], set(), 1),
+        ([["secret a"]] * 99, set(), 99),
+    ],
+)
+def test_what_aws_deletes_late_is_waited_for_and_what_it_refused_is_not(
+    left: list[list[str]],
+    refused: set[str],
+    asked: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    clock, answers = iter(range(98)), iter(left)
+    monkeypatch.setattr(destruction, "LATE_SECONDS", 96)
+    monkeypatch.setattr(destruction, "_remaining", lambda *_: next(answers))
+    monkeypatch.setattr(destruction.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(destruction.time, "sleep", lambda _: None)
+    env: Any = None
+    assert destruction._wait(env, False, refused) == left[min(asked, len(left)) - 1]
+    printed = capsys.readouterr().out
+    told = "waiting up to 96 s until AWS has deleted: secret a\n"
+    assert printed == (told if "secret a" in left[0] else "")
 
 
 def test_destroy_repeats_what_could_not_be_deleted(run: Run) -> None:
@@ -238,7 +265,6 @@ def test_destroy_repeats_what_could_not_be_deleted(run: Run) -> None:
         in printed
     )
     assert f"DeployPolicy: {denied}" in printed and f"left on AWS: stack {FOUNDATION}." in run.error
-    assert f"until AWS has deleted: secret {NAME_PREFIX}/comet\n" in printed  # not for the stack
     run.destroy()
     assert run.error == ""
     run.cloud.fail("cloudformation", "delete DeployPolicy", message=denied)

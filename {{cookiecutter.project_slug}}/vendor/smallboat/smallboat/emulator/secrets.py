@@ -6,7 +6,7 @@ from typing import Any
 
 from moto.secretsmanager.models import SecretsManagerBackend
 
-SECONDS = 3.0
+SECONDS = 1.0
 """Until the name is free; AWS names no time."""
 
 
