@@ -73,6 +73,14 @@ class Cloud:
         """Let no call fail any more."""
         self._ask("DELETE", "faults")
 
+    def sleep(self, **seconds: float) -> None:
+        """Let serverless endpoints sleep, and set how cold they are; see the emulator's `Cold`."""
+        self._ask("POST", "sleep", seconds)
+
+    def starts(self) -> int:
+        """How many containers of serverless endpoints have started since `sleep`."""
+        return int(self._ask("GET", "sleep")["starts"])
+
     def reset(self) -> None:
         """Empty it: nothing exists, nothing runs, nothing fails."""
         self._ask("POST", "reset")

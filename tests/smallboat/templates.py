@@ -22,6 +22,7 @@ PARAMETERS = {
     "Environment": "staging",
     "StagingPrefix": "project-staging",
     "Bucket": "project-staging-123456789012",
+    "WebAcl": "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/a/1-2",
 }
 ARNS = {
     "AWS::S3::Bucket": ("BucketName", "arn:aws:s3:::{}"),
@@ -80,11 +81,11 @@ def statements(name: str, role: str) -> list[Statement]:
             role,
             each["Sid"],
             tuple(listed(each["Action"])),
-            tuple(str(plain(one, template)) for one in listed(each["Resource"])),
-            plain(each.get("Condition", {}), template),
+            tuple(str(one) for one in listed(each["Resource"])),
+            each.get("Condition", {}),
         )
         for document in documents
-        for each in document["Statement"]
+        for each in plain(document["Statement"], template)
     ]
 
 

@@ -211,7 +211,7 @@ def opened(browser: webdriver.Chrome, model: Model) -> Iterator[Page]:
         assert [line for line in told if "401" not in line and "403" not in line] == []
         script = "return performance.getEntriesByType('resource').map(each => each.name)"
         assert all(name.startswith(f"{url}/") for name in browser.execute_script(script))
-        browser.execute_script("localStorage.clear()")  # a next server may get this one's port
+        browser.execute_script("sessionStorage.clear()")  # a next server may get this one's port
     finally:
         server.shutdown()
         server.server_close()

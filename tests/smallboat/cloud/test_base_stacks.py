@@ -42,8 +42,13 @@ def test_an_existing_provider_is_used(environment: Bootstrapped) -> None:
         ClientIDList=["sts.amazonaws.com"],
         ThumbprintList=["a" * 40],
     )
+    environment.change("staging", alert_email="")
     done = environment.run("bootstrap")
     assert done.returncode == 0, done.stderr
+    assert (
+        "\nnobody is told of alarms, failed retrainings and the budget: set alert_email in "
+        "config/staging.toml and run `make bootstrap ENV=staging` again\n" in done.stdout
+    )
     found = environment.client("iam").list_open_id_connect_providers()["OpenIDConnectProviderList"]
     assert [each["Arn"] for each in found] == [made["OpenIDConnectProviderArn"]]
     stack = environment.client("cloudformation").describe_stacks(

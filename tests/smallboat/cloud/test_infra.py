@@ -93,7 +93,8 @@ def test_the_second_bootstrap_finds_nothing_to_do(shared: Bootstrapped) -> None:
     for name in ("mlops-account", *(f"{NAME_PREFIX}-{each}" for each in templates.NAMES[1:])):
         assert f"{name}: no updates" in again.stdout
     assert "nothing to do" in again.stdout
-    assert "together" in again.stdout and "list prices" in again.stdout
+    assert "Together at most" in again.stdout and "list prices" in again.stdout
+    assert "nobody is told" not in again.stdout
 
 
 def test_a_change_of_the_configuration_is_an_update(shared: Bootstrapped) -> None:

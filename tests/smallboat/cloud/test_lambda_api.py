@@ -5,7 +5,6 @@ import json
 import re
 import sys
 import zipfile
-from collections.abc import Iterator
 from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 import yaml
-from clouds import GUARD, Cloud
+from clouds import GUARD
 from lambda_events import http, rest
 from model_stub import EXAMPLE, Model, serving
 from smallboat.aws.aws import Environment
@@ -40,29 +39,6 @@ def with_(settings: config.Settings, section: str, **values: Any) -> config.Sett
     """The settings with other values in one section."""
     changed = getattr(settings, section).model_copy(update=values)
     return settings.model_copy(update={section: changed})
-
-
-@pytest.fixture(scope="module")
-def settings() -> config.Settings:
-    """Of staging, in a region that osls knows whatever the project's is."""
-    return with_(config.load(PROBLEM, "staging"), "project", aws_region="eu-west-1")
-
-
-@pytest.fixture(scope="module")
-def env(tools: None, cloud: Cloud, settings: config.Settings) -> Iterator[Environment]:
-    """The environment on the emulator, with what the API needs."""
-    cloud.reset()
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in cloud.environ.items():
-            patch.setenv(name, value)
-        patch.setenv("NODE_OPTIONS", f"--require {LOOPBACK}")
-        found = Environment(settings)
-        where = {"LocationConstraint": found.region}
-        found.client("s3").create_bucket(Bucket=found.bucket, CreateBucketConfiguration=where)
-        role = {"RoleName": found.api_role.partition("/")[2], "AssumeRolePolicyDocument": "{}"}
-        found.client("iam").create_role(**role)
-        yield found
-    cloud.reset()
 
 
 @pytest.fixture
@@ -211,10 +187,12 @@ def test_the_function_is_what_the_configuration_says(
 ) -> None:
     found = env.client("lambda").get_function(FunctionName=env.api_stack)["Configuration"]
     assert found["Environment"]["Variables"] == {
+        "AUTH": "key",
         "ENDPOINT_NAME": env.endpoint,
         "RELEASES": f"s3://{env.bucket}/store/monitoring/releases.json",
         "CAPTURE": "stdout",
         "CAPTURE_SHARE": "1.0",
+        "MODEL_START_SECONDS": "24",
         "MODEL_TIMEOUT_SECONDS": "12.0",
     }
     assert (found["MemorySize"], found["Timeout"]) == (512, 29)
@@ -241,11 +219,10 @@ def test_only_predictions_need_the_key(env: Environment, url: str) -> None:
             method = gateway.get_method(restApiId=api, resourceId=resource["id"], httpMethod=verb)
             needs[verb, resource["path"]] = method["apiKeyRequired"]
     assert needs == {
-        ("ANY", "/"): False,
-        ("ANY", "/{proxy+}"): False,
+        ("GET", "/"): False,
+        ("GET", "/{proxy+}"): False,
         ("GET", "/predict"): True,
         ("POST", "/predict"): True,
-        ("OPTIONS", "/predict"): False,
     }
 
 
@@ -263,9 +240,16 @@ def test_the_key_and_all_callers_together_are_limited(
     (key,) = gateway.get_usage_plan_keys(usagePlanId=plan["id"])["items"]
     assert key["value"] == lambda_api.key(env)
     stage = gateway.get_stage(restApiId=api, stageName="staging")
-    everywhere = stage["methodSettings"]["*/*"]
-    assert everywhere["throttlingRateLimit"] == limits.requests_per_second
-    assert everywhere["throttlingBurstLimit"] == limits.burst
+    throttles = {
+        method: (each["throttlingRateLimit"], each["throttlingBurstLimit"])
+        for method, each in stage["methodSettings"].items()
+    }
+    everywhere = throttles.pop("*/*")
+    assert everywhere == (limits.requests_per_second, limits.burst)
+    assert set(throttles) == {"~1/GET", "~1{proxy+}/GET"}  # as UpdateStage spells paths
+    rates, bursts = zip(*throttles.values(), strict=True)
+    assert sum(rates) == pytest.approx(limits.public_requests_per_second)
+    assert 0.9 * limits.public_burst <= sum(bursts) <= limits.public_burst
     assert stage["tags"].items() >= env.tags.items()
 
 
@@ -291,8 +275,11 @@ def test_what_api_gateway_refuses_looks_like_the_apis_own_errors(
 ) -> None:
     gateway, api = env.client("apigateway"), api_id(env)
     found = gateway.get_gateway_responses(restApiId=api)["items"]
-    kinds = {"INVALID_API_KEY", "THROTTLED", "QUOTA_EXCEEDED", "DEFAULT_4XX", "DEFAULT_5XX"}
-    assert {each["responseType"] for each in found} == kinds
+    assert {each["responseType"] for each in found} == {
+        "INVALID_API_KEY", "UNAUTHORIZED", "ACCESS_DENIED", "EXPIRED_TOKEN", "INVALID_SIGNATURE",
+        "MISSING_AUTHENTICATION_TOKEN", "WAF_FILTERED", "THROTTLED", "QUOTA_EXCEEDED",
+        "DEFAULT_4XX", "DEFAULT_5XX",
+    }  # fmt: skip
     for each in found:
         template = each["responseTemplates"]["application/json"]
         error = json.loads(template.replace("$context.error.messageString", '"No"'))["error"]

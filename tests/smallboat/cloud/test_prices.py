@@ -33,12 +33,14 @@ class PriceList:
     def __init__(self) -> None:
         self.offers: dict[str, Any] = {}
 
-    def add(self, service: str, usage: str, price: str, begin: str = "0", unit: str = "USD") -> None:
+    def add(
+        self, service: str, usage: str, price: str, begin: str = "0", unit: str = "USD"
+    ) -> None:
         """A product of a service in the region, in the format of the bulk price list."""
         path = f"/{service}/current/{REGION}/index.json"
         offer = self.offers.setdefault(
             path,
-            {"formatVersion": "v1.0", "offerCode": service, "products": {}, "terms": {"OnDemand": {}}},
+            {"offerCode": service, "products": {}, "terms": {"OnDemand": {}}},
         )
         sku = f"SKU{len(offer['products'])}"
         offer["products"][sku] = {"sku": sku, "attributes": {"usagetype": usage}}
@@ -85,8 +87,10 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def every(file: Path) -> dict[str, price_list.Listed]:
     prices = tomllib.loads(file.read_text())
-    hosts = {name: price_list.Listed("AmazonSageMaker", f"Host:{name}") for name in prices["instances"]}
-    return price_list.LISTED | hosts
+    types = prices["instances"]
+    return price_list.LISTED | {
+        name: price_list.Listed("AmazonSageMaker", f"Host:{name}") for name in types
+    }
 
 
 def test_every_price_has_its_place_in_the_list(file: Path) -> None:
@@ -134,6 +138,6 @@ def test_a_price_that_is_not_listed_stays_and_is_named(
 
 def test_without_any_price_the_file_stays(listed: PriceList, file: Path) -> None:
     before = file.read_bytes()
-    with pytest.raises(CloudError, match="has no price for .*: .* stays as it is"):
+    with pytest.raises(CloudError, match=r"has no price for .*: .* stays as it is"):
         price_list.refresh(PROBLEM, "local")
     assert file.read_bytes() == before

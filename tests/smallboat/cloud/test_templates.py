@@ -43,7 +43,7 @@ UNNAMED = {
     ),
     "arn:aws:iam::123456789012:role/aws-service-role/sagemaker.application-autoscaling.amazonaws"
     ".com/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint": "AWS names it",
-    "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/*/*": "the configuration names one",
+    "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/a/1-2": "the configuration names it",
     "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/batch/job:*": "Batch's only one",
     "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/api-gateway/*": "of the whole account",
     "arn:aws:logs:eu-west-1:123456789012:log-group:API-Gateway-Execution-Logs_*": "likewise",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from bundles import BETTER, PLAIN, WORSE
 from clouds import ROOT, Cloud, processor
 from iam_simulation import needs, outside
 from permissions import actions
-from smallboat.cloud import lambda_zip
+from smallboat.cloud import inventory, lambda_zip
 from smallboat.release import smoke_tests
 from smallboat.store import bundle, store
 from toy import service
@@ -27,6 +28,13 @@ PUSHED = "an image is pushed and copied: test_image_run.py, where the registry i
 TARGET = "test_target.py"
 FLOW = "runs and state machines: test_remote.py, test_remote_runs.py"
 SCALING = "Application Auto Scaling asks in our name: shown nowhere"
+COST_TAGS = {"project", "environment", "owner"}
+UNTAGGED = {
+    "scaling target": "it costs nothing",
+    "alarm": "Application Auto Scaling creates it, without tags",
+    "log group": "SageMaker creates it, without tags: the endpoint's log",
+}
+"""The kinds of the inventory that the budget does not see, and why."""
 NOT_SHOWN = {
     "application-autoscaling:DeregisterScalableTarget": TARGET,
     **dict.fromkeys(
@@ -85,6 +93,10 @@ canary_seconds = 300
 """
 
 
+COLD = {"start_seconds": 2.0, "idle_seconds": 6.0, "answer_seconds": 1.0}
+"""Staging's endpoint starts after each release and each pause, longer than a request may wait."""
+
+
 class Walk(Bootstrapped):
     """A project's folder with a model store, and the emulated AWS."""
 
@@ -98,6 +110,8 @@ class Walk(Bootstrapped):
         self.printed: dict[str, str] = {}
         self.seconds: dict[str, float] = {}
         self.first: Any = None
+        self.starting: list[str] = []  # codes of errors before the first answer
+        self.starts = 0  # of staging's containers
         self.releases: Any = None
         self.collected: Any = None
         self.calls: list[dict[str, Any]] = []
@@ -126,12 +140,17 @@ class Walk(Bootstrapped):
         named = {"nameQuery": f"project-{environment}-api", "includeValues": True}
         (key,) = self.client("apigateway").get_api_keys(**named)["items"]
         online = self.runs.online
-        answer = requests.post(
-            f"{url}/predict",
-            json=service.example(online),
-            headers={"x-api-key": key["value"]},
-            timeout=60,
-        )
+        for _ in range(5):
+            answer = requests.post(
+                f"{url}/predict",
+                json=service.example(online),
+                headers={"x-api-key": key["value"]},
+                timeout=60,
+            )
+            if answer.status_code != 503:
+                break
+            self.starting.append(answer.json()["error"]["code"])
+            time.sleep(int(answer.headers["Retry-After"]))
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -182,8 +201,10 @@ def walk(tools: None, cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) ->
         for environment in ("staging", "prod"):
             walk.push(environment)
         cloud.forget()
+        cloud.sleep(**COLD)
         walk.runs.keep("1", PLAIN)
         first = walk.do("first", "deploy", "--from", "local", "--run", "1")
+        time.sleep(COLD["idle_seconds"])
         walk.first = walk.answer(url(first), "staging")
         walk.do("again", "deploy")
         walk.runs.keep("2", BETTER, as_of="2031-01-01")
@@ -199,7 +220,7 @@ def walk(tools: None, cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) ->
         walk.do("rollback", "rollback")
         walk.releases = requests.get(f"{url(first)}/releases", timeout=60)
         walk.collected = walk.collect()
-        walk.calls = cloud.calls()
+        walk.calls, walk.starts = cloud.calls(), cloud.starts()
         walk.do("destroy", "destroy", "--confirm", "staging", "--force")
         yield walk
     finally:
@@ -219,6 +240,13 @@ def test_a_deployment_is_quick(walk: Walk) -> None:
 def test_through_gateway_function_and_endpoint_comes_the_bundles_own_answer(walk: Walk) -> None:
     assert walk.first["model"]["run"] == "1"
     assert smoke_tests.distance(walk.first["predictions"], walk.expected("1")) <= 1e-6
+
+
+def test_each_command_waits_for_an_endpoint_that_starts(walk: Walk) -> None:
+    assert set(walk.starting) == {"model_not_ready"}
+    assert walk.starts >= 4  # two releases, the newer features, the first answer
+    refused = [call for call in walk.calls if call["operation"] == "InvokeEndpoint"]
+    assert len(refused) > walk.starts
 
 
 def test_what_was_asked_is_collected_once_from_the_functions_log(walk: Walk) -> None:
@@ -284,6 +312,20 @@ def test_the_deploy_role_may_do_what_is_done_and_no_more(walk: Walk) -> None:
     granted = templates.granted("foundation", "DeployRole")
     assert called - granted == set()
     assert granted - called == set(NOT_SHOWN)
+
+
+def test_what_costs_carries_the_tags_that_the_budget_counts(walk: Walk) -> None:
+    created: dict[str, list[set[str]]] = {}
+    for call in walk.calls:
+        if call["operation"].startswith(("Create", "Register")):
+            tags = {each["Key"] for each in call["parameters"].get("Tags", [])}
+            created.setdefault(call["operation"], []).append(tags)
+    tagged = {name for name, every in created.items() if all(each >= COST_TAGS for each in every)}
+    assert set(created) - tagged == {"RegisterScalableTarget"}
+    assert {"CreateModel", "CreateEndpointConfig", "CreateEndpoint", "CreateChangeSet"} <= tagged
+    kinds = {kind.name for kind in inventory.KINDS}
+    seen = {"state machine", "endpoint", "endpoint configuration", "model", "stack"}
+    assert kinds == seen | set(UNTAGGED)
 
 
 def test_no_call_is_outside_of_the_resources_that_its_role_is_granted(walk: Walk) -> None:

@@ -200,6 +200,11 @@ def test_an_unknown_environment_lists_those_there_are() -> None:
             "unknown key aws.serverless.memory_gb: did you mean 'memory_mb'",
         ),
         ("memory_mb = 2048", "memory_mb = 2000", "aws.serverless.memory_mb = 2000 is wrong"),
+        (
+            "memory_mb = 2048",
+            "memory_mb = 2048\nprovisioned_concurrency = 3",
+            "provisioned_concurrency = 3 is more than max_concurrency = 2: lower it",
+        ),
         ("[aws.serverless]", "[aws.serverles]", "unknown key aws.serverles: did you mean"),
         ("burst = 40", "", "the key aws.limits.burst is missing"),
         ('account = "', 'account = "1', "aws.account = '1"),

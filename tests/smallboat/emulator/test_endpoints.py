@@ -13,7 +13,8 @@ from typing import Any
 
 import bundles
 import pytest
-from botocore.exceptions import ClientError
+import requests
+from botocore.exceptions import ClientError, ReadTimeoutError
 from clouds import Cloud
 from smallboat.aws import captures
 from smallboat.store import release_bundle
@@ -268,6 +269,83 @@ def test_the_runtime_hands_on_what_a_container_refuses(cloud: Cloud, served: str
         EndpointName=served, Body=b'{"describe": true}', ContentType="application/json"
     )
     assert answer["InvokedProductionVariant"] == "AllTraffic"
+
+
+@pytest.fixture
+def cold(cloud: Cloud) -> Iterator[Callable[..., None]]:
+    """Lets endpoints sleep, and sets how cold they are, until the end of the test."""
+    yield cloud.sleep
+    cloud.sleep()
+
+
+def _codes(cloud: Cloud, endpoint: str, together: int) -> list[tuple[str, float]]:
+    """The codes, or "" of answers, of requests at the same time, and the seconds of each."""
+
+    def ask(_: int) -> tuple[str, float]:
+        started, code = time.monotonic(), ""
+        try:
+            _asked(cloud, endpoint)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+        return code, time.monotonic() - started
+
+    with ThreadPoolExecutor(together) as threads:
+        return sorted(threads.map(ask, range(together)))
+
+
+def test_a_request_waits_for_a_container_that_starts(
+    cloud: Cloud, served: str, cold: Callable[..., None]
+) -> None:
+    cold(start_seconds=1.0)
+    ((code, seconds),) = _codes(cloud, served, 1)
+    assert (code, seconds >= 1.0) == ("", True)
+    assert _codes(cloud, served, 1)[0][1] < 1.0
+    assert cloud.starts() == 1
+    cold(start_seconds=1.0, idle_seconds=0.2)
+    for starts in (1, 2):
+        assert _codes(cloud, served, 1)[0][1] >= 1.0
+        assert cloud.starts() == starts
+        time.sleep(0.5)
+
+
+def test_more_requests_than_containers_are_throttled(
+    cloud: Cloud, served: str, cold: Callable[..., None]
+) -> None:
+    cold(start_seconds=1.5)
+    answered = _codes(cloud, served, 4)
+    assert [code for code, _ in answered] == ["", "", "ThrottlingException", "ThrottlingException"]
+    assert all((seconds >= 1.5) == (code == "") for code, seconds in answered)
+    assert cloud.starts() == 2
+    assert _codes(cloud, served, 1)[0][0] == ""
+
+
+def test_a_container_that_starts_for_too_long_is_not_ready_and_starts_on(
+    cloud: Cloud, served: str, cold: Callable[..., None]
+) -> None:
+    cold(start_seconds=1.5, answer_seconds=0.3)
+    codes = [_codes(cloud, served, 1)[0][0] for _ in range(3)]
+    assert codes == ["ModelNotReadyException", "ModelNotReadyException", "ThrottlingException"]
+    time.sleep(1.5)
+    assert _codes(cloud, served, 1)[0][0] == ""
+    assert cloud.starts() == 2
+
+
+def test_a_client_that_leaves_keeps_its_container(
+    cloud: Cloud, served: str, cold: Callable[..., None]
+) -> None:
+    cold(start_seconds=2.0)
+    hasty = cloud.client("sagemaker-runtime", read_timeout=0.3)
+    for _ in range(2):
+        with pytest.raises(ReadTimeoutError):
+            hasty.invoke_endpoint(
+                EndpointName=served, Body=b'{"describe": true}', ContentType="application/json"
+            )
+    assert _codes(cloud, served, 1)[0][0] == "ThrottlingException"
+
+
+def test_how_cold_it_is_has_known_names(cloud: Cloud) -> None:
+    answer = requests.post(f"{cloud.url}/_emulator/sleep", json={"seconds": 1}, timeout=9)
+    assert (answer.status_code, "seconds" in answer.json()["error"]) == (400, True)
 
 
 def _release(run: Path, folder: Path) -> bytes:

@@ -4,10 +4,12 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 import requests
+from aws_lambda_powertools.utilities.parser.models import APIGatewayProxyEventModel
 from clouds import Cloud
 
 Json = dict[str, Any]
@@ -22,6 +24,8 @@ def handler(event, context):
             os._exit(1)
         case "/sleep":
             time.sleep(20)
+        case "/nap":
+            time.sleep(1)
     told = dict(event, pid=os.getpid(), variables=dict(os.environ))
     return dict(statusCode=200, body=json.dumps(told))
 """
@@ -49,6 +53,8 @@ def test_a_rest_api_asks_its_function(cloud: Cloud) -> None:
     assert [bare[name] for name in ("queryStringParameters", "stageVariables", "body")] == [
         None
     ] * 3
+    for told in (echoed, bare):  # as AWS's own toolkit for functions models it
+        APIGatewayProxyEventModel.model_validate(told)
     assert bare["pid"] == echoed["pid"]
     assert bare["variables"]["GREETING"] == "hello"
     assert bare["variables"]["AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"] == cloud.url
@@ -70,6 +76,43 @@ def test_a_method_asks_for_a_key_of_its_usage_plan(cloud: Cloud) -> None:
     assert requests.get(f"{url[:-4]}test/predict").status_code == 403
     missing = requests.get(f"{url}/")
     assert (missing.status_code, missing.json()["message"]) == (403, "Missing Authentication Token")
+
+
+def test_limits_of_methods_keys_and_days_are_kept(cloud: Cloud) -> None:
+    url = _api(cloud, "limited")
+    gateway, api = cloud.client("apigateway"), url.split("/")[-2]
+    plan = gateway.create_usage_plan(
+        name="l", apiStages=[{"apiId": api, "stage": "prod"}],
+        throttle={"rateLimit": 0.001, "burstLimit": 3}, quota={"limit": 4, "period": "DAY"},
+    )["id"]  # fmt: skip
+    keys = [gateway.create_api_key(name=f"limited {n}", enabled=True) for n in range(2)]
+    for key in keys:
+        gateway.create_usage_plan_key(usagePlanId=plan, keyId=key["id"], keyType="API_KEY")
+    values = {"/*/*": 100, "/~1{proxy+}/GET": 2}
+    gateway.update_stage(restApiId=api, stageName="prod", patchOperations=[
+        {"op": "replace", "path": f"{path}/throttling/{kind}", "value": str(value)}
+        for path, burst in values.items()
+        for kind, value in (("burstLimit", burst), ("rateLimit", burst / 1000))
+    ])  # fmt: skip
+    assert [requests.get(f"{url}/a/{n}").status_code for n in range(3)] == [200, 200, 429]
+    assert requests.post(f"{url}/a").status_code == 200  # another method has its own limit
+    first, second = ({"x-api-key": key["value"]} for key in keys)
+    asked = [requests.get(f"{url}/predict", headers=first) for _ in range(4)]
+    assert [each.status_code for each in asked] == [200, 200, 200, 429]
+    assert asked[3].json() == {"message": "Too Many Requests"}
+    change = [{"op": "replace", "path": "/throttle/burstLimit", "value": "10"}]
+    gateway.update_usage_plan(usagePlanId=plan, patchOperations=change)
+    asked = [requests.get(f"{url}/predict", headers=second) for _ in range(5)]
+    assert [each.status_code for each in asked] == [200, 200, 200, 200, 429]
+    assert asked[4].json() == {"message": "Limit Exceeded"}
+
+
+def test_events_at_the_same_time_have_a_process_each(cloud: Cloud) -> None:
+    url = _api(cloud, "parallel")
+    with ThreadPoolExecutor(3) as threads:
+        pids = {each.json()["pid"] for each in threads.map(requests.get, [f"{url}/nap"] * 3)}
+    assert len(pids) == 3
+    assert requests.get(f"{url}/x").json()["pid"] in pids
 
 
 def test_a_stack_has_the_parts_of_a_rest_api_and_takes_them_along(cloud: Cloud) -> None:

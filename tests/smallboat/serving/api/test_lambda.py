@@ -1,3 +1,4 @@
+import base64
 import json
 import os
 import subprocess
@@ -6,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import toy
+from aws_lambda_powertools.utilities.parser.models import APIGatewayProxyEventModel
 from lambda_events import http, rest
 from model_stub import EXAMPLE, Model
 from smallboat.emulator.runtime import run
@@ -52,6 +54,43 @@ def test_events_of_both_kinds_are_answered_under_the_runtime_client(model: Model
     assert len(captured) == 6  # four answers, two refusals
     assert "Traceback" not in printed
     assert all(answer["isBase64Encoded"] is False for answer in answers)
+
+
+def test_the_events_of_these_tests_are_what_aws_publishes() -> None:
+    """AWS's own model of them, in its toolkit for functions."""
+    for event in (
+        rest("POST", "/predict", EXAMPLE),
+        rest("GET", "/predict", query={"season": "2026"}),
+        rest("GET", "/"),
+    ):
+        told = APIGatewayProxyEventModel.model_validate(event).model_dump(exclude_unset=True)
+        assert set(told) == set(event)
+
+
+def test_fields_that_are_null_absent_or_encoded_change_nothing(model: Model) -> None:
+    """A body in base64 is what binary media types and AWS's sample events have."""
+    event = rest("POST", "/predict", EXAMPLE)
+    encoded = base64.b64encode(event["body"].encode()).decode()
+    single = {key: value for key, value in event.items() if not key.startswith("multiValue")}
+    events = [
+        event,
+        event | {"body": encoded, "isBase64Encoded": True},
+        event | {"headers": None},  # all of them are in multiValueHeaders
+        single,
+        event | {"version": "1.0", "requestContext": event["requestContext"] | {
+            "authorizer": {"claims": {"sub": "x"}, "scopes": None}, "identity": {
+                "sourceIp": "192.0.2.1", "clientCert": {"clientCertPem": "PEM"}, "user": None,
+            }}},
+    ]  # fmt: skip
+    answers, printed = run(API, "handler.handler", events, **environment(model))
+    assert [answer.get("statusCode") for answer in answers] == [200] * 5, printed
+    assert len({answer["body"] for answer in answers}) == 1
+    several = rest("GET", "/predict") | {
+        "queryStringParameters": {"season": "2026", "round": "3"},
+        "multiValueQueryStringParameters": {"season": ["2026"], "round": ["3"]},
+    }
+    (answer,), _ = run(API, "handler.handler", [several], **environment(model))
+    assert answer["statusCode"] == 200
 
 
 def test_a_warm_function_follows_a_model_switch(model: Model) -> None:

@@ -12,7 +12,11 @@ from botocore.exceptions import BotoCoreError, ConnectTimeoutError, NoCredential
 from model_stub import EXAMPLE, Model
 from sent_requests import sent, text
 from smallboat.serving.api import sagemaker_runtime
-from smallboat.serving.api.sagemaker_runtime import SageMakerError, SageMakerRuntime
+from smallboat.serving.api.sagemaker_runtime import (
+    NotReadyError,
+    SageMakerError,
+    SageMakerRuntime,
+)
 from smallboat.serving.api.settings import Settings
 
 BODY = json.dumps({"requests": [EXAMPLE]}).encode()
@@ -156,7 +160,7 @@ def test_a_second_try_follows_an_error_that_may_pass(
         assert b"predictions" in local.invoke(BODY)
         assert 0 <= pauses[0] < 1
     else:
-        with pytest.raises(SageMakerError):
+        with pytest.raises((SageMakerError, NotReadyError)):
             local.invoke(BODY)
     assert len(model.headers) == 1 + second
 

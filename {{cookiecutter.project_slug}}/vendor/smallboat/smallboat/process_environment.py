@@ -22,7 +22,8 @@ IGNORED = {
     *("MATPLOTLIBRC", "MPL*", "NPY_*", "NUMEXPR_*", "ORT_*", "XGBOOST_*"),
     *("KMP_*", "MKL_*", "OMP_*", "OPENBLAS_*"),
     *("FLASK_*", "WERKZEUG_*", "UVICORN_*", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS"),
-    *("API_KEY", "MODEL_FOLDER", "MODEL_HOST"),  # of this project's API and its containers
+    # Of this project's API and its containers.
+    *("API_KEY", "AUTH", "PRIVATE_FACTS", "SHARED_CACHES", "MODEL_FOLDER", "MODEL_HOST"),
     *("CONDA_*", "VIRTUAL_ENV*", "TZ"),
 }
 """Patterns of tools' variables."""

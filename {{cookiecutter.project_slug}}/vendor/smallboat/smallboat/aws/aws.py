@@ -24,12 +24,16 @@ MESSAGES = {
          "RequestLimitExceeded"),
         "AWS throttles these calls: repeat the command in a minute",
     ),
+    "ModelNotReadyException": "the endpoint's model does not start: read its log in CloudWatch, "
+    "/aws/sagemaker/Endpoints/<endpoint>, and repeat the command",
     **dict.fromkeys(
         ("NoSuchBucket", "RepositoryNotFoundException"),
         "not bootstrapped yet: run `make bootstrap ENV=…`",
     ),
 }  # fmt: skip
 """What to tell the user, by AWS's error code."""
+CHANGING = {"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"}
+"""States of a SageMaker endpoint in which AWS neither changes nor deletes it."""
 STAGING = "staging"
 """The environment whose images and runs are promoted to the others."""
 

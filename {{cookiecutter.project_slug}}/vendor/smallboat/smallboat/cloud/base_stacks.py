@@ -6,7 +6,7 @@ from ..aws import aws
 from ..config import config, schedule, sections
 from ..errors import CloudError, UserError
 from ..problem import Problem
-from . import costs
+from . import costs, network, quotas
 from .stacks import Stacks
 
 TEMPLATES = Path("infra")
@@ -23,30 +23,15 @@ def bootstrap(problem: Problem, environment: str) -> int:
     settings = config.load(problem, environment)
     env = aws.Environment(settings)
     stacks = Stacks(env)
-    account, compute = _account(env, stacks), _compute(settings, env)
-    owner = f"account {env.aws.account}"
-    account_tags = {"project": "shared", "environment": "account", "owner": owner}
-    # CloudFormation imports a retained bucket only if the template has its literal name.
-    foundation = _template("foundation").replace(
-        "BucketName: !Ref Bucket", f"BucketName: {env.bucket}"
-    )
-    changed = [
-        stacks.put(ACCOUNT_STACK, _template("account"), account, account_tags),
-        stacks.put(env.foundation_stack, foundation, _foundation(settings), env.tags),
-        stacks.put(env.compute_stack, _template("compute"), compute, env.tags),
-        _put_budget(env, stacks),
-    ]
+    changed = _put(env, settings, stacks)
     for name in (env.foundation_stack, env.compute_stack):
         print(f"\n{name}:")
         for output in (stacks.describe(name) or {})["Outputs"]:
             print(f"  {output['Description']}: {output['OutputValue']}")
     print(f"\n{costs.table(settings)}\n")
-    if not env.aws.alert_email:
-        print(
-            f"nobody is told of alarms, failed retrainings and the budget: set alert_email in "
-            f"config/{environment}.toml and run `make bootstrap ENV={environment}` again\n"
-        )
-    if any(changed):
+    for warning in _warnings(env):
+        print(f"{warning}\n")
+    if changed:
         print("\n- ".join(["next:", *_next_steps(env)]))
     else:
         print(f"nothing to do; next: make deploy ENV={environment}")
@@ -66,6 +51,24 @@ def subjects(settings: sections.Aws, place: str) -> list[str]:
         pairs = zip(settings.github.split("/"), settings.github_ids.split("/"), strict=True)
         names.append("/".join(f"{name}@{number}" for name, number in pairs))
     return [f"repo:{name}:{place}" for name in names]
+
+
+def _put(env: aws.Environment, settings: config.Settings, stacks: Stacks) -> bool:
+    """Create or update the stacks; returns whether any changed."""
+    account, compute = _account(env, stacks), _compute(settings, env)
+    owner = f"account {env.aws.account}"
+    account_tags = {"project": "shared", "environment": "account", "owner": owner}
+    # CloudFormation imports a retained bucket only if the template has its literal name.
+    foundation = _template("foundation").replace(
+        "BucketName: !Ref Bucket", f"BucketName: {env.bucket}"
+    )
+    changed = [
+        stacks.put(ACCOUNT_STACK, _template("account"), account, account_tags),
+        stacks.put(env.foundation_stack, foundation, _foundation(settings), env.tags),
+        stacks.put(env.compute_stack, _template("compute"), compute, env.tags),
+        _put_budget(env, stacks),
+    ]
+    return any(changed)
 
 
 def _template(name: str) -> str:
@@ -104,6 +107,7 @@ def _foundation(settings: config.Settings) -> dict[str, str]:
         "LatencyMicroseconds": str(round(settings.release.latency_ms * 1000)),
         "QuietHours": str(settings.aws.quiet_hours),
         "RetrainingDays": str(_retraining_days(settings)),
+        "WebAcl": settings.aws.access.web_acl,
     }
 
 
@@ -132,7 +136,7 @@ def _put_budget(env: aws.Environment, stacks: Stacks) -> bool:
 
 
 def _compute(settings: config.Settings, env: aws.Environment) -> dict[str, str]:
-    vpc, subnets = _network(env)
+    vpc, subnets = network.of(settings)
     return {
         "NamePrefix": env.name_prefix,
         "Project": env.project,
@@ -147,26 +151,15 @@ def _compute(settings: config.Settings, env: aws.Environment) -> dict[str, str]:
     }
 
 
-def _network(env: aws.Environment) -> tuple[str, list[str]]:
-    """The configured VPC and subnets, else the region's default ones."""
-    ec2, vpc, subnets = env.client("ec2"), env.aws.batch.vpc, env.aws.batch.subnets
-    with aws.aws_errors():
-        if not vpc:
-            default = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])
-            vpc = next((found["VpcId"] for found in default["Vpcs"]), "")
-        if not vpc:
-            raise UserError(
-                f"{env.region} has no default VPC: name one as `vpc` under [aws.batch] in "
-                f"config/{env.aws.environment}.toml, or `aws ec2 create-default-vpc`"
-            )
-        if not subnets:
-            found = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])
-            subnets = sorted(subnet["SubnetId"] for subnet in found["Subnets"])
-    if not subnets:
-        raise UserError(
-            f"the VPC {vpc} has no subnet: see the library's docs/aws.md for what it needs"
-        )
-    return vpc, subnets
+def _warnings(env: aws.Environment) -> list[str]:
+    """What will not work as the configuration has it, in sentences."""
+    name = env.aws.environment
+    nobody = (
+        f"nobody is told of alarms, failed retrainings and the budget: set alert_email in "
+        f"config/{name}.toml and run `make bootstrap ENV={name}` again"
+    )
+    found = ["" if env.aws.alert_email else nobody, quotas.shortage(env)]
+    return [warning for warning in found if warning]
 
 
 def _next_steps(env: aws.Environment) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..config import config, sections
 from ..errors import UserError
+from . import network
 
 PRICES = Path("infra", "prices.toml")
 HOURS, MONTH_SECONDS = 730, 31 * 86_400
@@ -14,6 +15,7 @@ REQUEST_SECONDS, LOG_BYTES = 0.1, 1_000
 """A request's time, and its lines in the logs of function and API."""
 LAMBDA_GB, LAMBDA_SECONDS = 0.5, 29
 """The function's memory and timeout in serving/api/serverless.yml."""
+REQUEST_TIME = f"{REQUEST_SECONDS * 1000:.0f} ms each"
 ENDPOINT_SECONDS = 60
 """After this time SageMaker gives up a request."""
 CAPTURED_BYTES, MOST_CAPTURED_BYTES = 3_000, 250_000
@@ -43,7 +45,8 @@ def table(settings: config.Settings) -> str:
             ("USD by other use", _use(prices["usd"])),
         ]
     except KeyError as error:
-        raise UserError(f"{PRICES}: {error} is missing: take this file of a newer template") from error
+        advice = "take this file of a newer template"
+        raise UserError(f"{PRICES}: {error} is missing: {advice}") from error
     lines = [line for title, items in parts for line in _lines(title, items)]
     most = sum(usd for part in (0, 2, 3) for usd, _ in parts[part][1])
     lines.append(f"Together at most {most:,.0f} USD a month, without other use{unknown}.")
@@ -80,8 +83,12 @@ def _fixed(settings: config.Settings, prices: dict[str, Any]) -> tuple[list[Item
         (5 * usd["s3_gb_month"], "5 GB in S3"),
         (2 * usd["ecr_gb_month"], "2 GB of images in ECR"),
     ]
+    if not aws.batch.public_addresses:
+        count = len([each for each in network.services(settings) if each not in network.GATEWAYS])
+        what = f"{count} VPC endpoints in one zone; none with a NAT gateway"
+        items.append((count * usd["endpoint_hour"] * HOURS, what))
     if serverless := aws.serverless:
-        if warm := getattr(serverless, "provisioned_concurrency", 0):
+        if warm := serverless.provisioned_concurrency:
             cost = usd["provisioned_gb_second"] * serverless.memory_mb / 1024 * HOURS * 3600
             items.insert(0, (warm * cost, f"endpoint, {warm} kept warm"))
         return items, ""
@@ -95,15 +102,14 @@ def _fixed(settings: config.Settings, prices: dict[str, Any]) -> tuple[list[Item
 
 def _thousand(settings: config.Settings, usd: dict[str, float]) -> list[Item]:
     assert settings.aws is not None
-    time = f"{REQUEST_SECONDS * 1000:.0f} ms each"
     captured = CAPTURED_BYTES * settings.api.capture_share * (settings.api.capture == "stdout")
     items = [
         (1000 * usd["api_request"], "API Gateway"),
-        (1000 * _lambda(usd, 1, REQUEST_SECONDS), f"Lambda, {time}"),
+        (1000 * _lambda(usd, 1, REQUEST_SECONDS), f"Lambda, {REQUEST_TIME}"),
         (1000 * usd["logs_gb"] * (LOG_BYTES + captured) / GIGA, "logs"),
     ]
     if serverless := settings.aws.serverless:
-        what = f"endpoint, {time} at {serverless.memory_mb / 1024:.0f} GB"
+        what = f"endpoint, {REQUEST_TIME} at {serverless.memory_mb / 1024:.0f} GB"
         items.append((_endpoint(usd, serverless, 1000 * REQUEST_SECONDS), what))
     return items
 
@@ -122,7 +128,7 @@ def _public(aws: sections.Aws, usd: dict[str, float]) -> list[Item]:
     sent = count * PUBLIC_BYTES / GIGA
     return [
         (count * usd["api_request"], f"API Gateway, {count:,} requests"),
-        (_lambda(usd, count, count * REQUEST_SECONDS), f"Lambda, {REQUEST_SECONDS * 1000:.0f} ms each"),
+        (_lambda(usd, count, count * REQUEST_SECONDS), f"Lambda, {REQUEST_TIME}"),
         _logs(usd, count * LOG_BYTES),
         (sent * usd["traffic_gb"], f"traffic, {sent:,.0f} GB: {PUBLIC_BYTES // 1000} kB each"),
     ]

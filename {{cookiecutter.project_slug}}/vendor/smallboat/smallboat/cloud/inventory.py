@@ -11,13 +11,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..aws.aws import Environment
+from ..aws.aws import CHANGING, Environment
 from . import step_functions
 from .stacks import Stacks
 
 POLL_SECONDS = 2.0
-STABLE = {"InService", "OutOfService", "Failed", "UpdateRollbackFailed"}
-"""States in which an endpoint can be deleted."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ def _delete_scaling_target(env: Environment, name: str) -> None:
 def _delete_endpoint(env: Environment, name: str) -> None:
     """Delete it once it is stable: AWS refuses while it is created or updated."""
     client = env.client("sagemaker")
-    while client.describe_endpoint(EndpointName=name)["EndpointStatus"] not in STABLE:
+    while client.describe_endpoint(EndpointName=name)["EndpointStatus"] in CHANGING:
         time.sleep(POLL_SECONDS)
     client.delete_endpoint(EndpointName=name)
     client.get_waiter("endpoint_deleted").wait(EndpointName=name)

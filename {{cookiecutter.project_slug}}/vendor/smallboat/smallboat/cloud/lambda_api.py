@@ -17,6 +17,8 @@ Json = dict[str, Any]
 Limits = dict[str, tuple[float, int]]
 POLL_SECONDS = 5.0
 MAX_POLLS = 180
+START_SECONDS = "24"
+"""How long the API waits for a serverless endpoint that starts; API Gateway waits 29 s."""
 
 
 def deploy(env: Environment, settings: config.Settings) -> str:
@@ -77,6 +79,7 @@ def _serverless_settings(env: Environment, settings: config.Settings) -> Json:
         "AUTH": access.auth,
         "PRIVATE_FACTS": "true" if access.private_facts else "",
         "SHARED_CACHES": "false" if access.addresses or access.web_acl else "",
+        "MODEL_START_SECONDS": "" if env.aws.instances else START_SECONDS,
         **settings.api.variables,
     }
     if settings.api.capture == "off" and env.aws.instances and env.aws.instances.capture_share:

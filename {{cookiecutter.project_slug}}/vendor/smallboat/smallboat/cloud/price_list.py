@@ -62,7 +62,7 @@ def refresh(problem: Problem, environment: str) -> int:
     _write(text, found, older, region)
     for name in older:
         print(f"{name}: not in the price list of {region}: the price in {PRICES} stays")
-    print(f"{PRICES}: {len(found)} prices of {region}; next: make bootstrap ENV=…, which prints costs")
+    print(f"{PRICES}: {len(found)} prices of {region}; `make bootstrap ENV=…` prints the costs")
     return 0
 
 

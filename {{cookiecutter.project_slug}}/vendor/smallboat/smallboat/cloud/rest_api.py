@@ -46,11 +46,12 @@ def methods(access: Access, cross_origin: bool) -> list[tuple[str, str, bool]]:
 
 def events(access: Access, cross_origin: bool) -> list[Json]:
     """The function's events."""
-    requires: Json = {
+    kinds: dict[str, Json] = {
         "key": {"private": True},
         "iam": {"authorizer": {"type": "AWS_IAM"}},
         "jwt": {"authorizer": {"type": "COGNITO_USER_POOLS", "authorizerId": {"Ref": POOLS}}},
-    }[access.auth]
+    }
+    requires = kinds[access.auth]
     return [
         {"http": {"method": verb.lower(), "path": path, **(requires if private else {})}}
         for verb, path, private in methods(access, cross_origin)
@@ -59,7 +60,8 @@ def events(access: Access, cross_origin: bool) -> list[Json]:
 
 def gateway(env: Environment) -> Json:
     """The table `apiGateway`: compression, the key with its plan, and who may call at all."""
-    limits, table = env.aws.limits, Json(minimumCompressionSize=1024)  # bytes, if gzip is accepted
+    limits = env.aws.limits
+    table: Json = {"minimumCompressionSize": 1024}  # bytes, for clients that accept gzip
     if env.aws.access.auth == "key":
         table["apiKeys"] = [env.api_stack]
         table["usagePlan"] = {

@@ -31,10 +31,11 @@ def deploy(problem: Problem, environment: str, branch: str | None) -> int:
     _check_sizes(settings)
     name = _name(env, branch)
     scheduled = settings.on_step_functions and not branch
+    monitored = scheduled and not settings.no_capture
     monitor = _name(env, None, MONITOR.stem)
     if not scheduled and _delete_rule(env, name):
         print(f"removed the schedule of {name}")
-    if not scheduled and not branch and delete(env, monitor):
+    if not monitored and not branch and delete(env, monitor):
         print(f"removed the state machine {monitor}")
     if not settings.remote:
         print(
@@ -45,6 +46,7 @@ def deploy(problem: Problem, environment: str, branch: str | None) -> int:
     if scheduled:
         assert settings.schedule is not None
         print(f"it runs on schedule, {settings.schedule.cron} (UTC), and releases its model")
+    if monitored:
         _deploy_monitor(env, settings, monitor)
     print(f"next: aws stepfunctions start-execution --state-machine-arn {_arn(env, name)}", end=" ")
     print(f"--input '{INPUT}'")

@@ -28,6 +28,10 @@ from .sections import (
 )
 
 Model = TypeVar("Model", bound=BaseModel)
+NO_CAPTURE = (
+    "nothing is captured in this environment, so nothing can be monitored: set api.capture in "
+    "config/{}.toml to {}, name in api.capture_redact what must not be kept, then run {}"
+)
 
 
 class Settings(Section):
@@ -84,6 +88,17 @@ class Settings(Section):
     def bucket(self) -> str:
         """The environment's S3 bucket."""
         return f"{self.name_prefix}-{self.aws.account}" if self.aws else self.name_prefix
+
+    @property
+    def no_capture(self) -> str:
+        """That nothing is captured for `make monitor`, and what to set; empty if something is."""
+        if self.aws is None:
+            where = ("local", "a file such as store/captured.jsonl", "`make serve`")
+            return NO_CAPTURE.format(*where) if self.api.capture in {"off", "stdout"} else ""
+        by_endpoint = self.aws.instances and self.aws.instances.capture_share
+        name = self.aws.environment
+        none = self.api.capture == "off" and not by_endpoint
+        return NO_CAPTURE.format(name, "stdout", f"`make deploy ENV={name}`") if none else ""
 
     @property
     def remote(self) -> bool:

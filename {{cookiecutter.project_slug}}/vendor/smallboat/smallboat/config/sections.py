@@ -15,7 +15,9 @@ from pydantic import (
 )
 
 from . import schedule
-from .access import STRICT, Access, Limits
+from .access import STRICT
+from .access import Access as Access
+from .access import Limits as Limits
 
 
 class Section(BaseModel):
@@ -122,7 +124,7 @@ class Api(Section):
     capture: str  # where answered requests are kept: off, stdout or a file
     capture_share: float = Field(ge=0, le=1)
     capture_redact: list[str]  # names of values that are left out
-    model_timeout_seconds: float = Field(gt=0, le=12)  # for each of two attempts
+    model_timeout_seconds: float = Field(gt=0, le=12)  # for each of two attempts on instances
 
     @property
     def variables(self) -> dict[str, str]:
@@ -140,7 +142,17 @@ class Serverless(Section):
     """An endpoint that is paid per request."""
 
     memory_mb: Literal[1024, 2048, 3072, 4096, 5120, 6144]
-    max_concurrency: int = Field(ge=1, le=200)  # requests at the same time
+    max_concurrency: int = Field(default=2, ge=1, le=200)  # requests at the same time
+    provisioned_concurrency: int = Field(default=0, ge=0, le=200)  # of them without a cold start
+
+    @model_validator(mode="after")
+    def _check_provisioned(self) -> "Serverless":
+        if self.provisioned_concurrency > self.max_concurrency:
+            raise ValueError(
+                f"provisioned_concurrency = {self.provisioned_concurrency} is more than "
+                f"max_concurrency = {self.max_concurrency}: lower it"
+            )
+        return self
 
 
 class Instances(Section):
@@ -162,6 +174,7 @@ class Batch(Section):
     subnets: list[str] = []
     most_cpus: PositiveInt = 16  # in use at the same time
     gpu_instance: str = ""  # as g4dn.xlarge
+    public_addresses: bool = True  # of Fargate's tasks; without, the subnets need another way out
 
 
 class Aws(Section):

@@ -52,6 +52,8 @@ def instructions(url: str, folder: Path) -> str:
             "make predict ENV=staging",
             "",
             "Containers are processes: `make image` is not needed.",
+            "They start at once. To let endpoints sleep, and then start for 20 s:",
+            f"curl {url}/_emulator/sleep --json '{{\"start_seconds\": 20}}'",
             f"Logs are in {folder}. Ctrl-C stops the emulator and deletes everything in it.",
         ]
     )

@@ -26,9 +26,12 @@ def install() -> None:
 
     RestAPI.delete = delete
     RestAPI.create_from_cloudformation_json = classmethod(create_with_size)
+    from . import rest_api_access
+
+    rest_api_access.install()
 
 
-class _Resource:
+class CloudFormationResource:
     """A resource of a stack."""
 
     kind = ""
@@ -73,26 +76,26 @@ class _Resource:
     @classmethod
     def create_from_cloudformation_json(
         cls, name: str, template: Json, account_id: str, region_name: str, **_: Any
-    ) -> "_Resource":
+    ) -> "CloudFormationResource":
         """Create it with its stack."""
         return cls(apigateway_backends[account_id][region_name], template["Properties"])
 
     @classmethod
     def update_from_cloudformation_json(
         cls,
-        original_resource: "_Resource",
+        original_resource: "CloudFormationResource",
         new_resource_name: str,
         cloudformation_json: Json,
         account_id: str,
         region_name: str,
-    ) -> "_Resource":
+    ) -> "CloudFormationResource":
         """Update it with its stack."""
         original_resource.said = cloudformation_json["Properties"]
         original_resource.change(apigateway_backends[account_id][region_name])
         return original_resource
 
 
-class Stage(_Resource, CloudFormationModel):
+class Stage(CloudFormationResource, CloudFormationModel):
     """A stage; osls creates a resource for it if access is logged."""
 
     kind = "Stage"
@@ -108,7 +111,7 @@ class Stage(_Resource, CloudFormationModel):
         backend.delete_stage(self.said["RestApiId"], self.physical_resource_id)
 
 
-class ApiKey(_Resource, CloudFormationModel):
+class ApiKey(CloudFormationResource, CloudFormationModel):
     """An API key."""
 
     kind = "ApiKey"
@@ -127,8 +130,8 @@ class ApiKey(_Resource, CloudFormationModel):
         backend.get_api_key(self.physical_resource_id).enabled = self.said.get("Enabled", False)
 
 
-class UsagePlan(_Resource, CloudFormationModel):
-    """A usage plan; its limits are stored, not enforced."""
+class UsagePlan(CloudFormationResource, CloudFormationModel):
+    """A usage plan."""
 
     kind = "UsagePlan"
 
@@ -151,7 +154,7 @@ class UsagePlan(_Resource, CloudFormationModel):
         plan.quota = _lowered(self.said.get("Quota", {}))
 
 
-class UsagePlanKey(_Resource, CloudFormationModel):
+class UsagePlanKey(CloudFormationResource, CloudFormationModel):
     """A key's membership in a usage plan."""
 
     kind = "UsagePlanKey"
@@ -167,7 +170,7 @@ class UsagePlanKey(_Resource, CloudFormationModel):
         backend.delete_usage_plan_key(self.said["UsagePlanId"], self.said["KeyId"])
 
 
-class GatewayResponse(_Resource, CloudFormationModel):
+class GatewayResponse(CloudFormationResource, CloudFormationModel):
     """A response of API Gateway itself."""
 
     kind = "GatewayResponse"

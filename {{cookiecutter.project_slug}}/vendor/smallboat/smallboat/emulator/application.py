@@ -16,7 +16,7 @@ from moto.core.config import default_user_config
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug import Request, Response
 
-from . import calls, captures, iam, registry, sagemaker
+from . import calls, captures, iam, quotas, registry, sagemaker
 from .calls import Calls, Fault
 from .containers import Containers
 
@@ -51,6 +51,7 @@ class Application:
         self._batch: Any = None
         self._conditional, self._starting = threading.Lock(), threading.Lock()
         iam.install()
+        quotas.install()
         sagemaker.install(self._containers)
 
     def __call__(self, environ: Json, start_response: Any) -> Iterable[bytes]:
@@ -104,12 +105,19 @@ class Application:
                     self._calls.fail(Fault(**request.get_json()))
                 except TypeError as error:
                     return _json({"error": str(error)}, 400)
+            case "GET", "sleep":
+                return _json(vars(self._containers.cold))
+            case "POST", "sleep":
+                try:
+                    self._containers.sleep(**request.get_json())
+                except TypeError as error:
+                    return _json({"error": str(error)}, 400)
             case "DELETE", "faults":
                 self._calls.heal()
             case "POST", "reset":
                 self._reset()
             case _:
-                return _json({"error": "choose calls, faults or reset"}, 404)
+                return _json({"error": "choose calls, faults, sleep or reset"}, 404)
         return _json({})
 
     def _reset(self) -> None:
@@ -118,6 +126,7 @@ class Application:
         self.close()
         self._calls.forget()
         self._calls.heal()
+        self._containers.cold.set()
         self._clear()
 
     def _clear(self) -> None:

@@ -22,6 +22,7 @@ Json = dict[str, Any]
 SCOPE = re.compile(r"(?P<key>[^/=\s]+)/\d{8}/(?P<region>[^/]+)/(?P<name>[^/]+)/aws4_request")
 CLIENTS = {
     "monitoring": "cloudwatch",
+    "servicequotas": "service-quotas",
     "states": "stepfunctions",
     "tagging": "resourcegroupstaggingapi",
 }

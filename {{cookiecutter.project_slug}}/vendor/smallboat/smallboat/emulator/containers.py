@@ -6,7 +6,7 @@ import json
 import tarfile
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from werkzeug import Request, Response
 from ..errors import ReleaseError
 from ..serving import servers
 from ..store import release_bundle
+from .serverless import Cold, NotReadyError, Scaling, ThrottledError
 
 Json = dict[str, Any]
 SECONDS = 60
@@ -33,10 +34,10 @@ class StartError(Exception):
 
 @dataclass(frozen=True)
 class Variant:
-    """The one variant of an endpoint configuration."""
+    """The one variant of an endpoint configuration; on instances `max_concurrency` is 0."""
 
     name: str
-    serverless: bool
+    max_concurrency: int
     archive: bytes
     variables: dict[str, str]
 
@@ -44,8 +45,10 @@ class Variant:
 class Container:
     """A running container, which is stopped after its last answer."""
 
-    def __init__(self, variant: Variant, port: int, process: ExitStack) -> None:
+    def __init__(self, variant: Variant, port: int, process: ExitStack, cold: Cold) -> None:
         self.variant, self.port, self._process = variant, port, process
+        most = variant.max_concurrency
+        self.scaling = Scaling(most, cold) if most else None
         self._asking = 0
         self._changed = threading.Condition()
 
@@ -79,6 +82,7 @@ class Containers:
             server: the program that a container runs, as the words for Python.
         """
         self._folder, self._server = folder, server
+        self.cold = Cold()
         self._serving: dict[str, Container] = {}
         self._numbers = itertools.count()
         self._lock = threading.Lock()
@@ -110,7 +114,7 @@ class Containers:
                     f"the ping health check. Please check CloudWatch logs for this endpoint. "
                     f"({home / 'log'} ends with: {says})"
                 ) from None
-            return Container(variant, port, process.pop_all())
+            return Container(variant, port, process.pop_all(), self.cold)
 
     def serve(self, endpoint: str, container: Container) -> Container | None:
         """Send an endpoint's requests to a container; returns the previous one, to be stopped."""
@@ -125,6 +129,14 @@ class Containers:
             container = self._serving.pop(endpoint, None)
         if container:
             container.end()
+
+    def sleep(self, **seconds: float) -> None:
+        """Let serverless endpoints sleep, and set how cold they are; TypeError for another name."""
+        self.cold.set(**seconds)
+        with self._lock:
+            for container in self._serving.values():
+                if container.scaling:
+                    container.scaling.sleep()
 
     def close(self) -> None:
         """Stop all containers."""
@@ -150,10 +162,22 @@ class Containers:
             if not container:
                 return _error(503, "ServiceUnavailable", "The endpoint is not in service.")
             body = request.get_data()
-            if container.variant.serverless and len(body) > SERVERLESS_LIMIT:
+            if container.scaling and len(body) > SERVERLESS_LIMIT:
                 says = f"Request size {len(body)} exceeds the limit of {SERVERLESS_LIMIT} bytes."
                 return _error(413, "ValidationError", says)
+            return _when_ready(container, body, request)
+
+
+def _when_ready(container: Container, body: bytes, request: Request) -> Response:
+    """The answer of a container; SageMaker's own if a serverless one does not start in time."""
+    try:
+        with container.scaling.container() if container.scaling else nullcontext():
             return _forwarded(container, body, request)
+    except ThrottledError:
+        return _error(400, "ThrottlingException", "Rate exceeded")
+    except NotReadyError:
+        says = "The serverless endpoint variant's resources are still being provisioned."
+        return _error(429, "ModelNotReadyException", says)
 
 
 def _forwarded(container: Container, body: bytes, request: Request) -> Response:

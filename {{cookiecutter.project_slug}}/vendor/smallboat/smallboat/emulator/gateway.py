@@ -2,22 +2,20 @@
 
 import base64
 import gzip
-import io
 import json
 import re
-import threading
+import time
 import uuid
-import zipfile
 from pathlib import Path
 from typing import Any
 
 from moto.apigateway.models import RestAPI, apigateway_backends
-from moto.awslambda.models import LambdaFunction
 from moto.awslambda.utils import get_backend
 from werkzeug import Request, Response
 
-from .captures import FunctionLog
-from .runtime import Function, lambda_modules
+from .authorization import Asked, RefusedError, check
+from .functions import Functions
+from .limits import Limits
 
 Json = dict[str, Any]
 SECONDS = 29
@@ -25,9 +23,15 @@ SECONDS = 29
 JSON = "application/json"
 REFUSALS = {
     "MISSING_AUTHENTICATION_TOKEN": (403, "Missing Authentication Token"),
+    "ACCESS_DENIED": (403, "User is not authorized to access this resource"),
+    "INVALID_SIGNATURE": (403, "The request signature does not match"),
+    "UNAUTHORIZED": (401, "Unauthorized"),
     "INVALID_API_KEY": (403, "Forbidden"),
+    "QUOTA_EXCEEDED": (429, "Limit Exceeded"),
+    "THROTTLED": (429, "Too Many Requests"),
     "INTEGRATION_TIMEOUT": (504, "Endpoint request timed out"),
 }
+"""What API Gateway answers by itself, unless the API has a response of the kind or its default."""
 INTEGRATION = re.compile(
     r".*:lambda:path/[\d-]+/functions/"
     r"arn:[\w-]+:lambda:(?P<region>[\w-]+):(?P<account>\d{12})"
@@ -36,7 +40,7 @@ INTEGRATION = re.compile(
 
 
 class Gateway:
-    """All REST APIs, and the process of each function behind them."""
+    """All REST APIs, and the functions behind them."""
 
     def __init__(self, folder: Path, url: str) -> None:
         """Begin with none.
@@ -45,9 +49,7 @@ class Gateway:
             folder: for unpacked functions and logs.
             url: where the functions find AWS.
         """
-        self._folder, self._url = folder, url
-        self._functions: dict[str, tuple[Json, Function, FunctionLog]] = {}
-        self._lock = threading.Lock()
+        self._functions, self._limits = Functions(folder, url), Limits()
 
     def answer(self, request: Request) -> Response:
         """The answer to a request to `/_gateway/<rest-api-id>/<stage>/<path>`."""
@@ -64,73 +66,26 @@ class Gateway:
         if found is None:
             return _by_itself(api, "MISSING_AUTHENTICATION_TOKEN")
         resource, method, values = found
-        key = request.headers.get("x-api-key", "")
-        key_id = _key_id(backend, number, stage, key)
-        if method.api_key_required and key_id is None:
-            return _by_itself(api, "INVALID_API_KEY")
+        asked = Asked(backend, api, api.stages[stage], path, resource, method, request)
+        try:
+            identity, authorizer = check(asked, self._limits)
+        except RefusedError as refused:
+            return _by_itself(api, refused.kind)
         to = INTEGRATION.fullmatch(method.method_integration.uri or "")
         if to is None:
             return _refused(500, "Internal server error")
         functions = get_backend(to["account"], to["region"])
         function = functions.get_function(to["name"], to["qualifier"])
-        identity = {"apiKey": key or None, "apiKeyId": key_id}
-        event = _event(request, resource, path, stage, number, values, identity)
-        process, log = self._process(function)
-        answer = process.ask(event, min(SECONDS, int(function.timeout)))
-        log.update()
+        event = _event(asked, values, identity, authorizer)
+        answer = self._functions.ask(function, event, SECONDS)
         if answer is None:
             return _by_itself(api, "INTEGRATION_TIMEOUT")
         return _compressed(_response(answer), request, api.minimum_compression_size)
 
     def close(self) -> None:
         """Stop all processes."""
-        with self._lock:
-            functions, self._functions = self._functions, {}
-        for _, function, _ in functions.values():
-            function.end()
-
-    def _process(self, function: LambdaFunction) -> tuple[Function, FunctionLog]:
-        """The function's process and its log, restarted when code or configuration changes."""
-        said = {
-            "code": function.code_sha_256,
-            "handler": function.handler,
-            "variables": dict(function.environment_vars),
-        }
-        with self._lock:
-            known = self._functions.get(function.function_arn)
-            if known and (known[0] != said or known[1].ended):
-                known[1].end()
-                known = None
-            if known is None:
-                known = said, *self._start(function)
-                self._functions[function.function_arn] = known
-            return known[1:]
-
-    def _start(self, function: LambdaFunction) -> tuple[Function, FunctionLog]:
-        folder = self._folder / f"{function.function_name}-{uuid.uuid4().hex[:8]}"
-        with zipfile.ZipFile(io.BytesIO(function.code_bytes)) as code:
-            code.extractall(folder)
-        role = str(function.role).rsplit("/")[-1]
-        added = {
-            "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),
-            "AWS_REGION": function.region,
-            "AWS_DEFAULT_REGION": function.region,
-            "AWS_ACCESS_KEY_ID": role,  # who calls: the function's role
-            "AWS_SECRET_ACCESS_KEY": "testing",
-            "AWS_ENDPOINT_URL": self._url,
-            "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": self._url,
-        }
-        log = folder.with_suffix(".log")
-        process = Function(
-            folder,
-            function.handler,
-            dict(function.environment_vars) | added,
-            lambda_modules(self._folder / "lambda-modules"),
-            log,
-        )
-        account = function.function_arn.split(":")[4]
-        return process, FunctionLog(account, function.region, function.function_name, log)
+        self._limits = Limits()
+        self._functions.close()
 
 
 def _method(api: RestAPI, verb: str, path: str) -> tuple[str, Any, Json | None] | None:
@@ -151,27 +106,9 @@ def _vagueness(template: str) -> tuple[int, int, int]:
     return template.count("+}"), template.count("{"), -len(template)
 
 
-def _key_id(backend: Any, api: str, stage: str, value: str) -> str | None:
-    """The id of a key that a usage plan of this stage has, or None."""
-    for plan in backend.usage_plans.values():
-        if any(each.get("apiId") == api and each.get("stage") == stage for each in plan.api_stages):
-            for number in backend.usage_plan_keys.get(plan.id, {}):
-                key = backend.keys.get(number)
-                if value and key and key.enabled and key.value == value:
-                    return str(key.id)
-    return None
-
-
-def _event(
-    request: Request,
-    resource: str,
-    path: str,
-    stage: str,
-    api: str,
-    values: Json | None,
-    identity: Json,
-) -> Json:
+def _event(asked: Asked, values: Json | None, identity: Json, authorizer: Json | None) -> Json:
     """The event for a function, with null for everything that is absent."""
+    request, resource, stage = asked.request, asked.resource, asked.stage.name
     headers = {name: request.headers.getlist(name) for name, _ in request.headers}
     query = {name: request.args.getlist(name) for name in request.args}
     body = request.get_data()
@@ -181,7 +118,7 @@ def _event(
         text, encoded = base64.b64encode(body).decode(), True
     return {
         "resource": resource,
-        "path": path,
+        "path": asked.path,
         "httpMethod": request.method,
         "headers": {name: given[-1] for name, given in headers.items()} or None,
         "multiValueHeaders": headers or None,
@@ -192,13 +129,16 @@ def _event(
         "requestContext": {
             "resourcePath": resource,
             "httpMethod": request.method,
-            "path": f"/{stage}{path}",
+            "path": f"/{stage}{asked.path}",
             "stage": stage,
-            "apiId": api,
+            "accountId": asked.account,
+            "apiId": asked.api.id,
             "requestId": str(uuid.uuid4()),
+            "requestTime": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime()),
+            "requestTimeEpoch": int(time.time() * 1000),
             "domainName": request.host,
             "protocol": "HTTP/1.1",
-            "authorizer": None,
+            "authorizer": authorizer,
             "identity": {
                 "sourceIp": request.remote_addr,
                 "userAgent": request.headers.get("User-Agent"),
@@ -212,10 +152,12 @@ def _event(
 
 def _by_itself(api: RestAPI, kind: str) -> Response:
     """A response of API Gateway itself, as the API's gateway responses define it."""
-    response = _refused(*REFUSALS[kind])
-    if told := api.gateway_responses.get(kind):
-        response.status_code = int(told.status_code or response.status_code)
-        response.set_data((told.response_templates or {}).get(JSON, response.get_data()))
+    status, message = REFUSALS[kind]
+    response, responses = _refused(status, message), api.gateway_responses
+    if told := responses.get(kind) or responses.get(f"DEFAULT_{status // 100}XX"):
+        response.status_code = int(told.status_code or status)
+        template = (told.response_templates or {}).get(JSON, response.get_data(as_text=True))
+        response.set_data(template.replace("$context.error.messageString", json.dumps(message)))
         for name, value in (told.response_parameters or {}).items():
             response.headers[name.removeprefix("gatewayresponse.header.")] = value.strip("'")
     return response

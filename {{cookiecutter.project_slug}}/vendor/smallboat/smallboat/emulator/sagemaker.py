@@ -181,6 +181,8 @@ def _change(
         if before:
             before.end()
 
+    if meanwhile == "Creating":
+        endpoint.production_variants = []  # none runs yet, and if this fails none ever did
     endpoint.endpoint_status, endpoint.last_modified_time = meanwhile, utcnow()
     endpoint.pending_deployment_summary = {"EndpointConfigName": config}
     threading.Thread(target=run, daemon=True).start()
@@ -196,7 +198,7 @@ def _variant(backend: SageMakerModelBackend, config: Any) -> Variant:
     _check_image(container["Image"])
     return Variant(
         variant["VariantName"],
-        "ServerlessConfig" in variant,
+        variant.get("ServerlessConfig", {}).get("MaxConcurrency", 0),
         _archive(container.get("ModelDataUrl", "")),
         dict(container.get("Environment") or {}),
     )

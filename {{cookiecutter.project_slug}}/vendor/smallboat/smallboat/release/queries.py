@@ -3,20 +3,22 @@
 import json
 import os
 import sys
+import time
 import webbrowser
 from typing import Any
 
 import requests
 
 from ..aws import aws
-from ..cloud import lambda_api
+from ..cloud import api_client, lambda_api
 from ..config import config
 from ..errors import ReleaseError, UserError
 from ..problem import Problem
 from ..reports import report
 from ..serving import servers, serving
+from ..serving.request_parsing import MODEL_NOT_READY
 from ..store import runs, store
-from . import history, targets
+from . import history, progress, targets
 from .commands import NOTHING
 from .targets.local import FOLDER
 
@@ -81,9 +83,9 @@ def predict(problem: Problem, environment: str) -> int:
     if url is None:
         example, answer = _ask_model(targets.of(problem, settings))
     else:
-        aws_key = {"x-api-key": lambda_api.key(aws.Environment(settings))} if settings.aws else {}
-        example = _ask_api(url, "page.json", aws_key)["example"]
-        answer = _ask_api(url, "predict", aws_key, example)
+        sign = api_client.credentials(aws.Environment(settings)) if settings.aws else None
+        example = _ask_api(url, "page.json", sign)["example"]
+        answer = _ask_api(url, "predict", sign, example)
     print(_table(example, answer))
     return 0
 
@@ -113,24 +115,39 @@ def _ask_model(target: Any) -> tuple[Any, Any]:
     return example, {"model": answer["model"], **answer["results"][0]}
 
 
-def _ask_api(url: str, route: str, headers: dict[str, str], body: Any = None) -> Any:
+def _ask_api(url: str, route: str, sign: api_client.Sign | None, body: Any = None) -> Any:
+    """The JSON that the API answers; waits while it says that the model is starting."""
+    end = time.monotonic() + progress.START_SECONDS
+    with progress.shown(f"{url}: waiting for the model to start"):
+        response, answer = _send(url, route, sign, body)
+        while _starts(response, answer) and time.monotonic() < end:
+            time.sleep(float(response.headers.get("Retry-After", 5)))
+            response, answer = _send(url, route, sign, body)
+    if response.status_code != 200:
+        message = answer.get("error", answer)
+        raise UserError(f"{url}/{route} answered {response.status_code}: {message}")
+    return answer
+
+
+def _starts(response: requests.Response, answer: Any) -> bool:
+    error = answer.get("error") if response.status_code == 503 else None
+    return isinstance(error, dict) and error.get("code") == MODEL_NOT_READY
+
+
+def _send(
+    url: str, route: str, sign: api_client.Sign | None, body: Any
+) -> tuple[requests.Response, Any]:
     method = "GET" if body is None else "POST"
     try:
         with requests.Session() as session:
             # Requests to this machine must not go through a proxy.
             session.trust_env = not url.startswith("http://127.0.0.1:")
-            response = session.request(
-                method, f"{url}/{route}", json=body, headers=headers, timeout=30
-            )
-        answer = response.json()
+            response = session.request(method, f"{url}/{route}", json=body, auth=sign, timeout=30)
+        return response, response.json()
     except requests.JSONDecodeError:
         raise UserError(f"{url}/{route} answered {response.status_code}, no JSON") from None
     except requests.RequestException as error:
         raise UserError(f"{url}/{route} can't be reached: {error}") from None
-    if response.status_code != 200:
-        message = answer.get("error", answer)
-        raise UserError(f"{url}/{route} answered {response.status_code}: {message}")
-    return answer
 
 
 def _table(example: dict[str, Any], answer: dict[str, Any]) -> str:

@@ -46,6 +46,8 @@ CODES = {
     503: "unavailable",
 }
 """Error codes for programs, by HTTP status."""
+MODEL_NOT_READY = "model_not_ready"
+"""The code of a 503 while the endpoint starts its model."""
 
 
 class ApiError(Exception):
@@ -55,16 +57,19 @@ class ApiError(Exception):
         status: the HTTP status.
         message: what is wrong and what to do, for people.
         field: the wrong part of the request, such as `grid[3].driver`; None if it is all of it.
+        code: what is wrong, for programs; that of the status if None is given.
     """
 
-    def __init__(self, status: int, message: str, field: str | None = None) -> None:
+    def __init__(
+        self, status: int, message: str, field: str | None = None, code: str | None = None
+    ) -> None:
         super().__init__(message)
         self.status, self.message, self.field = status, message, field
+        self.code = code or CODES.get(status, "internal" if status >= 500 else "refused")
 
     def content(self) -> dict[str, Any]:
         """The answer: `error` with `code`, `message` and `field`."""
-        code = CODES.get(self.status, "internal" if self.status >= 500 else "refused")
-        return {"error": {"code": code, "message": self.message, "field": self.field}}
+        return {"error": {"code": self.code, "message": self.message, "field": self.field}}
 
 
 def too_large() -> ApiError:

@@ -3,6 +3,7 @@
 Cards: `@card` renders in processes of its own after the step, and never after a failed one.
 Resume: the client knows the runs of this machine only; the data store has those of all machines.
 Forks: a decorator that changes a task's command needs Metaflow's own class of decorators.
+Addresses: Metaflow requests a public address for each task on Fargate, and has no setting for it.
 Full disks: if Metaflow can't write its own files, it prints a traceback, whatever the cause.
 """
 
@@ -65,6 +66,34 @@ def handle_errors(handle: Callable[[Exception], str | None]) -> None:
         cli.echo_always(message) if message else print_traceback(error)
 
     cli.print_unknown_exception = print_error
+
+
+def without_public_addresses() -> None:
+    """Register job definitions on Fargate without public addresses.
+
+    Metaflow names a definition by its content, before this changes it: so the name is changed, too.
+    """
+    from metaflow.plugins.aws.batch import batch, batch_client
+
+    class Client(batch_client.BatchClient):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            events = self._client.meta.events
+            events.register("provide-client-params.batch.DescribeJobDefinitions", _private)
+            events.register("provide-client-params.batch.RegisterJobDefinition", _private)
+
+    batch.BatchClient = Client
+
+
+def _private(params: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """The parameters of a call, of the definition without public addresses."""
+    params = params | {"jobDefinitionName": f"{params['jobDefinitionName']}_private"}
+    container = params.get("containerProperties", {})
+    if "networkConfiguration" in container:
+        params["containerProperties"] = container | {
+            "networkConfiguration": {"assignPublicIp": "DISABLED"}
+        }
+    return params
 
 
 def forked(server: str) -> partial[Any]:

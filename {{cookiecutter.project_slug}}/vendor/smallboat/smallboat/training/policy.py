@@ -29,8 +29,11 @@ class policy(FlowMutator):  # type: ignore[misc]  # noqa: N801 - a decorator's n
         self._package, self._cron = package, cron
 
     def pre_mutate(self, mutable_flow: Any) -> None:
-        """Give the environment's own state machine the schedule; a preview gets none."""
+        """Configure Metaflow, and give the environment's own state machine the schedule."""
         metaflow_private.handle_errors(_full_disk)
+        aws = _config(mutable_flow)["aws"]
+        if aws and not aws["batch"].get("public_addresses", True):
+            metaflow_private.without_public_addresses()
         schedule = _config(mutable_flow)["schedule"]
         if schedule and schedule["by"] == "stepfunctions" and "--production" in sys.argv:
             from ..config import schedule as schedules

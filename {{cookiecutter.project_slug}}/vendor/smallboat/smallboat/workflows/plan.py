@@ -36,7 +36,9 @@ def plan(problem: Problem, environment: str) -> int:
         elif each:
             env = aws.Environment(each)
             roles[name] = env.deploy_role
-            if not each.on_step_functions:
+            if each.no_capture:
+                print(f"{name} is not monitored: {each.no_capture}", file=sys.stderr)
+            elif not each.on_step_functions:
                 monitors.append({"environment": name, "role": env.monitor_role})
     staging = settings[aws.STAGING]
     values = {

@@ -17,7 +17,7 @@ from ...serving.servers import Invoke
 from ...store import store
 from . import archives, target
 from .configurations import Configurations
-from .hosting import Hosting
+from .hosting import Hosting, is_dead
 from .lease import Lease
 
 LOG = "endpoint/history.json"
@@ -107,7 +107,7 @@ class SageMakerTarget(target.Target):
 
     def _served(self) -> str | None:
         endpoint = self._hosting.endpoint()
-        if endpoint is None or endpoint["EndpointStatus"] in ("Creating", "Failed"):
+        if endpoint is None or endpoint["EndpointStatus"] == "Creating" or is_dead(endpoint):
             return None
         return str(endpoint["EndpointConfigName"])
 

@@ -148,8 +148,7 @@ def _add_facts(app: Flask, settings: Settings, model: ModelClient) -> None:
 
     @app.get("/model")
     def facts() -> Json:
-        content = model.description().content
-        return {**content["release"], **content["evaluation"]}
+        return _facts(model.description().content)
 
     @app.get("/model/card")
     def card() -> Response:
@@ -165,7 +164,8 @@ def _add_facts(app: Flask, settings: Settings, model: ModelClient) -> None:
     def page_data() -> Json:
         content = model.description().content
         inputs = {each["name"]: each for each in content["signature"]["inputs"]}
-        return {"page": content["page"], "example": content["example"], "inputs": inputs}
+        page = {"page": content["page"], "example": content["example"], "inputs": inputs}
+        return {"model": _facts(content), **page}
 
     @app.get("/openapi.json")
     def document() -> Json:
@@ -191,6 +191,10 @@ def _add_page(app: Flask, page_folder: Path, settings: Settings) -> None:
             return send_from_directory(SHARED_PAGE, filename)
         except NotFound:
             return send_from_directory(page_folder, filename)
+
+
+def _facts(description: Json) -> Json:
+    return {**description["release"], **description["evaluation"]}
 
 
 def _json_body() -> Any:

@@ -1,8 +1,10 @@
 """A client of the model behind SageMaker's runtime interface, on AWS and on this machine."""
 
 import json
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,14 +12,15 @@ import fastjsonschema
 from botocore.exceptions import BotoCoreError
 from fastjsonschema import JsonSchemaValueException
 
-from ..request_parsing import ApiError, schema_error
-from .sagemaker_runtime import SageMakerError, SageMakerRuntime
+from ..request_parsing import MODEL_NOT_READY, ApiError, schema_error
+from .sagemaker_runtime import NotReadyError, SageMakerError, SageMakerRuntime
 from .settings import Settings
 
 Json = dict[str, Any]
 FRESH_SECONDS = 5.0  # how long a description is not requested again
 NO_CARD = "this release has no model card: it was trained with an older library"
 NO_ANSWER = "the model does not answer; try again in some seconds"
+STARTING = "the model is starting, which takes up to a minute; try again in some seconds"
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,16 @@ class ModelClient:
     def __init__(self, settings: Settings) -> None:
         self._runtime = SageMakerRuntime(settings)
         self._description: Description | None = None
+        self._describing: Future[Json] | None = None
+        self._lock = threading.Lock()
 
     def invoke(self, body: Json, request_id: str = "") -> Json:
-        """The model's answer; ApiError if it refuses or does not answer."""
+        """The model's answer; ApiError if it refuses, is starting, or does not answer."""
         try:
             sent = json.dumps(body, allow_nan=False).encode()
             content = json.loads(self._runtime.invoke(sent, request_id))
+        except NotReadyError as error:
+            raise ApiError(503, STARTING, code=MODEL_NOT_READY) from error
         except SageMakerError as error:
             raise _api_error(error) from error
         except (BotoCoreError, ValueError) as error:
@@ -85,13 +92,26 @@ class ModelClient:
         known = self._description
         if known and time.monotonic() - known.time <= FRESH_SECONDS:
             return known
-        content = self.invoke({"describe": True})
+        content = self._describe()
         if known and known.content == content:
             validate = known.validate
         else:
             validate = fastjsonschema.compile(content["request"], use_default=False)
         self._description = Description(content, validate, time.monotonic())
         return self._description
+
+    def _describe(self) -> Json:
+        """What the model describes; threads that ask at the same time share one request."""
+        with self._lock:
+            first = self._describing is None
+            asked = self._describing = self._describing or Future()
+        if first:
+            try:
+                asked.set_result(self.invoke({"describe": True}))
+            except BaseException as error:  # or the other threads would wait for ever
+                asked.set_exception(error)
+            self._describing = None
+        return asked.result()
 
     def card(self, request_id: str) -> str:
         """The HTML of the served release's model card; ApiError 404 if it has none."""

@@ -3,6 +3,7 @@
 import json
 import random
 import time
+from time import monotonic
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +20,16 @@ RETRY_COST = 5
 success there are none, so they can't double the load of a model that is overloaded."""
 TRANSIENT = {500, 502, 503, 504}
 THROTTLED = {"ThrottlingException", "TooManyRequestsException"}
+STARTS = THROTTLED | {"ServiceUnavailable"}
+"""What a serverless endpoint also answers while all its containers start."""
+AWAKE_SECONDS = 300.0
+"""How long a serverless endpoint stays awake after an answer. AWS does not say."""
+QUICK_SECONDS = 1.0
+"""After a first try that was shorter, a second one ends before API Gateway gives up at 29 s."""
+
+
+class NotReadyError(Exception):
+    """The endpoint is starting its model."""
 
 
 class SageMakerError(Exception):
@@ -48,24 +59,48 @@ class SageMakerRuntime:
     """Sends requests to one endpoint, from many threads."""
 
     def __init__(self, settings: Settings) -> None:
+        self._serverless = settings.start_seconds > 0
+        self._answered = -AWAKE_SECONDS  # when it did so last
         base = settings.model_url or f"https://runtime.sagemaker.{settings.region}.amazonaws.com"
         self._url = f"{base.rstrip('/')}/endpoints/{quote(settings.endpoint, safe='')}/invocations"
         self._quota = RetryQuota()
-        self._session = SignedSession(self._url, settings, "sagemaker")
+        self._session = SignedSession(
+            self._url, settings, "sagemaker", timeout=settings.start_seconds
+        )
 
     def invoke(self, body: bytes, request_id: str = "") -> bytes:
         """The body of the answer to JSON; a second try follows a transient error.
 
         Raises:
+            NotReadyError: the endpoint is starting its model.
             SageMakerError: SageMaker answered an error.
             BotoCoreError: there is no answer, or there are no credentials.
         """
+        try:
+            answer = self._try_twice(body, request_id)
+        except (exceptions.ReadTimeoutError, SageMakerError) as error:
+            if self._starts(error):
+                raise NotReadyError from error
+            raise
+        self._answered = monotonic()
+        return answer
+
+    def _starts(self, error: Exception) -> bool:
+        """Whether an error means that the endpoint is starting its model."""
+        if not isinstance(error, SageMakerError):
+            return self._serverless  # a model that is awake answers sooner
+        asleep = self._serverless and monotonic() - self._answered >= AWAKE_SECONDS
+        return error.code == "ModelNotReadyException" or (asleep and error.code in STARTS)
+
+    def _try_twice(self, body: bytes, request_id: str) -> bytes:
+        began = monotonic()
         try:
             answer = self._send(body, request_id)
             self._quota.release(1)
         except (exceptions.ConnectionError, exceptions.HTTPClientError, SageMakerError) as error:
             transient = not isinstance(error, SageMakerError) or error.transient
-            if not transient or not self._quota.acquire(RETRY_COST):
+            in_time = not self._serverless or monotonic() - began < QUICK_SECONDS
+            if not (transient and in_time and self._quota.acquire(RETRY_COST)):
                 raise
             time.sleep(random.random())
             answer = self._send(body, request_id)

@@ -16,6 +16,8 @@ class Settings:
         region: AWS region.
         timeout: seconds that one call of the model may take. There are two tries, and API Gateway
             waits 29 s.
+        start_seconds: the same for a serverless endpoint, which may have to start its model first.
+            There is one try: another one would start a second container. 0 if it never sleeps.
         cors_origins: web origins that may call the API; "*" for all.
         allowed_hosts: host names under which this machine answers, in addition to localhost.
         capture: where predictions are captured: `off`, `stdout`, `endpoint` (the data capture of
@@ -35,6 +37,7 @@ class Settings:
     model_url: str = ""
     region: str = "us-east-1"
     timeout: float = 5.0
+    start_seconds: float = 0.0
     cors_origins: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
     capture: str = "off"
@@ -63,6 +66,7 @@ class Settings:
             or environ.get("AWS_ENDPOINT_URL", ""),
             region=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or cls.region,
             timeout=_number(environ, "MODEL_TIMEOUT_SECONDS", cls.timeout, 0.01, 12.0),
+            start_seconds=_number(environ, "MODEL_START_SECONDS", cls.start_seconds, 0.0, 24.0),
             cors_origins=_list(environ, "CORS_ORIGINS"),
             allowed_hosts=_list(environ, "ALLOWED_HOSTS"),
             capture=environ.get("CAPTURE") or cls.capture,

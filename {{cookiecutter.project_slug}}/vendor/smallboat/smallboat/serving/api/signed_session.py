@@ -31,17 +31,26 @@ class SignedSession:
     """Sends requests to one address, from many threads over connections that are kept."""
 
     def __init__(
-        self, url: str, settings: Settings, service: str, signer: type[SigV4Auth] = SigV4Auth
+        self,
+        url: str,
+        settings: Settings,
+        service: str,
+        signer: type[SigV4Auth] = SigV4Auth,
+        timeout: float = 0.0,
     ) -> None:
-        """A session for an address of a service, such as `sagemaker`, and its kind of signature."""
+        """A session for an address of a service, such as `sagemaker`, and its kind of signature.
+
+        An answer may take `timeout` seconds, or else those of the settings.
+        """
         self._service, self._signer, self._region = service, signer, settings.region
         # On one machine there are no credentials and no proxy, and no AWS profile matters.
         self._signed = settings.on_lambda or not url.startswith("http://")
         self._provider: Any = None
+        timeout = timeout or settings.timeout
         self._session = URLLib3Session(
             verify=os.environ.get("AWS_CA_BUNDLE") or True,
             proxies=get_environ_proxies(url) if self._signed else {},
-            timeout=(min(settings.timeout, CONNECT_SECONDS), settings.timeout),
+            timeout=(min(timeout, CONNECT_SECONDS), timeout),
             max_pool_connections=CONNECTIONS,
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )

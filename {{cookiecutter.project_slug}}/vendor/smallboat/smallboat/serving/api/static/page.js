@@ -57,7 +57,7 @@ async function start() {
   $("subtitle").textContent = useCase.subtitle;
   offerToForget();
   try {
-    const [model, data] = await Promise.all([ask("model"), ask("page.json")]);
+    const { model, ...data } = await ask("page.json"); // one request: a second would start a second container
     $("facts").replaceChildren(facts(model), metrics(model));
     $("model").hidden = false;
     $("card").hidden = !model.card; // a release of an older library has none

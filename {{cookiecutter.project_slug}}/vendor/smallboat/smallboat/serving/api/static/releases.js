@@ -1,5 +1,5 @@
 // The releases with their lives, the newest first.
-import { $, element, fetchJson, number } from "./shared.js";
+import { $, element, fetchOnce, number } from "./shared.js";
 
 const MOST = 20;
 const minute = (time) => time.slice(0, 16).replace("T", " ");
@@ -28,7 +28,7 @@ function row(life) {
 
 /** Show the section of the releases, if there are any and the API tells them. */
 export async function showReleases() {
-  const lives = await fetchJson("releases").catch(() => []);
+  const lives = await fetchOnce("releases").catch(() => []);
   if (!lives.length) return;
   const newest = lives.slice(-MOST).reverse();
   const metric = newest[0].evaluation?.metric;

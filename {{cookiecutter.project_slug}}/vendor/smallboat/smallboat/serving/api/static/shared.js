@@ -26,16 +26,38 @@ export function trouble(message) {
   $("trouble").textContent = message || "";
 }
 
-/** An error of the API; its message is for people. */
+/** An error of the API; its message is for people, its code for programs. */
 export class ApiError extends Error {
-  constructor(status, message) {
+  constructor(status, message, code, retryAfter) {
     super(message);
-    this.status = status;
+    Object.assign(this, { status, code, retryAfter });
   }
 }
 
-/** The JSON that the API returns for a path. */
+/** The JSON that the API returns for a path; asks again while the model starts or is busy. */
 export async function fetchJson(path, options) {
+  const wait = { began: Date.now(), code: "" };
+  waits.add(wait);
+  clock ??= setInterval(showWaits, 1000);
+  try {
+    for (;;) {
+      try {
+        return await fetchOnce(path, options);
+      } catch (error) {
+        if (!mayPass(error, wait)) throw error;
+        wait.code = error.code ?? wait.code;
+        showWaits();
+        await pause(error.retryAfter, options?.signal);
+      }
+    }
+  } finally {
+    waits.delete(wait);
+    showWaits();
+  }
+}
+
+/** The JSON that the API returns for a path; asks once. */
+export async function fetchOnce(path, options) {
   let answer;
   try {
     answer = await fetch(path, withSecret(path, options));
@@ -47,7 +69,58 @@ export async function fetchJson(path, options) {
   if (answer.ok) return content;
   // Some errors of API Gateway have a message only.
   const message = content.error?.message || content.message || `the API answered ${answer.status}`;
-  throw new ApiError(answer.status, message);
+  throw new ApiError(answer.status, message, content.error?.code, Number(answer.headers.get("Retry-After")));
+}
+
+const NOT_READY = "model_not_ready";
+const SAYS = [ // by the code of the last error; the first that fits
+  [NOT_READY, "The model is starting. This takes up to a minute; the page goes on by itself."],
+  ["too_many_requests", "The model is busy. The page tries again by itself."],
+];
+const WAITING = "Waiting for the model. It may be starting, which takes up to a minute.";
+const PAUSE = 5; // seconds between two tries, unless the API says another time
+const QUIET = 3; // seconds without an answer until the page says that it waits
+const START = 300; // seconds that a model may take to start
+const BUSY = 12; // seconds that it may be busy or away
+const waits = new Set(); // requests that wait for an answer
+let clock = null; // shows them once a second
+
+const waited = ({ began }) => (Date.now() - began) / 1000;
+
+/** Whether a request may succeed if it is sent again. */
+function mayPass({ code, status }, wait) {
+  if (code === NOT_READY && waited(wait) > START) {
+    throw new ApiError(status, "The model did not start within five minutes. Try again later, or look at its log.", code);
+  }
+  if (code === NOT_READY || (status === 0 && wait.code === NOT_READY)) return waited(wait) < START;
+  return [429, 503].includes(status) && waited(wait) + PAUSE < BUSY;
+}
+
+/** Wait until the next try; rejects when the signal aborts. */
+function pause(seconds, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, 1000 * (seconds || PAUSE));
+    signal?.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    });
+  });
+}
+
+/** Show that requests wait, and how long the first of them has. */
+function showWaits() {
+  const long = [...waits].filter((wait) => wait.code || waited(wait) >= QUIET);
+  $("waiting").hidden = !long.length;
+  if (long.length) {
+    trouble("");
+    const text = SAYS.find(([code]) => long.some((wait) => wait.code === code))?.[1] ?? WAITING;
+    if ($("waiting-text").textContent !== text) $("waiting-text").textContent = text; // else it is read aloud each second
+    $("waiting-time").value = Math.max(...long.map(waited));
+  }
+  if (!waits.size) {
+    clearInterval(clock);
+    clock = null;
+  }
 }
 
 const SAYS_WHO = auth === "jwt"
