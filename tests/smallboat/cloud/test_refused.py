@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -147,6 +148,14 @@ def test_after_a_refusal_bootstrap_says_why_and_the_next_one_succeeds(
     for stack in (FOUNDATION, COMPUTE, BUDGET):
         assert run.state(stack).endswith(("CREATE_COMPLETE", "UPDATE_COMPLETE"))
     assert ("nothing to do" in again) == refusal.passes
+
+
+def test_a_template_that_is_missing_is_named(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(base_stacks, "TEMPLATES", tmp_path)
+    run.bootstrap()
+    assert run.error.startswith(f"{tmp_path}/foundation.yaml is missing: take it from the template")
 
 
 def test_ten_and_more_are_refused() -> None:

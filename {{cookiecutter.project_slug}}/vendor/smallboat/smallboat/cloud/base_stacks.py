@@ -72,7 +72,10 @@ def _put(env: aws.Environment, settings: config.Settings, stacks: Stacks) -> boo
 
 
 def _template(name: str) -> str:
-    return (TEMPLATES / f"{name}.yaml").read_text()
+    file = TEMPLATES / f"{name}.yaml"
+    if not file.exists():
+        raise UserError(f"{file} is missing: take it from the template (`cruft update`)")
+    return file.read_text()
 
 
 def _account(env: aws.Environment, stacks: Stacks) -> dict[str, str]:
