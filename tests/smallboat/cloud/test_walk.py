@@ -15,8 +15,9 @@ import templates
 from bootstrapped import PACKAGE, Bootstrapped
 from bundles import BETTER, PLAIN, WORSE
 from clouds import ROOT, Cloud, processor
-from iam_simulation import needs, outside
+from iam_simulation import allows, needs, outside
 from permissions import actions
+from second_evaluator import decisions
 from smallboat.cloud import inventory, lambda_zip
 from smallboat.release import smoke_tests
 from smallboat.store import bundle, store
@@ -328,19 +329,39 @@ def test_what_costs_carries_the_tags_that_the_budget_counts(walk: Walk) -> None:
     assert kinds == seen | set(UNTAGGED)
 
 
-def test_no_call_is_outside_of_the_resources_that_its_role_is_granted(walk: Walk) -> None:
-    roles = {
+def policies() -> dict[str, list[dict[str, Any]]]:
+    """The statements of those who call, by the principal."""
+    return {
         "testing": templates.policy("foundation", "DeployRole", "staging"),
         "project-prod-deploy": templates.policy("foundation", "DeployRole", "prod"),
         "project-staging-api": templates.policy("foundation", "ApiRole", "staging"),
     }
-    assert {call["principal"] for call in walk.calls} == set(roles)
-    assert outside(walk.calls, roles) == []
+
+
+def moved(walk: Walk) -> list[dict[str, Any]]:
+    """Staging's calls, as of another environment."""
     staging = [call for call in walk.calls if call["principal"] == "testing"]
-    moved = json.loads(json.dumps(staging).replace("project-staging", "project-other"))
-    named = {str(need) for call in moved for need in needs(call) if "project-other" in str(need)}
+    text = json.dumps(staging).replace("project-staging", "project-other")
+    return [dict(each) for each in json.loads(text)]
+
+
+def test_no_call_is_outside_of_the_resources_that_its_role_is_granted(walk: Walk) -> None:
+    assert {call["principal"] for call in walk.calls} == set(policies())
+    assert outside(walk.calls, policies()) == []
+    elsewhere = {str(need) for call in moved(walk) for need in needs(call)}
+    named = {each for each in elsewhere if "project-other" in each}
     assert len(named) > 50
-    assert outside(moved, roles) == sorted(f"testing: {need}" for need in named)
+    assert outside(moved(walk), policies()) == sorted(f"testing: {each}" for each in named)
+
+
+@pytest.mark.nightly
+def test_a_second_evaluator_decides_the_same(walk: Walk) -> None:
+    calls, roles = [*walk.calls, *moved(walk)], policies()
+    asked = {(call["principal"], str(need)): need for call in calls for need in needs(call)}
+    questions = [(roles[who], need) for (who, _), need in asked.items()]
+    theirs = [each == "Allowed" for each in decisions(questions)]
+    assert theirs == [allows(*each) for each in questions]
+    assert min(theirs.count(True), theirs.count(False)) > 50
 
 
 def test_the_function_asks_its_endpoint_and_nothing_else(walk: Walk) -> None:
