@@ -203,15 +203,21 @@ def fill(environment: Bootstrapped) -> list[tuple[str, str]]:
         roleArn=f"arn:aws:iam::{ACCOUNT}:role/{NAME_PREFIX}-states",
     )
     environment.client("events").put_rule(Name=machine, ScheduleExpression="rate(7 days)")
+    iam, policy = environment.client("iam"), f"arn:aws:iam::{ACCOUNT}:policy/{NAME_PREFIX}-deploy"
+    iam.create_role(RoleName="person", AssumeRolePolicyDocument="{}")
+    iam.attach_role_policy(RoleName="person", PolicyArn=policy)
     return [
         ("state machine", machine),
         ("scaling target", target["ResourceId"]),
         ("endpoint", NAME_PREFIX),
         ("endpoint configuration", f"{NAME_PREFIX}-a"),
         ("model", f"{NAME_PREFIX}-a"),
+        ("attachment of a policy", f"{policy} at role person"),
         ("stack", f"{NAME_PREFIX}-api"),
+        ("stack", f"{NAME_PREFIX}-budget"),
         ("stack", f"{NAME_PREFIX}-compute"),
         ("stack", f"{NAME_PREFIX}-foundation"),
+        ("secret", f"{NAME_PREFIX}/comet"),
         ("alarm", alarm),
         ("log group", logs),
     ]

@@ -12,7 +12,7 @@ from cfnlint.decode.cfn_yaml import load as load_yaml
 from clouds import ROOT
 
 FOLDER = ROOT / "infra"
-NAMES = ("account", "foundation", "compute")
+NAMES = ("account", "foundation", "compute", "budget")
 PARAMETERS = {
     "AWS::Partition": "aws",
     "AWS::Region": "eu-west-1",

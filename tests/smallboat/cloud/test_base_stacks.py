@@ -28,7 +28,7 @@ def test_two_environments_and_the_account_live_side_by_side(environment: Bootstr
     assert other.returncode == 0, other.stderr
     assert "mlops-account: no updates" in other.stdout
     assert environment.run("destroy", "--confirm", "staging").returncode == 0
-    for name in ("foundation", "compute"):
+    for name in ("foundation", "compute", "budget"):
         stacks = environment.client("cloudformation").describe_stacks(
             StackName=f"project-prod-{name}"
         )
@@ -72,7 +72,7 @@ def test_an_attempt_that_created_nothing_is_repeated(environment: Bootstrapped) 
     )
     done = environment.run("bootstrap")
     assert done.returncode == 0, done.stderr
-    assert "created nothing (REVIEW_IN_PROGRESS)" in done.stdout
+    assert "was not completed (REVIEW_IN_PROGRESS)" in done.stdout
     assert exists(environment.client, "foundation", "Artifacts")
 
 
@@ -149,7 +149,7 @@ def test_destroy_lists_what_stays_then_keeps_the_model_store_then_nothing(
     assert "nothing to do" in third.stdout
     assert environment.client("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] == 1
     assert existing(environment, "foundation") == ["Artifacts"]
-    assert existing(environment, "compute") == []
+    assert existing(environment, "compute") == existing(environment, "budget") == []
     with_stacks = environment.client("secretsmanager"), environment.client("logs")
     assert with_stacks[0].list_secrets(IncludePlannedDeletion=True)["SecretList"] == []
     assert with_stacks[1].describe_log_groups()["logGroups"] == []

@@ -76,6 +76,7 @@ class Environment:
         self.metaflow_root = settings.preview_root or f"s3://{self.bucket}"
         self.foundation_stack = f"{self.name_prefix}-foundation"
         self.compute_stack = f"{self.name_prefix}-compute"
+        self.budget_stack = f"{self.name_prefix}-budget"
         self.api_stack = f"{self.name_prefix}-api"
         self.sagemaker_role = self.role("sagemaker")
         self.api_role = self.role("api")

@@ -5,6 +5,7 @@ from typing import Any
 
 from ..aws import aws
 from ..config import config, files, schedule, sections
+from ..errors import CloudError, UserError
 from ..problem import Problem
 from . import costs, network, quotas
 from .stacks import Stacks
@@ -26,19 +27,8 @@ def bootstrap(problem: Problem, environment: str) -> int:
     settings = config.load(problem, environment)
     env = aws.Environment(settings)
     stacks = Stacks(env)
-    usd = costs.table(settings)  # now: a wrong prices.toml should stop it before anything is made
-    account, compute = _account(env, stacks), _compute(settings, env)
-    owner = f"account {env.aws.account}"
-    account_tags = {"project": "shared", "environment": "account", "owner": owner}
-    # CloudFormation imports a retained bucket only if the template has its literal name.
-    foundation = _template("foundation").replace(
-        "BucketName: !Ref Bucket", f"BucketName: {env.bucket}"
-    )
-    changed = [
-        stacks.put(ACCOUNT_STACK, _template("account"), account, account_tags),
-        stacks.put(env.foundation_stack, foundation, _foundation(problem, settings), env.tags),
-        stacks.put(env.compute_stack, _template("compute"), compute, env.tags),
-    ]
+from ..config import config, files, schedule, sections
+from ..errors import CloudError, UserError
     for name in (env.foundation_stack, env.compute_stack):
         print(f"\n{name}:")
         for output in (stacks.describe(name) or {})["Outputs"]:
@@ -46,7 +36,7 @@ def bootstrap(problem: Problem, environment: str) -> int:
     print(f"\n{usd}\n")
     for warning in _warnings(env):
         print(f"{warning}\n")
-    if any(changed):
+    if changed:
         print("\n- ".join(["next:", *_next_steps(env)]))
     else:
         print(f"nothing to do; next: make deploy ENV={environment}")
@@ -68,8 +58,31 @@ def subjects(settings: sections.Aws, place: str) -> list[str]:
     return [f"repo:{name}:{place}" for name in names]
 
 
+def _put(
+    problem: Problem, env: aws.Environment, settings: config.Settings, stacks: Stacks
+) -> bool:
+    """Create or update the stacks; returns whether any changed."""
+    account, compute = _account(env, stacks), _compute(settings, env)
+    owner = f"account {env.aws.account}"
+    account_tags = {"project": "shared", "environment": "account", "owner": owner}
+    # CloudFormation imports a retained bucket only if the template has its literal name.
+    foundation = _template("foundation").replace(
+        "BucketName: !Ref Bucket", f"BucketName: {env.bucket}"
+    )
+    changed = [
+        stacks.put(ACCOUNT_STACK, _template("account"), account, account_tags),
+        stacks.put(env.foundation_stack, foundation, _foundation(problem, settings), env.tags),
+        stacks.put(env.compute_stack, _template("compute"), compute, env.tags),
+        _put_budget(env, stacks),
+    ]
+    return any(changed)
+
+
 def _template(name: str) -> str:
-    return (TEMPLATES / f"{name}.yaml").read_text()
+    file = TEMPLATES / f"{name}.yaml"
+    if not file.exists():
+        raise UserError(f"{file} is missing: take it from the template (`cruft update`)")
+    return file.read_text()
 
 
 def _account(env: aws.Environment, stacks: Stacks) -> dict[str, str]:
@@ -121,7 +134,6 @@ def _foundation(problem: Problem, settings: config.Settings) -> dict[str, str]:
         "BranchSubjects": ",".join(subjects(settings.aws, MAIN)),
         "PullRequestSubjects": ",".join(subjects(settings.aws, PULL_REQUEST)),
         "AlertEmail": settings.aws.alert_email,
-        "MonthlyBudget": str(settings.aws.monthly_budget_usd),
         "ModelAgeDays": str(settings.aws.model_age_days),
         "LatencyMicroseconds": str(round(settings.release.latency_ms * 1000)),
         "QuietHours": str(settings.aws.quiet_hours),
@@ -148,6 +160,25 @@ def _other(problem: Problem, environment: str) -> aws.Environment | None:
 def _retraining_days(settings: config.Settings) -> int:
     """After how many days without a new run one is overdue; 0 if none is scheduled."""
     return schedule.longest_gap(settings.schedule.cron) + GRACE_DAYS if settings.schedule else 0
+
+
+def _put_budget(env: aws.Environment, stacks: Stacks) -> bool:
+    """Create or update the budget, at last and alone: AWS may deny billing to an administrator."""
+    values = {
+        "NamePrefix": env.name_prefix,
+        "Project": env.project,
+        "Environment": env.aws.environment,
+        "MonthlyBudget": str(env.aws.monthly_budget_usd),
+    }
+    try:
+        return stacks.put(env.budget_stack, _template("budget"), values, env.tags)
+    except (CloudError, UserError) as error:
+        print(
+            f"\nthere is no budget: {error}\nEverything else is there; nobody is told when a month "
+            f"costs more than {env.aws.monthly_budget_usd} USD. Let somebody who may use AWS "
+            f"Budgets run `make bootstrap ENV={env.aws.environment}` again"
+        )
+        return False
 
 
 def _compute(settings: config.Settings, env: aws.Environment) -> dict[str, str]:

@@ -79,8 +79,48 @@ def _delete_endpoint(env: Environment, name: str) -> None:
 
 
 def _stacks(env: Environment) -> list[str]:
-    names = (env.api_stack, env.compute_stack, env.foundation_stack)
+    names = (env.api_stack, env.budget_stack, env.compute_stack, env.foundation_stack)
     return [name for name in names if Stacks(env).describe(name)]
+
+
+def _stack_resources(env: Environment, kind: str) -> list[str]:
+    """The physical ids of the resources of a type in the environment's stacks."""
+    path = f"StackResourceSummaries[?ResourceType=='AWS::IAM::{kind}'].PhysicalResourceId"
+    names = _stacks(env)
+    return [
+        found
+        for name in names
+        for found in _search(env, "cloudformation", "list_stack_resources", path, StackName=name)
+    ]
+
+
+def _attachments(env: Environment) -> list[str]:
+    """Where people attached the environment's policies; a policy in use can't be deleted."""
+    own, found = set(_stack_resources(env, "Role")), []
+    for policy in _stack_resources(env, "ManagedPolicy"):
+        for kind in ("Role", "User", "Group"):
+            path = f"Policy{kind}s[].{kind}Name"
+            names = _search(env, "iam", "list_entities_for_policy", path, PolicyArn=policy,
+                            PolicyUsageFilter="PermissionsPolicy")  # fmt: skip
+            known = own if kind == "Role" else ()
+            found += [f"{policy} at {kind.lower()} {name}" for name in names if name not in known]
+    return found
+
+
+def _detach(env: Environment, name: str) -> None:
+    policy, _, holder = name.partition(" at ")
+    kind, _, holder = holder.partition(" ")
+    detach = getattr(env.client("iam"), f"detach_{kind}_policy")
+    detach(**{f"{kind.capitalize()}Name": holder, "PolicyArn": policy})
+
+
+def _secrets(env: Environment) -> list[str]:
+    """The stack's secret. AWS keeps its name for a while after the stack has deleted it."""
+    name = f"{env.name_prefix}/comet"
+    filters = [{"Key": "name", "Values": [name]}]
+    path = f"SecretList[].Name | [?@ == '{name}']"
+    return _search(env, "secretsmanager", "list_secrets", path, Filters=filters,
+                   IncludePlannedDeletion=True)  # fmt: skip
 
 
 def _scaling_alarms(env: Environment) -> list[str]:
@@ -110,7 +150,15 @@ KINDS = (
         lambda env: _sagemaker(env, "list_models", "Model"),
         lambda env, name: env.client("sagemaker").delete_model(ModelName=name),
     ),
+    Kind("attachment of a policy", _attachments, _detach),
     Kind("stack", _stacks, lambda env, name: Stacks(env).delete(name)),
+    Kind(
+        "secret",
+        _secrets,
+        lambda env, name: env.client("secretsmanager").delete_secret(
+            SecretId=name, ForceDeleteWithoutRecovery=True
+        ),
+    ),
     Kind(
         "alarm",
         _scaling_alarms,

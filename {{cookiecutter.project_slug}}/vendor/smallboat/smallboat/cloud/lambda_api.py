@@ -19,8 +19,6 @@ POLL_SECONDS = 5.0
 MAX_POLLS = 180
 START_SECONDS = "24"
 """How long the API waits for a serverless endpoint that starts; API Gateway waits 29 s."""
-NOT_UPDATABLE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"}
-"""States of a stack that must be deleted before it can be deployed again."""
 
 
 def deploy(env: Environment, settings: config.Settings) -> str:
@@ -40,8 +38,7 @@ def deploy(env: Environment, settings: config.Settings) -> str:
     if stack and _is_deployed(env, stack, version):
         print("the API is up to date: nothing to deploy")
         return _url(env, stack)
-    if stack and stack["StackStatus"] in NOT_UPDATABLE:
-        Stacks(env).delete(env.api_stack)
+    Stacks(env).updatable(env.api_stack)
     print(f"deploying the API ({env.api_stack})")
     osls.deploy(env.aws.environment, lambda_zip.pack(files), values)
     stack = Stacks(env).describe(env.api_stack)

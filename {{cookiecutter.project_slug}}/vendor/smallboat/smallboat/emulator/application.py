@@ -152,12 +152,14 @@ class Application:
         """The gateway, created at its first use: its imports take 0.4 s."""
         with self._starting:
             if self._gateway is None:
-                from . import apigateway, cloudformation, kms
+                from . import apigateway, cloudformation, failing_stacks, kms, secrets
                 from .gateway import Gateway
 
                 apigateway.install()
                 cloudformation.install()
+                failing_stacks.install(self._calls.take)
                 kms.install()
+                secrets.install()
                 self._gateway = Gateway(self._folder / "functions", self._url)
             return self._gateway
 

@@ -4,6 +4,7 @@ import io
 import re
 import socket
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,11 +85,18 @@ class Calls:
         """Record a call; returns its fault, if it has one."""
         with self._lock:
             self._recorded.append(call.to_json())
-            for fault in self._faults:
-                same = (fault.service, fault.operation) == (call.service, call.name)
-                if same and fault.times > 0:
-                    fault.times -= 1
-                    return fault
+        found = self.take(call.service, [call.name])
+        return found[1] if found else None
+
+    def take(self, service: str, operations: Iterable[str]) -> tuple[str, Fault] | None:
+        """The first fault of one of some operations, with the operation; it counts as used."""
+        with self._lock:
+            for operation in operations:
+                for fault in self._faults:
+                    same = (fault.service, fault.operation) == (service, operation)
+                    if same and fault.times > 0:
+                        fault.times -= 1
+                        return operation, fault
         return None
 
     def to_json(self) -> list[Json]:
