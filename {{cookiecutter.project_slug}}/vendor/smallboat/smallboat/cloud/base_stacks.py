@@ -27,8 +27,8 @@ def bootstrap(problem: Problem, environment: str) -> int:
     settings = config.load(problem, environment)
     env = aws.Environment(settings)
     stacks = Stacks(env)
-from ..config import config, files, schedule, sections
-from ..errors import CloudError, UserError
+    usd = costs.table(settings)  # now: a wrong prices.toml should stop it before anything is made
+    changed = _put(problem, env, settings, stacks)
     for name in (env.foundation_stack, env.compute_stack):
         print(f"\n{name}:")
         for output in (stacks.describe(name) or {})["Outputs"]:
@@ -58,9 +58,7 @@ def subjects(settings: sections.Aws, place: str) -> list[str]:
     return [f"repo:{name}:{place}" for name in names]
 
 
-def _put(
-    problem: Problem, env: aws.Environment, settings: config.Settings, stacks: Stacks
-) -> bool:
+def _put(problem: Problem, env: aws.Environment, settings: config.Settings, stacks: Stacks) -> bool:
     """Create or update the stacks; returns whether any changed."""
     account, compute = _account(env, stacks), _compute(settings, env)
     owner = f"account {env.aws.account}"
