@@ -2,10 +2,11 @@
 
 import json
 import os
-import time
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
