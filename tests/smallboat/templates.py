@@ -86,11 +86,11 @@ def statements(name: str, role: str) -> list[Statement]:
             each["Sid"],
             each["Effect"],
             tuple(listed(each["Action"])),
-            tuple(str(one) for one in listed(each["Resource"])),
-            each.get("Condition", {}),
+            tuple(str(plain(one, template)) for one in listed(each["Resource"])),
+            plain(each.get("Condition", {}), template),
         )
         for document in documents
-        for each in plain(document["Statement"], template)
+        for each in document["Statement"]
     ]
 
 

@@ -312,6 +312,7 @@ def test_no_role_of_staging_may_do_anything_of_what_prods_release_does(
     if role != "DeployRole":
         return
     moved = json.dumps(walk.calls).replace("project-prod", "project-staging")
+    moved = moved.replace('"prod"', '"staging"')
     own = [call for call in json.loads(moved) if call["principal"] == "project-staging-deploy"]
     assert outside(own, {"project-staging-deploy": statements}, tagged("staging")) == []
 

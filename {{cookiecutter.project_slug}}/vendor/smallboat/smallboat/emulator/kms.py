@@ -11,7 +11,9 @@ def install() -> None:
     kind.create_from_cloudformation_json = classmethod(_create)
 
 
-def _create(cls: Any, name: str, resource: Any, account_id: str, region_name: str, **_: Any) -> Key:
+def _create(
+    cls: Any, /, name: str, resource: Any, account_id: str, region_name: str, **_: Any
+) -> Key:
     given = resource["Properties"]
     return kms_backends[account_id][region_name].create_key(
         given["KeyPolicy"],
