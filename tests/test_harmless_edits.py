@@ -75,7 +75,13 @@ ALARM = """
       ComparisonOperator: GreaterThanOrEqualToThreshold
       AlarmActions: [!Ref Alarms]
 """
-ROUTE = "      - http: GET /terms\n"
+ROUTE = """
+  terms:
+    handler: handler.handler
+    events:
+      - http: GET /terms
+
+"""
 
 
 def edit(file: Path, pattern: str, new: str) -> None:
@@ -95,7 +101,7 @@ def edited(project: Project, tmp_path: Path) -> Project:
     with (copied / project.path.name / "candidates.py").open("a") as file:
         file.write(CANDIDATES[project.use_case])
     edit(copied / "infra" / "foundation.yaml", r"^\n(?=  Latency:)", f"{ALARM}\n")
-    edit(copied / "serving" / "api" / "serverless.yml", r"^(?=      - http: OPTIONS)", ROUTE)
+    edit(copied / "serving" / "api" / "serverless.yml", r"^(?=resources:)", ROUTE)
     return replace(project, path=copied)
 
 

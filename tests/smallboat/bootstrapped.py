@@ -93,14 +93,31 @@ class Bootstrapped:
         )
 
     def push(self, environment: str) -> None:
-        """Put the image of the current files into ECR, as `make image` does."""
+        """Put the image of the current files into ECR, as `make image` does; prod's is signed."""
         kind = MANIFEST["mediaType"]
-        self.client("ecr").put_image(
+        signed = environment == "prod"
+        tag = f"main-{image.content_hash()}" if signed else image.content_hash()
+        put = self.client("ecr").put_image(
             repositoryName=f"project-{environment}-model",
             imageManifest=json.dumps({"schemaVersion": 2, "mediaType": kind}),
             imageManifestMediaType=kind,
-            imageTag=image.content_hash(),
+            imageTag=tag,
         )
+        if signed:
+            self.sign(put["image"]["imageId"]["imageDigest"], tag)
+
+    def sign(self, digest: str, tag: str, ref: str = "refs/heads/main") -> None:
+        """Sign an image of staging's repository as the workflow does."""
+        code = (
+            f"import os; os.environ['GITHUB_REF'] = {ref!r}\n"
+            "from smallboat.aws import aws, provenance\n"
+            "from smallboat.config import config\n"
+            f"from {PACKAGE}.problem import PROBLEM\n"
+            "env = aws.Environment(config.load(PROBLEM, 'staging'))\n"
+            f"provenance.sign(env, env.image_repository, {digest!r}, {tag!r})"
+        )
+        done = self.python(code, role=f"{NAME_PREFIX}-build")
+        assert done.returncode == 0, done.stderr
 
     def client(self, service: str) -> Any:
         """A client of the region."""
@@ -186,15 +203,21 @@ def fill(environment: Bootstrapped) -> list[tuple[str, str]]:
         roleArn=f"arn:aws:iam::{ACCOUNT}:role/{NAME_PREFIX}-states",
     )
     environment.client("events").put_rule(Name=machine, ScheduleExpression="rate(7 days)")
+    iam, policy = environment.client("iam"), f"arn:aws:iam::{ACCOUNT}:policy/{NAME_PREFIX}-deploy"
+    iam.create_role(RoleName="person", AssumeRolePolicyDocument="{}")
+    iam.attach_role_policy(RoleName="person", PolicyArn=policy)
     return [
         ("state machine", machine),
         ("scaling target", target["ResourceId"]),
         ("endpoint", NAME_PREFIX),
         ("endpoint configuration", f"{NAME_PREFIX}-a"),
         ("model", f"{NAME_PREFIX}-a"),
+        ("attachment of a policy", f"{policy} at role person"),
         ("stack", f"{NAME_PREFIX}-api"),
+        ("stack", f"{NAME_PREFIX}-budget"),
         ("stack", f"{NAME_PREFIX}-compute"),
         ("stack", f"{NAME_PREFIX}-foundation"),
+        ("secret", f"{NAME_PREFIX}/comet"),
         ("alarm", alarm),
         ("log group", logs),
     ]

@@ -1,5 +1,6 @@
 """A container under buildah, started and stopped as SageMaker does."""
 
+import json
 import os
 import signal
 import subprocess
@@ -24,14 +25,18 @@ class Container:
     entrypoint: list[str]
 
     @contextmanager
-    def serving(self, model: Path) -> Iterator["Running"]:
-        """The server with a folder mounted as /opt/ml/model, once it answers."""
-        port = servers.free_port()
-        words = ["run", f"--volume={model}:/opt/ml/model:ro", self.name, "--", *self.entrypoint]
-        log = self.project.folder.parent / "server.log"
+    def serving(self, model: Path, read_only_for: int | None = None) -> Iterator["Running"]:
+        """The server with a folder mounted as /opt/ml/model, once it answers.
+
+        `read_only_for` runs it under a read-only root, as a user whom the image does not know.
+        """
+        port, log = servers.free_port(), self.project.folder.parent / "server.log"
+        words = ["buildah", "run", f"--volume={model}:/opt/ml/model:ro", self.name, "--"]
+        if read_only_for is not None:
+            words = self._read_only(model, read_only_for)
         with log.open("wb") as output:
             process = subprocess.Popen(
-                ["buildah", *words, "serve", f"--port={port}"],
+                [*words, *self.entrypoint, "serve", f"--port={port}"],
                 env=os.environ | self.project.environ,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -42,6 +47,19 @@ class Container:
             yield running
         finally:
             running.end()
+
+    def _read_only(self, model: Path, user: int) -> list[str]:
+        """What runs a command in a mount namespace of its own: buildah has no read-only root."""
+        settings = json.loads(self.project.buildah("inspect", self.name))["Docker"]["config"]
+        (self.root / "opt/ml/model").mkdir(parents=True, exist_ok=True)
+        mounts = (
+            f"mount --bind {self.root} {self.root} && cd {self.root} && "
+            f"mount --bind {model} opt/ml/model && mount --rbind /proc proc && "
+            f"mount -o remount,ro,bind {self.root} && "
+            f'exec chroot --userspec={user}:{user} {self.root} env -i "$@"'
+        )
+        begin = ["/usr/bin/env", f"PATH={os.environ['PATH']}", "unshare", "--mount"]
+        return [*begin, "sh", "-c", mounts, "sh", *settings["Env"]]
 
 
 @dataclass
@@ -65,8 +83,9 @@ class Running:
                 time.sleep(0.05)
 
     def server(self) -> int:
-        """The server's process id, below those of buildah."""
-        return next(pid for pid in _below(self.starter.pid) if _is_server(pid))
+        """The server's process id: below those of buildah, if that runs it."""
+        started = self.starter.pid
+        return next(pid for pid in (started, *_below(started)) if _is_server(pid))
 
     def end(self) -> int:
         """Its exit code after SIGTERM."""
@@ -76,7 +95,10 @@ class Running:
 
 
 def _is_server(pid: int) -> bool:
-    return b"\0smallboat.serving.model\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    program, *words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    return (
+        b"python" in program and b"smallboat.serving.model" in words
+    )  # not buildah's parent of it
 
 
 def _below(pid: int) -> Iterator[int]:

@@ -100,18 +100,41 @@ class Hub:
             self.push_image(environment)
 
     def push_image(self, environment: str) -> None:
-        """Put the images of the current files into ECR; the emulator runs processes, not images."""
-        for name, kind in (("model", image.MODEL), ("train", image.TRAIN)):
+        """Put the images of the current files into ECR; the emulator runs processes, not images.
+
+        Staging's are signed, and its previews get one, too.
+        """
+        previews = [("preview", image.TRAIN)] if environment == "staging" else []
+        for name, kind in (("model", image.MODEL), ("train", image.TRAIN), *previews):
             with chdir(self.origin):
                 tag = image.content_hash(kind)
+            tag = tag if name == "preview" else f"main-{tag}"
+            repository = f"{self.settings(environment).name_prefix}-{name}"
             ecr = self.cloud.client("ecr")
             with suppress(ecr.exceptions.ImageAlreadyExistsException):
-                ecr.put_image(
-                    repositoryName=f"{self.settings(environment).name_prefix}-{name}",
+                put = ecr.put_image(
+                    repositoryName=repository,
                     imageManifest=json.dumps({**MANIFEST, "tag": tag}),
                     imageManifestMediaType=MANIFEST["mediaType"],
                     imageTag=tag,
                 )
+                if environment == "staging" and name != "preview":
+                    self.sign(repository, put["image"]["imageId"]["imageDigest"], tag)
+
+    def sign(self, repository: str, digest: str, tag: str) -> None:
+        """Sign an image of staging as a workflow on main does."""
+        code = (
+            "import os; os.environ['GITHUB_REF'] = 'refs/heads/main'\n"
+            "from smallboat.aws import aws, provenance\n"
+            "from smallboat.config import config\n"
+            f"from {PACKAGE}.problem import PROBLEM\n"
+            "env = aws.Environment(config.load(PROBLEM, 'staging'))\n"
+            f"provenance.sign(env, {repository!r}, {digest!r}, {tag!r})"
+        )
+        role = f"{self.settings('staging').name_prefix}-build"
+        path = os.pathsep.join([self.cloud.environ["PYTHONPATH"], *copies.paths(ROOT)])
+        environ = {**self.cloud.environ, "PYTHONPATH": path, "AWS_ACCESS_KEY_ID": role}
+        subprocess.run([sys.executable, "-c", code], cwd=self.origin, env=environ, check=True)
 
     def served(self, environment: str) -> str | None:
         """The release that an environment serves; None before the first."""

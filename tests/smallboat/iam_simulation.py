@@ -21,14 +21,14 @@ statements have conditions on `aws:ResourceTag`.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
 import botocore.session
 import permissions
 import templates
-from policy_sentry.querying.actions import get_action_data
+from policy_sentry.shared.iam_data import get_service_prefix_data
 
 Json = dict[str, Any]
 Tags = Callable[[str], Mapping[str, str]]
@@ -48,11 +48,6 @@ ALIASES = {
     "alarmname": ("alarmnames",),
 }
 """The parameters that name what the reference has another name for; in lower case."""
-GENERATED = {
-    "application-autoscaling": "scalable-target/aws-id",
-    "batch:TerminateJob": "job/aws-id",
-}
-"""Resources whose names AWS gives, and that no parameter has, by service or action."""
 UNNAMED = "aws-id"
 S3, HOST = "arn:aws:s3:::", "https://s3.amazonaws.com/"
 
@@ -89,9 +84,15 @@ def outside(
             for call in calls
             if call["principal"] in roles
             for need in needs(call, tags, region)
-            if not allows(roles[call["principal"]], need)
+            if not allows(roles[call["principal"]], by(call["principal"], need))
         }
     )
+
+
+def by(role: str, need: Need) -> Need:
+    """The need of a role."""
+    arn = f"arn:aws:iam::{templates.PARAMETERS['AWS::AccountId']}:role/{role}"
+    return replace(need, context={**need.context, "aws:PrincipalArn": arn})
 
 
 def _matches(statement: Json, need: Need) -> bool:
@@ -170,10 +171,10 @@ def needs(
     arns = _arns(service, name, action, parameters, region)
     also = permissions.ALSO.get(f"{service}:{name}", set())
     more = [each for each in also if not each.startswith("iam:")]
-    for each in [action, *more]:
-        for arn in arns:
-            kept = {f"aws:ResourceTag/{tag}": value for tag, value in tags(arn).items()}
-            yield Need(each, arn, {**context, **kept})
+    made = arns[0]  # what is tagged as it is created: the first type of the reference
+    for each, arn in [*((action, arn) for arn in arns), *((each, made) for each in more)]:
+        kept = {f"aws:ResourceTag/{tag}": value for tag, value in tags(arn).items()}
+        yield Need(each, arn, {**context, **kept})
     if template := parameters.get("TemplateURL"):  # CloudFormation reads it as the caller
         yield Need("s3:GetObject", template.replace(HOST, S3))
     if not name.startswith(("Describe", "Get", "List")):
@@ -193,38 +194,53 @@ def _context(service: str, parameters: Json) -> Json:
         context["s3:prefix"] = parameters["Prefix"]
     if service == "cloudwatch" and "Namespace" in parameters:
         context["cloudwatch:namespace"] = parameters["Namespace"]
+    if container := parameters.get("containerProperties"):
+        context["batch:Image"] = container["image"]
+        context["batch:Privileged"] = container.get("privileged", False)
+    if service == "kms" and ":alias/" in parameters.get("KeyId", ""):
+        context["kms:RequestAlias"] = parameters["KeyId"].split(":")[-1]
     if service == "cloudformation" and "RoleARN" in parameters:
         context["cloudformation:RoleArn"] = parameters["RoleARN"]
     return context
 
 
 def _arns(service: str, name: str, action: str, parameters: Json, region: str) -> list[str]:
-    """The resources of a call; `*` if AWS knows none for the action, or no parameter names one."""
+    """The resources of a call, `*` if AWS knows none; what is created comes first."""
     if service == "apigateway":
         return [f"arn:aws:apigateway:{region}::{_path(name, parameters)}"]
+    if service == "kms":  # IAM compares the key's ARN, also if an alias names the key
+        return [re.sub(r":alias/.*", f":key/{UNNAMED}", parameters["KeyId"])]
     if "Delete" in parameters:  # of S3
         keys = [each["Key"] for each in parameters["Delete"]["Objects"]]
         return [f"{S3}{parameters['Bucket']}/{key}" for key in keys]
-    prefix = action.partition(":")[0]
     account = templates.PARAMETERS["AWS::AccountId"]
-    for generated in (prefix, action):
-        if generated in GENERATED:
-            return [f"arn:aws:{prefix}:{region}:{account}:{GENERATED[generated]}"]
-    formats = [each for each in _formats(action) if each != "*"]
-    found = {arn for each in formats for arn in _filled(each, parameters, region, account)}
-    return sorted(found) or ["*"]
+    found = [
+        arn
+        for form, required in _formats(action)
+        for arn in _filled(form, parameters, region, account, required)
+    ]
+    return list(dict.fromkeys(found)) or ["*"]
 
 
 @cache
-def _formats(action: str) -> tuple[str, ...]:
+def _formats(action: str) -> tuple[tuple[str, bool], ...]:
+    """The forms of an action's resources, and whether AWS requires one of the form."""
     service, _, name = action.partition(":")
-    found = get_action_data(service, name)
-    assert found, f"AWS has no action {action}"
-    return tuple(row["resource_arn_format"] for row in found[service])
+    known = get_service_prefix_data(service)
+    assert name in known.get("privileges", {}), f"AWS has no action {action}"
+    kinds = known["privileges"][name]["resource_types"]
+    return tuple(
+        (known["resources"][kind]["arn"], each["required"]) for kind, each in kinds.items() if kind
+    )
 
 
-def _filled(form: str, parameters: Json, region: str, account: str) -> Iterator[str]:
-    """The ARNs of a form such as `...:role/${RoleName}` that parameters name."""
+def _filled(
+    form: str, parameters: Json, region: str, account: str, required: bool
+) -> Iterator[str]:
+    """The ARNs of a form such as `...:role/${RoleName}` that parameters name.
+
+    If none does, but AWS requires one, AWS names it: the id of a job, for instance.
+    """
     form = form.replace("${Partition}", "aws").replace("${Region}", region)
     form = form.replace("${Account}", account)
     lower = {key.lower(): value for key, value in parameters.items()}
@@ -234,7 +250,7 @@ def _filled(form: str, parameters: Json, region: str, account: str) -> Iterator[
         yield from arns
         return
     first, *others = re.findall(r"\$\{([^}]+)\}", form) or [""]
-    for value in _values(first, lower):
+    for value in _values(first, lower) or [UNNAMED] * required:
         arn = form.replace(f"${{{first}}}", value)
         for each in others:
             arn = arn.replace(f"${{{each}}}", next(iter(_values(each, lower)), UNNAMED))

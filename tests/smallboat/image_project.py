@@ -46,7 +46,11 @@ class Project:
     def buildah(self, *words: str) -> str:
         """What buildah prints."""
         done = subprocess.run(
-            ["buildah", *words], env=os.environ | self.environ, capture_output=True, text=True
+            ["buildah", *words],
+            cwd=self.folder,
+            env=os.environ | self.environ,
+            capture_output=True,
+            text=True,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()

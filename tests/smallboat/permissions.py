@@ -8,7 +8,10 @@ ALSO = {
     "sagemaker:CreateEndpointConfig": {"sagemaker:AddTags"},
     "sagemaker:CreateEndpoint": {"sagemaker:AddTags"},
     "cloudformation:CreateStack": {"iam:PassRole"},
-    "application-autoscaling:RegisterScalableTarget": {"iam:CreateServiceLinkedRole"},
+    "application-autoscaling:RegisterScalableTarget": {
+        "application-autoscaling:TagResource",
+        "iam:CreateServiceLinkedRole",
+    },
 }
 """More actions that AWS checks for a call."""
 ACTIONS = {

@@ -101,7 +101,9 @@ class Remote(Bootstrapped):
             tags = {each: image.content_hash(each) for each in (image.MODEL, image.TRAIN)}
         finally:
             os.chdir(here)
-        for kind, made in (("model", image.MODEL), ("train", image.TRAIN)):
+        for kind, made in (
+            ("model", image.MODEL), ("train", image.TRAIN), ("preview", image.TRAIN),
+        ):  # fmt: skip
             self.client("ecr").put_image(
                 repositoryName=f"{NAME_PREFIX}-{kind}",
                 imageManifest=json.dumps({"schemaVersion": 2, "mediaType": MANIFEST}),

@@ -313,8 +313,10 @@ class _Playing:
         except self._runner._iam.exceptions.NoSuchEntityException:
             raise Refused(f"Could not assume role {role}") from None
         (statement,) = found["AssumeRolePolicyDocument"]["Statement"]
-        place = self._end.environment and f"environment:{self._end.environment}"
-        subject = f"repo:org/repo:{place or 'ref:' + self._contexts['github']['ref']}"
+        place, github = self._end.environment, self._contexts["github"]
+        otherwise = "pull_request" if github["event_name"] == "pull_request" else ""
+        where = f"environment:{place}" if place else otherwise or f"ref:{github['ref']}"
+        subject = f"repo:org/repo:{where}"
         if subject not in str(statement["Condition"]):
             raise Refused(f"{role} does not trust {subject}")
         region = given["aws-region"]

@@ -190,6 +190,11 @@ LOOK: dict[str, Callable[[Seen], Any]] = {
     "AWS::Batch::JobQueue": _listed(
         "batch", "describe_job_queues", "jobQueues", "JobQueueName", "jobQueues"
     ),
+    "AWS::KMS::Key": lambda seen: (
+        seen.client("kms").get_public_key(KeyId=f"alias/{NAME_PREFIX}-images")["KeyUsage"]
+        == seen.values["KeyUsage"]
+    ),
+    "AWS::KMS::Alias": _named("kms", "get_public_key", "KeyId", "AliasName"),
     "AWS::DynamoDB::Table": _named("dynamodb", "describe_table", "TableName", "TableName"),
 }
 """How to find a resource, by type."""

@@ -12,7 +12,7 @@ from cfnlint.decode.cfn_yaml import load as load_yaml
 from clouds import ROOT
 
 FOLDER = ROOT / "infra"
-NAMES = ("account", "foundation", "compute")
+NAMES = ("account", "foundation", "compute", "budget")
 PARAMETERS = {
     "AWS::Partition": "aws",
     "AWS::Region": "eu-west-1",
@@ -21,6 +21,9 @@ PARAMETERS = {
     "Project": "project",
     "Environment": "staging",
     "StagingPrefix": "project-staging",
+    "StagingAccount": "123456789012",
+    "RolePath": "/",
+    "Releasers": "arn:aws:*:*:*:*",
     "Bucket": "project-staging-123456789012",
     "WebAcl": "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/a/1-2",
 }
@@ -42,6 +45,7 @@ class Statement:
 
     role: str
     sid: str
+    effect: str
     actions: tuple[str, ...]
     resources: tuple[str, ...]
     conditions: dict[str, dict[str, Any]]
@@ -80,6 +84,7 @@ def statements(name: str, role: str) -> list[Statement]:
         Statement(
             role,
             each["Sid"],
+            each["Effect"],
             tuple(listed(each["Action"])),
             tuple(str(plain(one, template)) for one in listed(each["Resource"])),
             plain(each.get("Condition", {}), template),
@@ -94,6 +99,9 @@ def policy(name: str, role: str, environment: str = "staging") -> list[dict[str,
     prefix = f"{PARAMETERS['Project']}-{environment}"
     own = {"NamePrefix": prefix, "Environment": environment,
            "Bucket": f"{prefix}-{PARAMETERS['AWS::AccountId']}"}  # fmt: skip
+    if environment == "prod":  # released by its workflow
+        own["Releasers"] = [f"arn:aws:iam::123456789012:role/{prefix}-{role}"
+                            for role in ("deploy", "step")]  # fmt: skip
     with patch.dict(PARAMETERS, own):
         properties = plain(load(name)["Resources"][role]["Properties"], name)
         managed = dict(each for template in NAMES for each in _managed(template))
@@ -117,7 +125,8 @@ def _managed(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def granted(name: str, role: str) -> set[str]:
     """The actions that a role of a template may call, as `s3:GetObject`."""
-    return {action for each in statements(name, role) for action in each.actions}
+    allowed = [each for each in statements(name, role) if each.effect == "Allow"]
+    return {action for each in allowed for action in each.actions}
 
 
 def all_statements() -> Iterator[Statement]:
@@ -142,7 +151,8 @@ def plain(value: Any, template: dict[str, Any] | str) -> Any:
     if isinstance(template, str):
         template = load(template)
     if isinstance(value, list):
-        return [plain(each, template) for each in value]
+        values = [plain(each, template) for each in value]
+        return [each for each in values if each != "AWS::NoValue"]
     if not isinstance(value, dict):
         return value
     if "Fn::Sub" in value:
@@ -153,7 +163,9 @@ def plain(value: Any, template: dict[str, Any] | str) -> Any:
     if "Ref" in value:
         return _referred(value["Ref"], template)
     if "Fn::If" in value:  # an environment with everything that can be in it
-        return plain(value["Fn::If"][1], template)
+        condition, yes, no = value["Fn::If"]
+        is_staging = PARAMETERS["NamePrefix"] == PARAMETERS["StagingPrefix"]
+        return plain(no if condition == "TakesImages" and is_staging else yes, template)
     return {key: plain(each, template) for key, each in value.items()}
 
 

@@ -22,7 +22,8 @@ from smallboat.store import release_bundle
 from toy.problem import PROBLEM
 
 pytestmark = [pytest.mark.nightly, pytest.mark.usefixtures("locked")]
-USER = 10001
+UNKNOWN = 4242
+"""A user whom the image does not know."""
 MIB = 2**20
 MOUNTED = ("dev", "etc", "marker", "opt", "proc", "run", "sys", "tmp")
 NOT_LEFT = ("pip", "pip3", "gcc", "cc", "g++", "clang", "ld", "make", "git", "curl", "wget")
@@ -109,7 +110,7 @@ def container(project: Project, made: str, cloud: Any) -> Container:
     """What lies in the registry by that digest."""
     name = pulled(project, cloud, made)
     settings = json.loads(project.buildah("inspect", name))["Docker"]["config"]
-    assert settings["User"] == f"{USER}:{USER}"
+    assert settings["User"] == "root"  # SageMaker's contract
     assert list(settings["ExposedPorts"]) == ["8080/tcp"]
     assert settings["Cmd"] == ["serve"]
     assert "MODEL_HOST=0.0.0.0" in settings["Env"]
@@ -137,12 +138,37 @@ def test_it_answers_as_the_releases_own_files_do(container: Container, released:
             smoke_tests.check(
                 PROBLEM, "in its container", ask, release_bundle.load(released), latency_ms=250
             )
-        assert os.stat(f"/proc/{running.server()}").st_uid == USER
+        assert os.stat(f"/proc/{running.server()}").st_uid == 0
         assert running.end() == 0, running.log.read_text()
         assert "telemetry" not in running.log.read_text()
     found = container.root.rglob("*")
     changed = [p for p in found if p.lstat().st_ctime_ns > marker.stat().st_ctime_ns]
     assert [p for p in changed if p.relative_to(container.root).parts[0] not in MOUNTED] == []
+
+
+def test_it_answers_as_an_unknown_user_under_a_read_only_root(
+    container: Container, released: Path
+) -> None:
+    for folder in (released, *released.parents[:2]):
+        folder.chmod(0o755)
+    with container.serving(released, read_only_for=UNKNOWN) as running:
+        with servers.connect(running.url) as ask:
+            smoke_tests.check(
+                PROBLEM, "as anybody", ask, release_bundle.load(released), latency_ms=250
+            )
+        server = running.server()
+        assert os.stat(f"/proc/{server}").st_uid == UNKNOWN
+        root = Path(f"/proc/{server}/mountinfo").read_text().splitlines()[0]
+        assert " / ro," in root
+        assert running.end() == 0, running.log.read_text()
+
+
+def test_a_build_argument_names_another_user(project: Project, made: str) -> None:
+    arguments = ["--build-arg=RUN_AS=10001:10001", f"--file={image.MODEL.dockerfile}"]
+    ignore = f"--ignorefile={image.MODEL.ignore_file}"
+    project.buildah("build", "--quiet", *arguments, ignore, "--tag=other", ".")
+    settings = json.loads(project.buildah("inspect", "--type=image", "other"))["Docker"]["config"]
+    assert settings["User"] == "10001:10001"
 
 
 def test_without_a_release_it_is_not_ready(container: Container, tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def recipe() -> tuple[dict[str, Any], dict[str, Any]]:
     return found, lambda_api._serverless_settings(Environment(named), named)
 
 
-def filled(text: str) -> str:
+def resolved(text: str) -> str:
     """A text of serverless.yml with the values of its settings."""
     values = recipe()[1]
     return re.sub(r"\$\{self:custom\.(\w+)\}", lambda match: str(values[match[1]]), text)
@@ -161,11 +161,13 @@ def test_the_names_are_those_under_which_it_is_deployed() -> None:
     api, settings = recipe()
     found = alarms()
     assert dimensions(found["api-5xx"]) == {
-        "ApiName": filled(api["provider"]["apiName"]),
-        "Stage": filled(api["provider"]["stage"]),
+        "ApiName": resolved(api["provider"]["apiName"]),
+        "Stage": resolved(api["provider"]["stage"]),
     }
     for name in ("lambda-errors", "lambda-throttles"):
-        assert dimensions(found[name]) == {"FunctionName": filled(api["functions"]["api"]["name"])}
+        assert dimensions(found[name]) == {
+            "FunctionName": resolved(api["functions"]["api"]["name"])
+        }
     for name in ("5xx", "latency"):
         wanted = {"EndpointName": settings["environment"]["ENDPOINT_NAME"],
                   "VariantName": configurations.VARIANT}  # fmt: skip
@@ -205,8 +207,8 @@ def test_the_dashboard_shows_every_alarm_and_its_metric() -> None:
             key: templates.plain(each["Fn::If"][1], template) if there else ""
             for key, each in more.items()
         }
-        body = templates.plain({"Fn::Sub": re.sub(r"\$\{(Quiet|Overdue)\}",
-                                                  lambda m, p=parts: p[m[1]], text)}, template)  # fmt: skip
+        filled = text.replace("${Quiet}", parts["Quiet"]).replace("${Overdue}", parts["Overdue"])
+        body = templates.plain({"Fn::Sub": filled}, template)
         widgets = [each["properties"] for each in json.loads(body)["widgets"]]
         shown = {arn.rpartition(":")[2] for each in widgets for arn in each.get("alarms", [])}
         always = set(alarms()) - {"quiet", "retraining-overdue"}

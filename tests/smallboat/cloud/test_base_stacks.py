@@ -28,7 +28,7 @@ def test_two_environments_and_the_account_live_side_by_side(environment: Bootstr
     assert other.returncode == 0, other.stderr
     assert "mlops-account: no updates" in other.stdout
     assert environment.run("destroy", "--confirm", "staging").returncode == 0
-    for name in ("foundation", "compute"):
+    for name in ("foundation", "compute", "budget"):
         stacks = environment.client("cloudformation").describe_stacks(
             StackName=f"project-prod-{name}"
         )
@@ -42,15 +42,25 @@ def test_an_existing_provider_is_used(environment: Bootstrapped) -> None:
         ClientIDList=["sts.amazonaws.com"],
         ThumbprintList=["a" * 40],
     )
+    environment.change("staging", alert_email="")
     done = environment.run("bootstrap")
     assert done.returncode == 0, done.stderr
+    assert (
+        "\nnobody is told of alarms, failed retrainings and the budget: set alert_email in "
+        "config/staging.toml and run `make bootstrap ENV=staging` again\n" in done.stdout
+    )
     found = environment.client("iam").list_open_id_connect_providers()["OpenIDConnectProviderList"]
     assert [each["Arn"] for each in found] == [made["OpenIDConnectProviderArn"]]
     stack = environment.client("cloudformation").describe_stacks(
         StackName=base_stacks.ACCOUNT_STACK
     )
     given = {p["ParameterKey"]: p["ParameterValue"] for p in stack["Stacks"][0]["Parameters"]}
-    assert given == {"MakeGithubProvider": "false", "MakeApiLogs": "true"}
+    assert given == {
+        "MakeGithubProvider": "false",
+        "MakeApiLogs": "true",
+        "RolePath": "/",
+        "PermissionsBoundary": "",
+    }
 
 
 def test_an_attempt_that_created_nothing_is_repeated(environment: Bootstrapped) -> None:
@@ -62,7 +72,7 @@ def test_an_attempt_that_created_nothing_is_repeated(environment: Bootstrapped) 
     )
     done = environment.run("bootstrap")
     assert done.returncode == 0, done.stderr
-    assert "created nothing (REVIEW_IN_PROGRESS)" in done.stdout
+    assert "was not completed (REVIEW_IN_PROGRESS)" in done.stdout
     assert exists(environment.client, "foundation", "Artifacts")
 
 
@@ -139,7 +149,7 @@ def test_destroy_lists_what_stays_then_keeps_the_model_store_then_nothing(
     assert "nothing to do" in third.stdout
     assert environment.client("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] == 1
     assert existing(environment, "foundation") == ["Artifacts"]
-    assert existing(environment, "compute") == []
+    assert existing(environment, "compute") == existing(environment, "budget") == []
     with_stacks = environment.client("secretsmanager"), environment.client("logs")
     assert with_stacks[0].list_secrets(IncludePlannedDeletion=True)["SecretList"] == []
     assert with_stacks[1].describe_log_groups()["logGroups"] == []
@@ -166,3 +176,47 @@ def existing(environment: Bootstrapped, template: str) -> list[str]:
     """The resources of a template that exist."""
     names = templates.resources(template)
     return [name for name in names if exists(environment.client, template, name)]
+
+
+def test_roles_and_policies_have_the_configured_path_and_boundary(
+    environment: Bootstrapped,
+) -> None:
+    iam = environment.client("iam")
+    document = '{"Version": "2012-10-17", "Statement": []}'
+    boundary = iam.create_policy(PolicyName="limit", PolicyDocument=document)["Policy"]["Arn"]
+    file = environment.folder / "config" / "staging.toml"
+    own = f'[aws]\nrole_path = "/mlops/team/"\npermissions_boundary = "{boundary}"\n'
+    file.write_text(file.read_text().replace("[aws]\n", own))
+    done = environment.run("bootstrap")
+    assert done.returncode == 0, done.stderr
+    made = 0
+    for template in templates.NAMES:
+        for each in templates.load(template)["Resources"].values():
+            given = templates.plain(each["Properties"], template)
+            if each["Type"] == "AWS::IAM::Role" and not given["RoleName"].endswith("-gpu"):
+                role = iam.get_role(RoleName=given["RoleName"])["Role"]
+                assert role["Arn"].endswith(f":role/mlops/team/{given['RoleName']}")
+                assert role["PermissionsBoundary"]["PermissionsBoundaryArn"] == boundary
+                made += 1
+    assert made >= 17
+    names = (
+        "import json\n"
+        "from smallboat.aws import aws\n"
+        "from smallboat.config import config\n"
+        "from toy.problem import PROBLEM\n"
+        "env = aws.Environment(config.load(PROBLEM, 'staging'))\n"
+        "print(env.deploy_role, env.role('step'), env.cloudformation_role)"
+    )
+    for arn in environment.python(names).stdout.split():
+        assert iam.get_role(RoleName=arn.rpartition("/")[2])["Role"]["Arn"] == arn
+    again = environment.run("bootstrap")
+    assert "nothing to do" in again.stdout, again.stderr
+
+
+def test_the_account_keeps_the_path_of_the_first_project(environment: Bootstrapped) -> None:
+    assert environment.run("bootstrap").returncode == 0
+    file = environment.folder / "config" / "prod.toml"
+    file.write_text(file.read_text().replace("[aws]\n", '[aws]\nrole_path = "/b/"\n'))
+    done = environment.run("bootstrap", environment="prod")
+    assert done.returncode == 0, done.stderr
+    assert "mlops-account: no updates" in done.stdout

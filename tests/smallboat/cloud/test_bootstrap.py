@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 import templates
+import yaml
+from clouds import ROOT
 from smallboat.cloud import base_stacks, costs
 from smallboat.config import config, files, sections
 from smallboat.errors import UserError
+from smallboat.serving.api import capture
 from toy.problem import PROBLEM
 
 INSTANCES = {
@@ -43,6 +46,7 @@ def test_github_is_known_by_names_and_by_ids(github: str, ids: str, subjects: li
 def table(api: dict[str, Any] | None = None, **changed: Any) -> dict[str, dict[str, float]]:
     """The USD of each line of the table, by title and what it is for; staging's settings."""
     found: dict[str, dict[str, float]] = {}
+    title = ""
     for line in text(api, **changed).splitlines():
         if match := re.fullmatch(r"  +([\d.]+)  (.+)", line):
             found[title][match[2]] = float(match[1])
@@ -80,11 +84,8 @@ def test_a_serverless_endpoint_is_paid_by_use() -> None:
 
 
 def test_what_is_kept_warm_is_paid_used_or_not() -> None:
-    kept = sections.Serverless(memory_mb=2048, max_concurrency=2).model_copy()
-    object.__setattr__(kept, "provisioned_concurrency", 2)
-    settings = config.load(PROBLEM, "staging")
-    changed = settings.model_copy(update={"aws": aws().model_copy(update={"serverless": kept})})
-    assert "    52.56  endpoint, 2 kept warm" in costs.table(changed)
+    kept = {"memory_mb": 2048, "max_concurrency": 3, "provisioned_concurrency": 2}
+    assert table(serverless=kept)[IDLE]["endpoint, 2 kept warm"] == 52.56
 
 
 def test_requests_under_the_default_limits_cost_at_most_25_usd_a_month() -> None:
@@ -113,9 +114,9 @@ def test_the_worst_month_follows_the_limits() -> None:
            "public_requests_per_second": 0.1, "public_burst": 20}  # fmt: skip
     few, many = table(limits=one), table()
     assert starting(few[PREDICT], "endpoint") == 0.0744  # 31 requests of 60 s at 2 GB
-    assert starting(many[PREDICT], "endpoint") == 535.68  # 5 at a time, 2,678,400 s, 2 GB
+    assert starting(many[PREDICT], "endpoint") == 214.27  # 2 at a time, 2,678,400 s, 2 GB
     assert starting(few[PUBLIC], "API Gateway") == 0.94
-    assert many[PUBLIC]["together"] == 37.15
+    assert many[PUBLIC]["together"] == 37.14
 
 
 def test_captured_requests_are_part_of_the_worst_month() -> None:
@@ -146,19 +147,41 @@ def test_the_prices_say_when_and_where_they_are_from() -> None:
     assert ("They are not those of" in last) == (region != "us-east-1")
 
 
+def test_the_key_that_signs_images_is_paid_where_they_are_built() -> None:
+    built = table(github="org/repo")[IDLE]
+    assert built["key that signs images"] == 1
+    assert "key that signs images" not in table(github="org/repo", environment="prod")[IDLE]
+    assert "key that signs images" not in table()[IDLE]
+
+
 def test_every_alarm_is_paid() -> None:
     kinds = templates.load("foundation")["Resources"].values()
     alarms = [each for each in kinds if each["Type"] == "AWS::CloudWatch::Alarm"]
-    assert costs.ALARMS == len([each for each in alarms if "Condition" not in each])
+    assert len([each for each in alarms if "Condition" not in each]) == costs.ALARMS
     assert "9 alarms" in " ".join(table(quiet_hours=6)[IDLE])
     assert len(alarms) == 9
 
 
-def test_a_file_of_prices_without_a_price_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_table_counts_with_what_is_deployed() -> None:
+    recipe = yaml.safe_load((ROOT / "serving" / "api" / "serverless.yml").read_text())
+    api = recipe["functions"]["api"]
+    assert (api["memorySize"] / 1024, api["timeout"]) == (costs.LAMBDA_GB, costs.LAMBDA_SECONDS)
+    assert costs.MOST_CAPTURED_BYTES == capture.MAX_EVENT_BYTES
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        ("secret_month", "secret", "'secret_month' is missing: take this file of a newer template"),
+        ("[usd]", "[fixed]", "'usd' is missing: take this file of a newer template"),
+        ("[usd]", "[usd", "can't be read: "),
+    ],
+)
+def test_a_file_of_prices_that_lacks_something_is_refused(
+    right: str, wrong: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "prices.toml"
-    file.write_text(costs.PRICES.read_text().replace("secret_month", "secret"))
+    file.write_text(costs.PRICES.read_text().replace(right, wrong, 1))
     monkeypatch.setattr(costs, "PRICES", file)
-    with pytest.raises(UserError, match="'secret_month' is missing: take this file"):
+    with pytest.raises(UserError, match=re.escape(message)):
         text()

@@ -89,7 +89,7 @@ def test_what_the_evaluator_does_not_know_is_an_error() -> None:
     with pytest.raises(AssertionError, match="Principal"):
         allows([statement(Principal="*")], need)
     (unnamed,) = needs(call("s3", "DeleteBucketPolicy"))
-    assert unnamed.resource == "*" and not allows([statement(Action="s3:*")], unnamed)
+    assert not allows([statement(Action="s3:*", Resource=[BUCKET, f"{BUCKET}/*"])], unnamed)
     with pytest.raises(AssertionError, match="no action s3:Nothing"):
         list(needs(call("s3", "Nothing")))
 
@@ -103,6 +103,9 @@ def test_what_the_evaluator_does_not_know_is_an_error() -> None:
         (call("sagemaker", "UpdateEndpoint", EndpointName="e", EndpointConfigName="c"),
          {f"sagemaker:UpdateEndpoint on {SAGEMAKER}:endpoint/e",
           f"sagemaker:UpdateEndpoint on {SAGEMAKER}:endpoint-config/c"}),
+        (call("batch", "SubmitJob", jobName="a", jobQueue="q", jobDefinition="d"),
+         {f"batch:SubmitJob on arn:aws:batch:eu-west-1:123456789012:{each}"
+          for each in ("job/aws-id", "job-queue/q", "job-definition/d")}),
         (call("apigateway", "UpdateStage", restApiId="r", stageName="s"),
          {"apigateway:PATCH on arn:aws:apigateway:eu-west-1::/restapis/r/stages/s"}),
         (call("events", "PutTargets", Rule="r", Targets=[{"RoleArn": "arn:aws:iam::1:role/a"}]),

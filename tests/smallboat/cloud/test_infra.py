@@ -22,7 +22,7 @@ NOT_SHOWN = {
         "Artifacts.public access",
         "Artifacts.versions",
         "ArtifactsPolicy",
-        "Budget",
+        "BuildRole.attached policies",
         "DeployRole.attached policies",
         "Errors",
         "FunctionErrors",
@@ -30,12 +30,16 @@ NOT_SHOWN = {
         "Images.scan",
         "Latency",
         "MonitorRole.attached policies",
+        "PreviewImages.lifecycle",
+        "PreviewImages.scan",
+        "PreviewRole.attached policies",
         "Overdue",
         "Quiet",
         "RetrainingDue",
         "TrainingImages.lifecycle",
         "TrainingImages.scan",
     },
+    "budget": {"Budget"},
     "compute": {"GpuRole.attached policies", "StepRole.attached policies"},
 }
 """What the emulator's CloudFormation leaves out: test_templates.py checks it."""
@@ -90,10 +94,11 @@ def test_github_deploys_from_this_repositorys_environment_only(shared: Bootstrap
 def test_the_second_bootstrap_finds_nothing_to_do(shared: Bootstrapped) -> None:
     again = shared.run("bootstrap")
     assert again.returncode == 0, again.stderr
-    for name in ("mlops-account", f"{NAME_PREFIX}-foundation", f"{NAME_PREFIX}-compute"):
+    for name in ("mlops-account", *(f"{NAME_PREFIX}-{each}" for each in templates.NAMES[1:])):
         assert f"{name}: no updates" in again.stdout
     assert "nothing to do" in again.stdout
-    assert "together" in again.stdout and "list prices" in again.stdout
+    assert "Together at most" in again.stdout and "list prices" in again.stdout
+    assert "nobody is told" not in again.stdout
 
 
 def test_a_change_of_the_configuration_is_an_update(shared: Bootstrapped) -> None:

@@ -405,7 +405,19 @@ def test_a_stack_that_is_being_worked_on_is_waited_for(
 def test_a_stack_whose_creation_failed_is_created_again(
     env: Environment, url: str, settings: config.Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lambda_api, "_idle_stack", lambda _: {"StackStatus": "ROLLBACK_COMPLETE"})
+    describe, delete, deleted = Stacks.describe, Stacks.delete, list[str]()
+
+    def described(self: Stacks, name: str) -> Json | None:
+        found = describe(self, name)
+        failed = {"StackStatus": "ROLLBACK_COMPLETE", "Outputs": []}
+        return {**found, **failed} if found and not deleted else found
+
+    def noted(self: Stacks, name: str) -> None:
+        deleted.append(name)
+        delete(self, name)
+
+    monkeypatch.setattr(Stacks, "describe", described)
+    monkeypatch.setattr(Stacks, "delete", noted)
     assert lambda_api.deploy(env, settings) != url  # of another API: the first one is deleted
     assert api_id(env) not in url
 

@@ -33,12 +33,14 @@ class PriceList:
     def __init__(self) -> None:
         self.offers: dict[str, Any] = {}
 
-    def add(self, service: str, usage: str, price: str, begin: str = "0", unit: str = "USD") -> None:
+    def add(
+        self, service: str, usage: str, price: str, begin: str = "0", unit: str = "USD"
+    ) -> None:
         """A product of a service in the region, in the format of the bulk price list."""
         path = f"/{service}/current/{REGION}/index.json"
         offer = self.offers.setdefault(
             path,
-            {"formatVersion": "v1.0", "offerCode": service, "products": {}, "terms": {"OnDemand": {}}},
+            {"offerCode": service, "products": {}, "terms": {"OnDemand": {}}},
         )
         sku = f"SKU{len(offer['products'])}"
         offer["products"][sku] = {"sku": sku, "attributes": {"usagetype": usage}}
@@ -85,8 +87,10 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def every(file: Path) -> dict[str, price_list.Listed]:
     prices = tomllib.loads(file.read_text())
-    hosts = {name: price_list.Listed("AmazonSageMaker", f"Host:{name}") for name in prices["instances"]}
-    return price_list.LISTED | hosts
+    types = prices["instances"]
+    return price_list.LISTED | {
+        name: price_list.Listed("AmazonSageMaker", f"Host:{name}") for name in types
+    }
 
 
 def test_every_price_has_its_place_in_the_list(file: Path) -> None:
@@ -98,7 +102,8 @@ def test_all_prices_are_replaced_and_comments_stay(
 ) -> None:
     before = file.read_text()
     for number, (service, usage) in enumerate(every(file).values(), 1):
-        listed.add(service, f"EU-{usage}" if number % 2 else usage, f"0.{number:010}")
+        prefix = ("", "EU-", f"{REGION}-")[number % 3]
+        listed.add(service, prefix + usage, f"0.{number:010}")
     for other in OTHERS:
         listed.add(*other)
     assert price_list.refresh(PROBLEM, "local") == 0
@@ -134,6 +139,6 @@ def test_a_price_that_is_not_listed_stays_and_is_named(
 
 def test_without_any_price_the_file_stays(listed: PriceList, file: Path) -> None:
     before = file.read_bytes()
-    with pytest.raises(CloudError, match="has no price for .*: .* stays as it is"):
+    with pytest.raises(CloudError, match=r"has no price for .*: .* stays as it is"):
         price_list.refresh(PROBLEM, "local")
     assert file.read_bytes() == before

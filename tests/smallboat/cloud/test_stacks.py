@@ -137,13 +137,40 @@ def test_a_refused_template_is_an_error(cloudformation: CloudFormation) -> None:
         cloudformation.put()
 
 
+@pytest.mark.parametrize("state", ["REVIEW_IN_PROGRESS", "ROLLBACK_FAILED", "DELETE_FAILED"])
+def test_a_stack_that_was_not_completed_is_deleted_first(
+    cloudformation: CloudFormation, state: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloudformation.state(state)
+    cloudformation.state(state)
+    cloudformation.events()
+    cloudformation.stub.add_response("delete_stack", {})
+    cloudformation.state("DELETE_FAILED")
+    cloudformation.events(("Images", "DELETE_FAILED", "the repository is not empty"))
+    with pytest.raises(CloudError, match="DELETE_FAILED: Images: the repository is not empty"):
+        cloudformation.put()
+    cloudformation.stub.assert_no_pending_responses()
+    assert f"base: an earlier attempt was not completed ({state})" in capsys.readouterr().out
+
+
+def test_a_rollback_that_failed_is_continued_before_the_update(
+    cloudformation: CloudFormation,
+) -> None:
+    cloudformation.state("UPDATE_ROLLBACK_FAILED")
+    cloudformation.events(("Role", "UPDATE_FAILED", "of the earlier attempt"))
+    cloudformation.stub.add_response("continue_update_rollback", {}, {"StackName": "base"})
+    cloudformation.state("UPDATE_ROLLBACK_COMPLETE")
+    cloudformation.events(("Role", "UPDATE_FAILED", "of the earlier attempt"))
+    cloudformation.changes("UPDATE")
+    cloudformation.change_set("FAILED", "The submitted information didn't contain changes.")
+    cloudformation.stub.add_response("delete_change_set", {})
+    assert not cloudformation.put()
+    cloudformation.stub.assert_no_pending_responses()
+
+
 @pytest.mark.parametrize(
     ("state", "message"),
-    [
-        ("UPDATE_IN_PROGRESS", "is busy"),
-        ("UPDATE_ROLLBACK_FAILED", "continue the rollback"),
-        ("DELETE_FAILED", "see the reason"),
-    ],
+    [("UPDATE_IN_PROGRESS", "is busy"), ("IMPORT_ROLLBACK_FAILED", "see the reason")],
 )
 def test_a_stack_that_is_busy_or_broken_is_left_alone(
     cloudformation: CloudFormation, state: str, message: str

@@ -8,6 +8,7 @@ import pytest
 import templates
 from cfnlint.api import ManualArgs, lint_file
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
+from iam_simulation import Need, allows
 from policy_sentry.querying.actions import get_action_data
 
 UNRESTRICTED = {
@@ -37,7 +38,7 @@ UNNAMED = {
     "arn:aws:apigateway:eu-west-1::/tags/*": "the ARN of one of these",
     "arn:aws:application-autoscaling:eu-west-1:123456789012:scalable-target/*": "AWS gives the id",
     "arn:aws:batch:eu-west-1:123456789012:job/*": "AWS gives the id",
-    "arn:aws:batch:eu-west-1:123456789012:job-definition/metaflow_*": "Metaflow names them",
+    "arn:aws:kms:eu-west-1:123456789012:key/*": "AWS gives the id; its alias is a condition",
     "arn:aws:events:eu-west-1:123456789012:rule/StepFunctionsGetEventsForBatchJobsRule": (
         "Step Functions names it, once per account"
     ),
@@ -55,6 +56,7 @@ UNTAGGED = {
     "AWS::ApiGateway::Account",
     "AWS::IAM::InstanceProfile",
     "AWS::IAM::ManagedPolicy",
+    "AWS::KMS::Alias",
     "AWS::Lambda::Permission",
     "AWS::S3::BucketPolicy",
     "AWS::SNS::Subscription",
@@ -62,7 +64,8 @@ UNTAGGED = {
 }
 """Types that AWS can't tag; the others take the tags of their stack."""
 
-STATEMENTS = list(templates.all_statements())
+ALL = list(templates.all_statements())
+STATEMENTS = [each for each in ALL if each.effect == "Allow"]
 IDS = [f"{each.role}-{each.sid}" for each in STATEMENTS]
 LONGEST_NAME_PREFIX = f"{'p' * 30}-{'e' * 8}"
 DAY, HOUR = 86_400, 3_600
@@ -140,7 +143,7 @@ def test_every_other_resource_names_the_environment_or_its_project() -> None:
 
 def test_a_role_is_passed_to_named_services_only() -> None:
     passing = [each for each in STATEMENTS if "iam:PassRole" in each.actions]
-    assert len(passing) == 6
+    assert len(passing) == 8
     for each in passing:
         assert each.actions == ("iam:PassRole",)
         assert "*" not in "".join(each.resources)
@@ -170,7 +173,12 @@ def test_roles_trust_one_service_of_this_account_or_github(name: str) -> None:
         if "Federated" in trust["Principal"]:
             wanted = trust["Condition"]["StringEquals"]
             assert wanted["token.actions.githubusercontent.com:aud"] == "sts.amazonaws.com"
-            who = {"DeployRole": "GithubSubjects", "MonitorRole": "MonitorSubjects"}
+            who = {
+                "DeployRole": "GithubSubjects",
+                "MonitorRole": "BranchSubjects",
+                "BuildRole": "BranchSubjects",
+                "PreviewRole": "PullRequestSubjects",
+            }
             assert wanted["token.actions.githubusercontent.com:sub"] == who[role]
             assert set(trust["Condition"]) == {"StringEquals"}
         else:
@@ -182,7 +190,7 @@ def test_every_permission_has_its_reason_and_its_document() -> None:
     lines = (templates.FOLDER / "permissions.md").read_text().splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "|" in line]
     reasons = {(role, sid): (why, document) for role, sid, why, document in rows[2:]}
-    assert set(reasons) == {(each.role, each.sid) for each in STATEMENTS}
+    assert set(reasons) == {(each.role, each.sid) for each in ALL}
     assert len(reasons) == len(rows) - 2
     for why, document in reasons.values():
         assert len(why) > 10 and len(document) > 10
@@ -209,7 +217,7 @@ def test_what_is_served_never_expires() -> None:
     bucket = templates.load("foundation")["Resources"]["Artifacts"]
     rules = bucket["Properties"]["LifecycleConfiguration"]["Rules"]
     expiring = {each.get("Prefix") for each in rules if "ExpirationInDays" in each}
-    assert expiring == {"metaflow/", "capture/"}
+    assert expiring == {"metaflow/", "capture/", "preview/"}
     assert bucket["DeletionPolicy"] == "RetainExceptOnCreate"
 
 
@@ -243,3 +251,82 @@ def test_what_a_role_is_granted_can_be_asked() -> None:
         "sagemaker:InvokeEndpoint", "s3:GetObject", "logs:CreateLogStream", "logs:PutLogEvents",
     }  # fmt: skip
     assert "sagemaker:UpdateEndpoint" in templates.granted("foundation", "DeployRole")
+
+
+@pytest.mark.parametrize("name", templates.NAMES)
+def test_every_role_has_the_configured_path_and_boundary(name: str) -> None:
+    for each in templates.load(name)["Resources"].values():
+        given = each.get("Properties", {})
+        if each["Type"] in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy"):
+            assert given["Path"] == {"Ref": "RolePath"}
+        if each["Type"] == "AWS::IAM::Role":
+            bounded = ["HasBoundary", {"Ref": "PermissionsBoundary"}, {"Ref": "AWS::NoValue"}]
+            assert given["PermissionsBoundary"] == {"Fn::If": bounded}
+    text = (templates.FOLDER / f"{name}.yaml").read_text()
+    assert re.findall(r":(?:role|policy)/\$\{NamePrefix\}", text) == []
+
+
+def test_each_of_githubs_roles_can_do_its_own_part_only() -> None:
+    """What ends in an image that is served, in a signature, or in a job's definition."""
+    writes = {"ecr:PutImage", "kms:Sign", "batch:RegisterJobDefinition", "sagemaker:UpdateEndpoint"}
+    roles = ("Deploy", "Build", "Preview", "Monitor")
+    found = {
+        role: {
+            action
+            for each in templates.policy("foundation", f"{role}Role", "staging")
+            if each["Effect"] == "Allow"
+            for action in templates.listed(each["Action"])
+        }
+        & writes
+        for role in roles
+    }
+    assert found == {
+        "Deploy": {"batch:RegisterJobDefinition", "sagemaker:UpdateEndpoint"},
+        "Build": {"ecr:PutImage", "kms:Sign"},
+        "Preview": {"ecr:PutImage", "batch:RegisterJobDefinition"},
+        "Monitor": set(),
+    }
+
+
+def test_a_previews_jobs_have_its_image_and_its_roles_only() -> None:
+    statements = templates.policy("foundation", "PreviewRole", "staging")
+    definition = "arn:aws:batch:eu-west-1:123456789012:job-definition/project-staging"
+    images = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/project-staging"
+
+    def registers(name: str, image: str, **more: str) -> bool:
+        context = {"batch:Image": image, **more}
+        need = Need("batch:RegisterJobDefinition", f"{definition}{name}", context)
+        return allows(statements, need)
+
+    assert registers("-preview_metaflow_1", f"{images}-preview@sha256:1")
+    assert not registers("_metaflow_1", f"{images}-preview@sha256:1")
+    assert not registers("-preview_metaflow_1", f"{images}-train@sha256:1")
+    assert not registers("-preview_metaflow_1", "docker.io/library/python:3.13")
+    privileged = {"batch:Privileged": "true"}
+    assert not registers("-preview_metaflow_1", f"{images}-preview@sha256:1", **privileged)
+    passed = {
+        role: allows(
+            statements,
+            Need(
+                "iam:PassRole",
+                f"arn:aws:iam::123456789012:role/project-staging-{role}",
+                {"iam:PassedToService": "ecs-tasks.amazonaws.com"},
+            ),
+        )
+        for role in ("preview-step", "preview-start", "step", "start", "deploy", "build")
+    }
+    assert passed == {role: role.startswith("preview-") for role in passed}
+
+
+@pytest.mark.parametrize("role", ["PreviewRole", "PreviewStepRole", "PreviewStatesRole"])
+def test_a_preview_writes_nothing_that_staging_reads(role: str) -> None:
+    template = "foundation" if role == "PreviewRole" else "compute"
+    statements = templates.policy(template, role, "staging")
+    bucket = "arn:aws:s3:::project-staging-123456789012"
+    for key in ("store/a", "metaflow/a", "releases/a", "endpoint/history.json", "images/a.json"):
+        for action in ("s3:PutObject", "s3:GetObject"):
+            assert not allows(statements, Need(action, f"{bucket}/{key}"))
+    for name in ("_metaflow_1:1", "-preview_metaflow_1:1"):
+        resource = f"arn:aws:batch:eu-west-1:123456789012:job-definition/project-staging{name}"
+        own = role == "PreviewStatesRole" and name.startswith("-preview")
+        assert allows(statements, Need("batch:SubmitJob", resource)) == own

@@ -2,34 +2,40 @@
 
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-import bundles
-import numpy as np
 import pytest
 import requests
 import templates
-from bootstrapped import PACKAGE, Bootstrapped
 from bundles import BETTER, PLAIN, WORSE
-from clouds import ROOT, Cloud, processor
-from iam_simulation import needs, outside
+from clouds import ROOT, Cloud
+from iam_simulation import Need, Tags, allows, by, needs, outside
 from permissions import actions
-from smallboat.cloud import lambda_zip
+from second_evaluator import decisions
+from smallboat.cloud import inventory, lambda_zip
 from smallboat.release import smoke_tests
-from smallboat.store import bundle, store
 from toy import service
+from walking import Walk, url
 
 SECONDS = 30.0
 """What a deployment may take of a processor against the emulator, from the first to the answer."""
-PUSHED = "an image is pushed and copied: test_image_run.py, where the registry is asked by HTTP"
 TARGET = "test_target.py"
 FLOW = "runs and state machines: test_remote.py, test_remote_runs.py"
 SCALING = "Application Auto Scaling asks in our name: shown nowhere"
+COST_TAGS = {"project", "environment", "owner"}
+UNTAGGED = {
+    "attachment of a policy": "it is no resource",
+    "scaling target": "it costs nothing",
+    "alarm": "Application Auto Scaling creates it, without tags",
+    "log group": "SageMaker creates it, without tags: the endpoint's log",
+}
+"""The kinds of the inventory that the budget does not see, and why."""
 NOT_SHOWN = {
-    "application-autoscaling:DeregisterScalableTarget": TARGET,
     **dict.fromkeys(
         (
             "batch:DescribeComputeEnvironments",
@@ -58,122 +64,17 @@ NOT_SHOWN = {
     "cloudwatch:DeleteAlarms": SCALING,
     "cloudwatch:DescribeAlarms": SCALING,
     "cloudwatch:PutMetricAlarm": SCALING,
+    "cloudformation:ContinueUpdateRollback": "a rollback failed: test_stacks.py",
     "cloudformation:DeleteStack": "a first creation failed: test_lambda_api.py",
     "cloudformation:UpdateStack": "the API's settings changed: test_lambda_api.py",
-    "ecr:BatchCheckLayerAvailability": PUSHED,
     "ecr:BatchDeleteImage": TARGET,
-    "ecr:BatchGetImage": PUSHED,
-    "ecr:CompleteLayerUpload": PUSHED,
-    "ecr:GetAuthorizationToken": PUSHED,
-    "ecr:GetDownloadUrlForLayer": PUSHED,
-    "ecr:InitiateLayerUpload": PUSHED,
-    "ecr:PutImage": PUSHED,
-    "ecr:UploadLayerPart": PUSHED,
     "s3:DeleteObject": "osls removes the API's zip after five later ones: shown nowhere",
     "sagemaker:DeleteEndpoint": TARGET,
     "sagemaker:UpdateEndpointWeightsAndCapacities": SCALING,
 }
 """What is granted and not called here, and where it is."""
-INSTANCES = """[aws.instances]
-type = "ml.m5.large"
-least = 2
-most = 4
-requests_a_minute = 600
-capture_share = 0.25
-canary_percent = 10
-canary_seconds = 300
-"""
-
-
 COLD = {"start_seconds": 2.0, "idle_seconds": 6.0, "answer_seconds": 1.0}
 """Staging's endpoint starts after each release and each pause, longer than a request may wait."""
-
-
-class Walk(Bootstrapped):
-    """A project's folder with a model store, and the emulated AWS."""
-
-    def __init__(self, folder: Path, cloud: Cloud) -> None:
-        super().__init__(folder, cloud)
-        self.link("serving", "vendor", PACKAGE, "uv.lock")
-        self.bring("local")
-        self.on_instances("prod")
-        self.keep_few("staging")
-        self.runs = bundles.empty(folder / "store")
-        self.printed: dict[str, str] = {}
-        self.seconds: dict[str, float] = {}
-        self.first: Any = None
-        self.starting: list[str] = []  # codes of errors before the first answer
-        self.starts = 0  # of staging's containers
-        self.releases: Any = None
-        self.collected: Any = None
-        self.calls: list[dict[str, Any]] = []
-
-    def on_instances(self, environment: str) -> None:
-        """Configure an endpoint on instances."""
-        file = self.folder / "config" / f"{environment}.toml"
-        before, _, after = file.read_text().partition("[aws.serverless]")
-        file.write_text(f"{before}{INSTANCES}\n[aws.limits]{after.partition('[aws.limits]')[2]}")
-
-    def keep_few(self, environment: str) -> None:
-        """Keep few releases."""
-        self.configure(environment, "[release]\nkeep = 2\n")
-
-    def do(self, name: str, *words: str, code: int = 0, **who: str) -> str:
-        """Run a command with that exit code, and record its output and its processor time."""
-        started = processor()
-        done = self.run(*words, **who)
-        self.seconds[name] = processor() - started
-        self.printed[name] = done.stdout + done.stderr
-        assert done.returncode == code, self.printed[name]
-        return self.printed[name]
-
-    def answer(self, url: str, environment: str) -> Any:
-        """What the API behind the gateway predicts for the example."""
-        named = {"nameQuery": f"project-{environment}-api", "includeValues": True}
-        (key,) = self.client("apigateway").get_api_keys(**named)["items"]
-        online = self.runs.online
-        for _ in range(5):
-            answer = requests.post(
-                f"{url}/predict",
-                json=service.example(online),
-                headers={"x-api-key": key["value"]},
-                timeout=60,
-            )
-            if answer.status_code != 503:
-                break
-            self.starting.append(answer.json()["error"]["code"])
-            time.sleep(int(answer.headers["Retry-After"]))
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def collect(self) -> Any:
-        """What is collected of captured requests, twice, and the rows of the first window."""
-        code = """
-import json, sys
-from smallboat.config import config
-from smallboat.captured import archive
-from toy.problem import PROBLEM
-settings = config.load(PROBLEM, "staging")
-found = [archive.collect(PROBLEM, settings).new for _ in range(2)]
-window = next(archive.windows(settings.store.root, None, 1, 0))
-print(json.dumps([*found, window.run, window.inputs.tolist(), window.outputs.tolist()]))
-"""
-        return json.loads(self.python(code).stdout)
-
-    def expected(self, run: str) -> list[Any]:
-        """What the bundle's own files say."""
-        folder = self.folder / "store" / "runs" / run
-        question, online = service.example(self.runs.online), self.runs.online
-        features, _ = service.features(question, online)
-        answers = bundle.predict((folder / "model.onnx").read_bytes(), features)
-        evaluation = store.read_json(folder / "evaluation.json")
-        return service.predictions(question, np.asarray(answers), features, evaluation)
-
-
-def url(printed: str) -> str:
-    """The address that a deployment names."""
-    (line,) = [line for line in printed.splitlines() if line.startswith("serving http")]
-    return line.removeprefix("serving ")
 
 
 @pytest.fixture(scope="module")
@@ -307,19 +208,147 @@ def test_the_deploy_role_may_do_what_is_done_and_no_more(walk: Walk) -> None:
     assert granted - called == set(NOT_SHOWN)
 
 
-def test_no_call_is_outside_of_the_resources_that_its_role_is_granted(walk: Walk) -> None:
-    roles = {
+def test_what_costs_carries_the_tags_that_the_budget_counts(walk: Walk) -> None:
+    created: dict[str, list[set[str]]] = {}
+    for call in walk.calls:
+        if call["operation"].startswith(("Create", "Register")):
+            tags = {each["Key"] for each in call["parameters"].get("Tags", [])}
+            created.setdefault(call["operation"], []).append(tags)
+    tagged = {name for name, every in created.items() if all(each >= COST_TAGS for each in every)}
+    assert set(created) - tagged == {"RegisterScalableTarget"}
+    assert {"CreateModel", "CreateEndpointConfig", "CreateEndpoint", "CreateStack"} <= tagged
+    kinds = {kind.name for kind in inventory.KINDS}
+    stacked = {"stack", "secret"}  # what a stack creates has its tags
+    seen = {"state machine", "endpoint", "endpoint configuration", "model", *stacked}
+    assert kinds == seen | set(UNTAGGED)
+
+
+def policies() -> dict[str, list[dict[str, Any]]]:
+    """The statements of those who call, by the principal."""
+    return {
         "testing": templates.policy("foundation", "DeployRole", "staging"),
         "project-prod-deploy": templates.policy("foundation", "DeployRole", "prod"),
         "project-staging-api": templates.policy("foundation", "ApiRole", "staging"),
     }
-    assert {call["principal"] for call in walk.calls} == set(roles)
-    assert outside(walk.calls, roles) == []
+
+
+def moved(walk: Walk) -> list[dict[str, Any]]:
+    """Staging's calls, as of another environment."""
     staging = [call for call in walk.calls if call["principal"] == "testing"]
-    moved = json.loads(json.dumps(staging).replace("project-staging", "project-other"))
-    named = {str(need) for call in moved for need in needs(call) if "project-other" in str(need)}
+    text = json.dumps(staging).replace("project-staging", "project-other")
+    return [dict(each) for each in json.loads(text)]
+
+
+def test_no_call_is_outside_of_the_resources_that_its_role_is_granted(walk: Walk) -> None:
+    assert {call["principal"] for call in walk.calls} == set(policies())
+    for principal, statements in policies().items():
+        tags = tagged("prod" if "prod" in principal else "staging")
+        assert outside(walk.calls, {principal: statements}, tags) == []
+    elsewhere = {str(need) for call in moved(walk) for need in needs(call)}
+    named = {each for each in elsewhere if "project-other" in each}
     assert len(named) > 50
-    assert outside(moved, roles) == sorted(f"testing: {need}" for need in named)
+    refused = outside(moved(walk), policies(), tagged("staging"))
+    assert refused == sorted(f"testing: {need}" for need in named)
+
+
+@pytest.mark.nightly
+def test_a_second_evaluator_decides_the_same(walk: Walk) -> None:
+    roles, calls = policies(), [*walk.calls, *moved(walk)]
+    asked = {}
+    for call in calls:
+        who = call["principal"]
+        for need in needs(call, tagged("prod" if "prod" in who else "staging")):
+            asked[who, str(need)] = roles[who], by(who, need)
+    questions = list(asked.values())
+    theirs = [each == "Allowed" for each in decisions(questions)]
+    assert theirs == [allows(*each) for each in questions]
+    assert min(theirs.count(True), theirs.count(False)) > 50
+
+
+def tagged(environment: str) -> Tags:
+    """The tags of resources that no name of an environment is in: all of one environment."""
+    own = {"project": "project", "environment": environment}
+    return lambda arn: own if re.search(":(apigateway|application-autoscaling|batch):", arn) else {}
+
+
+STAGINGS = [
+    *(("foundation", f"{name}Role") for name in
+      ("SageMaker", "Api", "CloudFormation", "Deploy", "Build", "Preview", "Monitor", "AgeWatch")),
+    *(("compute", f"{name}Role") for name in
+      ("Start", "Step", "StepFunctions", "PreviewStart", "PreviewStep", "PreviewStates",
+       "Schedule")),
+]  # fmt: skip
+UNLIMITED = {
+    "apigateway:GET on arn:aws:apigateway:eu-west-1::/restapis",
+    "cloudformation:ValidateTemplate on *",
+    "ecr:GetAuthorizationToken on *",
+    "sagemaker:ListModels on *",
+}
+"""What AWS limits to no resource: lists, a token of one's own registry, a check of a text."""
+
+
+def needs_of_prod(walk: Walk) -> list[Need]:
+    """What the calls of prod's workflow need, but for what it reads of staging."""
+    calls = [call for call in walk.calls if call["principal"] == "project-prod-deploy"]
+    every = {str(need): need for call in calls for need in needs(call, tagged("prod"))}
+    found = [need for name, need in every.items() if "project-staging" not in name]
+    assert len(found) > 60
+    assert UNLIMITED - {"ecr:GetAuthorizationToken on *"} <= {label(need) for need in found}
+    return found
+
+
+def label(need: Need) -> str:
+    return f"{need.action} on {need.resource}"
+
+
+@pytest.mark.parametrize(("template", "role"), STAGINGS)
+def test_no_role_of_staging_may_do_anything_of_what_prods_release_does(
+    walk: Walk, template: str, role: str
+) -> None:
+    statements = templates.policy(template, role, "staging")
+    name = f"project-staging-{role}"
+    allowed = {label(each) for each in needs_of_prod(walk) if allows(statements, by(name, each))}
+    assert allowed <= UNLIMITED
+    if role != "DeployRole":
+        return
+    moved = json.dumps(walk.calls).replace("project-prod", "project-staging")
+    moved = moved.replace('"prod"', '"staging"')
+    own = [call for call in json.loads(moved) if call["principal"] == "project-staging-deploy"]
+    assert outside(own, {"project-staging-deploy": statements}, tagged("staging")) == []
+
+
+def test_a_person_with_prods_policies_is_refused(walk: Walk) -> None:
+    """Also one who may do everything else: prod's Deny, and that of its bucket."""
+    statements = templates.policy("foundation", "DeployRole", "prod")
+    person = {label(each) for each in needs_of_prod(walk) if allows(statements, by("ann", each))}
+    # Reading staging's release is no secret: the workflow's role needs the same statements.
+    assert person <= UNLIMITED | {"kms:Verify on arn:aws:kms:eu-west-1:123456789012:key/aws-id"}
+    anything = [{"Effect": "Allow", "Action": "*", "Resource": "*"}]
+    with patch.dict(templates.PARAMETERS, Bucket="project-prod-123456789012", Releasers=[
+        "arn:aws:iam::123456789012:role/project-prod-deploy"]):  # fmt: skip
+        template = templates.load("foundation")
+        document = template["Resources"]["ArtifactsPolicy"]["Properties"]["PolicyDocument"]
+        bucket = templates.plain(document, "foundation")["Statement"]
+    denied = [
+        {key: value for key, value in each.items() if key != "Principal"}
+        for each in bucket
+        if each["Sid"] == "WorkflowOnly"
+    ]
+    release = Need("s3:PutObject", "arn:aws:s3:::project-prod-123456789012/releases/a.tar.gz")
+    assert not allows([*anything, *denied], by("ann", release))
+    assert allows([*anything, *denied], by("project-prod-deploy", release))
+
+
+def test_the_value_of_prods_key_is_not_staging_to_read() -> None:
+    """Neither by a list of all keys nor by its id; staging's own key is."""
+    statements = templates.policy("foundation", "DeployRole", "staging")
+    keys = "arn:aws:apigateway:eu-west-1::/apikeys"
+    for resource, environment, may in (
+        (f"{keys}/abc", "staging", True), (f"{keys}/abc", "prod", False), (keys, "staging", False),
+    ):  # fmt: skip
+        tags = {"aws:ResourceTag/project": "project", "aws:ResourceTag/environment": environment}
+        context = tags if resource != keys else {}
+        assert allows(statements, by("d", Need("apigateway:GET", resource, context))) == may
 
 
 def test_the_function_asks_its_endpoint_and_nothing_else(walk: Walk) -> None:

@@ -200,6 +200,11 @@ def test_an_unknown_environment_lists_those_there_are() -> None:
             "unknown key aws.serverless.memory_gb: did you mean 'memory_mb'",
         ),
         ("memory_mb = 2048", "memory_mb = 2000", "aws.serverless.memory_mb = 2000 is wrong"),
+        (
+            "memory_mb = 2048",
+            "memory_mb = 2048\nprovisioned_concurrency = 3",
+            "provisioned_concurrency = 3 is more than max_concurrency = 2: lower it",
+        ),
         ("[aws.serverless]", "[aws.serverles]", "unknown key aws.serverles: did you mean"),
         ("burst = 40", "", "the key aws.limits.burst is missing"),
         ('account = "', 'account = "1', "aws.account = '1"),
@@ -356,3 +361,35 @@ def test_other_partitions_of_aws_are_refused() -> None:
         UserError, match=r"^config/base.toml: project.aws_region = 'cn-north-1': AWS"
     ):
         parse(BASE.replace(f'"{region}"', '"cn-north-1"'), ON_AWS)
+
+
+def test_a_preview_has_a_store_of_its_own_and_no_secret(folder: Path) -> None:
+    settings, preview = (config.load(PROBLEM, "staging", branch) for branch in (None, "pr12"))
+    assert settings.preview is None and settings.steps["end"].secrets
+    assert preview.store.root == f"s3://{settings.bucket}/preview/pr12/store"
+    assert [name for step in preview.steps.values() for name in step.secrets] == []
+    text = Path("config", "staging.toml").read_text() + config.preview("pr12")
+    assert config.parse(PROBLEM, text) == preview.model_dump(mode="json")
+
+
+@pytest.mark.parametrize("branch", ["Feature/1", "pr-12", 'a"b', "a\nb"])
+def test_a_branch_that_no_name_can_have_is_refused(folder: Path, branch: str) -> None:
+    with pytest.raises(UserError, match="lower-case letters, digits and _ only, as in pr12"):
+        config.load(PROBLEM, "staging", branch)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("role_path", "mlops/"),
+        ("role_path", "/mlops"),
+        ("role_path", "/a b/"),
+        ("permissions_boundary", "boundary"),
+        ("permissions_boundary", "arn:aws:iam::1:policy/a"),
+    ],
+)
+def test_a_path_or_a_boundary_that_iam_refuses_is_named(folder: Path, key: str, value: str) -> None:
+    file = folder / "staging.toml"
+    file.write_text(file.read_text().replace("[aws]\n", f'[aws]\n{key} = "{value}"\n'))
+    with pytest.raises(UserError, match=f"aws.{key} = '{value}' is wrong"):
+        config.load(PROBLEM, "staging")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from smallboat.serving.model import server
 
 CODE = """
 import sys, time
@@ -94,3 +95,13 @@ def test_none_outlives_a_parent_that_was_killed(parent: "subprocess.Popen[bytes]
     below = workers(parent)
     parent.kill()
     eventually(lambda: all(ended(pid) for pid in below))
+
+
+def test_a_container_can_be_told_how_many_workers_to_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    (tmp_path / "release.json").touch()
+    assert server._workers(tmp_path) == server.MAX_WORKERS
+    monkeypatch.setenv("MODEL_WORKERS", "1")
+    assert server._workers(tmp_path) == 1

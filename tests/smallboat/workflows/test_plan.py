@@ -58,6 +58,8 @@ def test_the_roles_follow_from_the_configuration(
     assert (
         known["prod"] == f"arn:aws:iam::{settings.aws.account}:role/{settings.name_prefix}-deploy"
     )
+    assert known["build"] == known["staging"].replace("-deploy", "-build")
+    assert known["preview"] == known["staging"].replace("-deploy", "-preview")
     assert known["region"] == settings.project.aws_region
     assert known["flow"] == "false"
     staging, prod = json.loads(known["monitors"])
@@ -65,6 +67,21 @@ def test_the_roles_follow_from_the_configuration(
     assert prod["role"] == known["prod"].replace("-deploy", "-monitor")
     written = (project / "output").read_text().splitlines()
     assert written == [f"{name}={value}" for name, value in known.items()]
+
+
+def test_where_nothing_is_captured_nothing_is_monitored_and_it_is_said(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change("prod", r'capture = ".*?"', 'capture = "off"')
+    plan.plan(PROBLEM, "local")
+    told = capsys.readouterr()
+    (monitors,) = re.findall(r"(?m)^monitors=(.*)$", told.out)
+    assert [each["environment"] for each in json.loads(monitors)] == ["staging"]
+    assert "prod=arn:" in told.out
+    assert told.err.startswith(
+        "prod is not monitored: nothing is captured in this environment, so nothing can be "
+        "monitored: set api.capture in config/prod.toml to stdout"
+    )
 
 
 def test_what_is_not_set_up_has_no_role_and_is_said(

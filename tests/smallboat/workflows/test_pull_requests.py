@@ -128,8 +128,8 @@ def test_another_repositorys_configuration_is_refused(jobs: Jobs) -> None:
 
 
 def test_without_bootstrap_there_is_no_role_and_nothing_is_tried(jobs: Jobs) -> None:
-    assert results(jobs["no role"]) == {"plan": "success", "staging": "failure"}
-    assert "make image ENV=staging" not in jobs["no role"]["staging"].ran
+    assert results(jobs["no role"]) == {"plan": "success", "image": "failure"}
+    assert "make image ENV=staging" not in jobs["no role"]["image"].ran
 
 
 def test_a_change_is_linted_tested_and_compared(jobs: Jobs) -> None:
@@ -152,8 +152,10 @@ def test_a_fork_gets_the_summary_and_no_comment(later: Jobs) -> None:
 
 @pytest.mark.nightly
 @pytest.mark.parametrize(("action", "job"), [("opened", "preview"), ("closed", "remove")])
-def test_a_preview_has_its_own_branch_and_stagings_role(later: Jobs, action: str, job: str) -> None:
+def test_a_preview_has_its_own_branch_and_its_own_role(later: Jobs, action: str, job: str) -> None:
     ended = later[f"preview: {action}"]
+    assert "-staging-preview\n" in f"{ended[job].printed}\n"
+    assert ended[job].environment == ""
     there = f"{PACKAGE}.test.pr{PULL}.TrainFlow" if action == "opened" else ""
     assert results(ended) == {"plan": "success", job: "success", "": there}
     assert f"{PACKAGE}.test.pr{PULL}.TrainFlow" in ended[job].printed

@@ -14,6 +14,7 @@ from runner import Job
 SECONDS = 120
 """What a retraining may take of a processor, from an empty runner to staging and prod."""
 TITLE = "the newest model is not released"
+JOBS = ("plan", "image", "retrain", "promote")
 
 
 class Story:
@@ -110,7 +111,7 @@ def test_a_push_before_the_first_training_is_no_failure(begun: Story) -> None:
 
 def test_an_empty_runner_makes_a_champion_on_staging_and_prod(begun: Story) -> None:
     print(f"{begun.seconds['first']:.0f} s of a processor from an empty runner to staging and prod")
-    assert begun.results("first") == dict.fromkeys(("plan", "retrain", "promote"), "success")
+    assert begun.results("first") == dict.fromkeys(JOBS, "success")
     staging, prod = begun.served["first"]
     assert staging == prod is not None
     assert begun.seconds["first"] <= SECONDS
@@ -126,7 +127,7 @@ def test_its_card_is_kept_and_its_table_told(begun: Story) -> None:
 def test_prod_waits_for_its_approval(begun: Story) -> None:
     jobs = begun.jobs["first"]
     assert {name: job.environment for name, job in jobs.items()} == {
-        "plan": "", "retrain": "staging", "promote": "prod"
+        "plan": "", "image": "", "retrain": "staging", "promote": "prod"
     }  # fmt: skip
 
 
@@ -134,7 +135,7 @@ def test_prod_waits_for_its_approval(begun: Story) -> None:
 def test_features_of_a_run_that_failed_its_gates_reach_staging_and_prod(story: Story) -> None:
     """The job fails, and its issue says both."""
     assert story.results("gate failed") == {
-        "plan": "success", "retrain": "failure", "promote": "success"
+        "plan": "success", "image": "success", "retrain": "failure", "promote": "success"
     }  # fmt: skip
     job = story.jobs["gate failed"]["retrain"]
     assert "Error 3" in job.printed and job.outputs["changed"] == "true"
@@ -150,7 +151,7 @@ def test_features_of_a_run_that_failed_its_gates_reach_staging_and_prod(story: S
 def test_bad_data_stops_before_a_release_and_opens_one_issue(story: Story) -> None:
     for what in ("bad data", "bad data again"):
         assert story.results(what) == {
-            "plan": "success", "retrain": "failure", "promote": "skipped"
+            "plan": "success", "image": "success", "retrain": "failure", "promote": "skipped"
         }  # fmt: skip
         assert story.served[what] == story.served["gate failed"]
     printed = story.jobs["bad data"]["retrain"].printed
@@ -161,7 +162,7 @@ def test_bad_data_stops_before_a_release_and_opens_one_issue(story: Story) -> No
 
 @pytest.mark.nightly
 def test_who_is_inferior_is_kept_out_while_newer_features_are_served(story: Story) -> None:
-    assert story.results("kept") == dict.fromkeys(("plan", "retrain", "promote"), "success")
+    assert story.results("kept") == dict.fromkeys(JOBS, "success")
     job = story.jobs["kept"]["retrain"]
     assert "is inferior" in job.printed and "serves its newer online features" in job.printed
     (before, _), (after, prod) = story.served["gate failed"], story.served["kept"]
@@ -178,7 +179,7 @@ def test_what_is_no_failure_closes_the_issue(story: Story) -> None:
 @pytest.mark.nightly
 def test_a_release_that_answers_wrong_is_taken_back(story: Story) -> None:
     assert story.results("taken back") == {
-        "plan": "success", "retrain": "failure", "promote": "skipped"
+        "plan": "success", "image": "success", "retrain": "failure", "promote": "skipped"
     }  # fmt: skip
     assert "Error 4" in story.jobs["taken back"]["retrain"].printed
     assert story.served["taken back"] == story.served["kept"]
@@ -192,7 +193,7 @@ def test_prod_goes_back_by_the_workflow_only_and_comes_again(story: Story) -> No
     staging, prod = story.served["prod rolled back"]
     assert [staging, prod] == [story.served["kept"][0], story.served["gate failed"][1]]
     assert story.results("promoted") == {
-        "plan": "success", "retrain": "skipped", "promote": "success"
+        "plan": "success", "image": "skipped", "retrain": "skipped", "promote": "success"
     }  # fmt: skip
     assert story.served["promoted"] == story.served["kept"]
 

@@ -39,10 +39,11 @@ def test_a_release_is_made_once_and_says_what_it_is(project: Project) -> None:
     config = client.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
     (variant,) = config["ProductionVariants"]
     model = client.describe_model(ModelName=variant["ModelName"])
-    assert variant["ServerlessConfig"] == {"MemorySizeInMB": 2048, "MaxConcurrency": 5}
+    assert variant["ServerlessConfig"] == {"MemorySizeInMB": 2048, "MaxConcurrency": 2}
     assert variant["ModelName"].startswith(f"{project.env.name_prefix}-")
     assert model["ExecutionRoleArn"] == project.env.sagemaker_role
     assert model["PrimaryContainer"]["Image"] == project.image
+    assert model["PrimaryContainer"]["Environment"] == {"MODEL_WORKERS": "1"}
     about = {
         **project.env.tags,
         **{name: facts[name] for name in ("run", "release", "model_hash", "snapshot")},
@@ -272,6 +273,22 @@ def test_a_canary_is_of_the_machines_that_run(project: Project) -> None:
     for running, kind in ((1, "ALL_AT_ONCE"), (2, "CANARY")):
         policy = hosting._canary(running)["BlueGreenUpdatePolicy"]
         assert policy["TrafficRoutingConfiguration"]["Type"] == kind
+
+
+def test_what_a_container_gets_depends_on_where_it_runs(project: Project) -> None:
+    project.values["aws"]["serverless"]["provisioned_concurrency"] = 1
+    project.runs.keep("1", PLAIN)
+    assert project.deploy().exit_code == 0
+    project.use_instances(least=1)
+    project.runs.keep("2", PLAIN, as_of="2030-01-01")
+    assert project.deploy().exit_code == 0
+    serverless, instances = called(project, "CreateEndpointConfig")
+    (variant,) = serverless["ProductionVariants"]
+    assert variant["ServerlessConfig"]["ProvisionedConcurrency"] == 1
+    assert "ContainerStartupHealthCheckTimeoutInSeconds" not in variant
+    (variant,) = instances["ProductionVariants"]
+    assert variant["ContainerStartupHealthCheckTimeoutInSeconds"] == 180
+    assert called(project, "CreateModel")[1]["PrimaryContainer"]["Environment"] == {}
 
 
 def called(project: Project, operation: str) -> list[dict[str, Any]]:

@@ -149,6 +149,14 @@ def test_fields_of_the_record_are_kept_whatever_a_column_is_called() -> None:
     assert json.loads(kept[0]) == {**record, "request": {"rows": "redacted"}}
 
 
+def test_the_whole_request_can_be_left_out() -> None:
+    kept: list[bytes] = []
+    record = {"keys": ["a"], "inputs": "AA==", "outputs": "AA==", "predictions": [{"minutes": 3}]}
+    some = Capture(kept.append, 1.0, frozenset({"request"}), at_once=True)
+    some.put({**record, "request": {"parcels": [{"parcel": "a"}]}, "warnings": ["unknown: a"]})
+    assert json.loads(kept[0]) == {**record, "request": "redacted", "warnings": "redacted"}
+
+
 def test_a_line_that_is_too_large_for_the_log_service_is_shortened() -> None:
     kept: list[bytes] = []
     capture = Capture(kept.append, 1.0, frozenset(), at_once=True, max_bytes=200)

@@ -158,7 +158,7 @@ COMMANDS: tuple[tuple[str, str, str, tuple[click.Parameter, ...]], ...] = (
      "Create the base stacks on AWS, and print their cost.", ()),
     ("prices", "cloud.price_list:refresh",
      "Refresh infra/prices.toml from AWS's price list.", ()),
-    ("image", "aws.image:make", "Build the images that run on AWS, and push them.", ()),
+    ("image", "aws.image:make", "Build the images that run on AWS, and push them.", (_branch,)),
     ("flow-deploy", "cloud.step_functions:deploy",
      "Deploy the training flow to Step Functions.", (_branch,)),
     ("flow-remove", "cloud.step_functions:remove",

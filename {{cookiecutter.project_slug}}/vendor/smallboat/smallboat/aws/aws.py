@@ -32,6 +32,8 @@ MESSAGES = {
     ),
 }  # fmt: skip
 """What to tell the user, by AWS's error code."""
+CHANGING = {"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"}
+"""States of a SageMaker endpoint in which AWS neither changes nor deletes it."""
 STAGING = "staging"
 """The environment whose images and runs are promoted to the others."""
 
@@ -41,21 +43,40 @@ class Environment:
 
     Attributes:
         name_prefix: what every name begins with, `<project>-<environment>`.
+        step_prefix: what the names of all that runs remote steps begin with.
         aws: the table `[aws]` of its configuration.
     """
 
-    def __init__(self, settings: config.Settings) -> None:
-        """The environment of a configuration; UserError if that has no table `[aws]`."""
+    def __init__(self, settings: config.Settings, reader: "Environment | None" = None) -> None:
+        """The environment of a configuration.
+
+        Args:
+            settings: of the environment.
+            reader: the environment whose credentials read this one, maybe in another account.
+
+        Raises:
+            UserError: the configuration has no table `[aws]`, or is a preview's outside of staging.
+        """
+        self._reader = reader
+        self._preview_tags = {"preview": settings.preview.branch} if settings.preview else {}
         self.name_prefix, self.bucket = settings.name_prefix, settings.bucket
         assert settings.aws is not None
         self.aws = settings.aws
+        if settings.preview and self.aws.environment != STAGING:
+            branch = settings.preview.branch
+            raise UserError(f"BRANCH={branch}: previews are for ENV={STAGING} only")
         self.region = settings.project.aws_region
         self.project = settings.project.name
         self.endpoint = self.name_prefix
         self.image_repository = f"{self.name_prefix}-model"
-        self.train_repository = f"{self.name_prefix}-train"
+        self.step_prefix = f"{self.name_prefix}-preview" if settings.preview else self.name_prefix
+        self.train_repository = (
+            self.step_prefix if settings.preview else f"{self.name_prefix}-train"
+        )
+        self.metaflow_root = settings.preview_root or f"s3://{self.bucket}"
         self.foundation_stack = f"{self.name_prefix}-foundation"
         self.compute_stack = f"{self.name_prefix}-compute"
+        self.budget_stack = f"{self.name_prefix}-budget"
         self.api_stack = f"{self.name_prefix}-api"
         self.sagemaker_role = self.role("sagemaker")
         self.api_role = self.role("api")
@@ -66,7 +87,8 @@ class Environment:
 
     def role(self, name: str) -> str:
         """The ARN of a role that `make bootstrap` creates."""
-        return f"arn:aws:iam::{self.aws.account}:role/{self.name_prefix}-{name}"
+        path = self.aws.role_path
+        return f"arn:aws:iam::{self.aws.account}:role{path}{self.name_prefix}-{name}"
 
     def arn(self, service: str, resource: str) -> str:
         """The ARN of a resource in the environment's region and account."""
@@ -79,6 +101,7 @@ class Environment:
             "project": self.project,
             "environment": self.aws.environment,
             "owner": self.aws.owner,
+            **self._preview_tags,
         }
 
     @cached_property
@@ -91,6 +114,8 @@ class Environment:
         """
         import boto3
 
+        if self._reader:
+            return self._reader.session
         session = boto3.Session(region_name=self.region)
         with aws_errors():
             account = session.client("sts", config=options()).get_caller_identity()["Account"]
@@ -100,6 +125,11 @@ class Environment:
                 f"these credentials are of {account}: correct `account`, or sign in to the other"
             )
         return session
+
+    @property
+    def credentials_account(self) -> str:
+        """The account whose credentials are used."""
+        return self._reader.aws.account if self._reader else self.aws.account
 
     def client(self, service: str) -> Any:
         """A boto3 client of an AWS service, which retries transient errors."""

@@ -1,6 +1,7 @@
 """The images of an environment: built once, copied from staging to the others, and found by tag.
 
 An image's tag is the hash of everything that goes into it: an image that is in ECR is not rebuilt.
+What the workflow builds from main has `main-` before the hash, and is signed.
 """
 
 import base64
@@ -14,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..config import config
-from ..errors import CloudError, UserError
+from ..errors import CloudError, ReleaseError, UserError
 from ..problem import Problem
-from . import aws, containers
+from . import aws, containers, provenance
 
 PLATFORM = "linux/amd64"
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -58,26 +59,37 @@ LIBRARY = Path(__file__).parents[2]
 """The folder that the library is imported from: VENDOR, or the environment's site-packages."""
 
 
-def make(problem: Problem, environment: str) -> int:
-    """Put the images of the current files into an environment's repositories."""
-    settings = config.load(problem, environment)
+def make(problem: Problem, environment: str, branch: str | None = None) -> int:
+    """Put the images of the current files into an environment's repositories.
+
+    A preview has the training image only, in a repository of all previews.
+    """
+    settings = config.load(problem, environment, branch)
     env = aws.Environment(settings)
-    for image in (MODEL, TRAIN) if settings.remote else (MODEL,):
-        _make(problem, env, image)
+    serving = () if settings.preview else (MODEL,)
+    for image in (*serving, TRAIN) if settings.remote or branch else serving:
+        _make(problem, env, image, preview=bool(branch))
         print(f"image {current(env, image)}", flush=True)
-    print(f"next: make deploy ENV={environment}")
+    command = f"flow-deploy BRANCH={branch}" if branch else "deploy"
+    print(f"next: make {command} ENV={environment}")
     return 0
 
 
 def current(env: aws.Environment, image: Image = MODEL) -> str:
     """The image of the current files, `<registry>/<repository>@<digest>`; UserError without it."""
-    digest, repository = _digest(env, image, content_hash(image)), image.repository(env)
+    repository, (_, digest) = image.repository(env), _found(env, image)
     if digest is None:
-        files = " for ".join(("these files", *image.arguments))
         raise UserError(
-            f"{repository} has no image of {files}: `make image ENV={env.aws.environment}`"
+            f"{repository} has no image of {_files(image)}: `make image ENV={env.aws.environment}`"
         )
     return f"{env.aws.account}.dkr.ecr.{env.region}.amazonaws.com/{repository}@{digest}"
+
+
+def check_origin(problem: Problem, env: aws.Environment, image: Image = MODEL) -> None:
+    """ReleaseError unless a workflow built the current image from main, if `env` requires that."""
+    if env.aws.released_by == "workflow":
+        digest = current(env, image).partition("@")[2]
+        _verify(_staging(problem, env), env, image, digest)
 
 
 def content(image: Image = MODEL) -> dict[Path, Path]:
@@ -115,25 +127,79 @@ def content_hash(image: Image = MODEL) -> str:
     return digest.hexdigest()[:16]
 
 
-def _make(problem: Problem, env: aws.Environment, image: Image) -> None:
+def _make(problem: Problem, env: aws.Environment, image: Image, preview: bool) -> None:
     """Copy the current image from staging, or build and push it, unless it is in ECR."""
-    tag, repository = content_hash(image), image.repository(env)
-    name = f"{repository}:{tag}"
-    staging = _staging(problem, env)
-    if _digest(env, image, tag):
-        print(f"nothing to do: {repository} has the image of these files")
-    elif staging and (digest := _digest(staging, image, tag)):
-        source = image.repository(staging)
+    staging, own = _staging(problem, env), _found(env, image)[1]
+    if staging is env and not preview and provenance.can_sign(env):
+        _build_signed(env, image)
+        return
+    tag, digest = _found(staging, image) if staging and staging is not env else ("", None)
+    if env.aws.released_by == "workflow" and staging is not env:
+        _verify(staging, env, image, own or digest)
+    if own:
+        print(f"nothing to do: {image.repository(env)} has the image of these files")
+    elif staging and digest:
+        source, name = image.repository(staging), f"{image.repository(env)}:{tag}"
         print(f"copying the image of {source}, as it is", flush=True)
         containers.copy(_registry(staging), f"{source}@{digest}", _registry(env), name)
     else:
-        with _context(image) as folder:
-            containers.build(folder, image.dockerfile, name, PLATFORM, image.arguments)
         try:
-            containers.push(name, _registry(env), name)
+            _build(env, image, content_hash(image))
         except CloudError:
-            if not _digest(env, image, tag):  # else another machine pushed it first
+            if not _found(env, image)[1]:  # else another machine pushed it first
                 raise
+
+
+def _verify(
+    staging: aws.Environment | None, env: aws.Environment, image: Image, digest: str | None
+) -> None:
+    """Check that a workflow built an image from main; ReleaseError if not."""
+    if staging is None or digest is None:
+        raise ReleaseError(
+            f"{env.aws.environment} takes only images that a workflow built from main, and staging "
+            f"has none of {_files(image)}: merge them to main and let the workflow Deploy run"
+        )
+    provenance.verify(staging, image.repository(staging), digest, _signed_tag(image))
+
+
+def _build_signed(env: aws.Environment, image: Image) -> None:
+    """Build the image in this job and sign it, unless an earlier job did; nothing else is signed.
+
+    Raises:
+        ReleaseError: a person pushed an image of that tag, or an earlier job was killed in between.
+        CloudError: AWS refuses, or another job was first.
+    """
+    tag, repository = _signed_tag(image), image.repository(env)
+    if digest := _digest(env, image, tag):
+        provenance.verify(env, repository, digest, tag)
+        print(f"nothing to do: {repository} has the signed image of these files")
+        return
+    _build(env, image, tag)
+    digest = str(_digest(env, image, tag))
+    provenance.sign(env, repository, digest, tag)
+    print(f"signed {repository}@{digest}", flush=True)
+
+
+def _build(env: aws.Environment, image: Image, tag: str) -> None:
+    name = f"{image.repository(env)}:{tag}"
+    with _context(image) as folder:
+        containers.build(folder, image.dockerfile, name, PLATFORM, image.arguments)
+    containers.push(name, _registry(env), name)
+
+
+def _found(env: aws.Environment, image: Image) -> tuple[str, str | None]:
+    """Tag and digest of the current image: the signed one, or else a person's; or no digest."""
+    tags = _signed_tag(image), content_hash(image)
+    found = ((tag, _digest(env, image, tag)) for tag in tags)
+    return next((each for each in found if each[1]), (tags[1], None))
+
+
+def _signed_tag(image: Image) -> str:
+    return f"main-{content_hash(image)}"
+
+
+def _files(image: Image) -> str:
+    return " for ".join(("these files", *image.arguments))
 
 
 @contextmanager
@@ -153,7 +219,7 @@ def _digest(env: aws.Environment, image: Image, tag: str) -> str | None:
     client, repository = env.client("ecr"), image.repository(env)
     with aws.aws_errors("ImageNotFoundException"):
         asked = {"repositoryName": repository, "imageIds": [{"imageTag": tag}]}
-        (found,) = client.describe_images(**asked)["imageDetails"]
+        found = client.describe_images(registryId=env.aws.account, **asked)["imageDetails"][0]
         if found["imageManifestMediaType"] != MANIFEST:
             raise UserError(
                 f"{repository}:{tag} is a {found['imageManifestMediaType']}, which SageMaker does "
@@ -164,15 +230,18 @@ def _digest(env: aws.Environment, image: Image, tag: str) -> str | None:
 
 
 def _staging(problem: Problem, env: aws.Environment) -> aws.Environment | None:
-    """Staging, if this is another environment of the same account."""
-    if env.aws.environment == aws.STAGING or not Path("config", f"{aws.STAGING}.toml").is_file():
+    """Staging, read with the credentials of this environment; None if the project has none."""
+    if env.aws.environment == aws.STAGING:
+        return env
+    if not Path("config", f"{aws.STAGING}.toml").is_file():
         return None
-    staging = aws.Environment(config.load(problem, aws.STAGING))
-    return staging if staging.aws.account == env.aws.account else None
+    return aws.Environment(config.load(problem, aws.STAGING), reader=env)
 
 
 def _registry(env: aws.Environment) -> containers.Registry:
+    """The registry of an environment; the caller's token is valid in other accounts' as well."""
     with aws.aws_errors():
         (data,) = env.client("ecr").get_authorization_token()["authorizationData"]
     user, _, password = base64.b64decode(data["authorizationToken"]).decode().partition(":")
-    return containers.Registry(data["proxyEndpoint"], user, password)
+    url = data["proxyEndpoint"].replace(env.credentials_account, env.aws.account)
+    return containers.Registry(url, user, password)

@@ -27,17 +27,18 @@ def variables(settings: config.Settings, all_remote: bool = False) -> dict[str, 
     if settings.aws is None:
         return {}
     env = aws.Environment(settings)
+    part = "preview-" if settings.preview else ""
     names = {
         "METAFLOW_DEFAULT_DATASTORE": "s3",
         "METAFLOW_DEFAULT_METADATA": "local",
-        "METAFLOW_DATASTORE_SYSROOT_S3": f"s3://{env.bucket}/metaflow",
-        "METAFLOW_DATATOOLS_S3ROOT": f"s3://{env.bucket}/metaflow/data",
+        "METAFLOW_DATASTORE_SYSROOT_S3": f"{env.metaflow_root}/metaflow",
+        "METAFLOW_DATATOOLS_S3ROOT": f"{env.metaflow_root}/metaflow/data",
         "METAFLOW_BATCH_JOB_QUEUE": _queue(env),
-        "METAFLOW_ECS_S3_ACCESS_IAM_ROLE": env.role("step"),
-        "METAFLOW_ECS_FARGATE_EXECUTION_ROLE": env.role("start"),
-        "METAFLOW_SFN_IAM_ROLE": env.role("states"),
+        "METAFLOW_ECS_S3_ACCESS_IAM_ROLE": env.role(f"{part}step"),
+        "METAFLOW_ECS_FARGATE_EXECUTION_ROLE": env.role(f"{part}start"),
+        "METAFLOW_SFN_IAM_ROLE": env.role(f"{part}states"),
         "METAFLOW_EVENTS_SFN_ACCESS_IAM_ROLE": env.role("schedule"),
-        "METAFLOW_SFN_DYNAMO_DB_TABLE": f"{env.name_prefix}-foreach",
+        "METAFLOW_SFN_DYNAMO_DB_TABLE": f"{env.step_prefix}-foreach",
         "METAFLOW_DEFAULT_RUNTIME_LIMIT": str(TIMEOUT_SECONDS),
         "METAFLOW_BATCH_EMIT_TAGS": "1",  # without it the tags below are dropped
         "METAFLOW_BATCH_DEFAULT_TAGS": json.dumps(
@@ -55,6 +56,11 @@ def variables(settings: config.Settings, all_remote: bool = False) -> dict[str, 
 def gpu_queue(settings: config.Settings) -> str:
     """The ARN of the queue for steps with a GPU."""
     return f"{_queue(aws.Environment(settings))}-gpu"
+
+
+def definitions(settings: config.Settings) -> str:
+    """What the names of the environment's job definitions begin with: its permissions name it."""
+    return f"{aws.Environment(settings).step_prefix}_"
 
 
 def _queue(env: aws.Environment) -> str:

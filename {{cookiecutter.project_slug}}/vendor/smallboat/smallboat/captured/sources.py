@@ -13,7 +13,6 @@ from ..errors import UserError
 
 SPOOL_BYTES = 64 * 2**20
 """Of a temporary file; memory holds the content of one."""
-OFF = "nothing is captured in this environment: set api.capture in config/{}.toml to {}, then {}"
 
 
 class Source(Protocol):
@@ -43,21 +42,16 @@ def of(settings: config.Settings) -> Source:
     Raises:
         UserError: nothing is captured, or the captured lines can't be read back.
     """
+    if settings.no_capture:
+        raise UserError(settings.no_capture)
     capture = settings.api.capture
     if settings.aws is None:
-        if capture in {"off", "stdout"}:
-            raise UserError(
-                OFF.format("local", "a file such as store/captured.jsonl", "`make serve`")
-            )
         return LocalFile(capture)
     env = aws.Environment(settings)
     if capture != "off":
         return OnAws(captures.log_group(env), lambda cursor: captures.logged(env, cursor))
-    if settings.aws.instances and settings.aws.instances.capture_share:
-        name = f"s3://{env.bucket}/{captures.data_capture(env)}"
-        return OnAws(name, lambda cursor: captures.kept_by_endpoint(env, cursor))
-    environment = settings.aws.environment
-    raise UserError(OFF.format(environment, "stdout", f"`make deploy ENV={environment}`"))
+    name = f"s3://{env.bucket}/{captures.data_capture(env)}"
+    return OnAws(name, lambda cursor: captures.kept_by_endpoint(env, cursor))
 
 
 class LocalFile:

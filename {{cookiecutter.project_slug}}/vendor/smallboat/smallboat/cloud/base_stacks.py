@@ -1,12 +1,13 @@
 """`make bootstrap`: the base stacks of an environment, of the templates in `infra/`."""
 
 from pathlib import Path
+from typing import Any
 
 from ..aws import aws
-from ..config import config, schedule, sections
-from ..errors import UserError
+from ..config import config, files, schedule, sections
+from ..errors import CloudError, UserError
 from ..problem import Problem
-from . import costs
+from . import costs, network, quotas
 from .stacks import Stacks
 
 TEMPLATES = Path("infra")
@@ -15,7 +16,10 @@ GITHUB = "token.actions.githubusercontent.com"
 GRACE_DAYS = 1
 """For a run that is late or takes long."""
 MAIN = "ref:refs/heads/main"
-"""Where the monitor runs: an environment's approval would be asked for each day."""
+"""Where images are built and the monitor runs: an environment's approval would be asked for."""
+PULL_REQUEST = "pull_request"
+EVERYBODY = "arn:aws:*:*:*:*"
+"""A pattern of each principal's ARN."""
 
 
 def bootstrap(problem: Problem, environment: str) -> int:
@@ -23,29 +27,16 @@ def bootstrap(problem: Problem, environment: str) -> int:
     settings = config.load(problem, environment)
     env = aws.Environment(settings)
     stacks = Stacks(env)
-    account, compute = _account(env, stacks), _compute(settings, env)
-    owner = f"account {env.aws.account}"
-    account_tags = {"project": "shared", "environment": "account", "owner": owner}
-    # CloudFormation imports a retained bucket only if the template has its literal name.
-    foundation = _template("foundation").replace(
-        "BucketName: !Ref Bucket", f"BucketName: {env.bucket}"
-    )
-    changed = [
-        stacks.put(ACCOUNT_STACK, _template("account"), account, account_tags),
-        stacks.put(env.foundation_stack, foundation, _foundation(settings), env.tags),
-        stacks.put(env.compute_stack, _template("compute"), compute, env.tags),
-    ]
+    usd = costs.table(settings)  # now: a wrong prices.toml should stop it before anything is made
+    changed = _put(problem, env, settings, stacks)
     for name in (env.foundation_stack, env.compute_stack):
         print(f"\n{name}:")
         for output in (stacks.describe(name) or {})["Outputs"]:
             print(f"  {output['Description']}: {output['OutputValue']}")
-    print(f"\n{costs.table(settings)}\n")
-    if not env.aws.alert_email:
-        print(
-            f"nobody is told of alarms, failed retrainings and the budget: set alert_email in "
-            f"config/{environment}.toml and run `make bootstrap ENV={environment}` again\n"
-        )
-    if any(changed):
+    print(f"\n{usd}\n")
+    for warning in _warnings(env):
+        print(f"{warning}\n")
+    if changed:
         print("\n- ".join(["next:", *_next_steps(env)]))
     else:
         print(f"nothing to do; next: make deploy ENV={environment}")
@@ -67,8 +58,29 @@ def subjects(settings: sections.Aws, place: str) -> list[str]:
     return [f"repo:{name}:{place}" for name in names]
 
 
+def _put(problem: Problem, env: aws.Environment, settings: config.Settings, stacks: Stacks) -> bool:
+    """Create or update the stacks; returns whether any changed."""
+    account, compute = _account(env, stacks), _compute(settings, env)
+    owner = f"account {env.aws.account}"
+    account_tags = {"project": "shared", "environment": "account", "owner": owner}
+    # CloudFormation imports a retained bucket only if the template has its literal name.
+    foundation = _template("foundation").replace(
+        "BucketName: !Ref Bucket", f"BucketName: {env.bucket}"
+    )
+    changed = [
+        stacks.put(ACCOUNT_STACK, _template("account"), account, account_tags),
+        stacks.put(env.foundation_stack, foundation, _foundation(problem, settings), env.tags),
+        stacks.put(env.compute_stack, _template("compute"), compute, env.tags),
+        _put_budget(env, stacks),
+    ]
+    return any(changed)
+
+
 def _template(name: str) -> str:
-    return (TEMPLATES / f"{name}.yaml").read_text()
+    file = TEMPLATES / f"{name}.yaml"
+    if not file.exists():
+        raise UserError(f"{file} is missing: take it from the template (`cruft update`)")
+    return file.read_text()
 
 
 def _account(env: aws.Environment, stacks: Stacks) -> dict[str, str]:
@@ -84,22 +96,42 @@ def _account(env: aws.Environment, stacks: Stacks) -> dict[str, str]:
         "MakeGithubProvider": any(provider["Arn"].endswith(GITHUB) for provider in providers),
         "MakeApiLogs": bool(log_role),
     }
-    return {key: str(key in own or not exists[key]).lower() for key in exists}
+    shared = {key: str(key in own or not exists[key]).lower() for key in exists}
+    return shared | _kept(stack, _roles(env))
 
 
-def _foundation(settings: config.Settings) -> dict[str, str]:
+def _kept(stack: dict[str, Any], values: dict[str, str]) -> dict[str, str]:
+    """Values, or those that a stack has: the account's is shared by projects."""
+    has = {it["ParameterKey"]: it["ParameterValue"] for it in stack.get("Parameters", [])}
+    return {key: has.get(key, value) for key, value in values.items()}
+
+
+def _roles(env: aws.Environment) -> dict[str, str]:
+    """What holds for every role."""
+    return {"RolePath": env.aws.role_path, "PermissionsBoundary": env.aws.permissions_boundary}
+
+
+def _foundation(problem: Problem, settings: config.Settings) -> dict[str, str]:
     assert settings.aws is not None
-    name = settings.aws.environment
-    return {
+    name, env = settings.aws.environment, aws.Environment(settings)
+    staging = env if name == aws.STAGING else _other(problem, aws.STAGING)
+    by_workflow = settings.aws.released_by == "workflow"
+    releasers = [env.deploy_role, env.role("step")] if by_workflow else [EVERYBODY]
+    promoters = _promoters(problem, env) if name == aws.STAGING else []
+    return _roles(env) | {
         "NamePrefix": settings.name_prefix,
         "Project": settings.project.name,
         "Environment": name,
         "Bucket": settings.bucket,
         "StagingPrefix": f"{settings.project.name.replace('_', '-')}-{aws.STAGING}",
+        "StagingAccount": (staging or env).aws.account,
+        "Promoters": ",".join(each.deploy_role for each in promoters),
+        "PromoterAccounts": ",".join(dict.fromkeys(each.aws.account for each in promoters)),
+        "Releasers": ",".join(releasers),
         "GithubSubjects": ",".join(subjects(settings.aws, f"environment:{name}")),
-        "MonitorSubjects": ",".join(subjects(settings.aws, MAIN)),
+        "BranchSubjects": ",".join(subjects(settings.aws, MAIN)),
+        "PullRequestSubjects": ",".join(subjects(settings.aws, PULL_REQUEST)),
         "AlertEmail": settings.aws.alert_email,
-        "MonthlyBudget": str(settings.aws.monthly_budget_usd),
         "ModelAgeDays": str(settings.aws.model_age_days),
         "LatencyMicroseconds": str(round(settings.release.latency_ms * 1000)),
         "QuietHours": str(settings.aws.quiet_hours),
@@ -108,14 +140,50 @@ def _foundation(settings: config.Settings) -> dict[str, str]:
     }
 
 
+def _promoters(problem: Problem, staging: aws.Environment) -> list[aws.Environment]:
+    """The environments in other accounts, whose workflow reads what staging serves."""
+    names = sorted(file.stem for file in files.FOLDER.glob("*.toml") if file.name != files.BASE)
+    found = [each for name in names if (each := _other(problem, name))]
+    return [each for each in found if each.aws.account != staging.aws.account]
+
+
+def _other(problem: Problem, environment: str) -> aws.Environment | None:
+    """Another environment of the project; None if it has no file, or is not on AWS."""
+    if not (files.FOLDER / f"{environment}.toml").is_file():
+        return None
+    settings = config.load(problem, environment)
+    return aws.Environment(settings) if settings.aws else None
+
+
 def _retraining_days(settings: config.Settings) -> int:
     """After how many days without a new run one is overdue; 0 if none is scheduled."""
     return schedule.longest_gap(settings.schedule.cron) + GRACE_DAYS if settings.schedule else 0
 
 
+def _put_budget(env: aws.Environment, stacks: Stacks) -> bool:
+    """Create or update the budget, at last and alone: AWS may deny billing to an administrator."""
+    values = {
+        "NamePrefix": env.name_prefix,
+        "Project": env.project,
+        "Environment": env.aws.environment,
+        "MonthlyBudget": str(env.aws.monthly_budget_usd),
+    }
+    try:
+        return stacks.put(env.budget_stack, _template("budget"), values, env.tags)
+    except (CloudError, UserError) as error:
+        print(
+            f"\nthere is no budget: {error}\nEverything else is there; nobody is told when a month "
+            f"costs more than {env.aws.monthly_budget_usd} USD. Let somebody who may use AWS "
+            f"Budgets run `make bootstrap ENV={env.aws.environment}` again"
+        )
+        return False
+
+
 def _compute(settings: config.Settings, env: aws.Environment) -> dict[str, str]:
-    vpc, subnets = _network(env)
-    return {
+    vpc, subnets = network.of(settings)
+    previews = env.aws.environment == aws.STAGING and bool(env.aws.github)
+    return _roles(env) | {
+        "Previews": str(previews).lower(),
         "NamePrefix": env.name_prefix,
         "Project": env.project,
         "Environment": env.aws.environment,
@@ -129,26 +197,15 @@ def _compute(settings: config.Settings, env: aws.Environment) -> dict[str, str]:
     }
 
 
-def _network(env: aws.Environment) -> tuple[str, list[str]]:
-    """The configured VPC and subnets, else the region's default ones."""
-    ec2, vpc, subnets = env.client("ec2"), env.aws.batch.vpc, env.aws.batch.subnets
-    with aws.aws_errors():
-        if not vpc:
-            default = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])
-            vpc = next((found["VpcId"] for found in default["Vpcs"]), "")
-        if not vpc:
-            raise UserError(
-                f"{env.region} has no default VPC: name one as `vpc` under [aws.batch] in "
-                f"config/{env.aws.environment}.toml, or `aws ec2 create-default-vpc`"
-            )
-        if not subnets:
-            found = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])
-            subnets = sorted(subnet["SubnetId"] for subnet in found["Subnets"])
-    if not subnets:
-        raise UserError(
-            f"the VPC {vpc} has no subnet: see the library's docs/aws.md for what it needs"
-        )
-    return vpc, subnets
+def _warnings(env: aws.Environment) -> list[str]:
+    """What will not work as the configuration has it, in sentences."""
+    name = env.aws.environment
+    nobody = (
+        f"nobody is told of alarms, failed retrainings and the budget: set alert_email in "
+        f"config/{name}.toml and run `make bootstrap ENV={name}` again"
+    )
+    found = ["" if env.aws.alert_email else nobody, quotas.shortage(env)]
+    return [warning for warning in found if warning]
 
 
 def _next_steps(env: aws.Environment) -> list[str]:

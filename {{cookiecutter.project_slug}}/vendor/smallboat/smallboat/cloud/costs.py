@@ -4,8 +4,10 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from ..aws.aws import STAGING
 from ..config import config, sections
 from ..errors import UserError
+from . import network
 
 PRICES = Path("infra", "prices.toml")
 HOURS, MONTH_SECONDS = 730, 31 * 86_400
@@ -14,6 +16,7 @@ REQUEST_SECONDS, LOG_BYTES = 0.1, 1_000
 """A request's time, and its lines in the logs of function and API."""
 LAMBDA_GB, LAMBDA_SECONDS = 0.5, 29
 """The function's memory and timeout in serving/api/serverless.yml."""
+REQUEST_TIME = f"{REQUEST_SECONDS * 1000:.0f} ms each"
 ENDPOINT_SECONDS = 60
 """After this time SageMaker gives up a request."""
 CAPTURED_BYTES, MOST_CAPTURED_BYTES = 3_000, 250_000
@@ -21,6 +24,7 @@ CAPTURED_BYTES, MOST_CAPTURED_BYTES = 3_000, 250_000
 PUBLIC_BYTES, ANSWER_BYTES = 100_000, 4_000_000
 """The largest answers: to requests without credentials, and of a serverless endpoint."""
 GIGA = 1e9
+OLD = f"{PRICES}: {{}} is missing: take this file of a newer template (`cruft update`)"
 AT_MOST = "USD a month at most, if every request is made that [aws.limits] accepts"
 ALARMS, METRICS = 7, 8
 """In every environment: the alarms of foundation.yaml, and the project's own metrics, if all are
@@ -29,10 +33,22 @@ written each hour."""
 Item = tuple[float, str]
 
 
+def read() -> dict[str, Any]:
+    """What prices.toml holds; UserError if it is missing, or of an older template."""
+    try:
+        found = tomllib.loads(PRICES.read_text())
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise UserError(f"{PRICES} can't be read: {error}") from error
+    for key in ("as_of", "region", "older", "usd", "instances"):
+        if key not in found:
+            raise UserError(OLD.format(repr(key)))
+    return found
+
+
 def table(settings: config.Settings) -> str:
     """What an environment costs idle, for 1,000 predictions, by other use, and at most."""
     assert settings.aws is not None
-    prices = tomllib.loads(PRICES.read_text())
+    prices = read()
     try:
         fixed, unknown = _fixed(settings, prices)
         parts = [
@@ -43,7 +59,7 @@ def table(settings: config.Settings) -> str:
             ("USD by other use", _use(prices["usd"])),
         ]
     except KeyError as error:
-        raise UserError(f"{PRICES}: {error} is missing: take this file of a newer template") from error
+        raise UserError(OLD.format(error)) from error
     lines = [line for title, items in parts for line in _lines(title, items)]
     most = sum(usd for part in (0, 2, 3) for usd, _ in parts[part][1])
     lines.append(f"Together at most {most:,.0f} USD a month, without other use{unknown}.")
@@ -80,8 +96,14 @@ def _fixed(settings: config.Settings, prices: dict[str, Any]) -> tuple[list[Item
         (5 * usd["s3_gb_month"], "5 GB in S3"),
         (2 * usd["ecr_gb_month"], "2 GB of images in ECR"),
     ]
+    if aws.environment == STAGING and aws.github:
+        items.append((usd["key_month"], "key that signs images"))
+    if not aws.batch.public_addresses:
+        count = len([each for each in network.services(settings) if each not in network.GATEWAYS])
+        what = f"{count} VPC endpoints in one zone; none with a NAT gateway"
+        items.append((count * usd["endpoint_hour"] * HOURS, what))
     if serverless := aws.serverless:
-        if warm := getattr(serverless, "provisioned_concurrency", 0):
+        if warm := serverless.provisioned_concurrency:
             cost = usd["provisioned_gb_second"] * serverless.memory_mb / 1024 * HOURS * 3600
             items.insert(0, (warm * cost, f"endpoint, {warm} kept warm"))
         return items, ""
@@ -95,15 +117,14 @@ def _fixed(settings: config.Settings, prices: dict[str, Any]) -> tuple[list[Item
 
 def _thousand(settings: config.Settings, usd: dict[str, float]) -> list[Item]:
     assert settings.aws is not None
-    time = f"{REQUEST_SECONDS * 1000:.0f} ms each"
     captured = CAPTURED_BYTES * settings.api.capture_share * (settings.api.capture == "stdout")
     items = [
         (1000 * usd["api_request"], "API Gateway"),
-        (1000 * _lambda(usd, 1, REQUEST_SECONDS), f"Lambda, {time}"),
+        (1000 * _lambda(usd, 1, REQUEST_SECONDS), f"Lambda, {REQUEST_TIME}"),
         (1000 * usd["logs_gb"] * (LOG_BYTES + captured) / GIGA, "logs"),
     ]
     if serverless := settings.aws.serverless:
-        what = f"endpoint, {time} at {serverless.memory_mb / 1024:.0f} GB"
+        what = f"endpoint, {REQUEST_TIME} at {serverless.memory_mb / 1024:.0f} GB"
         items.append((_endpoint(usd, serverless, 1000 * REQUEST_SECONDS), what))
     return items
 
@@ -122,7 +143,7 @@ def _public(aws: sections.Aws, usd: dict[str, float]) -> list[Item]:
     sent = count * PUBLIC_BYTES / GIGA
     return [
         (count * usd["api_request"], f"API Gateway, {count:,} requests"),
-        (_lambda(usd, count, count * REQUEST_SECONDS), f"Lambda, {REQUEST_SECONDS * 1000:.0f} ms each"),
+        (_lambda(usd, count, count * REQUEST_SECONDS), f"Lambda, {REQUEST_TIME}"),
         _logs(usd, count * LOG_BYTES),
         (sent * usd["traffic_gb"], f"traffic, {sent:,.0f} GB: {PUBLIC_BYTES // 1000} kB each"),
     ]

@@ -1,5 +1,7 @@
 """`make destroy`: deletes everything that an environment has on AWS, and lists what is left."""
 
+import time
+
 from .. import confirmation
 from ..aws import aws
 from ..aws.buckets import Bucket
@@ -11,6 +13,7 @@ from . import inventory
 
 KEPT = "store/"
 """The model store in the bucket."""
+LATE_SECONDS = 60.0
 Version = dict[str, str]
 
 
@@ -26,8 +29,9 @@ def destroy(problem: Problem, environment: str, confirm: str | None, force: bool
         print(f"This deletes all of {env.name_prefix} in the account {env.aws.account}.")
     confirmation.ask(environment, confirm)
     with aws.aws_errors():
-        deleted = _delete(env) + _empty_bucket(Bucket(env), force)
-        remaining = _remaining(env, force)
+        found, refused = _delete(env)
+        deleted = found + _empty_bucket(Bucket(env), force)
+        remaining = _wait(env, force, refused)
         kept, _ = _objects(Bucket(env))
     if remaining:
         raise CloudError(
@@ -45,19 +49,20 @@ def destroy(problem: Problem, environment: str, confirm: str | None, force: bool
     return 0
 
 
-def _delete(env: aws.Environment) -> int:
-    """Delete everything but the bucket; returns how many resources were found."""
-    count = 0
+def _delete(env: aws.Environment) -> tuple[int, set[str]]:
+    """Delete everything but the bucket; returns how many resources were found, and the refused."""
+    count, refused = 0, set()
     for kind, name in inventory.resources(env):
         count += 1
         try:
             with aws.aws_errors():
                 kind.delete(env, name)
         except CloudError as error:  # the final list names it
+            refused.add(f"{kind.name} {name}")
             print(f"not deleted: {kind.name} {name}: {error}", flush=True)
         else:
             print(f"deleted: {kind.name} {name}", flush=True)
-    return count
+    return count, refused
 
 
 def _empty_bucket(bucket: Bucket, force: bool) -> int:
@@ -79,6 +84,17 @@ def _objects(bucket: Bucket) -> tuple[list[Version], list[Version]]:
     versions = list(bucket.versions())
     kept = [each for each in versions if each["Key"].startswith(KEPT)]
     return kept, [each for each in versions if not each["Key"].startswith(KEPT)]
+
+
+def _wait(env: aws.Environment, force: bool, refused: set[str]) -> list[str]:
+    """What is left once AWS has had its time: secrets and others vanish after their deletion."""
+    remaining, end = _remaining(env, force), time.monotonic() + LATE_SECONDS
+    if late := "; ".join(each for each in remaining if each not in refused):
+        print(f"waiting up to {LATE_SECONDS:g} s until AWS has deleted: {late}", flush=True)
+    while set(remaining) - refused and time.monotonic() < end:
+        time.sleep(inventory.POLL_SECONDS)
+        remaining = _remaining(env, force)
+    return remaining
 
 
 def _remaining(env: aws.Environment, force: bool) -> list[str]:

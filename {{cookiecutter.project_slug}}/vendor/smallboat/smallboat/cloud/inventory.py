@@ -11,13 +11,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..aws.aws import Environment
+from ..aws.aws import CHANGING, Environment
 from . import step_functions
 from .stacks import Stacks
 
 POLL_SECONDS = 2.0
-STABLE = {"InService", "OutOfService", "Failed", "UpdateRollbackFailed"}
-"""States in which an endpoint can be deleted."""
 
 
 @dataclass(frozen=True)
@@ -74,15 +72,55 @@ def _delete_scaling_target(env: Environment, name: str) -> None:
 def _delete_endpoint(env: Environment, name: str) -> None:
     """Delete it once it is stable: AWS refuses while it is created or updated."""
     client = env.client("sagemaker")
-    while client.describe_endpoint(EndpointName=name)["EndpointStatus"] not in STABLE:
+    while client.describe_endpoint(EndpointName=name)["EndpointStatus"] in CHANGING:
         time.sleep(POLL_SECONDS)
     client.delete_endpoint(EndpointName=name)
     client.get_waiter("endpoint_deleted").wait(EndpointName=name)
 
 
 def _stacks(env: Environment) -> list[str]:
-    names = (env.api_stack, env.compute_stack, env.foundation_stack)
+    names = (env.api_stack, env.budget_stack, env.compute_stack, env.foundation_stack)
     return [name for name in names if Stacks(env).describe(name)]
+
+
+def _stack_resources(env: Environment, kind: str) -> list[str]:
+    """The physical ids of the resources of a type in the environment's stacks."""
+    path = f"StackResourceSummaries[?ResourceType=='AWS::IAM::{kind}'].PhysicalResourceId"
+    names = _stacks(env)
+    return [
+        found
+        for name in names
+        for found in _search(env, "cloudformation", "list_stack_resources", path, StackName=name)
+    ]
+
+
+def _attachments(env: Environment) -> list[str]:
+    """Where people attached the environment's policies; a policy in use can't be deleted."""
+    own, found = set(_stack_resources(env, "Role")), []
+    for policy in _stack_resources(env, "ManagedPolicy"):
+        for kind in ("Role", "User", "Group"):
+            path = f"Policy{kind}s[].{kind}Name"
+            names = _search(env, "iam", "list_entities_for_policy", path, PolicyArn=policy,
+                            PolicyUsageFilter="PermissionsPolicy")  # fmt: skip
+            known = own if kind == "Role" else ()
+            found += [f"{policy} at {kind.lower()} {name}" for name in names if name not in known]
+    return found
+
+
+def _detach(env: Environment, name: str) -> None:
+    policy, _, holder = name.partition(" at ")
+    kind, _, holder = holder.partition(" ")
+    detach = getattr(env.client("iam"), f"detach_{kind}_policy")
+    detach(**{f"{kind.capitalize()}Name": holder, "PolicyArn": policy})
+
+
+def _secrets(env: Environment) -> list[str]:
+    """The stack's secret. AWS keeps its name for a while after the stack has deleted it."""
+    name = f"{env.name_prefix}/comet"
+    filters = [{"Key": "name", "Values": [name]}]
+    path = f"SecretList[].Name | [?@ == '{name}']"
+    return _search(env, "secretsmanager", "list_secrets", path, Filters=filters,
+                   IncludePlannedDeletion=True)  # fmt: skip
 
 
 def _scaling_alarms(env: Environment) -> list[str]:
@@ -112,7 +150,15 @@ KINDS = (
         lambda env: _sagemaker(env, "list_models", "Model"),
         lambda env, name: env.client("sagemaker").delete_model(ModelName=name),
     ),
+    Kind("attachment of a policy", _attachments, _detach),
     Kind("stack", _stacks, lambda env, name: Stacks(env).delete(name)),
+    Kind(
+        "secret",
+        _secrets,
+        lambda env, name: env.client("secretsmanager").delete_secret(
+            SecretId=name, ForceDeleteWithoutRecovery=True
+        ),
+    ),
     Kind(
         "alarm",
         _scaling_alarms,

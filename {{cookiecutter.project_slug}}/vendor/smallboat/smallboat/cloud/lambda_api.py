@@ -19,8 +19,6 @@ POLL_SECONDS = 5.0
 MAX_POLLS = 180
 START_SECONDS = "24"
 """How long the API waits for a serverless endpoint that starts; API Gateway waits 29 s."""
-NOT_UPDATABLE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"}
-"""States of a stack that must be deleted before it can be deployed again."""
 
 
 def deploy(env: Environment, settings: config.Settings) -> str:
@@ -40,8 +38,7 @@ def deploy(env: Environment, settings: config.Settings) -> str:
     if stack and _is_deployed(env, stack, version):
         print("the API is up to date: nothing to deploy")
         return _url(env, stack)
-    if stack and stack["StackStatus"] in NOT_UPDATABLE:
-        Stacks(env).delete(env.api_stack)
+    Stacks(env).updatable(env.api_stack)
     print(f"deploying the API ({env.api_stack})")
     osls.deploy(env.aws.environment, lambda_zip.pack(files), values)
     stack = Stacks(env).describe(env.api_stack)
@@ -57,14 +54,17 @@ def url(env: Environment) -> str | None:
 
 
 def key(env: Environment) -> str:
-    """The API's key; CloudError if there is none."""
-    with aws.aws_errors():
-        keys = env.client("apigateway").get_api_keys(
-            nameQuery=env.api_stack, includeValues=True, limit=500
-        )["items"]
-    for found in keys:
-        if found["name"] == env.api_stack:
-            return str(found["value"])
+    """The API's key; CloudError if there is none.
+
+    It is found by the stack: a list of keys would have those of all environments, with the values.
+    """
+    with aws.aws_errors("does not exist"):
+        resources = env.client("cloudformation").describe_stack_resources(StackName=env.api_stack)
+        for each in resources["StackResources"]:
+            if each["ResourceType"] == "AWS::ApiGateway::ApiKey":
+                name = each["PhysicalResourceId"]
+                found = env.client("apigateway").get_api_key(apiKey=name, includeValue=True)
+                return str(found["value"])
     raise CloudError(f"there is no API key yet: `make deploy ENV={env.aws.environment}` creates it")
 
 
@@ -101,7 +101,7 @@ def _serverless_settings(env: Environment, settings: config.Settings) -> Json:
         "gateway": rest_api.gateway(env),
         "events": rest_api.events(access, cross_origin),
         "resources": rest_api.resources(env),
-        "responses": rest_api.response_names(env),
+        "extensions": rest_api.extensions(env),
         "tags": env.tags,
     }
 

@@ -2,7 +2,6 @@
 
 import os
 import re
-import tomllib
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -11,6 +10,7 @@ import requests
 from ..config import config
 from ..errors import CloudError
 from ..problem import Problem
+from . import costs
 from .costs import PRICES
 
 URL = "https://pricing.us-east-1.amazonaws.com/offers/v1.0/aws"
@@ -30,6 +30,7 @@ LISTED = {
     "metric_month": Listed("AmazonCloudWatch", "CW:MetricMonitorUsage"),
     "dashboard_month": Listed("AmazonCloudWatch", "DashboardsUsageHour"),
     "secret_month": Listed("AWSSecretsManager", "AWSSecretsManager-Secrets"),
+    "key_month": Listed("awskms", "KMS-Keys"),
     "s3_gb_month": Listed("AmazonS3", "TimedStorage-ByteHrs"),
     "ecr_gb_month": Listed("AmazonECR", "TimedStorage-ByteHrs"),
     "api_request": Listed("AmazonApiGateway", "ApiGatewayRequest"),
@@ -51,8 +52,7 @@ LISTED = {
 def refresh(problem: Problem, environment: str) -> int:
     """Write today's prices of the project's region; one that AWS does not list stays."""
     region = config.load(problem, environment).project.aws_region
-    text = PRICES.read_text()
-    before = tomllib.loads(text)
+    before, text = costs.read(), PRICES.read_text()
     wanted = {name: LISTED[name] for name in before["usd"] if name in LISTED}
     wanted |= {name: Listed("AmazonSageMaker", f"Host:{name}") for name in before["instances"]}
     found = _found(wanted, region)
@@ -62,7 +62,7 @@ def refresh(problem: Problem, environment: str) -> int:
     _write(text, found, older, region)
     for name in older:
         print(f"{name}: not in the price list of {region}: the price in {PRICES} stays")
-    print(f"{PRICES}: {len(found)} prices of {region}; next: make bootstrap ENV=…, which prints costs")
+    print(f"{PRICES}: {len(found)} prices of {region}; `make bootstrap ENV=…` prints the costs")
     return 0
 
 
@@ -93,10 +93,10 @@ def _offer(service: str, region: str) -> Json:
 def _price(offer: Json, usage: str) -> float | None:
     """The price of the first unit; the highest, if several products have the usage type.
 
-    A usage type begins with a code of the region, as `EUW1-`, in most regions. The prices of
-    `Global-` are the free tier.
+    A usage type begins with a code of the region, as `EUW1-`, or its name. The prices of `Global-`
+    are the free tier.
     """
-    pattern = re.compile(rf"([A-Z]{{2,4}}\d?-)?{re.escape(usage)}")
+    pattern = re.compile(rf"([A-Z]{{2,4}}\d?-|[a-z]+(-[a-z]+)+-\d-)?{re.escape(usage)}")
     prices = [
         float(each["pricePerUnit"]["USD"])
         for sku, product in offer["products"].items()

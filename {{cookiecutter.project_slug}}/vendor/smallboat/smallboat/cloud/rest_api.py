@@ -7,7 +7,7 @@ costs nothing. ANY would have the limits of each verb.
 import json
 from typing import Any
 
-from ..aws.aws import Environment
+from ..aws.aws import Environment, as_list
 from ..config.sections import Access
 from ..serving.api.paths import FACTS, PREDICT
 
@@ -135,9 +135,17 @@ def _predictions(env: Environment) -> Json:
     }
 
 
-def response_names(env: Environment) -> list[str]:
-    """The gateway responses; the deployment has those only that exist before it."""
-    return list(_responses(env.aws.access.auth))
+def extensions(env: Environment) -> Json:
+    """What is added to resources that osls makes.
+
+    The deployment has only those gateway responses that exist before it. Permissions name key and
+    plan by their tags, which osls gives to the API only.
+    """
+    added: Json = {"ApiGatewayMethodGet": {"DependsOn": list(_responses(env.aws.access.auth))}}
+    if env.aws.access.auth == "key":
+        tagged = {"Properties": {"Tags": as_list(env.tags)}}
+        added |= {"ApiGatewayApiKey1": tagged, "ApiGatewayUsagePlan": tagged}
+    return added
 
 
 def _responses(auth: str) -> dict[str, Json]:

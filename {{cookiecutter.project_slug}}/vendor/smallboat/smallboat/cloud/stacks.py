@@ -9,9 +9,20 @@ from ..errors import CloudError, UserError
 Json = dict[str, Any]
 POLL_SECONDS = 2.0
 NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
-NEVER_CREATED = {"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE"}
-"""States of a stack without resources, which CloudFormation can only delete."""
+ONLY_DELETABLE = {"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"}
+"""States of a stack that was not completed, or half deleted: it can only be deleted."""
 FINAL = ("_COMPLETE", "_FAILED")
+TRANSIENT = ("service linked role", "service-linked role", "cannot be assumed by",
+             "scheduled for deletion")  # fmt: skip
+"""Parts of reasons that pass by themselves: a new role, or a name that was just deleted.
+
+The first ECS cluster of an account always fails: its service-linked role is created then.
+"""
+PAUSES = (10.0, 30.0)  # seconds before the next attempts
+
+
+class _TransientError(CloudError):
+    """The stack failed for a reason that passes."""
 
 
 class Stacks:
@@ -32,13 +43,25 @@ class Stacks:
     ) -> bool:
         """Create or update a stack, and wait; False if nothing changed.
 
-        A resource that an earlier stack retained, as the bucket, is imported by its name.
+        A resource that an earlier stack retained, as the bucket, is imported by its name. What an
+        earlier attempt left is deleted or rolled back first; a failure that passes is repeated.
 
         Raises:
             UserError: the stack is busy or broken; the message says what to do.
             CloudError: CloudFormation refused the template or a resource.
         """
-        state = self._updatable(name)
+        for pause in PAUSES:
+            try:
+                return self._put(name, template, parameters, tags)
+            except _TransientError as error:
+                print(f"{error}\nthis passes: trying again in {pause:g} s", flush=True)
+                time.sleep(pause)
+        return self._put(name, template, parameters, tags)
+
+    def _put(
+        self, name: str, template: str, parameters: dict[str, str], tags: dict[str, str]
+    ) -> bool:
+        state = self.updatable(name)
         with aws.aws_errors():
             token = f"bootstrap-{time.time_ns()}"
             change = self._client.create_change_set(
@@ -63,7 +86,7 @@ class Stacks:
                 ChangeSetName=change["Id"],
                 ClientRequestToken=token,  # boto3 may send the request twice
             )
-            self._follow(change["StackId"], name, earlier)
+            self._finish(change["StackId"], name, earlier)
         return True
 
     def delete(self, name: str) -> None:
@@ -75,22 +98,43 @@ class Stacks:
             print(f"{name}: deleting", flush=True)
             earlier = self._events(stack["StackId"])
             self._client.delete_stack(StackName=name)
-            self._follow(stack["StackId"], name, earlier)
+            self._finish(stack["StackId"], name, earlier)
 
-    def _updatable(self, name: str) -> str | None:
-        """The state of a stack that can be updated, or None if it must be created."""
+    def updatable(self, name: str) -> str | None:
+        """The state of a stack that can be updated, or None if it must be created.
+
+        What an earlier attempt left is deleted, or rolled back.
+        """
         stack = self.describe(name)
         state: str | None = stack["StackStatus"] if stack else None
-        if state in NEVER_CREATED:
-            print(f"{name}: an earlier attempt created nothing ({state})", flush=True)
+        if stack and state in ONLY_DELETABLE:
+            print(f"{name}: an earlier attempt was not completed ({state})", flush=True)
             self.delete(name)
             return None
+        if stack and state == "UPDATE_ROLLBACK_FAILED":
+            return self._continue_rollback(stack)
         if state and state.endswith("_IN_PROGRESS"):
             raise UserError(f"the stack {name} is busy ({state}): repeat the command in a minute")
         if state and state.endswith("_FAILED"):
             raise UserError(
-                f"the stack {name} is in {state}: see the reason in CloudFormation's console and "
-                "continue the rollback or delete the stack there; then repeat the command"
+                f"the stack {name} is in {state}: see the reason in CloudFormation's console, "
+                "repair or delete the stack there, and repeat the command"
+            )
+        return state
+
+    def _continue_rollback(self, stack: Json) -> str:
+        """Roll an update back whose rollback failed; returns the state."""
+        name = stack["StackName"]
+        print(f"{name}: continuing the rollback of an earlier update", flush=True)
+        with aws.aws_errors():
+            earlier = self._events(stack["StackId"])
+            self._client.continue_update_rollback(StackName=name)
+            state, failures = self._follow(stack["StackId"], name, earlier)
+        if state.endswith("_FAILED"):
+            raise CloudError(
+                f"the stack {name} can't be rolled back: {_reason(failures)}. Repair that, or skip "
+                "the resource in CloudFormation's console (Continue update rollback), and repeat "
+                "the command"
             )
         return state
 
@@ -111,8 +155,12 @@ class Stacks:
         pages = self._client.get_paginator("describe_stack_events").paginate(StackName=stack)
         return [event for page in pages for event in page["StackEvents"]][::-1]
 
-    def _follow(self, stack: str, name: str, earlier: list[Json]) -> None:
-        """Print what happens to each resource until the stack's state is final."""
+    def _follow(self, stack: str, name: str, earlier: list[Json]) -> tuple[str, list[str]]:
+        """Print what happens to each resource until the stack's state is final.
+
+        Returns:
+            The state, and the failures with their reasons, the first one first.
+        """
         seen, failures = {event["EventId"] for event in earlier}, []
         while True:
             state = self._client.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
@@ -125,9 +173,18 @@ class Stacks:
                 if status.endswith("_FAILED"):
                     failures.append(f"{resource}: {event.get('ResourceStatusReason', status)}")
             if state.endswith(FINAL):
-                break
+                return state, failures
             time.sleep(POLL_SECONDS)
+
+    def _finish(self, stack: str, name: str, earlier: list[Json]) -> None:
+        """Follow a stack to its end; CloudError with the first reason unless it ends well."""
+        state, failures = self._follow(stack, name, earlier)
         if "ROLLBACK" in state or state.endswith("_FAILED"):
-            reason = failures[0] if failures else "see its events in CloudFormation's console"
-            raise CloudError(f"the stack {name} ended in {state}: {reason}")
+            passes = any(each in text.lower() for text in failures for each in TRANSIENT)
+            kind = _TransientError if passes else CloudError
+            raise kind(f"the stack {name} ended in {state}: {_reason(failures)}")
         print(f"{name}: {state.lower().replace('_', ' ')}", flush=True)
+
+
+def _reason(failures: list[str]) -> str:
+    return failures[0] if failures else "see its events in CloudFormation's console"

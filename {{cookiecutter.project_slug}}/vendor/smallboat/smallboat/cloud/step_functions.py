@@ -1,9 +1,9 @@
 """`make flow-deploy`: the flows as state machines of Step Functions."""
 
 import json
-import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from ..aws import aws, remote
@@ -26,15 +26,16 @@ def deploy(problem: Problem, environment: str, branch: str | None) -> int:
     The environment's own run on schedule if the configuration says so, and the monitor with them; a
     preview never does.
     """
-    settings = config.load(problem, environment)
+    settings = config.load(problem, environment, branch)
     env = aws.Environment(settings)
     _check_sizes(settings)
     name = _name(env, branch)
     scheduled = settings.on_step_functions and not branch
+    monitored = scheduled and not settings.no_capture
     monitor = _name(env, None, MONITOR.stem)
     if not scheduled and _delete_rule(env, name):
         print(f"removed the schedule of {name}")
-    if not scheduled and not branch and delete(env, monitor):
+    if not monitored and not branch and delete(env, monitor):
         print(f"removed the state machine {monitor}")
     if not settings.remote:
         print(
@@ -45,6 +46,7 @@ def deploy(problem: Problem, environment: str, branch: str | None) -> int:
     if scheduled:
         assert settings.schedule is not None
         print(f"it runs on schedule, {settings.schedule.cron} (UTC), and releases its model")
+    if monitored:
         _deploy_monitor(env, settings, monitor)
     print(f"next: aws stepfunctions start-execution --state-machine-arn {_arn(env, name)}", end=" ")
     print(f"--input '{INPUT}'")
@@ -81,7 +83,7 @@ def start(env: aws.Environment) -> None:
 
 def remove(problem: Problem, environment: str, branch: str | None) -> int:
     """Delete the environment's state machines, or a preview, with their schedules."""
-    env = aws.Environment(config.load(problem, environment))
+    env = aws.Environment(config.load(problem, environment, branch))
     every = [_name(env, branch), *([] if branch else [_name(env, None, MONITOR.stem)])]
     removed = [name for name in every if delete(env, name)]
     print("\n".join(f"removed the state machine {name}" for name in removed) or "nothing to do")
@@ -116,13 +118,9 @@ def _name(env: aws.Environment, branch: str | None, file: str = TRAIN.stem) -> s
     """The name of a flow's state machine, as Metaflow forms it; UserError for a wrong branch."""
     if not branch:
         return f"{env.project}.prod.{env.aws.environment}.{FLOWS[file]}"
-    if env.aws.environment != aws.STAGING:
-        raise UserError(f"BRANCH={branch}: previews are for ENV={aws.STAGING} only")
     longest = MAX_NAME - len(f"{env.project}.test..{flow.FLOW}")
-    if not re.fullmatch(f"[a-z0-9_]{{1,{longest}}}", branch):
-        raise UserError(
-            f"BRANCH={branch}: use at most {longest} lower-case letters, digits and _, as in pr12"
-        )
+    if len(branch) > longest:
+        raise UserError(f"BRANCH={branch}: use at most {longest} characters, as in pr12")
     return f"{env.project}.test.{branch}.{flow.FLOW}"
 
 
@@ -165,16 +163,16 @@ def _create(settings: config.Settings, file: Path, branch: str | None) -> None:
         "METAFLOW_USER": settings.name_prefix,
         "METAFLOW_TOKEN_HOME": str(Path(s3_cache.CACHE, "tokens").resolve()),
     }  # fmt: skip
-    done = subprocess.run(
-        [
-            *(sys.executable, str(file), "--no-pylint"),
-            *("--config", "config", str(files.path(environment)), *project),
+    with tempfile.TemporaryDirectory() as folder:
+        own = files.path(environment)
+        if branch:
+            own = Path(folder, own.name)
+            own.write_text(files.path(environment).read_text() + config.preview(branch))
+        command = [
+            *(sys.executable, str(file), "--no-pylint", "--config", "config", str(own), *project),
             *("step-functions", "create", "--max-workers", str(settings.training.workers)),
-        ],
-        env=variables,
-        capture_output=True,
-        text=True,
-    )
+        ]
+        done = subprocess.run(command, env=variables, capture_output=True, text=True)
     if done.returncode:
         print(f"{done.stdout}{done.stderr}", file=sys.stderr)
         raise CloudError("Metaflow could not create the state machine: see its message above")

@@ -16,6 +16,7 @@ from .sections import (
     Decision,
     Gates,
     Monitor,
+    Preview,
     Project,
     Release,
     Schedule,
@@ -28,6 +29,10 @@ from .sections import (
 )
 
 Model = TypeVar("Model", bound=BaseModel)
+NO_CAPTURE = (
+    "nothing is captured in this environment, so nothing can be monitored: set api.capture in "
+    "config/{}.toml to {}, name in api.capture_redact what must not be kept, then run {}"
+)
 
 
 class Settings(Section):
@@ -47,6 +52,7 @@ class Settings(Section):
     aws: Aws | None = None
     schedule: Schedule | None = None
     steps: dict[str, StepPolicy] = Field(default_factory=dict)
+    preview: Preview | None = None
 
     # The message of each check begins with the key that is wrong.
     @model_validator(mode="after")
@@ -95,6 +101,22 @@ class Settings(Section):
         return f"{self.name_prefix}-{self.aws.account}" if self.aws else self.name_prefix
 
     @property
+    def preview_root(self) -> str:
+        """Where a preview keeps all that it writes; "" if this is none."""
+        return f"s3://{self.bucket}/preview/{self.preview.branch}" if self.preview else ""
+
+    @property
+    def no_capture(self) -> str:
+        """That nothing is captured for `make monitor`, and what to set; empty if something is."""
+        if self.aws is None:
+            where = ("local", "a file such as store/captured.jsonl", "`make serve`")
+            return NO_CAPTURE.format(*where) if self.api.capture in {"off", "stdout"} else ""
+        by_endpoint = self.aws.instances and self.aws.instances.capture_share
+        name = self.aws.environment
+        none = self.api.capture == "off" and not by_endpoint
+        return NO_CAPTURE.format(name, "stdout", f"`make deploy ENV={name}`") if none else ""
+
+    @property
     def remote(self) -> bool:
         """Whether any step runs on AWS Batch; with Step Functions all do."""
         return self.on_step_functions or any(step.remote for step in self.steps.values())
@@ -114,14 +136,26 @@ def parse(problem: Problem, text: str) -> dict[str, Any]:
     return _settings(problem, files.parse(text)).model_dump(mode="json")
 
 
-def load(problem: Problem, environment: str) -> Settings:
-    """The settings of an environment; UserError names a wrong key and the file that has it."""
+def load(problem: Problem, environment: str, branch: str | None = None) -> Settings:
+    """The settings of an environment, or of the preview of a branch in it.
+
+    Raises:
+        UserError: a key is wrong; the message names it and the file that has it.
+    """
     path = files.path(environment)
-    settings = _settings(problem, files.read(path))
+    if branch and not re.fullmatch("[a-z0-9_]+", branch):
+        raise UserError(f"BRANCH={branch}: use lower-case letters, digits and _ only, as in pr12")
+    text = path.read_text() + (preview(branch) if branch else "")
+    settings = _settings(problem, files.parse(text, str(path), path.parent))
     if settings.aws is not None and settings.aws.environment != environment:
         name = settings.aws.environment
         raise UserError(f"{path}: aws.environment is {name!r}, it must be {environment!r}")
     return settings
+
+
+def preview(branch: str) -> str:
+    """The table that turns the text of an environment's file into that of a branch's preview."""
+    return f'\n[preview]\nbranch = "{branch}"\n'
 
 
 def check(values: dict[str, Any]) -> Settings:
@@ -157,15 +191,19 @@ def _settings(problem: Problem, source: files.Files) -> Settings:
     if settings.aws is None:
         return settings
     root = settings.store.root.replace("{bucket}", settings.bucket)
+    if settings.preview:
+        root = f"{settings.preview_root}/store"
     steps = {
-        name: step.model_copy(update={"secrets": _named(step.secrets, settings.name_prefix)})
+        name: step.model_copy(update={"secrets": _secrets(settings, step)})
         for name, step in settings.steps.items()
     }
     return settings.model_copy(update={"store": Store(root=root), "steps": steps})
 
 
-def _named(secrets: list[str], name_prefix: str) -> list[str]:
-    return [secret.replace("{name_prefix}", name_prefix) for secret in secrets]
+def _secrets(settings: Settings, step: StepPolicy) -> list[str]:
+    """The full names of a step's secrets; a preview gets none."""
+    names = [] if settings.preview else step.secrets
+    return [name.replace("{name_prefix}", settings.name_prefix) for name in names]
 
 
 def _checked(

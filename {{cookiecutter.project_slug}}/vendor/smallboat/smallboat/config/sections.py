@@ -142,7 +142,17 @@ class Serverless(Section):
     """An endpoint that is paid per request."""
 
     memory_mb: Literal[1024, 2048, 3072, 4096, 5120, 6144]
-    max_concurrency: int = Field(ge=1, le=200)  # requests at the same time
+    max_concurrency: int = Field(default=2, ge=1, le=200)  # requests at the same time
+    provisioned_concurrency: int = Field(default=0, ge=0, le=200)  # of them without a cold start
+
+    @model_validator(mode="after")
+    def _check_provisioned(self) -> "Serverless":
+        if self.provisioned_concurrency > self.max_concurrency:
+            raise ValueError(
+                f"provisioned_concurrency = {self.provisioned_concurrency} is more than "
+                f"max_concurrency = {self.max_concurrency}: lower it"
+            )
+        return self
 
 
 class Instances(Section):
@@ -164,6 +174,7 @@ class Batch(Section):
     subnets: list[str] = []
     most_cpus: PositiveInt = 16  # in use at the same time
     gpu_instance: str = ""  # as g4dn.xlarge
+    public_addresses: bool = True  # of Fargate's tasks; without, the subnets need another way out
 
 
 class Aws(Section):
@@ -177,6 +188,10 @@ class Aws(Section):
     alert_email: str = Field(pattern=r"^([^@\s]+@[^@\s]+)?$")
     monthly_budget_usd: PositiveInt
     released_by: Literal["anyone", "workflow"] = "anyone"
+    role_path: str = Field(default="/", pattern=r"^/([\w.-]+/)*$")  # of roles and policies
+    permissions_boundary: str = Field(  # the ARN of a policy that limits every role
+        default="", pattern=r"^(arn:aws:iam::(\d{12}|aws):policy/[\w.+=,@/-]+)?$"
+    )
     network_overhead_ms: NonNegativeFloat  # the round trip, added to release.latency_ms
     model_age_days: PositiveInt  # an alarm fires when the model is older
     quiet_hours: int = Field(default=0, ge=0, le=168)  # and after so many without a prediction
@@ -191,6 +206,12 @@ class Aws(Section):
         if (self.serverless is None) == (self.instances is None):
             raise ValueError("choose one of [aws.serverless] and [aws.instances]")
         return self
+
+
+class Preview(Section):
+    """The preview of a branch, which has a store of its own; only commands write this table."""
+
+    branch: str
 
 
 class StepPolicy(Section):

@@ -16,7 +16,7 @@ from moto.core.config import default_user_config
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug import Request, Response
 
-from . import calls, captures, iam, registry, sagemaker
+from . import calls, captures, iam, quotas, registry, sagemaker
 from .calls import Calls, Fault
 from .containers import Containers
 
@@ -51,6 +51,7 @@ class Application:
         self._batch: Any = None
         self._conditional, self._starting = threading.Lock(), threading.Lock()
         iam.install()
+        quotas.install()
         sagemaker.install(self._containers)
 
     def __call__(self, environ: Json, start_response: Any) -> Iterable[bytes]:
@@ -63,6 +64,7 @@ class Application:
         call = calls.resolve(environ)
         if call is None:
             return self._moto(environ, start_response)
+        environ["HTTP_X_MOTO_ACCOUNT_ID"] = calls.account(call)
         if fault := self._calls.keep(call):
             if fault.cut:
                 calls.cut(call)
@@ -150,11 +152,14 @@ class Application:
         """The gateway, created at its first use: its imports take 0.4 s."""
         with self._starting:
             if self._gateway is None:
-                from . import apigateway, cloudformation
+                from . import apigateway, cloudformation, failing_stacks, kms, secrets
                 from .gateway import Gateway
 
                 apigateway.install()
                 cloudformation.install()
+                failing_stacks.install(self._calls.take)
+                kms.install()
+                secrets.install()
                 self._gateway = Gateway(self._folder / "functions", self._url)
             return self._gateway
 

@@ -19,6 +19,7 @@ from moto.batch.responses import BatchResponse
 from moto.batch_simple.models import BatchSimpleBackend
 
 from ..training.fork_server import THREADS
+from . import calls
 
 Json = dict[str, Any]
 TETHER = "smallboat.serving.child_process"
@@ -65,7 +66,7 @@ def _run_jobs(folder: Path, url: str) -> None:
 def _run(job: Any, folder: Path, url: str, attempts: int) -> None:
     overrides = _lowered(job.container_overrides or {})
     properties = _lowered(job.job_definition.container_properties or {})
-    role = str(properties.get("jobRoleArn", "job")).rsplit("/")[-1]
+    role = calls.credentials(properties["jobRoleArn"]) if "jobRoleArn" in properties else "job"
     variables = _variables(properties) | _variables(overrides)
     here = {
         "PATH": f"{_python(folder.parent)}:{os.environ['PATH']}",

@@ -4,6 +4,7 @@ import io
 import re
 import socket
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ Json = dict[str, Any]
 SCOPE = re.compile(r"(?P<key>[^/=\s]+)/\d{8}/(?P<region>[^/]+)/(?P<name>[^/]+)/aws4_request")
 CLIENTS = {
     "monitoring": "cloudwatch",
+    "servicequotas": "service-quotas",
     "states": "stepfunctions",
     "tagging": "resourcegroupstaggingapi",
 }
@@ -83,11 +85,18 @@ class Calls:
         """Record a call; returns its fault, if it has one."""
         with self._lock:
             self._recorded.append(call.to_json())
-            for fault in self._faults:
-                same = (fault.service, fault.operation) == (call.service, call.name)
-                if same and fault.times > 0:
-                    fault.times -= 1
-                    return fault
+        found = self.take(call.service, [call.name])
+        return found[1] if found else None
+
+    def take(self, service: str, operations: Iterable[str]) -> tuple[str, Fault] | None:
+        """The first fault of one of some operations, with the operation; it counts as used."""
+        with self._lock:
+            for operation in operations:
+                for fault in self._faults:
+                    same = (fault.service, fault.operation) == (service, operation)
+                    if same and fault.times > 0:
+                        fault.times -= 1
+                        return operation, fault
         return None
 
     def to_json(self) -> list[Json]:
@@ -140,6 +149,22 @@ def resolve(environ: Json) -> Call | None:
     except (NotFound, NotImplementedError, ValueError, UnknownServiceError, RequestParserError):
         return Call(*where, None, scope["key"], {}, request)
     return Call(*where, operation, _principal(scope["key"]), parameters, request)
+
+
+def account(call: Call) -> str:
+    """The account that a call reaches: that of a key or registry it names, or else the caller's.
+
+    Other accounts than the emulator's first one have access keys like `ROLE@ACCOUNT`.
+    """
+    key = str(call.parameters.get("KeyId", "")).split(":")
+    named = call.parameters.get("registryId") or (key[4] if len(key) > 5 else "")
+    return str(named or call.principal.partition("@")[2] or DEFAULT_ACCOUNT_ID)
+
+
+def credentials(role: str) -> str:
+    """The access key that stands for the role of an ARN."""
+    name, owner = role.rpartition("/")[2], role.split(":")[4]
+    return name if owner == DEFAULT_ACCOUNT_ID else f"{name}@{owner}"
 
 
 def answer(call: Call, fault: Fault) -> Response:

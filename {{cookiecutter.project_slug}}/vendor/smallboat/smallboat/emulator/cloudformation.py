@@ -13,10 +13,15 @@ from moto.ecr.models import Repository, ecr_backends
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import ManagedPolicy, iam_backends
 from moto.s3.models import FakeBucket, s3_backends
+from moto.secretsmanager.exceptions import InvalidRequestException
 from moto.secretsmanager.models import secretsmanager_backends
 
 SERVICE = "batch.amazonaws.com"
 ROLE = "AWSServiceRoleForBatch"
+DELETED = (
+    "You can't create this secret because a secret with this name is already scheduled for "
+    "deletion."
+)
 _importing: ContextVar[set[str]] = ContextVar("_importing")
 
 
@@ -74,6 +79,8 @@ class Secret(CloudFormationModel):
         """Create it, with its first value."""
         given = resource["Properties"]
         secrets = secretsmanager_backends[account_id][region_name]
+        if secrets._is_valid_identifier(name) and secrets.secrets[name].is_deleted():
+            raise InvalidRequestException(DELETED)
         secrets.create_secret(
             name, given.get("SecretString"), None, given.get("Description"), given.get("Tags"),
             None, None, [], False,
@@ -88,7 +95,7 @@ class Secret(CloudFormationModel):
         return original
 
     def delete(self, account: str, region: str) -> None:
-        """Delete it at once, as CloudFormation does."""
+        """Delete it without recovery, as CloudFormation does."""
         secretsmanager_backends[account][region].delete_secret(self.name, None, True)
 
 
@@ -169,9 +176,9 @@ def _told_of_imports(create: Callable[..., Any]) -> Callable[..., Any]:
     def create_change_set(self: CloudFormationResponse) -> Any:
         told = create(self)
         made: Any = self.cloudformation_backend.change_sets[told.result["Id"]]
-        made.imports = set()
+        made.imports, made.template_dict = set(), Stack.parse_template(made.template)
         if self._get_bool_param("ImportExistingResources"):
-            resources = Stack.parse_template(made.template)["Resources"].values()
+            resources = made.template_dict["Resources"].values()
             names = [each.get("Properties", {}).get("BucketName") for each in resources]
             made.imports = {name for name in names if isinstance(name, str)}
         return told

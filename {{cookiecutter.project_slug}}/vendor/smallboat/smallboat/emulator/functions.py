@@ -11,6 +11,7 @@ from typing import Any
 
 from moto.awslambda.models import LambdaFunction
 
+from . import calls
 from .captures import FunctionLog
 from .runtime import Function, lambda_modules
 
@@ -84,7 +85,7 @@ class Functions:
         folder = self._folder / f"{function.function_name}-{uuid.uuid4().hex[:8]}"
         with zipfile.ZipFile(io.BytesIO(function.code_bytes)) as code:
             code.extractall(folder)
-        role = str(function.role).rsplit("/")[-1]
+        role = calls.credentials(str(function.role))
         added = {
             "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),

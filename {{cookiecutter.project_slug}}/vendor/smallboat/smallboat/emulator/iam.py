@@ -1,7 +1,7 @@
 """AWS's managed policies, read once, and roles that are assumed by name.
 
 Moto reads all policies at each reset, which takes seconds. An access key with the name of a role
-counts as temporary credentials of that role.
+counts as temporary credentials of that role; `ROLE@ACCOUNT` is one of another account.
 """
 
 from copy import copy
@@ -25,9 +25,10 @@ def _name_roles() -> None:
 
     def identity(self: Any, key: str, region: str) -> tuple[str, str, str]:
         roles = iam_backends[self.account_id][self.partition].roles.values()
-        if key in [role.name for role in roles]:
-            arn = f"arn:{self.partition}:sts::{self.account_id}:assumed-role/{key}/session"
-            return f"AROAIOSFODNN7EXAMPLE:{key}", arn, self.account_id
+        name = key.partition("@")[0]
+        if name in [role.name for role in roles]:
+            arn = f"arn:{self.partition}:sts::{self.account_id}:assumed-role/{name}/session"
+            return f"AROAIOSFODNN7EXAMPLE:{name}", arn, self.account_id
         return original(self, key, region)
 
     def key(self: Any) -> str:

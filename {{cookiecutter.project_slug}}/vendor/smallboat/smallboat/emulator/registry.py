@@ -104,8 +104,9 @@ def _manifest(request: Request, account: str, name: str, which: str) -> Response
 
 
 def _holding(account: str, name: str) -> ECRBackend:
-    """Moto's ECR of the region that has the repository."""
-    for backend in ecr_backends[account].values():
+    """Moto's ECR that has the repository: of the account, or of another one that lets it pull."""
+    backends = [*ecr_backends[account].values(), *(it for _, _, it in ecr_backends.iter_backends())]
+    for backend in backends:
         if name in backend.repositories:
             return backend
     raise NotFound()

@@ -181,6 +181,8 @@ def _change(
         if before:
             before.end()
 
+    if meanwhile == "Creating":
+        endpoint.production_variants = []  # none runs yet, and if this fails none ever did
     endpoint.endpoint_status, endpoint.last_modified_time = meanwhile, utcnow()
     endpoint.pending_deployment_summary = {"EndpointConfigName": config}
     threading.Thread(target=run, daemon=True).start()

@@ -1,7 +1,9 @@
 """The commands deploy, refresh, rollback and retrain, and serve and stop on this machine."""
 
 import signal
+from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
 from ..aws import aws
 from ..cloud import lambda_api
@@ -30,11 +32,10 @@ def deploy(
     """Release the newest run that passes, or that run; 0 released or kept, 4 failed."""
     settings = config.load(problem, environment)
     check_permission(settings)
-    features_run = run
+    origin = source_environment if source_environment != environment else None
+    releaser, features_run = _releaser(problem, settings, origin or ""), run
     if source_environment:
         run, features_run = _promote(problem, source_environment, run, settings)
-    origin = source_environment if source_environment != environment else None
-    releaser = _releaser(problem, settings, origin or "")
     outcome = releaser.deploy(settings.store.root, run, allow_schema_change, features_run)
     _print(outcome)
     _record(settings, releaser.target)
@@ -174,13 +175,27 @@ def _promote(
     source_settings = config.load(problem, source)
     if run is not None:
         pair = run, run
-    elif release := targets.of(problem, source_settings).current():
+    elif release := _served(problem, source_settings, settings):
         pair = str(release["run"]), str(release["features_run"])
     else:
         raise UserError(f"{source} serves nothing yet: `make deploy ENV={source}`, or name RUN")
     for each in dict.fromkeys(pair):
         store.copy_run(source_settings.store.root, settings.store.root, each)
     return pair
+
+
+def _served(
+    problem: Problem, source: config.Settings, settings: config.Settings
+) -> Mapping[str, Any] | None:
+    """What an environment serves; another one is asked by its release log, which crosses accounts.
+
+    The log has what was confirmed, also while a release that may be undone is under way.
+    """
+    if settings.aws is None or source.aws is None or source.bucket == settings.bucket:
+        return targets.of(problem, source).current()
+    env = aws.Environment(source, reader=aws.Environment(settings))
+    events = targets.log(env)
+    return events[-1] if events else None
 
 
 def _releaser(problem: Problem, settings: config.Settings, origin: str = "") -> Releaser:

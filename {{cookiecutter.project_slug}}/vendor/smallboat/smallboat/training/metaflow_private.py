@@ -3,6 +3,8 @@
 Cards: `@card` renders in processes of its own after the step, and never after a failed one.
 Resume: the client knows the runs of this machine only; the data store has those of all machines.
 Forks: a decorator that changes a task's command needs Metaflow's own class of decorators.
+Job definitions: Metaflow names them by their content only, and IAM can limit them by name only. It
+requests a public address for each task on Fargate, and has no setting for it.
 Full disks: if Metaflow can't write its own files, it prints a traceback, whatever the cause.
 """
 
@@ -65,6 +67,36 @@ def handle_errors(handle: Callable[[Exception], str | None]) -> None:
         cli.echo_always(message) if message else print_traceback(error)
 
     cli.print_unknown_exception = print_error
+
+
+def change_job_definitions(prefix: str, public_addresses: bool) -> None:
+    """Let the names of the job definitions on Batch begin with a prefix.
+
+    Args:
+        prefix: of the names.
+        public_addresses: of tasks on Fargate. Metaflow names a definition by its content before
+            this changes it, so the name changes, too.
+    """
+    from metaflow.plugins.aws.batch import batch, batch_client
+
+    def changed(params: dict[str, Any], **_: Any) -> dict[str, Any]:
+        name = f"{prefix}{params['jobDefinitionName']}"
+        if public_addresses:
+            return params | {"jobDefinitionName": name}
+        container = dict(params.get("containerProperties", {}))
+        if "networkConfiguration" in container:
+            container["networkConfiguration"] = {"assignPublicIp": "DISABLED"}
+        properties = {"containerProperties": container} if container else {}
+        return params | properties | {"jobDefinitionName": f"{name}_private"}
+
+    class Client(batch_client.BatchClient):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            for operation in ("DescribeJobDefinitions", "RegisterJobDefinition"):
+                event = f"provide-client-params.batch.{operation}"
+                self._client.meta.events.register(event, changed)
+
+    batch.BatchClient = Client
 
 
 def forked(server: str) -> partial[Any]:

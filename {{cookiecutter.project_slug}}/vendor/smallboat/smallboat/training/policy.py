@@ -41,6 +41,8 @@ class policy(FlowMutator):  # type: ignore[misc]  # noqa: N801 - a decorator's n
     def mutate(self, mutable_flow: Any) -> None:
         """Add the decorators; a step that the flow does not have is an error."""
         config = _config(mutable_flow)
+        if config["aws"]:
+            _change_job_definitions(config)
         steps = dict(mutable_flow.steps)
         for step in steps.values():
             step.add_decorator(report_errors)
@@ -144,6 +146,16 @@ def decorators(options: dict[str, Any], gpu_queue: str = "") -> list[tuple[str, 
 def _config(mutable_flow: Any) -> dict[str, Any]:
     config: dict[str, Any] = dict(mutable_flow.configs)["config"]
     return config
+
+
+def _change_job_definitions(values: Any) -> None:
+    from ..aws import remote
+    from ..config import config
+
+    settings = config.check(values.to_dict())
+    assert settings.aws is not None
+    public = settings.aws.batch.public_addresses
+    metaflow_private.change_job_definitions(remote.definitions(settings), public)
 
 
 def _gpu_queue(values: Any, options: dict[str, Any]) -> str:

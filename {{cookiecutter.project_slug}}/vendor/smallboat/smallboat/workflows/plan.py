@@ -26,7 +26,7 @@ def plan(problem: Problem, environment: str) -> int:
     """
     files.path(environment)
     settings = {name: _settings(problem, name) for name in ENVIRONMENTS}
-    roles = {name: "" for name in ENVIRONMENTS}
+    roles = dict.fromkeys((*ENVIRONMENTS, "build", "preview"), "")
     monitors = []
     for name, each in settings.items():
         if reason := _not_set_up(name, each):
@@ -36,7 +36,11 @@ def plan(problem: Problem, environment: str) -> int:
         elif each:
             env = aws.Environment(each)
             roles[name] = env.deploy_role
-            if not each.on_step_functions:
+            if name == aws.STAGING:
+                roles |= {"build": env.role("build"), "preview": env.role("preview")}
+            if each.no_capture:
+                print(f"{name} is not monitored: {each.no_capture}", file=sys.stderr)
+            elif not each.on_step_functions:
                 monitors.append({"environment": name, "role": env.monitor_role})
     staging = settings[aws.STAGING]
     values = {

@@ -1,9 +1,10 @@
 """Where releases are served: this machine, or a SageMaker endpoint."""
 
 from ...aws import aws, image
+from ...aws.buckets import Bucket
 from ...config import config
 from ...problem import Problem
-from .target import Target
+from .target import Event, Target
 
 
 def of(problem: Problem, settings: config.Settings, releasing: bool = False) -> Target:
@@ -15,5 +16,14 @@ def of(problem: Problem, settings: config.Settings, releasing: bool = False) -> 
     from .sagemaker import SageMakerTarget
 
     env = aws.Environment(settings)
+    if releasing:
+        image.check_origin(problem, env)
     image_uri = image.current(env) if releasing else ""
     return SageMakerTarget(env, image_uri, settings.release.keep)
+
+
+def log(env: aws.Environment) -> list[Event]:
+    """The release log of an environment on AWS, oldest first."""
+    from .sagemaker import read_log
+
+    return read_log(Bucket(env))[0]

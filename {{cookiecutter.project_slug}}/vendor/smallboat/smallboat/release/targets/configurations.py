@@ -15,6 +15,8 @@ BATCH = 100
 """How many images ECR removes in one call, at most."""
 EXISTS = "already existing"
 """What SageMaker says of a resource that a deployment made before it was killed."""
+STARTUP_SECONDS = 180
+"""How long a container on an instance may take to answer, so that a crash loop ends soon."""
 VARIANT = "live"
 """The name of the only variant: a canary is possible only between variants of one name."""
 
@@ -30,7 +32,8 @@ class Configurations:
         kind = self._env.aws.serverless or self._env.aws.instances
         assert kind is not None
         settings = kind.model_dump(exclude={"canary_percent", "canary_seconds"})
-        text = json.dumps([url, image, settings, self._env.sagemaker_role], sort_keys=True)
+        content = [url, image, settings, self._environment(), self._env.sagemaker_role]
+        text = json.dumps(content, sort_keys=True)
         return f"{self._env.name_prefix}-{sha256(text.encode()).hexdigest()[:12]}"
 
     def container(self, name: str) -> Json | None:
@@ -53,7 +56,11 @@ class Configurations:
             with aws.aws_errors(EXISTS):
                 self._client.create_model(
                     ModelName=name,
-                    PrimaryContainer={"Image": image, "ModelDataUrl": url},
+                    PrimaryContainer={
+                        "Image": image,
+                        "ModelDataUrl": url,
+                        "Environment": self._environment(),
+                    },
                     ExecutionRoleArn=self._env.sagemaker_role,
                     Tags=aws.as_list(tags),
                 )
@@ -117,19 +124,25 @@ class Configurations:
     def _new_variant(self) -> Json:
         variant: Json = {"VariantName": VARIANT}
         if serverless := self._env.aws.serverless:
-            return variant | {
-                "ServerlessConfig": {
-                    "MemorySizeInMB": serverless.memory_mb,
-                    "MaxConcurrency": serverless.max_concurrency,
-                }
+            limits = {
+                "MemorySizeInMB": serverless.memory_mb,
+                "MaxConcurrency": serverless.max_concurrency,
             }
+            if serverless.provisioned_concurrency:
+                limits["ProvisionedConcurrency"] = serverless.provisioned_concurrency
+            return variant | {"ServerlessConfig": limits}
         instances = self._env.aws.instances
         assert instances is not None
         return variant | {
             "InstanceType": instances.type,
             "InitialInstanceCount": instances.least,
             "InitialVariantWeight": 1.0,
+            "ContainerStartupHealthCheckTimeoutInSeconds": STARTUP_SECONDS,
         }
+
+    def _environment(self) -> dict[str, str]:
+        """The variables of the container; a serverless one starts faster with one worker."""
+        return {"MODEL_WORKERS": "1"} if self._env.aws.serverless else {}
 
     def _capture(self) -> Json:
         """The capture of requests and answers; a serverless endpoint can't have one."""

@@ -8,11 +8,14 @@ from typing import Any
 from ...aws import aws
 from ...errors import CloudError, ReleaseError
 from .. import progress
-from .configurations import EXISTS, VARIANT, Configurations
+from . import scaling
+from .configurations import EXISTS, Configurations
 
 Json = dict[str, Any]
 
-CHANGING = {"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"}
+FAILED = "Failed"
+MIXED = {"UpdateRollbackFailed", "OutOfService"}
+"""States in which an endpoint does not, or not only, serve its configuration."""
 LIMIT_SECONDS = 1800
 PROGRESS_SECONDS = 20
 POLL_SECONDS = 0.25, 5.0
@@ -23,6 +26,20 @@ BUSY = "in-progress"
 """What SageMaker says if an earlier attempt of the same call arrived."""
 MODEL_FAULTS = ("health check", "alarm")
 """What SageMaker's reason for a failure contains if the model is at fault, and not AWS."""
+NO_REASON = "SageMaker gives no reason"
+
+
+def is_dead(endpoint: Json) -> bool:
+    """Whether a failed endpoint, as SageMaker describes it, serves nothing.
+
+    An endpoint whose creation failed never ran a model. One whose update failed still runs the
+    earlier one, and would be missed.
+    """
+    runs = ("CurrentInstanceCount", "CurrentServerlessConfig", "DeployedImages")
+    variants = endpoint.get("ProductionVariants", [])
+    return endpoint["EndpointStatus"] == FAILED and not any(
+        variant.get(fact) for variant in variants for fact in runs
+    )
 
 
 class Hosting:
@@ -51,7 +68,7 @@ class Hosting:
             CloudError: AWS is at fault.
         """
         endpoint = self.wait()
-        if endpoint and endpoint["EndpointStatus"] == "Failed":
+        if endpoint and is_dead(endpoint):
             self.delete()
             endpoint = None
         if endpoint is None:
@@ -59,11 +76,14 @@ class Hosting:
                 self._client.create_endpoint(
                     **self._endpoint, EndpointConfigName=name, Tags=aws.as_list(tags)
                 )
-        elif endpoint["EndpointConfigName"] != name:
+        elif endpoint["EndpointConfigName"] != name or endpoint["EndpointStatus"] in MIXED:
+            self._refuse_failed(endpoint)
             self._update(endpoint, name, canary)
+        elif endpoint["EndpointStatus"] == FAILED:
+            return  # it serves this one, and SageMaker would only let us delete it
         self._check(name)
         if self._configurations.on_instances(name):
-            self._start_scaling()
+            scaling.start(self._env)
 
     def delete(self) -> None:
         """Remove the endpoint, if there is one, and wait until it is gone."""
@@ -71,7 +91,7 @@ class Hosting:
         if endpoint is None:
             return
         if self._configurations.on_instances(endpoint["EndpointConfigName"]):
-            self._stop_scaling()
+            scaling.stop(self._env)
         with aws.aws_errors(BUSY, "Could not find"):
             self._client.delete_endpoint(**self._endpoint)
         self.wait()
@@ -82,7 +102,7 @@ class Hosting:
         limit = LIMIT_SECONDS + (instances.canary_seconds if instances else 0)
         started = printed = time.monotonic()
         status, (pause, longest) = "", POLL_SECONDS
-        while (endpoint := self.endpoint()) and endpoint["EndpointStatus"] in CHANGING:
+        while (endpoint := self.endpoint()) and endpoint["EndpointStatus"] in aws.CHANGING:
             now = time.monotonic()
             if endpoint["EndpointStatus"] != status or now - printed >= PROGRESS_SECONDS:
                 status, printed = endpoint["EndpointStatus"], now
@@ -143,7 +163,7 @@ class Hosting:
     def _update(self, endpoint: Json, name: str, canary: bool) -> None:
         options: Json = {}
         if self._configurations.on_instances(endpoint["EndpointConfigName"]):
-            self._stop_scaling()
+            scaling.stop(self._env)
             if self._configurations.on_instances(name):
                 options["RetainAllVariantProperties"] = True  # as many as run now
                 if canary:
@@ -152,6 +172,17 @@ class Hosting:
         with aws.aws_errors(BUSY):
             self._client.update_endpoint(**self._endpoint, EndpointConfigName=name, **options)
 
+    def _refuse_failed(self, endpoint: Json) -> None:
+        """Raise CloudError if AWS allows nothing but to delete an endpoint that still answers."""
+        if endpoint["EndpointStatus"] == FAILED:
+            raise CloudError(
+                f"endpoint {self._env.endpoint} is Failed "
+                f"({endpoint.get('FailureReason', NO_REASON)}) but still serves "
+                f"{endpoint['EndpointConfigName']}. SageMaker does not update a failed endpoint. "
+                "When the API may pause for some minutes, delete it: aws sagemaker delete-endpoint "
+                f"--endpoint-name {self._env.endpoint}. Then rerun the command, which creates it"
+            )
+
     def _check(self, name: str) -> None:
         """Wait until the endpoint serves a configuration; see `serve` for its errors."""
         found = self.wait() or {"EndpointStatus": "gone"}
@@ -159,7 +190,7 @@ class Hosting:
         if status == "InService" and found["EndpointConfigName"] == name:
             return
         reverted = status == "InService" and not reason  # as after an alarm
-        reason = reason or "SageMaker gives no reason"
+        reason = reason or NO_REASON
         message = f"endpoint {self._env.endpoint} did not take {name} and is {status}: {reason}"
         if reverted or any(each in reason.lower() for each in MODEL_FAULTS):
             raise ReleaseError(message)
@@ -184,40 +215,4 @@ class Hosting:
         return {
             "BlueGreenUpdatePolicy": policy,
             "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": name} for name in names]},
-        }
-
-    def _start_scaling(self) -> None:
-        """Scale the instances with the requests; it may be called again."""
-        instances = self._env.aws.instances
-        if instances is None:
-            return
-        client, target = self._env.client("application-autoscaling"), self._scaling_target()
-        with aws.aws_errors():
-            client.register_scalable_target(
-                MinCapacity=instances.least, MaxCapacity=instances.most, **target
-            )
-            client.put_scaling_policy(
-                PolicyName=f"{self._env.name_prefix}-requests",
-                PolicyType="TargetTrackingScaling",
-                TargetTrackingScalingPolicyConfiguration={
-                    "TargetValue": float(instances.requests_a_minute),
-                    "PredefinedMetricSpecification": {
-                        "PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"
-                    },
-                },
-                **target,
-            )
-
-    def _stop_scaling(self) -> None:
-        """Stop scaling: AWS does not change instances that are scaled."""
-        with aws.aws_errors("ObjectNotFoundException"):
-            self._env.client("application-autoscaling").deregister_scalable_target(
-                **self._scaling_target()
-            )
-
-    def _scaling_target(self) -> dict[str, str]:
-        return {
-            "ServiceNamespace": "sagemaker",
-            "ResourceId": f"endpoint/{self._env.endpoint}/variant/{VARIANT}",
-            "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
         }

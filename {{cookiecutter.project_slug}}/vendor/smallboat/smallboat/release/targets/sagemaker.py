@@ -17,7 +17,7 @@ from ...serving.servers import Invoke
 from ...store import store
 from . import archives, target
 from .configurations import Configurations
-from .hosting import Hosting
+from .hosting import Hosting, is_dead
 from .lease import Lease
 
 LOG = "endpoint/history.json"
@@ -107,7 +107,7 @@ class SageMakerTarget(target.Target):
 
     def _served(self) -> str | None:
         endpoint = self._hosting.endpoint()
-        if endpoint is None or endpoint["EndpointStatus"] in ("Creating", "Failed"):
+        if endpoint is None or endpoint["EndpointStatus"] == "Creating" or is_dead(endpoint):
             return None
         return str(endpoint["EndpointConfigName"])
 
@@ -119,9 +119,7 @@ class SageMakerTarget(target.Target):
         return archives.fetch(self._bucket, self._container(served)["ModelDataUrl"])
 
     def _read_log(self) -> tuple[list[target.Event], str | None]:
-        """The release log, and the tag to write it with."""
-        log = self._bucket.read(LOG)
-        return (target.parse(log.content, self._bucket.url(LOG)), log.tag) if log else ([], None)
+        return read_log(self._bucket)
 
     def _on_instances(self) -> bool:
         endpoint = self._hosting.endpoint()
@@ -171,3 +169,9 @@ class SageMakerTarget(target.Target):
             archives.prune(self._bucket, urls)
         except CloudError as error:
             print(f"released, but cleaning up failed: {error}", flush=True)
+
+
+def read_log(bucket: Bucket) -> tuple[list[target.Event], str | None]:
+    """The release log in an environment's bucket, and the tag to write it with."""
+    log = bucket.read(LOG)
+    return (target.parse(log.content, bucket.url(LOG)), log.tag) if log else ([], None)

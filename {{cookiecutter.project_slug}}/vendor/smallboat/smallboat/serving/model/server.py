@@ -46,9 +46,13 @@ def _log() -> logging.Logger:
 
 
 def _workers(folder: Path) -> int:
-    """One if `current` is followed: an idle worker among several could miss the last good one."""
+    """One if `current` is followed: an idle worker among several could miss the last good one.
+
+    `MODEL_WORKERS` is at most how many there are.
+    """
     fixed = (folder / "release.json").exists() and not (folder / "current").exists()
-    return min(os.cpu_count() or 1, MAX_WORKERS) if fixed else 1
+    most = int(os.environ.get("MODEL_WORKERS", MAX_WORKERS))
+    return min(os.cpu_count() or 1, most) if fixed else 1
 
 
 def options() -> argparse.Namespace:
