@@ -50,15 +50,17 @@ def shared(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[B
     """An environment that was bootstrapped, with everything that can be in it."""
     cloud.reset()
     environment = Bootstrapped(tmp_path_factory.mktemp("bootstrapped"), cloud)
-    add_batch(environment)
+    add_everything(environment)
     done = environment.run("bootstrap")
     assert done.returncode == 0, done.stderr
     yield environment
     cloud.reset()
 
 
-def add_batch(environment: Bootstrapped) -> None:
+def add_everything(environment: Bootstrapped) -> None:
     environment.configure("staging", '[aws.batch]\ngpu_instance = "g4dn.xlarge"\n')
+    acl = templates.PARAMETERS["WebAcl"]
+    environment.configure("staging", f'[aws.access]\nweb_acl = "{acl}"\n')
 
 
 @pytest.mark.parametrize("template", templates.NAMES)
