@@ -15,7 +15,7 @@ import pytest
 from image_project import LOCK, copied, locked
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from smallboat.aws import aws, containers, image
+from smallboat.aws import aws, containers, image, provenance
 from smallboat.config import config
 from smallboat.errors import CloudError, UserError
 from toy.problem import PROBLEM
@@ -36,6 +36,21 @@ def env(tmp_path: Path, cloud: Any, monkeypatch: pytest.MonkeyPatch) -> aws.Envi
     for name, value in cloud.environ.items():
         monkeypatch.setenv(name, value)
     return aws.Environment(config.load(PROBLEM, "staging"))
+
+
+def test_the_digest_that_was_pushed_is_signed_whoever_moves_the_tag(
+    env: aws.Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed: list[tuple[str, str, str]] = []
+    found = iter([None, "sha256:moved"])
+    monkeypatch.setattr(containers, "build", lambda *_: None)
+    monkeypatch.setattr(containers, "push", lambda *_: "sha256:pushed")
+    monkeypatch.setattr(image, "_digest", lambda *_: next(found))
+    monkeypatch.setattr(image, "_registry", lambda _: None)
+    monkeypatch.setattr(provenance, "sign", lambda _, *facts: signed.append(facts))
+    image._build_signed(env, image.MODEL)
+    tag = f"main-{image.content_hash()}"
+    assert signed == [(env.image_repository, "sha256:pushed", tag)]
 
 
 def test_the_lock_holds_what_is_required_and_names_no_index() -> None:

@@ -85,15 +85,17 @@ def test_prod_gets_the_very_image_of_staging(project: Project, made: str, cloud:
     assert json.loads(manifests.pop())["mediaType"] == image.MANIFEST
 
 
-def test_a_registry_that_refuses_is_a_sentence(
+def test_a_push_reports_the_digest_and_a_registry_that_refuses_is_a_sentence(
     project: Project, made: str, cloud: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in project.environ.items():
         monkeypatch.setenv(name, value)
+    local, target = f"{repository('staging')}:{image.content_hash()}", f"{repository('staging')}:x"
+    registry = containers.Registry(cloud.url, "AWS", f"{ACCOUNT}-auth-token")
+    assert containers.push(local, registry, target) == made.rpartition("@")[2]
     registry = containers.Registry(cloud.url, "AWS", "wrong")
-    target = f"{repository('staging')}:other"
     with pytest.raises(CloudError, match=r"^buildah push failed: .*authentication required"):
-        containers.push(f"{repository('staging')}:{image.content_hash()}", registry, target)
+        containers.push(local, registry, target)
 
 
 def pulled(project: Project, cloud: Any, made: str) -> str:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import shutil
 import subprocess
 import tempfile
@@ -76,18 +77,22 @@ def build(
         raise UserError(f"{tool} could not build {dockerfile}: see its messages above")
 
 
-def push(name: str, registry: Registry, target: str) -> None:
-    """Push a local image to a registry as `<repository>:<tag>`; CloudError if that fails."""
+def push(name: str, registry: Registry, target: str) -> str:
+    """Push a local image to a registry as `<repository>:<tag>`, and return the digest it has there.
+
+    A tag asked for later may have been moved. CloudError if the push fails.
+    """
     address = f"{registry.host}/{target}"
     if builder() == "docker":
         login = ["docker", "login", f"--username={registry.user}", "--password-stdin", registry.url]
         _run(login, registry.password)
         _run(["docker", "tag", name, address])
-        _run(["docker", "push", "--quiet", address])
-        return
-    with _auth_file(registry) as file:
+        return _digest(_run(["docker", "push", address]))
+    with _auth_file(registry) as file, tempfile.NamedTemporaryFile("r") as digest:
         options = ["--quiet", f"--authfile={file}", f"--tls-verify={registry.tls}"]
-        _run(["buildah", "push", *options, "--format=v2s2", name, f"docker://{address}"])
+        options += ["--format=v2s2", f"--digestfile={digest.name}"]
+        _run(["buildah", "push", *options, name, f"docker://{address}"])
+        return _digest(digest.read())
 
 
 def copy(source: Registry, image: str, registry: Registry, target: str) -> None:
@@ -121,9 +126,16 @@ def _auth_file(*registries: Registry) -> Iterator[str]:
         yield file.name
 
 
-def _run(command: list[str], stdin: str = "") -> None:
+def _digest(output: str) -> str:
+    """The digest that docker or buildah reports of a push."""
+    return re.findall(r"sha256:[0-9a-f]{64}", output)[-1]
+
+
+def _run(command: list[str], stdin: str = "") -> str:
+    """What a command prints; CloudError with its last line if it fails."""
     done = subprocess.run(command, input=stdin, text=True, capture_output=True)
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         reason = lines[-1] if lines else "no message"
         raise CloudError(f"{command[0]} {command[1]} failed: {reason}; repeat the command")
+    return done.stdout

@@ -85,11 +85,12 @@ def current(env: aws.Environment, image: Image = MODEL) -> str:
     return f"{env.aws.account}.dkr.ecr.{env.region}.amazonaws.com/{repository}@{digest}"
 
 
-def check_origin(problem: Problem, env: aws.Environment, image: Image = MODEL) -> None:
-    """ReleaseError unless a workflow built the current image from main, if `env` requires that."""
+def released(problem: Problem, env: aws.Environment) -> str:
+    """`current`; ReleaseError unless a workflow built it from main, if `env` requires that."""
+    name = current(env)
     if env.aws.released_by == "workflow":
-        digest = current(env, image).partition("@")[2]
-        _verify(_staging(problem, env), env, image, digest)
+        _verify(_staging(problem, env), env, MODEL, name.partition("@")[2])
+    return name
 
 
 def content(image: Image = MODEL) -> dict[Path, Path]:
@@ -174,17 +175,17 @@ def _build_signed(env: aws.Environment, image: Image) -> None:
         provenance.verify(env, repository, digest, tag)
         print(f"nothing to do: {repository} has the signed image of these files")
         return
-    _build(env, image, tag)
-    digest = str(_digest(env, image, tag))
+    digest = _build(env, image, tag)
     provenance.sign(env, repository, digest, tag)
     print(f"signed {repository}@{digest}", flush=True)
 
 
-def _build(env: aws.Environment, image: Image, tag: str) -> None:
+def _build(env: aws.Environment, image: Image, tag: str) -> str:
+    """Build the image and push it; returns the digest that was pushed."""
     name = f"{image.repository(env)}:{tag}"
     with _context(image) as folder:
         containers.build(folder, image.dockerfile, name, PLATFORM, image.arguments)
-    containers.push(name, _registry(env), name)
+    return containers.push(name, _registry(env), name)
 
 
 def _found(env: aws.Environment, image: Image) -> tuple[str, str | None]:

@@ -16,9 +16,7 @@ def of(problem: Problem, settings: config.Settings, releasing: bool = False) -> 
     from .sagemaker import SageMakerTarget
 
     env = aws.Environment(settings)
-    if releasing:
-        image.check_origin(problem, env)
-    image_uri = image.current(env) if releasing else ""
+    image_uri = image.released(problem, env) if releasing else ""
     return SageMakerTarget(env, image_uri, settings.release.keep)
 
 
