@@ -52,9 +52,10 @@ class CloudFormation:
     def changes(self, kind: str) -> None:
         made = {"Id": "change-1-set", "StackId": ID}
         asked = dict.fromkeys(
-            ["StackName", "ChangeSetName", "TemplateBody", "Parameters", "Tags", "Capabilities"],
+            ["StackName", "ChangeSetName", "ClientToken", "TemplateBody", "Parameters", "Tags",
+             "Capabilities"],
             ANY,
-        )
+        )  # fmt: skip
         asked |= {"ChangeSetType": kind, "ImportExistingResources": True}
         self.stub.add_response("create_change_set", made, asked)
 

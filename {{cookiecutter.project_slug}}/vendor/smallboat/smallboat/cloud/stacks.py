@@ -67,6 +67,7 @@ class Stacks:
             change = self._client.create_change_set(
                 StackName=name,
                 ChangeSetName=token,
+                ClientToken=token,  # boto3 may send a request twice
                 ChangeSetType="UPDATE" if state else "CREATE",
                 TemplateBody=template,
                 Parameters=[
@@ -84,7 +85,7 @@ class Stacks:
             earlier = self._events(change["StackId"])
             self._client.execute_change_set(
                 ChangeSetName=change["Id"],
-                ClientRequestToken=token,  # boto3 may send the request twice
+                ClientRequestToken=token,
             )
             self._finish(change["StackId"], name, earlier)
         return True
