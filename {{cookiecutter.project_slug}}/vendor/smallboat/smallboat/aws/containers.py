@@ -128,7 +128,7 @@ def _auth_file(*registries: Registry) -> Iterator[str]:
 
 def _digest(output: str) -> str:
     """The digest that docker or buildah reports of a push."""
-    return re.findall(r"sha256:[0-9a-f]{64}", output)[-1]
+    return str(re.findall(r"sha256:[0-9a-f]{64}", output)[-1])
 
 
 def _run(command: list[str], stdin: str = "") -> str:
