@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from smallboat import process_environment
 from smallboat.config import config
 from smallboat.process_environment import ALLOWED, IGNORED, IGNORED_AT_START, SET, cleaned
+from smallboat.serving import servers, serving
+from smallboat.serving.api.settings import Settings
 from smallboat.training import flow
 from toy.problem import PROBLEM
 
@@ -38,11 +40,30 @@ def test_passes(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     ["METAFLOW_PROFILE", "METAFLOW_DECOSPECS", "METAFLOW_SERVICE_URL", "AWS_PROFILE", "GIT_DIR",
-     "GIT_INDEX_FILE", "DBT_TARGET", "COMET_AUTO_LOG_DISABLE", "OMP_NUM_THREADS", "MODEL_HOST",
+     "GIT_INDEX_FILE", "DBT_TARGET", "COMET_AUTO_LOG_DISABLE", "OMP_NUM_THREADS", "MODEL_HOST", "MODEL_WORKERS",
      "GITHUB_TOKEN", "VIRTUAL_ENV", "WEB_CONCURRENCY", "MATPLOTLIBRC", "SKLEARN_SEED"],
 )  # fmt: skip
 def test_is_ignored(name: str) -> None:
     assert name not in cleaned({name: "value"})
+
+
+def test_no_setting_of_the_api_on_this_machine_is_the_callers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Serving sets it, or it is ignored."""
+    started: dict[str, str] = {}
+    monkeypatch.setattr(servers, "started", lambda *given: started.update(given[4]))
+    serving._api(config.load(PROBLEM, "local"), "http://127.0.0.1:1", 1)
+    asked = set()
+
+    class Asked(dict[str, str]):
+        def get(self, name: str, default: Any = None) -> Any:
+            asked.add(name)
+            return super().get(name, default)
+
+    Settings.from_environment(Asked(started))
+    assert {"AUTH", "MODEL_START_SECONDS", "CAPTURE"} <= asked
+    assert cleaned(dict.fromkeys(asked - set(started), "the caller's")).keys() & asked == set()
 
 
 @given(pattern=st.sampled_from(sorted(IGNORED)), rest=NAMES)

@@ -23,7 +23,7 @@ IGNORED = {
     *("KMP_*", "MKL_*", "OMP_*", "OPENBLAS_*"),
     *("FLASK_*", "WERKZEUG_*", "UVICORN_*", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS"),
     # Of this project's API and its containers.
-    *("API_KEY", "AUTH", "PRIVATE_FACTS", "SHARED_CACHES", "MODEL_FOLDER", "MODEL_HOST"),
+    *("API_KEY", "AUTH", "PRIVATE_FACTS", "SHARED_CACHES", "MODEL_*"),
     *("CONDA_*", "VIRTUAL_ENV*", "TZ"),
 }
 """Patterns of tools' variables."""
