@@ -42,10 +42,17 @@ def named(output: str) -> str:
 
 @pytest.fixture(scope="module")
 def project(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """A project with both environments' repositories, and nothing in them."""
+    """A project with staging's bucket and key, and both environments' repositories, all empty."""
     cloud.reset()
     for environment in ("staging", "prod"):
         cloud.client("ecr").create_repository(repositoryName=repository(environment))
+    name = repository("staging").removesuffix("-model")
+    place = {"LocationConstraint": cloud.client("s3").meta.region_name}
+    cloud.client("s3").create_bucket(Bucket=f"{name}-{ACCOUNT}", CreateBucketConfiguration=place)
+    role, kms = repository("staging").replace("-model", "-build"), cloud.client("kms")
+    cloud.client("iam").create_role(RoleName=role, AssumeRolePolicyDocument="{}")
+    key = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
+    kms.create_alias(AliasName=f"alias/{name}-images", TargetKeyId=key)
     with with_buildah(tmp_path_factory.mktemp("image"), cloud.environ) as started:
         package = PROBLEM.package
         shutil.copytree(package, started.folder / package, dirs_exist_ok=True)
@@ -55,9 +62,12 @@ def project(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pr
 
 @pytest.fixture(scope="module")
 def made(project: Project) -> str:
-    """The image's name by its digest, after `make image ENV=staging`."""
-    code, output = project.make("staging")
+    """The image's name by its digest, after a workflow's `make image ENV=staging` on main."""
+    role = repository("staging").replace("-model", "-build")
+    github = {"GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/heads/main"}
+    code, output = project.make("staging", AWS_ACCESS_KEY_ID=role, **github)
     assert code == 0, output
+    assert f"signed {repository('staging')}@{named(output).rpartition('@')[2]}" in output
     return named(output)
 
 
@@ -90,7 +100,8 @@ def test_a_push_reports_the_digest_and_a_registry_that_refuses_is_a_sentence(
 ) -> None:
     for name, value in project.environ.items():
         monkeypatch.setenv(name, value)
-    local, target = f"{repository('staging')}:{image.content_hash()}", f"{repository('staging')}:x"
+    local = f"{repository('staging')}:main-{image.content_hash()}"
+    target = f"{repository('staging')}:x"
     registry = containers.Registry(cloud.url, "AWS", f"{ACCOUNT}-auth-token")
     assert containers.push(local, registry, target) == made.rpartition("@")[2]
     registry = containers.Registry(cloud.url, "AWS", "wrong")
