@@ -1,5 +1,6 @@
 """Bootstrap and destroy by their commands: from nothing, with others, after failures."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -182,7 +183,12 @@ def test_roles_and_policies_have_the_configured_path_and_boundary(
     environment: Bootstrapped,
 ) -> None:
     iam = environment.client("iam")
-    document = '{"Version": "2012-10-17", "Statement": []}'
+    document = json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
+        }
+    )
     boundary = iam.create_policy(PolicyName="limit", PolicyDocument=document)["Policy"]["Arn"]
     file = environment.folder / "config" / "staging.toml"
     own = f'[aws]\nrole_path = "/mlops/team/"\npermissions_boundary = "{boundary}"\n'
@@ -198,7 +204,7 @@ def test_roles_and_policies_have_the_configured_path_and_boundary(
                 assert role["Arn"].endswith(f":role/mlops/team/{given['RoleName']}")
                 assert role["PermissionsBoundary"]["PermissionsBoundaryArn"] == boundary
                 made += 1
-    assert made >= 17
+    assert made == 16
     names = (
         "import json\n"
         "from smallboat.aws import aws\n"

@@ -243,7 +243,7 @@ def test_by_default_the_key_opens_predictions_and_facts_are_public() -> None:
         (f'web_acl = "{ACL.replace("regional", "global")}"', "aws.access.web_acl"),
         (
             f'web_acl = "{ACL.replace("mx-central-1", "sa-east-1")}"',
-            f"web_acl = '{ACL.replace('mx-central-1', 'sa-east-1')}' is of another region",
+            "is of another region: choose one of mx-central-1",
         ),
         ('private_facts = "yes"', "aws.access.private_facts = 'yes' is wrong"),
     ],

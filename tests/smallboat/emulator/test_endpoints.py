@@ -24,7 +24,7 @@ BUCKET, REPOSITORY = "emulator-test", "emulator-test"
 ROLE = "arn:aws:iam::123456789012:role/some-role"
 VARIANT = {
     "VariantName": "AllTraffic",
-    "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 2},
+    "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 5},
 }
 MANIFEST = {
     "schemaVersion": 2,
@@ -86,7 +86,8 @@ def served(cloud: Cloud, image: str) -> Iterator[str]:
     sagemaker = cloud.client("sagemaker")
     container = {"Image": image, "ModelDataUrl": f"s3://{BUCKET}/first.tar.gz"}
     sagemaker.create_model(ModelName="served", ExecutionRoleArn=ROLE, PrimaryContainer=container)
-    variant = VARIANT | {"ModelName": "served"}
+    few = {"MemorySizeInMB": 1024, "MaxConcurrency": 2}
+    variant = VARIANT | {"ModelName": "served", "ServerlessConfig": few}
     sagemaker.create_endpoint_config(EndpointConfigName="served", ProductionVariants=[variant])
     sagemaker.create_endpoint(EndpointName="served", EndpointConfigName="served")
     assert _settled(cloud, "served")["EndpointStatus"] == "InService"
@@ -114,27 +115,29 @@ def test_an_update_fails_no_request(cloud: Cloud, make: Callable[..., str]) -> N
 
     with ThreadPoolExecutor(2) as pool:
         asking = [pool.submit(ask) for _ in range(2)]
-        sagemaker.update_endpoint(
-            EndpointName="e",
-            EndpointConfigName=make("e-2", "second"),
-            RetainAllVariantProperties=False,
-            DeploymentConfig={
-                "BlueGreenUpdatePolicy": {
-                    "TrafficRoutingConfiguration": {
-                        "Type": "ALL_AT_ONCE",
-                        "WaitIntervalInSeconds": 0,
+        try:
+            sagemaker.update_endpoint(
+                EndpointName="e",
+                EndpointConfigName=make("e-2", "second"),
+                RetainAllVariantProperties=False,
+                DeploymentConfig={
+                    "BlueGreenUpdatePolicy": {
+                        "TrafficRoutingConfiguration": {
+                            "Type": "ALL_AT_ONCE",
+                            "WaitIntervalInSeconds": 0,
+                        }
                     }
-                }
-            },
-        )
-        now = sagemaker.describe_endpoint(EndpointName="e")
-        assert (now["EndpointStatus"], now["EndpointConfigName"]) == ("Updating", "e-1")
-        assert now["PendingDeploymentSummary"]["EndpointConfigName"] == "e-2"
-        with pytest.raises(ClientError, match="in-progress"):
-            sagemaker.delete_endpoint(EndpointName="e")
-        then = _settled(cloud, "e")
-        last = _asked(cloud, "e")["release"]["release"]
-        stop.set()
+                },
+            )
+            now = sagemaker.describe_endpoint(EndpointName="e")
+            assert (now["EndpointStatus"], now["EndpointConfigName"]) == ("Updating", "e-1")
+            assert now["PendingDeploymentSummary"]["EndpointConfigName"] == "e-2"
+            with pytest.raises(ClientError, match="in-progress"):
+                sagemaker.delete_endpoint(EndpointName="e")
+            then = _settled(cloud, "e")
+            last = _asked(cloud, "e")["release"]["release"]
+        finally:
+            stop.set()
         for each in asking:
             each.result()
     assert then["EndpointConfigName"] == "e-2"

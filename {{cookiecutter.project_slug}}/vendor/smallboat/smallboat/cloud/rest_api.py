@@ -106,14 +106,17 @@ def resources(env: Environment) -> Json:
         each["Properties"]["RestApiId"] = api
     made["Predictions"] = _predictions(env)
     if access.web_acl:
-        stage = f"arn:aws:apigateway:{env.region}::/restapis/${{Api}}/stages/{env.aws.environment}"
+        before, after = (
+            f"arn:aws:apigateway:{env.region}::/restapis/",
+            f"/stages/{env.aws.environment}",
+        )
         made["WebAcl"] = {
             "Type": "AWS::WAFv2::WebACLAssociation",
             # The stage comes with the deployment, whose name osls makes of this.
             "DependsOn": "ApiGatewayDeployment${sls:instanceId}",
             "Properties": {
                 "WebACLArn": access.web_acl,
-                "ResourceArn": {"Fn::Join": ["", _joined(stage, api)]},
+                "ResourceArn": {"Fn::Join": ["", [before, api, after]]},
             },
         }
     return made
@@ -130,11 +133,6 @@ def _predictions(env: Environment) -> Json:
             "MetricTransformations": [metric],
         },
     }
-
-
-def _joined(text: str, api: Json) -> list[Any]:
-    before, _, after = text.partition("${Api}")
-    return [before, api, after]
 
 
 def extensions(env: Environment) -> Json:

@@ -8,7 +8,8 @@ from moto.kms.models import Key, kms_backends
 def install() -> None:
     """Add it to moto."""
     kind: Any = Key
-    kind.create_from_cloudformation_json = classmethod(_create)
+    create: Any = _create
+    kind.create_from_cloudformation_json = classmethod(create)
 
 
 def _create(
