@@ -26,7 +26,6 @@ FLOW = "runs and state machines: test_remote.py, test_remote_runs.py"
 SCALING = "Application Auto Scaling asks in our name: shown nowhere"
 COST_TAGS = {"project", "environment", "owner"}
 UNTAGGED = {
-    "scaling target": "it costs nothing",
     "alarm": "Application Auto Scaling creates it, without tags",
     "log group": "SageMaker creates it, without tags: the endpoint's log",
 }
@@ -208,7 +207,14 @@ def test_what_costs_carries_the_tags_that_the_budget_counts(walk: Walk) -> None:
         "CreateStack",
     } <= tagged
     kinds = {kind.name for kind in inventory.KINDS}
-    seen = {"state machine", "endpoint", "endpoint configuration", "model", "stack"}
+    seen = {
+        "state machine",
+        "scaling target",
+        "endpoint",
+        "endpoint configuration",
+        "model",
+        "stack",
+    }
     assert kinds == seen | set(UNTAGGED)
 
 
