@@ -5,12 +5,14 @@ from collections.abc import Iterator
 
 import pytest
 import templates
-from bootstrapped import NAME_PREFIX
+from bootstrapped import ACCOUNT, NAME_PREFIX, REGION
 from clouds import Cloud
 from iam_simulation import outside
 from remotely import Remote
 
 ROLE = f"{NAME_PREFIX}-preview"
+STEP_FUNCTIONS = "ak"
+"""The key with which moto's Step Functions calls services."""
 
 
 @pytest.fixture
@@ -60,3 +62,26 @@ def test_a_preview_names_nothing_of_staging_and_its_role_may_deploy_it(remote: R
     remote.do("flow-remove", "--branch", "pr12", AWS_ACCESS_KEY_ID=ROLE)
     assert outside(remote.cloud.calls(), {ROLE: statements}) == []
     assert remote.machines() == set()
+
+
+@pytest.mark.nightly
+def test_a_previews_run_is_kept_apart_and_its_roles_may_do_what_it_does(remote: Remote) -> None:
+    before = remote.objects()
+    remote.do("flow-deploy", "--branch", "pr12", AWS_ACCESS_KEY_ID=ROLE)
+    remote.cloud.forget()
+    arn = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:project.test.pr12.TrainFlow"
+    states, given = remote.client("stepfunctions"), json.dumps({"Parameters": "{}"})
+    execution = remote.ended(
+        states.start_execution(stateMachineArn=arn, input=given)["executionArn"]
+    )
+    calls = remote.cloud.calls()
+    assert execution["status"] == "SUCCEEDED", str(execution.get("cause"))[:2000]
+    roles = {
+        f"{ROLE}-step": templates.policy("compute", "PreviewStepRole"),
+        STEP_FUNCTIONS: templates.policy("compute", "PreviewStatesRole"),
+    }
+    assert {call["principal"] for call in calls} == {*roles, "testing"}
+    assert outside(calls, roles) == []
+    changed = {key for key, body in remote.objects().items() if before.get(key) != body}
+    assert any(key.startswith("preview/pr12/store/runs/") for key in changed)
+    assert {key for key in changed if not key.startswith("preview/pr12/")} == set()
