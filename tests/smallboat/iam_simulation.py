@@ -178,6 +178,8 @@ def needs(
     more = [each for each in also if not each.startswith("iam:")]
     for each in [action, *more]:
         for arn in arns:
+            if each == "batch:TagResource" and ":job-queue/" in arn:
+                continue  # SubmitJob tags the job, not its queue
             kept = {f"aws:ResourceTag/{tag}": value for tag, value in tags(arn).items()}
             yield Need(each, arn, {**context, **kept})
     if template := parameters.get("TemplateURL"):  # CloudFormation reads it as the caller
