@@ -29,6 +29,7 @@ CHECKOV = {
     ("CKV_AWS_119", "Foreach"): OWN_KEY,
     ("CKV_AWS_136", "Images"): OWN_KEY,
     ("CKV_AWS_136", "TrainingImages"): OWN_KEY,
+    ("CKV_AWS_136", "PreviewImages"): OWN_KEY,
     ("CKV_AWS_149", "CometKey"): OWN_KEY,
     ("CKV_AWS_158", "AgeWatchLogs"): OWN_KEY,
     ("CKV_AWS_173", "AgeWatch"): "its variable is the name prefix, no secret",
@@ -39,12 +40,15 @@ PASS = "roles by name, to one service: test_templates.py"
 PARLIAMENT = {
     ("SageMakerRole", "CREDENTIALS_EXPOSURE"): PULL,
     ("StartRole", "CREDENTIALS_EXPOSURE"): PULL,
-    ("DeployPolicy", "CREDENTIALS_EXPOSURE"): PULL,
+    ("PreviewStartRole", "CREDENTIALS_EXPOSURE"): PULL,
+    ("ImagePolicy", "CREDENTIALS_EXPOSURE"): PULL,
+    ("PreviewPolicy", "CREDENTIALS_EXPOSURE"): PULL,
     ("DeployPolicy", "PERMISSIONS_MANAGEMENT_ACTIONS"): PASS,
     ("DeployPolicy", "PRIVILEGE_ESCALATION"): (
         "CloudFormationRole is passed for one stack, and can't create roles"
     ),
     ("FlowPolicy", "PERMISSIONS_MANAGEMENT_ACTIONS"): PASS,
+    ("PreviewPolicy", "PERMISSIONS_MANAGEMENT_ACTIONS"): PASS,
     ("ScalePolicy", "PERMISSIONS_MANAGEMENT_ACTIONS"): "one service-linked role, which AWS defines",
     ("CloudFormationRole", "UNKNOWN_ACTION"): (
         "lambda:GetFunctionScalingConfig is newer than parliament; a handler lists it"
@@ -80,7 +84,7 @@ def test_checkov_finds_what_is_known_only() -> None:
     assert found["summary"]["parsing_errors"] == 0 and found["summary"]["passed"] > 100
     failed = found["results"]["failed_checks"]
     told = {(each["check_id"], each["resource"].rpartition(".")[2]) for each in failed}
-    assert told == set(CHECKOV)
+    assert sorted(told ^ set(CHECKOV)) == []
 
 
 def documents() -> dict[str, Any]:
@@ -109,4 +113,5 @@ def test_parliament_finds_what_is_known_only() -> None:
     )  # fmt: skip
     told = {(name, issue) for name, issue, _ in found}
     assert any(name == "Broken" for name, _ in told)
-    assert {each for each in told if each[0] != "Broken"} == set(PARLIAMENT)
+    told = {each for each in told if each[0] != "Broken"}
+    assert sorted(told ^ set(PARLIAMENT)) == []

@@ -8,7 +8,7 @@ import pytest
 import templates
 from cfnlint.api import ManualArgs, lint_file
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
-from iam_simulation import Need, allows
+from iam_simulation import Need, allows, needs
 from policy_sentry.querying.actions import get_action_data
 
 UNRESTRICTED = {
@@ -316,6 +316,20 @@ def test_a_previews_jobs_have_its_image_and_its_roles_only() -> None:
         for role in ("preview-step", "preview-start", "step", "start", "deploy", "build")
     }
     assert passed == {role: role.startswith("preview-") for role in passed}
+
+
+@pytest.mark.parametrize("prefix", ["", "Preview"])
+def test_a_state_machine_may_submit_its_jobs(prefix: str) -> None:
+    """With their tags, as Metaflow lets it; AWS asks for the job and the queue, too."""
+    name = {"": "StepFunctionsRole", "Preview": "PreviewStatesRole"}[prefix]
+    statements = templates.policy("compute", name, "staging")
+    definition = f"project-staging{'-preview' if prefix else ''}_metaflow_1"
+    asked = {"jobName": "a", "jobQueue": "project-staging", "jobDefinition": definition}
+    call = {"service": "batch", "operation": "SubmitJob", "principal": "p"}
+    call["parameters"] = asked | {"tags": {"environment": "staging"}}
+    wanted = list(needs(call))
+    assert {each.action for each in wanted} == {"batch:SubmitJob", "batch:TagResource"}
+    assert [str(each) for each in wanted if not allows(statements, each)] == []
 
 
 @pytest.mark.parametrize("role", ["PreviewRole", "PreviewStepRole", "PreviewStatesRole"])
