@@ -40,7 +40,8 @@ def test_passes(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     ["METAFLOW_PROFILE", "METAFLOW_DECOSPECS", "METAFLOW_SERVICE_URL", "AWS_PROFILE", "GIT_DIR",
-     "GIT_INDEX_FILE", "DBT_TARGET", "COMET_AUTO_LOG_DISABLE", "OMP_NUM_THREADS", "MODEL_HOST", "MODEL_WORKERS",
+     "GIT_INDEX_FILE", "DBT_TARGET", "COMET_AUTO_LOG_DISABLE", "OMP_NUM_THREADS",
+     "MODEL_HOST", "MODEL_WORKERS",
      "GITHUB_TOKEN", "VIRTUAL_ENV", "WEB_CONCURRENCY", "MATPLOTLIBRC", "SKLEARN_SEED"],
 )  # fmt: skip
 def test_is_ignored(name: str) -> None:
