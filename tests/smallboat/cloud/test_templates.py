@@ -288,6 +288,17 @@ def test_each_of_githubs_roles_can_do_its_own_part_only() -> None:
     }
 
 
+def test_the_key_signs_for_the_build_role_and_for_no_administrator() -> None:
+    key = templates.load("foundation")["Resources"]["ImageKey"]["Properties"]["KeyPolicy"]
+    statements = templates.plain(key, "foundation")["Statement"]
+    actions = {each["Sid"]: set(templates.listed(each["Action"])) for each in statements}
+    assert [sid for sid, given in actions.items() if "kms:Sign" in given] == ["Sign"]
+    assert not {"kms:*", "*", "kms:CreateGrant"} & set().union(*actions.values())
+    (sign,) = [each for each in statements if each["Sid"] == "Sign"]
+    builder = "arn:aws:iam::123456789012:role/project-staging-build"
+    assert sign["Condition"] == {"ArnEquals": {"aws:PrincipalArn": builder}}
+
+
 def test_a_previews_jobs_have_its_image_and_its_roles_only() -> None:
     statements = templates.policy("foundation", "PreviewRole", "staging")
     definition = "arn:aws:batch:eu-west-1:123456789012:job-definition/project-staging"
