@@ -53,6 +53,18 @@ def test_the_digest_that_was_pushed_is_signed_whoever_moves_the_tag(
     assert signed == [(env.image_repository, "sha256:pushed", tag)]
 
 
+def test_what_docker_and_buildah_report_of_a_push_has_the_digest() -> None:
+    digest, layer = (f"sha256:{letter * 64}" for letter in "ab")
+    printed = (
+        f"The push refers to repository [host/a]\n5f70bf18a086: Pushed\nmain-1: digest: {digest}"
+    )
+    assert (
+        containers._digest(f"{printed} size: 9\n\n Info: not all\n   {layer} -> {layer}\n")
+        == digest
+    )
+    assert containers._digest(digest) == digest
+
+
 def test_the_lock_holds_what_is_required_and_names_no_index() -> None:
     pins = locked()
     for line in (SERVING / "requirements.txt").read_text().splitlines():

@@ -127,8 +127,10 @@ def _auth_file(*registries: Registry) -> Iterator[str]:
 
 
 def _digest(output: str) -> str:
-    """The digest that docker or buildah reports of a push."""
-    return str(re.findall(r"sha256:[0-9a-f]{64}", output)[-1])
+    """The digest in what `docker push` prints, or in buildah's file."""
+    found = re.search(r"(?m)(?:^|: digest: )(sha256:[0-9a-f]{64})", output)
+    assert found, output
+    return found[1]
 
 
 def _run(command: list[str], stdin: str = "") -> str:
