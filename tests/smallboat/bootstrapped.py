@@ -14,6 +14,7 @@ import copies
 import templates
 from clouds import ROOT
 from smallboat.aws import image
+from smallboat.cloud import lambda_zip
 from toy.problem import PROBLEM
 
 PACKAGE = PROBLEM.package
@@ -50,6 +51,12 @@ class Bootstrapped:
         """Link parts of the project into the folder."""
         for name in names:
             (self.folder / name).symlink_to(ROOT / name)
+
+    def link_packages(self) -> None:
+        """Use the function's packages that are installed already."""
+        packages = self.folder / lambda_zip.CACHE
+        packages.parent.mkdir(parents=True)
+        packages.symlink_to(ROOT / lambda_zip.CACHE)
 
     def change(self, environment: str, **values: str) -> None:
         """Change values that the file of an environment, or base.toml, has."""

@@ -11,8 +11,7 @@ import bundles
 import pytest
 import visit
 from bootstrapped import PACKAGE, Bootstrapped
-from clouds import ROOT, Cloud
-from smallboat.cloud import lambda_zip
+from clouds import Cloud
 from toy import metrics, service
 from visit import Visitor
 
@@ -27,9 +26,7 @@ class Deployed(Bootstrapped):
         super().__init__(folder, cloud)
         self.link("serving", "vendor", PACKAGE, "uv.lock")
         self.bring("local")
-        packages = folder / lambda_zip.CACHE
-        packages.parent.mkdir(parents=True)
-        packages.symlink_to(ROOT / lambda_zip.CACHE)
+        self.link_packages()
         file = folder / "config" / "staging.toml"
         most = f"max_concurrency = {CONTAINERS}"
         file.write_text(re.sub(r"max_concurrency = \d+", most, file.read_text()))

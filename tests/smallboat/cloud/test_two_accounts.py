@@ -12,10 +12,9 @@ import requests
 import templates
 from bootstrapped import ACCOUNT, REGION
 from bundles import PLAIN
-from clouds import ROOT, Cloud
+from clouds import Cloud
 from iam_simulation import allows, by, needs
 from smallboat.aws import image
-from smallboat.cloud import lambda_zip
 from walking import Walk, url
 
 pytestmark = pytest.mark.nightly  # two deployments, with an API each
@@ -63,9 +62,7 @@ def walk(
     cloud.reset()
     here = Path.cwd()
     walk = TwoAccounts(tmp_path_factory.mktemp("accounts"), cloud)
-    packages = walk.folder / lambda_zip.CACHE
-    packages.parent.mkdir(parents=True)
-    packages.symlink_to(ROOT / lambda_zip.CACHE)
+    walk.link_packages()
     os.chdir(walk.folder)
     try:
         walk.do("bootstrap staging", "bootstrap")

@@ -13,11 +13,11 @@ import pytest
 import requests
 import templates
 from bundles import BETTER, PLAIN, WORSE
-from clouds import ROOT, Cloud
+from clouds import Cloud
 from iam_simulation import Need, Tags, allows, by, needs, outside
 from permissions import actions
 from second_evaluator import decisions
-from smallboat.cloud import inventory, lambda_zip
+from smallboat.cloud import inventory
 from smallboat.release import smoke_tests
 from toy import service
 from walking import Walk, url
@@ -82,9 +82,7 @@ def walk(tools: None, cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) ->
     cloud.reset()
     here = Path.cwd()
     walk = Walk(tmp_path_factory.mktemp("walk"), cloud)
-    packages = walk.folder / lambda_zip.CACHE
-    packages.parent.mkdir(parents=True)
-    packages.symlink_to(ROOT / lambda_zip.CACHE)
+    walk.link_packages()
     os.chdir(walk.folder)
     try:
         for environment in ("staging", "prod"):

@@ -19,7 +19,6 @@ from bootstrapped import BUCKET, PACKAGE, Bootstrapped
 from bundles import BETTER, PLAIN
 from clouds import ROOT, Cloud
 from releasing import Project
-from smallboat.cloud import lambda_zip
 from smallboat.config import config
 from smallboat.errors import UserError
 from smallboat.release import commands, smoke_tests, targets
@@ -42,9 +41,7 @@ class Machine(Bootstrapped):
         shutil.copy(ROOT / "config" / "local.toml", folder / "config")
         copies.compete(folder, "good")
         copies.trust(folder)
-        packages = folder / lambda_zip.CACHE
-        packages.parent.mkdir(parents=True)
-        packages.symlink_to(ROOT / lambda_zip.CACHE)
+        self.link_packages()
 
     def retrain(self, until: str = "") -> str:
         """What `make retrain ENV=staging` prints, until it is killed or to its good end."""
