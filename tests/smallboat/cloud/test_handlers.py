@@ -223,21 +223,28 @@ def context(action: str, arn: str) -> Json:
     return {f"aws:{kind}/{key}": value for kind in kinds for key, value in tags.items()}
 
 
-def missing(apis: list[Json], role: list[Json]) -> list[str]:
+@pytest.fixture(scope="module")
+def needed(apis: list[Json]) -> dict[str, Need]:
+    """What the role that deploys the API needs, by what it is for."""
+    return {f"{kind}: {need}": need for api in apis for kind, need in needs(api)}
+
+
+def missing(needed: dict[str, Need], role: list[Json]) -> list[str]:
     """What the role that deploys the API lacks."""
-    needed = {f"{kind}: {need}": need for api in apis for kind, need in needs(api)}
     return sorted(text for text, need in needed.items() if not allows(role, need))
 
 
-def test_the_role_that_deploys_the_api_lacks_no_permission_of_a_handler(apis: list[Json]) -> None:
+def test_the_role_that_deploys_the_api_lacks_no_permission_of_a_handler(
+    apis: list[Json], needed: dict[str, Need]
+) -> None:
     assert all(len(each["Resources"]) > 15 for each in apis)
-    assert missing(apis, templates.policy("foundation", "CloudFormationRole")) == []
+    assert missing(needed, templates.policy("foundation", "CloudFormationRole")) == []
 
 
-def test_each_action_that_the_role_loses_is_missed(apis: list[Json]) -> None:
+def test_each_action_that_the_role_loses_is_missed(needed: dict[str, Need]) -> None:
     role = templates.policy("foundation", "CloudFormationRole")
     actions = {action for each in role for action in templates.listed(each["Action"])}
-    kept = {action for action in actions if not missing(apis, without(role, action))}
+    kept = {action for action in actions if not missing(needed, without(role, action))}
     assert kept == NOT_OF_HANDLERS
 
 
@@ -257,8 +264,8 @@ def without(role: list[Json], action: str) -> list[Json]:
     ]
 
 
-def test_the_role_of_another_environment_lacks_them(apis: list[Json]) -> None:
-    lacking = missing(apis, templates.policy("foundation", "CloudFormationRole", "prod"))
+def test_the_role_of_another_environment_lacks_them(needed: dict[str, Need]) -> None:
+    lacking = missing(needed, templates.policy("foundation", "CloudFormationRole", "prod"))
     for action in ("lambda:CreateFunction", "logs:CreateLogGroup", "s3:GetObject", "iam:PassRole"):
         assert any(f" {action} " in each for each in lacking)
 
