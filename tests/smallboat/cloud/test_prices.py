@@ -142,3 +142,14 @@ def test_without_any_price_the_file_stays(listed: PriceList, file: Path) -> None
     with pytest.raises(CloudError, match=r"has no price for .*: .* stays as it is"):
         price_list.refresh(PROBLEM, "local")
     assert file.read_bytes() == before
+
+
+def test_without_a_network_one_sentence_says_so(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = file.read_bytes()
+    monkeypatch.setattr(price_list, "URL", "http://127.0.0.1:1")
+    with pytest.raises(CloudError) as caught:
+        price_list.refresh(PROBLEM, "local")
+    assert str(caught.value) == f"127.0.0.1 can't be reached: {file} stays as it is"
+    assert file.read_bytes() == before
