@@ -114,7 +114,8 @@ class Hub:
             with suppress(ecr.exceptions.ImageAlreadyExistsException):
                 put = ecr.put_image(
                     repositoryName=repository,
-                    imageManifest=json.dumps({**MANIFEST, "tag": tag}),
+                    # moto makes an image's digest of those of its layers
+                    imageManifest=json.dumps({**MANIFEST, "layers": [{"digest": tag}]}),
                     imageManifestMediaType=MANIFEST["mediaType"],
                     imageTag=tag,
                 )

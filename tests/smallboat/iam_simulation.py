@@ -171,10 +171,12 @@ def needs(
     arns = _arns(service, name, action, parameters, region)
     also = permissions.ALSO.get(f"{service}:{name}", set())
     more = [each for each in also if not each.startswith("iam:")]
-    made = arns[0]  # what is tagged as it is created: the first type of the reference
-    for each, arn in [*((action, arn) for arn in arns), *((each, made) for each in more)]:
-        kept = {f"aws:ResourceTag/{tag}": value for tag, value in tags(arn).items()}
-        yield Need(each, arn, {**context, **kept})
+    for each in [action, *more]:
+        for arn in arns:
+            if each == "batch:TagResource" and ":job-queue/" in arn:
+                continue  # SubmitJob tags the job, not its queue
+            kept = {f"aws:ResourceTag/{tag}": value for tag, value in tags(arn).items()}
+            yield Need(each, arn, {**context, **kept})
     if template := parameters.get("TemplateURL"):  # CloudFormation reads it as the caller
         yield Need("s3:GetObject", template.replace(HOST, S3))
     if not name.startswith(("Describe", "Get", "List")):

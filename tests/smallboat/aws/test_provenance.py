@@ -20,7 +20,8 @@ class Signing(Bootstrapped):
 
     def push_unsigned(self, tag: str) -> str:
         """Put an image into staging's repository, as a person can; returns its digest."""
-        manifest = {"schemaVersion": 2, "mediaType": image.MANIFEST, "for": tag}
+        layers = [{"digest": tag}]  # moto makes an image's digest of those of its layers
+        manifest = {"schemaVersion": 2, "mediaType": image.MANIFEST, "layers": layers}
         put = self.client("ecr").put_image(
             repositoryName=REPOSITORY,
             imageManifest=json.dumps(manifest),

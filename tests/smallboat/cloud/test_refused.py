@@ -230,6 +230,8 @@ def test_destroy_detaches_what_people_attached_and_waits_for_the_secret(run: Run
         NAME_PREFIX in each.split()[-1] for each in found
     )
     iam.detach_role_policy(**own)
+    run.cloud.fail("iam", "ListEntitiesForPolicy", status=404, code="NoSuchEntity")
+    assert inventory._attachments(aws.Environment(config.load(PROBLEM, "staging")))
     printed = run.destroy()
     assert run.error == ""
     for policy in policies:

@@ -238,35 +238,6 @@ def test_a_preview_has_no_schedule_and_goes_again(production: Production) -> Non
     assert production.do("flow-remove", "--branch", "pr12") == "nothing to do\n"
 
 
-def test_a_preview_runs_by_its_own_roles_and_leaves_staging_alone(production: Production) -> None:
-    role, before = f"{NAME_PREFIX}-preview", production.objects()
-    roles = {
-        role: templates.policy("foundation", "PreviewRole"),
-        f"{role}-step": templates.policy("compute", "PreviewStepRole"),
-        STEP_FUNCTIONS: templates.policy("compute", "PreviewStatesRole"),
-    }
-    production.cloud.forget()
-    production.do("flow-deploy", "--branch", "pr12", AWS_ACCESS_KEY_ID=role)
-    arn = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:project.test.pr12.TrainFlow"
-    states = production.client("stepfunctions")
-    started = states.start_execution(stateMachineArn=arn, input=json.dumps({"Parameters": "{}"}))
-    execution = production.ended(started["executionArn"])
-    calls = production.cloud.calls()
-    production.do("flow-remove", "--branch", "pr12", AWS_ACCESS_KEY_ID=role)
-    assert execution["status"] == "SUCCEEDED", str(execution.get("cause"))[:2000]
-    assert {call["principal"] for call in calls} == {*roles, "testing"}
-    assert outside(calls, roles) == []
-    changed = {key for key, body in production.objects().items() if before.get(key) != body}
-    assert any(key.startswith("preview/pr12/store/runs/") for key in changed)
-    assert {key for key in changed if not key.startswith("preview/pr12/")} == set()
-    made = production.client("batch").describe_job_definitions()["jobDefinitions"]
-    images = {each["containerProperties"]["image"] for each in made
-              if each["jobDefinitionName"].startswith(f"{role}_metaflow_")}  # fmt: skip
-    assert images and all(f"/{role}@sha256:" in each for each in images)
-    others = {each["jobDefinitionName"].partition("_")[0] for each in made}
-    assert others == {NAME_PREFIX, role}
-
-
 @pytest.mark.parametrize("branch", ["Feature/1", "pr-12", "b" * 40])
 def test_a_branch_that_metaflow_refuses_is_refused_before_anything(
     production: Production, branch: str

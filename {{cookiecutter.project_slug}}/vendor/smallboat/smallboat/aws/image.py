@@ -79,9 +79,9 @@ def current(env: aws.Environment, image: Image = MODEL) -> str:
     """The image of the current files, `<registry>/<repository>@<digest>`; UserError without it."""
     repository, (_, digest) = image.repository(env), _found(env, image)
     if digest is None:
-        raise UserError(
-            f"{repository} has no image of {_files(image)}: `make image ENV={env.aws.environment}`"
-        )
+        branch = f" BRANCH={env.tags['preview']}" if "preview" in env.tags else ""
+        command = f"make image ENV={env.aws.environment}{branch}"
+        raise UserError(f"{repository} has no image of {_files(image)}: `{command}`")
     return f"{env.aws.account}.dkr.ecr.{env.region}.amazonaws.com/{repository}@{digest}"
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..aws.aws import CHANGING, Environment
+from ..aws.aws import CHANGING, Environment, aws_errors
 from . import step_functions
 from .stacks import Stacks
 
@@ -99,9 +99,11 @@ def _attachments(env: Environment) -> list[str]:
     own, found = set(_stack_resources(env, "Role")), []
     for policy in _stack_resources(env, "ManagedPolicy"):
         for kind in ("Role", "User", "Group"):
-            path = f"Policy{kind}s[].{kind}Name"
-            names = _search(env, "iam", "list_entities_for_policy", path, PolicyArn=policy,
-                            PolicyUsageFilter="PermissionsPolicy")  # fmt: skip
+            names: list[str] = []
+            with aws_errors("NoSuchEntity"):  # the policy was deleted by hand
+                names = _search(env, "iam", "list_entities_for_policy",
+                                f"Policy{kind}s[].{kind}Name", PolicyArn=policy,
+                                PolicyUsageFilter="PermissionsPolicy")  # fmt: skip
             known = own if kind == "Role" else ()
             found += [f"{policy} at {kind.lower()} {name}" for name in names if name not in known]
     return found
