@@ -93,7 +93,9 @@ class Run:
 
     def change(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let the next bootstrap update the policies of the foundation stack."""
-        changed = shutil.copytree(base_stacks.TEMPLATES, self._folder / "changed", dirs_exist_ok=True)
+        changed = shutil.copytree(
+            base_stacks.TEMPLATES, self._folder / "changed", dirs_exist_ok=True
+        )
         file = changed / "foundation.yaml"
         file.write_text(file.read_text().replace("The permissions", "What"))
         monkeypatch.setattr(base_stacks, "TEMPLATES", changed)

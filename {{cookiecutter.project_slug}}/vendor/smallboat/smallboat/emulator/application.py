@@ -77,7 +77,8 @@ class Application:
             self._with_batch()
         if call.name == "DescribeImages" and self._any_image:
             for each in call.parameters.get("imageIds", []):
-                registry.hold(call.parameters["repositoryName"], each.get("imageTag", ""))
+                name, tag = call.parameters["repositoryName"], each.get("imageTag", "")
+                registry.hold(calls.account(call), name, tag)
         if call.name == "InvokeEndpoint":
             name = call.parameters["EndpointName"]
             asked = Request(environ)
