@@ -8,6 +8,10 @@ import pytest
 from clouds import Cloud
 
 TRUST = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}
+POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}],
+}
 TEMPLATE = {
     "Parameters": {"Github": {"Type": "String"}, "Note": {"Type": "String"}},
     "Conditions": {"HasGithub": {"Fn::Not": [{"Fn::Equals": [{"Ref": "Github"}, ""]}]}},
@@ -22,6 +26,11 @@ TEMPLATE = {
             "Condition": "HasGithub",
             "Properties": {"TopicName": {"Fn::GetAtt": ["Role", "RoleId"]},
                            "DisplayName": {"Ref": "Note"}},
+        },
+        "Policy": {
+            "Type": "AWS::IAM::ManagedPolicy",
+            "Properties": {"ManagedPolicyName": "policy",
+                           "Description": {"Ref": "Note"}, "PolicyDocument": POLICY},
         },
         "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": {"Ref": "Note"}}},
     },

@@ -24,7 +24,7 @@ def _existing(update: Any) -> Any:
         if made.get(name) is None:
             made.pop(name, None)
             return resources[name]
-        return update(name, resource, resources, **more)
+        return update(name, resource, resources, **more) or made[name]  # moto may not change it
 
     return updated
 
