@@ -17,7 +17,7 @@ from lambda_events import http, rest
 from model_stub import EXAMPLE, Model, serving
 from smallboat.aws.aws import Environment
 from smallboat.aws.buckets import Bucket
-from smallboat.cloud import lambda_api, lambda_zip
+from smallboat.cloud import lambda_api, lambda_zip, osls
 from smallboat.cloud.stacks import Stacks
 from smallboat.config import config
 from smallboat.config.sections import Instances
@@ -359,6 +359,20 @@ def test_an_error_of_osls_is_in_the_message(
     assert message.startswith("the API was not deployed: ")
     assert "there-is-no-such-bucket" in message
     assert "\n" not in message and "http" not in message
+
+
+def test_a_serverless_yml_that_does_not_fit_the_library_is_named(
+    env: Environment, settings: config.Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = tmp_path / "api"
+    code.mkdir()
+    (code / "node_modules").symlink_to((lambda_zip.CODE / "node_modules").resolve())
+    file = lambda_zip.CODE / "serverless.yml"
+    (code / file.name).write_text(file.read_text())
+    monkeypatch.setattr(osls, "install", lambda: None)
+    monkeypatch.setattr(osls.lambda_zip, "CODE", code)
+    with pytest.raises(CloudError, match=r"serverless\.yml does not fit this library: take"):
+        osls.deploy("staging", b"", {})
 
 
 def test_a_file_for_captured_requests_is_refused_on_lambda(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from smallboat.cloud import costs, price_list
 from smallboat.config import config
-from smallboat.errors import CloudError
+from smallboat.errors import CloudError, UserError
 from toy.problem import PROBLEM
 
 Json = dict[str, Any]
@@ -142,3 +142,35 @@ def test_without_any_price_the_file_stays(listed: PriceList, file: Path) -> None
     with pytest.raises(CloudError, match=r"has no price for .*: .* stays as it is"):
         price_list.refresh(PROBLEM, "local")
     assert file.read_bytes() == before
+
+
+def test_without_a_network_one_sentence_says_so(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = file.read_bytes()
+    monkeypatch.setattr(price_list, "URL", "http://127.0.0.1:1")
+    with pytest.raises(CloudError) as caught:
+        price_list.refresh(PROBLEM, "local")
+    assert str(caught.value) == f"127.0.0.1 can't be reached: {file} stays as it is"
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "sentence"),
+    [
+        ("alarm_month = 0.1", 'alarm_month = "free"', "usd.alarm_month = 'free' is wrong: "),
+        ("alarm_month = 0.1", "alarm_month = -1", "usd.alarm_month = -1 is wrong: input should be"),
+        ("alarm_month = 0.1", "", "'alarm_month' is missing: take this file"),
+        ("older = []", "", "'older' is missing: take this file"),
+        ("older = []", "older = 3", "older = 3 is wrong: "),
+        ("[usd]", "[usd", "can't be read: "),
+    ],
+)
+def test_a_damaged_file_of_prices_is_a_sentence(
+    file: Path, right: str, wrong: str, sentence: str
+) -> None:
+    assert right in file.read_text()
+    file.write_text(file.read_text().replace(right, wrong, 1))
+    with pytest.raises(UserError) as caught:
+        costs.table(config.load(PROBLEM, "staging"))
+    assert sentence in str(caught.value)

@@ -1,5 +1,6 @@
 """What AWS refuses once: bootstrap says why, and the next one succeeds."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,6 +81,7 @@ class Run:
     def __init__(self, environment: Bootstrapped, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
         self.cloud, self.client = environment.cloud, environment.client
+        self._folder = environment.folder
         self.error = ""
 
     def bootstrap(self) -> str:
@@ -92,10 +94,12 @@ class Run:
 
     def change(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let the next bootstrap update the policies of the foundation stack."""
-        read = base_stacks._template
-        monkeypatch.setattr(
-            base_stacks, "_template", lambda name: read(name).replace("The permissions", "What")
+        changed = shutil.copytree(
+            base_stacks.TEMPLATES, self._folder / "changed", dirs_exist_ok=True
         )
+        file = changed / "foundation.yaml"
+        file.write_text(file.read_text().replace("The permissions", "What"))
+        monkeypatch.setattr(base_stacks, "TEMPLATES", changed)
 
     def state(self, stack: str) -> str:
         found = self.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
@@ -153,12 +157,19 @@ def test_after_a_refusal_bootstrap_says_why_and_the_next_one_succeeds(
     assert ("nothing to do" in again) == refusal.passes
 
 
-def test_a_template_that_is_missing_is_named(
+def test_templates_older_than_the_library_are_named_before_anything_is_made(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(base_stacks, "TEMPLATES", tmp_path)
-    run.bootstrap()
-    assert run.error.startswith(f"{tmp_path}/foundation.yaml is missing: take it from the template")
+    older = shutil.copytree(base_stacks.TEMPLATES, tmp_path / "infra")
+    (older / "budget.yaml").unlink()
+    file = older / "foundation.yaml"
+    file.write_text(file.read_text().replace("  QuietHours:\n", "  Quiet:\n"))
+    monkeypatch.setattr(base_stacks, "TEMPLATES", older)
+    assert "creating" not in run.bootstrap()
+    assert run.error == (
+        f"{older}/ is older than the library: {file} has no parameter QuietHours; "
+        f"{older}/budget.yaml is missing. Take that folder of the newer template (`cruft update`)"
+    )
 
 
 def test_ten_and_more_are_refused() -> None:

@@ -235,11 +235,14 @@ def test_by_default_the_key_opens_predictions_and_facts_are_public() -> None:
         ('auth = "none"', "aws.access.auth = 'none' is wrong: input should be 'key', 'iam' or"),
         ('auth = "jwt"', 'aws.access: auth = "jwt" and user_pools'),
         (f'user_pools = ["{POOL}"]', 'aws.access: auth = "jwt" and user_pools'),
-        ('auth = "jwt"\nuser_pools = ["eu-west-1_aB3"]', "user_pools.0 = 'eu-west-1_aB3' is wrong"),
+        (
+            'auth = "jwt"\nuser_pools = ["eu-west-1_aB3"]',
+            "'eu-west-1_aB3' is wrong: write it as arn:",
+        ),
         ('addresses = ["203.0.113.7/24"]', "203.0.113.7/24 has host bits set: write a block as"),
         ('addresses = ["office"]', "'office' does not appear to be an IPv4 or IPv6 network"),
         ('addresses = ["2001:db8::/129"]', "write a block as 203.0.113.0/24 or 2001:db8::/32"),
-        ('web_acl = "guard"', "aws.access.web_acl = 'guard' is wrong"),
+        ('web_acl = "guard"', "web_acl = 'guard' is wrong: write it as arn:"),
         (f'web_acl = "{ACL.replace("regional", "global")}"', "aws.access.web_acl"),
         (
             f'web_acl = "{ACL.replace("mx-central-1", "sa-east-1")}"',
@@ -391,5 +394,5 @@ def test_a_branch_that_no_name_can_have_is_refused(folder: Path, branch: str) ->
 def test_a_path_or_a_boundary_that_iam_refuses_is_named(folder: Path, key: str, value: str) -> None:
     file = folder / "staging.toml"
     file.write_text(file.read_text().replace("[aws]\n", f'[aws]\n{key} = "{value}"\n'))
-    with pytest.raises(UserError, match=f"aws.{key} = '{value}' is wrong"):
+    with pytest.raises(UserError, match=f"aws.{key} = '{value}' is wrong: write it as [/a]"):
         config.load(PROBLEM, "staging")

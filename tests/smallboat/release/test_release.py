@@ -15,7 +15,7 @@ from smallboat import integrity
 from smallboat.config import config, sections
 from smallboat.errors import CloudError, ReleaseError, UserError
 from smallboat.evaluation import gates
-from smallboat.release import history, smoke_tests
+from smallboat.release import challengers, history, smoke_tests
 from smallboat.release.release import UNCHANGED, Releaser
 from smallboat.serving import servers
 from smallboat.store import bundle, release_bundle, store
@@ -602,6 +602,14 @@ def test_a_run_that_did_not_pass_is_refused_with_its_gates(target: Fake, runs: R
         assert (outcome.name, outcome.exit_code) == ("failed", 4)
         assert message in outcome.message
     assert target.log == []
+
+
+def test_an_empty_store_on_aws_names_the_ways_to_a_first_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(store_runs, "read", lambda root: ({}, {}))
+    with pytest.raises(UserError, match="s3://b/store has no runs yet: add FROM=local"):
+        challengers.choose("s3://b/store", None)
 
 
 def test_an_unknown_run_and_an_empty_store_are_said(target: Fake, runs: Runs) -> None:

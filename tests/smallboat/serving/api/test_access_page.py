@@ -145,4 +145,8 @@ def test_where_requests_are_signed_the_page_says_that_it_can_not(
         browser.execute_script(visit.PREDICT, EXAMPLE)
         until(browser, lambda _: browser.execute_script("return told"))
         assert "A browser can't sign them" in browser.execute_script("return told")
+        browser.execute_script(
+            'return import(new URL("static/shared.js", location)).then((it) => it.trouble(told))'
+        )
+        assert browser.execute_script(SHOWN)["trouble"] == ""  # said once
         assert not browser.execute_script(SHOWN)["open"]

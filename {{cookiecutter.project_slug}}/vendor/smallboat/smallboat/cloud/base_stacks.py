@@ -1,5 +1,6 @@
 """`make bootstrap`: the base stacks of an environment, of the templates in `infra/`."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ from ..aws import aws
 from ..config import config, files, schedule, sections
 from ..errors import CloudError, UserError
 from ..problem import Problem
-from . import costs, network, quotas
+from . import costs, network, next_steps
 from .stacks import Stacks
 
 TEMPLATES = Path("infra")
@@ -20,6 +21,10 @@ MAIN = "ref:refs/heads/main"
 PULL_REQUEST = "pull_request"
 EVERYBODY = "arn:aws:*:*:*:*"
 """A pattern of each principal's ARN."""
+PARAMETERS = r"^Parameters:\n(([ #].*)?\n)*"
+"""This section of a template."""
+TAKE = "Take that folder of the newer template (`cruft update`)"
+Values = dict[str, dict[str, str]]
 
 
 def bootstrap(problem: Problem, environment: str) -> int:
@@ -27,19 +32,21 @@ def bootstrap(problem: Problem, environment: str) -> int:
     settings = config.load(problem, environment)
     env = aws.Environment(settings)
     stacks = Stacks(env)
-    usd = costs.table(settings)  # now: a wrong prices.toml should stop it before anything is made
-    changed = _put(problem, env, settings, stacks)
+    values = _values(problem, env, settings, stacks)
+    # Now: a template or prices.toml that is wrong should stop it before anything is made.
+    templates, usd = _templates(values), costs.table(settings)
+    changed = _put(env, stacks, templates, values)
     for name in (env.foundation_stack, env.compute_stack):
         print(f"\n{name}:")
         for output in (stacks.describe(name) or {})["Outputs"]:
             print(f"  {output['Description']}: {output['OutputValue']}")
     print(f"\n{usd}\n")
-    for warning in _warnings(env):
+    for warning in next_steps.warnings(env):
         print(f"{warning}\n")
     if changed:
-        print("\n- ".join(["next:", *_next_steps(env)]))
+        print("\n- ".join(["next:", *next_steps.steps(env)]))
     else:
-        print(f"nothing to do; next: make deploy ENV={environment}")
+        print(f"nothing to do; next: {next_steps.release(env)}")
     return 0
 
 
@@ -58,29 +65,49 @@ def subjects(settings: sections.Aws, place: str) -> list[str]:
     return [f"repo:{name}:{place}" for name in names]
 
 
-def _put(problem: Problem, env: aws.Environment, settings: config.Settings, stacks: Stacks) -> bool:
+def _values(
+    problem: Problem, env: aws.Environment, settings: config.Settings, stacks: Stacks
+) -> Values:
+    """The parameters of each template, by its name."""
+    return {
+        "account": _account(env, stacks),
+        "foundation": _foundation(problem, settings),
+        "compute": _compute(settings, env),
+        "budget": _budget(env),
+    }
+
+
+def _templates(values: Values) -> dict[str, str]:
+    """The templates by name; UserError if one is missing or older than this library."""
+    files = {name: TEMPLATES / f"{name}.yaml" for name in values}
+    texts = {name: file.read_text() if file.exists() else "" for name, file in files.items()}
+    heads = {name: re.search(PARAMETERS, text, re.M) for name, text in texts.items()}
+    older = []
+    for name, head in heads.items():
+        lacks = set(values[name]) - set(re.findall(r"^ +(\w+):", head[0] if head else "", re.M))
+        if lacks:
+            reason = f"has no parameter {min(lacks)}" if texts[name] else "is missing"
+            older.append(f"{files[name]} {reason}")
+    if older:
+        raise UserError(f"{TEMPLATES}/ is older than the library: {'; '.join(older)}. {TAKE}")
+    return texts
+
+
+def _put(env: aws.Environment, stacks: Stacks, templates: dict[str, str], values: Values) -> bool:
     """Create or update the stacks; returns whether any changed."""
-    account, compute = _account(env, stacks), _compute(settings, env)
     owner = f"account {env.aws.account}"
     account_tags = {"project": "shared", "environment": "account", "owner": owner}
     # CloudFormation imports a retained bucket only if the template has its literal name.
-    foundation = _template("foundation").replace(
+    foundation = templates["foundation"].replace(
         "BucketName: !Ref Bucket", f"BucketName: {env.bucket}"
     )
     changed = [
-        stacks.put(ACCOUNT_STACK, _template("account"), account, account_tags),
-        stacks.put(env.foundation_stack, foundation, _foundation(problem, settings), env.tags),
-        stacks.put(env.compute_stack, _template("compute"), compute, env.tags),
-        _put_budget(env, stacks),
+        stacks.put(ACCOUNT_STACK, templates["account"], values["account"], account_tags),
+        stacks.put(env.foundation_stack, foundation, values["foundation"], env.tags),
+        stacks.put(env.compute_stack, templates["compute"], values["compute"], env.tags),
+        _put_budget(env, stacks, templates["budget"], values["budget"]),
     ]
     return any(changed)
-
-
-def _template(name: str) -> str:
-    file = TEMPLATES / f"{name}.yaml"
-    if not file.exists():
-        raise UserError(f"{file} is missing: take it from the template (`cruft update`)")
-    return file.read_text()
 
 
 def _account(env: aws.Environment, stacks: Stacks) -> dict[str, str]:
@@ -160,16 +187,21 @@ def _retraining_days(settings: config.Settings) -> int:
     return schedule.longest_gap(settings.schedule.cron) + GRACE_DAYS if settings.schedule else 0
 
 
-def _put_budget(env: aws.Environment, stacks: Stacks) -> bool:
-    """Create or update the budget, at last and alone: AWS may deny billing to an administrator."""
-    values = {
+def _budget(env: aws.Environment) -> dict[str, str]:
+    return {
         "NamePrefix": env.name_prefix,
         "Project": env.project,
         "Environment": env.aws.environment,
         "MonthlyBudget": str(env.aws.monthly_budget_usd),
     }
+
+
+def _put_budget(
+    env: aws.Environment, stacks: Stacks, template: str, values: dict[str, str]
+) -> bool:
+    """Create or update the budget, at last and alone: AWS may deny billing to an administrator."""
     try:
-        return stacks.put(env.budget_stack, _template("budget"), values, env.tags)
+        return stacks.put(env.budget_stack, template, values, env.tags)
     except (CloudError, UserError) as error:
         print(
             f"\nthere is no budget: {error}\nEverything else is there; nobody is told when a month "
@@ -195,31 +227,3 @@ def _compute(settings: config.Settings, env: aws.Environment) -> dict[str, str]:
         "MostCpus": str(env.aws.batch.most_cpus),
         "GpuInstance": env.aws.batch.gpu_instance,
     }
-
-
-def _warnings(env: aws.Environment) -> list[str]:
-    """What will not work as the configuration has it, in sentences."""
-    name = env.aws.environment
-    nobody = (
-        f"nobody is told of alarms, failed retrainings and the budget: set alert_email in "
-        f"config/{name}.toml and run `make bootstrap ENV={name}` again"
-    )
-    found = ["" if env.aws.alert_email else nobody, quotas.shortage(env)]
-    return [warning for warning in found if warning]
-
-
-def _next_steps(env: aws.Environment) -> list[str]:
-    environment, steps = env.aws.environment, []
-    if env.aws.alert_email:
-        steps.append(f"confirm the subscription that AWS mails to {env.aws.alert_email}")
-    if env.aws.github:
-        steps.append(
-            f"create the environment {environment} in GitHub: see the library's docs/automation.md"
-        )
-    return [
-        *steps,
-        "activate the tags project and environment for cost allocation: the budget needs them",
-        "if you use Comet, store its key: aws secretsmanager put-secret-value --secret-id "
-        f"{env.name_prefix}/comet --secret-string '" + '{"COMET_API_KEY": "..."}' + "'",
-        f"make image ENV={environment}, then make deploy ENV={environment}",
-    ]

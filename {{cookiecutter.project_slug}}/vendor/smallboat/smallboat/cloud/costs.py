@@ -4,6 +4,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, NonNegativeFloat, ValidationError
+
 from ..aws.aws import STAGING
 from ..config import config, sections
 from ..errors import UserError
@@ -33,16 +35,29 @@ written each hour."""
 Item = tuple[float, str]
 
 
+class Prices(BaseModel):
+    """The content of prices.toml."""
+
+    as_of: str
+    region: str
+    older: list[str]
+    usd: dict[str, NonNegativeFloat]
+    instances: dict[str, NonNegativeFloat]
+
+
 def read() -> dict[str, Any]:
-    """What prices.toml holds; UserError if it is missing, or of an older template."""
+    """What prices.toml holds; UserError if it is missing, wrong, or of an older template."""
     try:
-        found = tomllib.loads(PRICES.read_text())
+        return Prices.model_validate(tomllib.loads(PRICES.read_text())).model_dump()
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise UserError(f"{PRICES} can't be read: {error}") from error
-    for key in ("as_of", "region", "older", "usd", "instances"):
-        if key not in found:
-            raise UserError(OLD.format(repr(key)))
-    return found
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        key = ".".join(str(part) for part in wrong["loc"])
+        if wrong["type"] == "missing":
+            raise UserError(OLD.format(repr(key))) from error
+        reason = wrong["msg"].lower()
+        raise UserError(f"{PRICES}: {key} = {wrong['input']!r} is wrong: {reason}") from error
 
 
 def table(settings: config.Settings) -> str:

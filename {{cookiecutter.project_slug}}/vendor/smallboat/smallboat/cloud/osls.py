@@ -16,6 +16,11 @@ from . import lambda_zip
 TOOLS = lambda_zip.CODE / "node_modules"
 PROGRESS = re.compile(r"Uploading|  (CREATE|UPDATE|DELETE|ROLLBACK)_")
 NOISE = re.compile(r"\s*(View the full error|Environment:|Docs:|Support:|\(node:|npm warn)|\W*$")
+UNRESOLVED = "Cannot resolve variable"
+OLDER = (
+    f". {lambda_zip.CODE}/serverless.yml does not fit this library: take it from the newer "
+    "template (`cruft update`)"
+)
 VARIABLES = {"SLS_AWS_MONITORING_FREQUENCY": "1000", "NODE_NO_WARNINGS": "1"}
 
 
@@ -69,7 +74,9 @@ def _run(command: list[str], folder: Path) -> None:
             if PROGRESS.match(line):
                 print(line.rstrip(), flush=True)
     if process.returncode:
-        raise CloudError(f"the API was not deployed: {_error(lines)}")
+        error = _error(lines)
+        older = OLDER if UNRESOLVED in error else ""
+        raise CloudError(f"the API was not deployed: {error}{older}")
 
 
 def _error(lines: list[str]) -> str:

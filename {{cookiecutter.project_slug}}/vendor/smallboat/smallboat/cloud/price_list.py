@@ -4,6 +4,7 @@ import os
 import re
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import requests
 
@@ -78,13 +79,20 @@ def _found(wanted: dict[str, Listed], region: str) -> dict[str, float]:
 
 
 def _offer(service: str, region: str) -> Json:
-    """The price list of a service in a region; an empty one, with a line, if AWS gives none."""
+    """The price list of a service in a region; an empty one, with a line, if AWS gives none.
+
+    Raises:
+        CloudError: the price list can't be reached.
+    """
     print(f"reading the prices of {service}", flush=True)
     try:
         answer = requests.get(f"{URL}/{service}/current/{region}/index.json", timeout=TIMEOUT)
         answer.raise_for_status()
         offer: Json = answer.json()
         return {"products": offer["products"], "OnDemand": offer["terms"]["OnDemand"]}
+    except (requests.ConnectionError, requests.Timeout) as error:
+        host = urlsplit(URL).hostname
+        raise CloudError(f"{host} can't be reached: {PRICES} stays as it is") from error
     except (requests.RequestException, ValueError, KeyError, TypeError) as error:
         print(f"{service} has no price list for {region}: {error}")
         return {"products": {}, "OnDemand": {}}

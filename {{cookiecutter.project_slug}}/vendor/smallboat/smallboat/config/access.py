@@ -1,7 +1,7 @@
 """Who may ask the API, and how often."""
 
 import ipaddress
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import (
     BaseModel,
@@ -13,13 +13,13 @@ from pydantic import (
     model_validator,
 )
 
+from .text import UserPool, WebAcl
+
 STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 """How the tables of a configuration are read; an unknown key is an error."""
 DAY_SECONDS, MONTH_DAYS = 86_400, 31
 PREDICT_METHODS = 2
 """GET and POST; API Gateway limits each of them alone."""
-USER_POOL = r"^arn:aws:cognito-idp:[a-z0-9-]+:\d{12}:userpool/[\w-]+_[0-9A-Za-z]+$"
-WEB_ACL = r"^(arn:aws:wafv2:[a-z0-9-]+:\d{12}:regional/webacl/[\w-]+/[0-9a-f-]+)?$"
 
 
 class Limits(BaseModel):
@@ -56,9 +56,9 @@ class Access(BaseModel):
     model_config = STRICT
 
     auth: Literal["key", "iam", "jwt"] = "key"
-    user_pools: list[Annotated[str, Field(pattern=USER_POOL)]] = []  # their ARNs, for jwt
+    user_pools: list[UserPool] = []  # their ARNs, for jwt
     addresses: list[str] = []  # blocks that may ask; empty: all
-    web_acl: str = Field(default="", pattern=WEB_ACL)  # the ARN of a regional web ACL of AWS WAF
+    web_acl: WebAcl = ""  # the ARN of a regional web ACL of AWS WAF
     private_facts: bool = False  # whether facts about the model require the same credentials
 
     @field_validator("addresses")

@@ -18,6 +18,7 @@ from . import schedule
 from .access import STRICT
 from .access import Access as Access
 from .access import Limits as Limits
+from .text import Boundary, like
 
 
 class Section(BaseModel):
@@ -30,7 +31,7 @@ class Project(Section):
     """The name under which runs are stored, and the AWS region."""
 
     name: str
-    aws_region: str = Field(pattern=r"^[a-z]+(-[a-z0-9]+)+$")
+    aws_region: Annotated[str, like("eu-west-1", r"[a-z]+(-[a-z0-9]+)+")]
 
 
 class Store(Section):
@@ -114,7 +115,9 @@ class Serve(Section):
     """The port of `make serve`, and the host names that it accepts besides localhost."""
 
     port: int = Field(ge=1, le=65535)
-    allowed_hosts: list[Annotated[str, Field(pattern=r"^([a-z0-9.-]+|\[[0-9a-f:]+\])$")]] = []
+    allowed_hosts: list[
+        Annotated[str, like("model.example.org", r"[a-z0-9.-]+|\[[0-9a-f:]+\]")]
+    ] = []
 
 
 class Api(Section):
@@ -158,7 +161,7 @@ class Serverless(Section):
 class Instances(Section):
     """An endpoint on instances that always run."""
 
-    type: str = Field(pattern=r"^ml\.")  # as ml.m5.large
+    type: Annotated[str, like("ml.m5.large", r"ml\..*")]
     least: PositiveInt
     most: PositiveInt
     requests_a_minute: PositiveInt  # for each instance; with more, another one starts
@@ -170,7 +173,7 @@ class Instances(Section):
 class Batch(Section):
     """Where remote steps run: by default in all subnets of the default VPC, without GPUs."""
 
-    vpc: str = Field(default="", pattern=r"^(vpc-[0-9a-f]+)?$")
+    vpc: Annotated[str, like("vpc-0123456789abcdef0", r"(vpc-[0-9a-f]+)?")] = ""
     subnets: list[str] = []
     most_cpus: PositiveInt = 16  # in use at the same time
     gpu_instance: str = ""  # as g4dn.xlarge
@@ -180,18 +183,16 @@ class Batch(Section):
 class Aws(Section):
     """An environment on AWS: its account, its endpoint, its limits and who gets alarms."""
 
-    environment: str = Field(pattern=r"^[a-z][a-z0-9]{0,7}$")  # the name of the file
-    account: str = Field(pattern=r"^\d{12}$")
-    owner: str = Field(pattern=r"^[\p{L}\p{N} _.:/=+@-]+$", max_length=256)  # a tag's characters
-    github: str = Field(pattern=r"^([\w.-]+/[\w.-]+)?$")  # ORG/REPO that may deploy
-    github_ids: str = Field(pattern=r"^(\d+/\d+)?$")  # its ids, which a rename keeps
-    alert_email: str = Field(pattern=r"^([^@\s]+@[^@\s]+)?$")
+    environment: Annotated[str, like("staging", r"[a-z][a-z0-9]{0,7}")]  # the name of the file
+    account: Annotated[str, like("123456789012", r"\d{12}")]
+    owner: Annotated[str, like("Your Name", r"[\w .:/=+@-]{1,256}")]  # a tag's characters
+    github: Annotated[str, like("ORG/REPO", r"([\w.-]+/[\w.-]+)?")]  # that may deploy
+    github_ids: Annotated[str, like("1234/5678", r"(\d+/\d+)?")]  # its ids, which a rename keeps
+    alert_email: Annotated[str, like("you@example.org", r"([^@\s]+@[^@\s]+)?")]
     monthly_budget_usd: PositiveInt
     released_by: Literal["anyone", "workflow"] = "anyone"
-    role_path: str = Field(default="/", pattern=r"^/([\w.-]+/)*$")  # of roles and policies
-    permissions_boundary: str = Field(  # the ARN of a policy that limits every role
-        default="", pattern=r"^(arn:aws:iam::(\d{12}|aws):policy/[\w.+=,@/-]+)?$"
-    )
+    role_path: Annotated[str, like("/mlops/", r"/([\w.-]+/)*")] = "/"  # of roles and policies
+    permissions_boundary: Boundary = ""  # of every role
     network_overhead_ms: NonNegativeFloat  # the round trip, added to release.latency_ms
     model_age_days: PositiveInt  # an alarm fires when the model is older
     quiet_hours: int = Field(default=0, ge=0, le=168)  # and after so many without a prediction

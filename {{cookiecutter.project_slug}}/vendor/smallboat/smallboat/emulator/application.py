@@ -77,7 +77,8 @@ class Application:
             self._with_batch()
         if call.name == "DescribeImages" and self._any_image:
             for each in call.parameters.get("imageIds", []):
-                registry.hold(call.parameters["repositoryName"], each.get("imageTag", ""))
+                name, tag = call.parameters["repositoryName"], each.get("imageTag", "")
+                registry.hold(calls.account(call), name, tag)
         if call.name == "InvokeEndpoint":
             name = call.parameters["EndpointName"]
             asked = Request(environ)
@@ -152,11 +153,12 @@ class Application:
         """The gateway, created at its first use: its imports take 0.4 s."""
         with self._starting:
             if self._gateway is None:
-                from . import apigateway, cloudformation, failing_stacks, kms, secrets
+                from . import apigateway, cloudformation, conditions, failing_stacks, kms, secrets
                 from .gateway import Gateway
 
                 apigateway.install()
                 cloudformation.install()
+                conditions.install()
                 failing_stacks.install(self._calls.take)
                 kms.install()
                 secrets.install()

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
 from moto.ecr.models import ECRBackend, ecr_backends
@@ -131,10 +130,10 @@ def _token_of_this_server(self: ECRResponse) -> ActionResult:
     return answer
 
 
-def hold(name: str, tag: str) -> None:
-    """Put a placeholder image with a tag into a repository: containers here are processes."""
+def hold(account: str, name: str, tag: str) -> None:
+    """Put a placeholder image into an account's repository: containers here are processes."""
     try:
-        backend = _holding(DEFAULT_ACCOUNT_ID, name)
+        backend = _holding(account, name)
         known = {each.image_tag for each in backend.repositories[name].images}
     except NotFound:
         return

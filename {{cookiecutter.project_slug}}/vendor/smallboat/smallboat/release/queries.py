@@ -124,7 +124,8 @@ def _ask_api(url: str, route: str, sign: api_client.Sign | None, body: Any = Non
             time.sleep(float(response.headers.get("Retry-After", 5)))
             response, answer = _send(url, route, sign, body)
     if response.status_code != 200:
-        message = answer.get("error", answer)
+        error = answer.get("error", answer)
+        message = error.get("message", error) if isinstance(error, dict) else error
         raise UserError(f"{url}/{route} answered {response.status_code}: {message}")
     return answer
 

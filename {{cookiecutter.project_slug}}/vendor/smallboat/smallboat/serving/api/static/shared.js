@@ -22,7 +22,8 @@ export function element(name, attributes = {}, ...children) {
 
 /** Show an error above everything else, or hide it if there is no message. */
 export function trouble(message) {
-  $("trouble").hidden = !message;
+  const said = message === UNSIGNED && !$("unsigned").hidden; // the page says it already
+  $("trouble").hidden = !message || said;
   $("trouble").textContent = message || "";
 }
 

@@ -1,0 +1,53 @@
+"""What `make bootstrap` says at its end: what will not work, and what to do next."""
+
+from ..aws import aws
+from . import quotas
+
+AUTOMATION = "the library's docs/automation.md"
+
+
+def warnings(env: aws.Environment) -> list[str]:
+    """What will not work as the configuration has it, in sentences."""
+    name, file = env.aws.environment, f"config/{env.aws.environment}.toml"
+    again = f"and run `make bootstrap ENV={name}` again"
+    found = [quotas.shortage(env)]
+    if not env.aws.alert_email:
+        found.append(
+            "nobody is told of alarms, failed retrainings and the budget: set alert_email in "
+            f"{file} {again}"
+        )
+    if _by_workflow(env) and not env.aws.github:
+        found.append(
+            f"nobody can release to {name}: only its workflow may (released_by), and there is none "
+            f'without `github`. Set github, or released_by = "anyone", in {file} {again}'
+        )
+    return [warning for warning in found if warning]
+
+
+def steps(env: aws.Environment) -> list[str]:
+    """What to do after the first bootstrap."""
+    name, found = env.aws.environment, []
+    if env.aws.alert_email:
+        found.append(f"confirm the subscription that AWS mails to {env.aws.alert_email}")
+    if env.aws.github:
+        found.append(f"create the environment {name} in GitHub: see {AUTOMATION}")
+    return [
+        *found,
+        "activate the tags project and environment for cost allocation: the budget needs them",
+        "if you use Comet, store its key: aws secretsmanager put-secret-value --secret-id "
+        f"{env.name_prefix}/comet --secret-string '" + '{"COMET_API_KEY": "..."}' + "'",
+        release(env),
+    ]
+
+
+def release(env: aws.Environment) -> str:
+    """How the environment gets a release."""
+    name = env.aws.environment
+    if _by_workflow(env):
+        return f"release to {name} by its workflow: see {AUTOMATION}"
+    source = "local" if name == aws.STAGING else aws.STAGING
+    return f"make image ENV={name}, then make deploy ENV={name} FROM={source}"
+
+
+def _by_workflow(env: aws.Environment) -> bool:
+    return env.aws.released_by == "workflow"
