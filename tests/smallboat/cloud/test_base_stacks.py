@@ -87,19 +87,6 @@ def test_another_account_is_left_alone(environment: Bootstrapped) -> None:
         assert [each["operation"] for each in environment.cloud.calls()] == ["GetCallerIdentity"]
 
 
-def test_without_permission_the_message_says_who_has_it(environment: Bootstrapped) -> None:
-    for service, operation in (
-        ("iam", "ListOpenIDConnectProviders"),
-        ("cloudformation", "CreateChangeSet"),
-    ):
-        environment.cloud.fail(service, operation, status=403, code="AccessDenied")
-        done = environment.run("bootstrap")
-        assert done.returncode == 4
-        assert "bootstrap and destroy need an administrator of the account" in done.stderr
-        assert "Traceback" not in done.stderr
-    assert environment.run("bootstrap").returncode == 0
-
-
 def test_without_a_default_vpc_nothing_is_made(environment: Bootstrapped) -> None:
     ec2 = environment.client("ec2")
     for subnet in ec2.describe_subnets()["Subnets"]:

@@ -15,6 +15,7 @@ from clouds import Cloud
 from toy import metrics, service
 from visit import Visitor
 
+pytestmark = pytest.mark.nightly  # test_waiting_page.py shows the page, test_walk.py the commands
 CONTAINERS = 2
 SLOW = 24.0  # MODEL_START_SECONDS of the function
 
@@ -131,7 +132,6 @@ def test_a_start_that_outlasts_a_request_is_waited_for_without_an_error(
     assert "Traceback" not in deployed.log()
 
 
-@pytest.mark.nightly
 @pytest.mark.parametrize("start", [20.0, 40.0])
 def test_a_long_start_at_its_real_length(
     deployed: Deployed, visitor: Visitor, start: float

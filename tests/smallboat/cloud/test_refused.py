@@ -47,7 +47,7 @@ class Refusal:
 REFUSALS = (
     Refusal(("sts", "GetCallerIdentity"), "AWS does not know these credentials",
             {"status": 403, "code": "InvalidClientTokenId"}),
-    Refusal(("iam", "ListOpenIDConnectProviders"), "no permission for ListOpenIDConnect", DENIED),
+    Refusal(("iam", "ListOpenIDConnectProviders"), "administrator of the account", DENIED),
     Refusal(("apigateway", "GetAccount"), "no permission for GetAccount", DENIED),
     Refusal(("ec2", "DescribeVpcs"), "no permission for DescribeVpcs",
             {**DENIED, "code": "UnauthorizedOperation"}),
