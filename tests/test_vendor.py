@@ -13,8 +13,8 @@ from pathlib import Path
 from conftest import ROOT, bake, hook
 
 INSIDE = Path("vendor", "smallboat")
-COME_WITH = {"botocore", "werkzeug", "pytest"}
-"""What others bring along: boto3, Flask, who tests."""
+COME_WITH = {"botocore", "joserfc", "werkzeug", "pytest"}
+"""What others bring along: boto3, moto, Flask, who tests."""
 NOT_HERE = {"dbt": ["dbt-core"], "snowflake": ["snowflake-connector-python"]}
 """What the template's environment is without."""
 
