@@ -23,20 +23,6 @@ def environment(cloud: Cloud, tmp_path: Path) -> Iterator[Bootstrapped]:
     cloud.reset()
 
 
-def test_two_environments_and_the_account_live_side_by_side(environment: Bootstrapped) -> None:
-    assert environment.run("bootstrap").returncode == 0
-    other = environment.run("bootstrap", environment="prod")
-    assert other.returncode == 0, other.stderr
-    assert "mlops-account: no updates" in other.stdout
-    assert environment.run("destroy", "--confirm", "staging").returncode == 0
-    for name in ("foundation", "compute", "budget"):
-        stacks = environment.client("cloudformation").describe_stacks(
-            StackName=f"project-prod-{name}"
-        )
-        assert stacks["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE"
-    assert exists(environment.client, "account", "ApiLogsRole")
-
-
 def test_an_existing_provider_is_used(environment: Bootstrapped) -> None:
     made = environment.client("iam").create_open_id_connect_provider(
         Url=f"https://{base_stacks.GITHUB}",

@@ -379,3 +379,8 @@ def test_nothing_is_left_of_one_environment_and_the_other_serves_on(walk: Walk) 
     assert status["release"]["run"] == "2"
     (life,) = status["releases"]
     assert life["came"] == "promoted from staging; the first release"
+    assert "mlops-account: no updates" in walk.printed["bootstrap prod"]
+    described = walk.client("cloudformation").describe_stacks()["Stacks"]
+    stacks = {each["StackName"] for each in described if "DELETE" not in each["StackStatus"]}
+    parts = ("foundation", "compute", "budget", "api")
+    assert stacks == {"mlops-account", *(f"project-prod-{part}" for part in parts)}
