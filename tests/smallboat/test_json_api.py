@@ -2,40 +2,15 @@
 
 import datetime as dt
 import gc
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from answering import answering
 from smallboat import json_api
 from smallboat.errors import UserError
 
 DAY = dt.date(2024, 3, 2)
-
-
-@contextmanager
-def answering(body: bytes, status: int = 200) -> Iterator[str]:
-    """An address that gives one answer to everything."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/"
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.fixture(autouse=True)
@@ -58,8 +33,8 @@ def client(url: str, cache: Path) -> json_api.JsonApi:
 
 
 def test_an_answer_is_asked_for_and_kept_with_its_day(tmp_path: Path) -> None:
-    with answering(b'{"a": [1]}') as url:
-        api = client(url, tmp_path)
+    with answering(lambda _: (200, b'{"a": [1]}')) as url:
+        api = client(f"{url}/", tmp_path)
         answer = api.ask("2024/results.json", {"limit": 100})
     assert (answer, api.made) == ({"a": [1]}, 1)
     assert api.kept("2024/results-0") is None
@@ -96,8 +71,8 @@ def test_a_damaged_file_is_no_answer(tmp_path: Path, content: str) -> None:
 def test_a_wrong_answer_is_a_sentence(
     tmp_path: Path, body: bytes, status: int, message: str
 ) -> None:
-    with answering(body, status) as url, pytest.raises(UserError, match=message):
-        client(url, tmp_path).ask("races.json", {})
+    with answering(lambda _: (status, body)) as url, pytest.raises(UserError, match=message):
+        client(f"{url}/", tmp_path).ask("races.json", {})
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "", "nonsense", "http://[", "ftp://x"])

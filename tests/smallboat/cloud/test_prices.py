@@ -1,14 +1,13 @@
 """`make prices`, against a stub of AWS's price list on loopback."""
 
 import json
-import threading
 import tomllib
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from answering import answering
 from smallboat.cloud import costs, price_list
 from smallboat.config import config
 from smallboat.errors import CloudError, UserError
@@ -48,31 +47,21 @@ class PriceList:
         term = {"sku": sku, "priceDimensions": {f"{sku}.A.B": rate}}
         offer["terms"]["OnDemand"][sku] = {f"{sku}.A": term}
 
+    def answer(self, path: str) -> tuple[int, bytes]:
+        """Status and body for a path."""
+        offer = self.offers.get(path)
+        body = offer if isinstance(offer, bytes) else json.dumps(offer).encode()
+        return (200 if offer else 403), body
+
 
 @pytest.fixture
 def listed(monkeypatch: pytest.MonkeyPatch) -> Iterator[PriceList]:
     """The stub, without prices."""
     prices = PriceList()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            offer = prices.offers.get(self.path)
-            body = offer if isinstance(offer, bytes) else json.dumps(offer).encode()
-            self.send_response(200 if offer else 403)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(price_list, "URL", f"http://127.0.0.1:{server.server_port}")
-    yield prices
-    server.shutdown()
-    server.server_close()
+    with answering(prices.answer) as url:
+        monkeypatch.setattr(price_list, "URL", url)
+        yield prices
 
 
 @pytest.fixture
