@@ -2,7 +2,6 @@
 
 import datetime as dt
 import json
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.response import BaseHTTPResponse
 from urllib3.util.retry import Retry
 
+from . import disk
 from .errors import UserError
 from .rate_limit import HOUR, Limiter, duration
 
@@ -95,12 +95,7 @@ class JsonApi:
         """Keep an answer, completely or not at all."""
         file = self._cache / f"{name}.json"
         file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_suffix(f".{os.getpid()}.part")
-        try:
-            part.write_text(json.dumps({"day": day.isoformat(), "answer": answer}))
-            os.replace(part, file)
-        finally:
-            part.unlink(missing_ok=True)
+        disk.replace(file, json.dumps({"day": day.isoformat(), "answer": answer}))
 
     def forget(self, pattern: str) -> None:
         """Remove the kept answers whose name matches, as in `2023/results-*`."""

@@ -8,11 +8,12 @@ from pydantic import BaseModel, NonNegativeFloat, ValidationError
 
 from ..aws.aws import STAGING
 from ..config import config, sections
+from ..config.access import DAY_SECONDS, MONTH_DAYS
 from ..errors import UserError
 from . import network
 
 PRICES = Path("infra", "prices.toml")
-HOURS, MONTH_SECONDS = 730, 31 * 86_400
+HOURS, MONTH_SECONDS = 730, MONTH_DAYS * DAY_SECONDS
 """Of a month on average, and of the longest."""
 REQUEST_SECONDS, LOG_BYTES = 0.1, 1_000
 """A request's time, and its lines in the logs of function and API."""

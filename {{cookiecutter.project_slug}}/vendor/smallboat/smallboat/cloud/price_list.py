@@ -1,6 +1,5 @@
 """`make prices`: refreshes `infra/prices.toml` from AWS's price list, which needs no account."""
 
-import os
 import re
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -8,6 +7,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from .. import disk
 from ..config import config
 from ..errors import CloudError
 from ..problem import Problem
@@ -124,9 +124,7 @@ def _write(text: str, found: dict[str, float], older: list[str], region: str) ->
     text = _set(text, "as_of", f'"{datetime.now(UTC).date()}"')
     text = _set(text, "region", f'"{region}"')
     text = _set(text, "older", str(older).replace("'", '"'))
-    part = PRICES.with_suffix(".part")
-    part.write_text(text)
-    os.replace(part, PRICES)
+    disk.replace(PRICES, text)
 
 
 def _set(text: str, name: str, value: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from .. import disk
 from ..errors import UserError, nearest
 from ..problem import Problem
 from ..table import data, schema
@@ -140,6 +141,4 @@ def _misfits(table: Table, source: Source) -> Iterator[str]:
 
 def _write(text: str) -> None:
     FILE.parent.mkdir(exist_ok=True)
-    part = FILE.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, FILE)
+    disk.replace(FILE, text)
