@@ -23,7 +23,9 @@ def seal(library: Path) -> None:
 def lay(answers: dict[str, str]) -> None:
     """Copy each chosen overlay over the project in the current folder."""
     for question in sorted(folder.name for folder in OVERLAYS.iterdir()):
-        shutil.copytree(OVERLAYS / question / answers[question], ".", dirs_exist_ok=True)
+        overlay = OVERLAYS / question / answers[question]
+        if overlay.exists():  # the answer `none` adds nothing
+            shutil.copytree(overlay, ".", dirs_exist_ok=True)
     shutil.rmtree(OVERLAYS)
     for pattern in ("__pycache__", ".*_cache"):  # of the template's own tests
         for cache in list(Path("vendor").rglob(pattern)):
