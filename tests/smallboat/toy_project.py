@@ -15,6 +15,7 @@ ANSWERS = {
     "project_name": "Toy",
     "project_slug": "toy",
     "aws_region": "mx-central-1",
+    "tracker": "comet",
     "__toml_description": '"A toy"',
     "__toml_author": '"Toy Makers"',
     "__owner": "Toy Makers",
