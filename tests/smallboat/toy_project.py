@@ -14,10 +14,10 @@ RENDERED = (".gitignore", "Makefile", "cloud.mk", "flows", "infra", "pyproject.t
 ANSWERS = {
     "use_case": "toy",
     "cloud": "aws",
-    "tracker": "comet",
     "project_name": "Toy",
     "project_slug": "toy",
     "aws_region": "mx-central-1",
+    "tracker": "comet",
     "__toml_description": '"A toy"',
     "__toml_author": '"Toy Makers"',
     "__owner": "Toy Makers",

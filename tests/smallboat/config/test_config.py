@@ -1,5 +1,6 @@
 """A configuration is base.toml and an environment's file; it is checked before anything runs."""
 
+import re
 import shutil
 import tomllib
 from pathlib import Path
@@ -137,6 +138,19 @@ def test_a_missing_key_is_named() -> None:
 
 
 DECISION = "[decision]\ncontact_cost = 1\nmissed_cost = 3.5\n"
+
+
+@pytest.mark.parametrize(("older", "tracker"), [("true", "comet"), ("false", "none")])
+def test_the_older_key_of_the_tracker_still_counts(folder: Path, older: str, tracker: str) -> None:
+    change(folder / "base.toml", 'tracker = "none"', f"comet = {older}")
+    assert config.load(PROBLEM, "local").tracking.tracker == tracker
+
+
+def test_both_keys_of_the_tracker_are_one_too_many(folder: Path) -> None:
+    change(folder / "base.toml", 'tracker = "none"', 'tracker = "mlflow"\ncomet = true')
+    said = r'comet is the older name of tracker = "comet": remove comet'
+    with pytest.raises(UserError, match=said):
+        config.load(PROBLEM, "local")
 
 
 def test_what_a_decision_costs_can_be_left_out() -> None:
