@@ -1,6 +1,5 @@
 """A configuration is base.toml and an environment's file; it is checked before anything runs."""
 
-import re
 import shutil
 import tomllib
 from pathlib import Path
