@@ -197,7 +197,7 @@ def test_a_region_is_needed_on_aws_only() -> None:
     without = BASE.replace("aws_region", "# aws_region")
     values = parse(without)
     assert config.check(values).project.aws_region == ""
-    with pytest.raises(UserError, match=r"^project\.aws_region is missing: name one as in eu-west-1"):
+    with pytest.raises(UserError, match=r"project\.aws_region is missing: name one as in eu-"):
         parse(without, ON_AWS)
 
 
