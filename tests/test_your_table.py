@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 import requests
 from conftest import BIN, ROOT, share_bytecode
+from pages import blocks
 
-PAGE = (ROOT / "docs" / "your-table.md").read_text()
-STEPS = [block.strip() for block in re.findall(r"^```\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)]
+PAGE = ROOT / "docs" / "your-table.md"
+STEPS = [block.text.strip() for block in blocks(PAGE)]
 MOST = 10
 PORT = "8317"
 
@@ -53,7 +54,7 @@ def run(step: str, folder: Path, project: Path) -> str:
 
 def test_there_are_at_most_ten_steps() -> None:
     assert len(STEPS) <= MOST
-    assert len(re.findall(r"^## \d+\.", PAGE, re.MULTILINE)) == len(STEPS)
+    assert len(re.findall(r"^## \d+\.", PAGE.read_text(), re.MULTILINE)) == len(STEPS)
 
 
 def test_the_steps_lead_to_an_answer(walked: tuple[Path, list[str]]) -> None:
