@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +16,23 @@ import pytest
 from conftest import BIN, ROOT, Project
 from pages import blocks, missing
 
+COMMANDS = tomllib.loads((ROOT / "tests" / "commands.toml").read_text())["literal"]
 QUICK, F1, INTENT = (ROOT / "docs" / f"{name}.md" for name in ("quick-start", "f1", "intent"))
 URL = "https://github.com/ORG/TEMPLATE"
+
+EVENT = '{"aid": %d, "ts": %d, "type": "%s"}'
+OTTO = "".join(
+    '{"session": %d, "events": [%s]}\n'
+    % (
+        session,
+        ", ".join(
+            EVENT % (session % 7, 1659304800025 + 10**7 * session + 1000 * at, kind)
+            for at, kind in enumerate(("clicks", "carts", "clicks", "orders"))
+        ),
+    )
+    for session in range(50)
+)
+"""Fifty sessions in OTTO's format."""
 
 
 def free_port() -> str:
@@ -34,6 +50,7 @@ class Reader:
 
     def __init__(self, folder: Path, project: Project | None = None, path: str = "") -> None:
         self.folder, self.project, self.port, self.printed = folder, project, free_port(), ""
+        self.exported = ""
         self.path = path or f"{BIN}{os.pathsep}{os.environ['PATH']}"
 
     def read(self, page: Path, until: str = "", since: str = "") -> None:
@@ -52,16 +69,17 @@ class Reader:
         text = commands.replace(URL, str(ROOT)).replace("127.0.0.1:8000", f"127.0.0.1:{self.port}")
         text = text.replace("make demo", f"make demo PORT={self.port}")
         text = text.replace("BACKGROUND=1", f"BACKGROUND=1 PORT={self.port}")
-        printed = ""
-        for line in text.splitlines():
-            printed += self._run(line)
-        return printed
+        if "<id>" in text:
+            text = text.replace("<id>", max((self.folder / "store" / "runs").iterdir()).name)
+        return "".join(map(self._run, text.splitlines()))
 
     def _run(self, line: str) -> str:
         if line.startswith("cd "):
             self.folder = self.folder / line[3:]
             return ""
-        words = ("sh", "-c", line)
+        if line.startswith("export "):
+            self.exported += f"{line}\n"
+        words = ("sh", "-c", self.exported + line)
         if self.project is not None and (self.folder / "Makefile").exists():
             here = replace(self.project, path=self.folder)
             here.link()
@@ -113,10 +131,14 @@ def test_the_walk_through_f1(demo: Reader) -> None:
     reader.port = demo.port
     reader.read(F1)
     assert reader.printed.startswith("stopped process ")
+    for command in COMMANDS["f1"]:
+        assert reader.type(command) or command.startswith(("make card", "export ")), command
 
 
 def test_the_quick_start_makes_a_project(f1: Project, tmp_path: Path) -> None:
-    Reader(tmp_path, f1).read(QUICK, since="cruft create")
+    reader = Reader(tmp_path, f1)
+    reader.read(QUICK, since="cruft create")
+    assert replace(f1, path=reader.folder).run("make", "setup").returncode == 0
 
 
 def test_the_walk_through_intent(intent: Project, tmp_path: Path) -> None:
@@ -126,3 +148,21 @@ def test_the_walk_through_intent(intent: Project, tmp_path: Path) -> None:
     finally:
         replace(intent, path=tmp_path / "purchase_intent").make("stop")
     assert reader.printed.count("stopped process ") == 1
+    for command in COMMANDS["intent"]:
+        assert reader.type(command)
+    assert "3,000 made-up sessions" in reader.type("make data SESSIONS=3000 FORMAT=csv")
+    (made,) = (reader.folder / ".cache" / "made-up").glob("*3000*")
+    assert "snapshot " in reader.type(f"make data SOURCE=files DIR={made}")
+    (reader.folder / "otto").mkdir()
+    (reader.folder / "otto" / "train.jsonl").write_text(OTTO)
+    assert "snapshot " in reader.type("make data SOURCE=files DIR=otto FORMAT=otto")
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("use_case", ["intent", "tabular"])
+def test_the_other_demos(demo: Reader, use_case: str) -> None:
+    reader = Reader(demo.folder / "template")
+    printed = reader.type(f"make demo USE_CASE={use_case}")
+    (made,) = (path for path in (reader.folder / "demo").iterdir() if path.name in printed)
+    assert f"serving http://127.0.0.1:{reader.port} in the background" in printed
+    subprocess.run(["make", "stop"], cwd=made, check=True)

@@ -86,6 +86,14 @@ def test_the_winner_is_good_and_every_row_is_scored(walked: tuple[Path, list[str
     assert 10 * len(missed) + len(alarms) < 90  # to act on all of them would cost 357
 
 
+def test_the_table_may_lie_elsewhere(walked: tuple[Path, list[str]]) -> None:
+    project, _ = walked
+    (project / "elsewhere").mkdir()
+    shutil.copy(project / "tumours.csv", project / "elsewhere")
+    assert "snapshot " in run("make data DIR=elsewhere", project, project)
+    assert "changed" in run("make describe", project, project)
+
+
 @pytest.mark.nightly
 def test_the_projects_own_tests_pass_with_this_table(walked: tuple[Path, list[str]]) -> None:
     """Also where it is not at hand, as on a runner of GitHub that has the code alone."""
