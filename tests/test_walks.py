@@ -20,19 +20,14 @@ COMMANDS = tomllib.loads((ROOT / "tests" / "commands.toml").read_text())["litera
 QUICK, F1, INTENT = (ROOT / "docs" / f"{name}.md" for name in ("quick-start", "f1", "intent"))
 URL = "https://github.com/ORG/TEMPLATE"
 
-EVENT = '{"aid": %d, "ts": %d, "type": "%s"}'
-OTTO = "".join(
-    '{"session": %d, "events": [%s]}\n'
-    % (
-        session,
-        ", ".join(
-            EVENT % (session % 7, 1659304800025 + 10**7 * session + 1000 * at, kind)
-            for at, kind in enumerate(("clicks", "carts", "clicks", "orders"))
-        ),
-    )
-    for session in range(50)
-)
-"""Fifty sessions in OTTO's format."""
+
+def otto(session: int) -> str:
+    """A session that buys, in OTTO's format."""
+    events = [
+        {"aid": session % 7, "ts": 1659304800025 + 10**7 * session + 1000 * at, "type": kind}
+        for at, kind in enumerate(("clicks", "carts", "clicks", "orders"))
+    ]
+    return json.dumps({"session": session, "events": events}) + "\n"
 
 
 def free_port() -> str:
@@ -154,7 +149,7 @@ def test_the_walk_through_intent(intent: Project, tmp_path: Path) -> None:
     (made,) = (reader.folder / ".cache" / "made-up").glob("*3000*")
     assert "snapshot " in reader.type(f"make data SOURCE=files DIR={made}")
     (reader.folder / "otto").mkdir()
-    (reader.folder / "otto" / "train.jsonl").write_text(OTTO)
+    (reader.folder / "otto" / "train.jsonl").write_text("".join(map(otto, range(50))))
     assert "snapshot " in reader.type("make data SOURCE=files DIR=otto FORMAT=otto")
 
 
