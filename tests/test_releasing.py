@@ -4,13 +4,13 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
-import release_notes
 import yaml
 from conftest import ROOT
+
+import release_notes
 
 TOOL = ROOT / "tools" / "release_notes.py"
 DAY = "2026-12-01"
