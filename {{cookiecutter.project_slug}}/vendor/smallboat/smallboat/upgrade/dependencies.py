@@ -28,7 +28,9 @@ SERVER_LOCK = Path("serving/model/requirements.lock")
 TRIAL = Path(".cache/update-deps")
 """Holds two copies of the project while they train; what is installed here stays as it is."""
 REPORT = Path(".cache/update-deps.md")
-LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "data", "endpoint", "node_modules", "store")
+LEFT_OUT = {"data", "endpoint", "store"}
+"""Folders of the project that its copies do not get: what was made, and the data, to which they
+have a link."""
 DATE = re.compile(r'(?m)^(exclude-newer = ")([^"]+)(")')
 
 
@@ -101,12 +103,22 @@ def _trial() -> Iterator[tuple[Path, Path]]:
     try:
         trees = (TRIAL.resolve() / "before", TRIAL.resolve() / "after")
         for tree in trees:
-            shutil.copytree(Path(), tree, ignore=LEFT_OUT)
-            if Path("data").is_dir():
-                (tree / "data").symlink_to(Path("data").resolve())
+            _copy(tree)
         yield trees
     finally:
         shutil.rmtree(TRIAL, ignore_errors=True)
+
+
+def _copy(tree: Path) -> None:
+    """Copy the project's own files."""
+    others = shutil.ignore_patterns(".*", "__pycache__", "node_modules")
+
+    def ignored(folder: str, names: list[str]) -> set[str]:
+        return others(folder, names) | (LEFT_OUT if Path(folder) == Path() else set())
+
+    shutil.copytree(Path(), tree, ignore=ignored)
+    if Path("data").is_dir():
+        (tree / "data").symlink_to(Path("data").resolve())
 
 
 def _resolve(tree: Path, day: datetime) -> list[versions.Change]:
@@ -204,4 +216,5 @@ def _tell(report: str) -> None:
     disk.replace(REPORT, f"{report}\n")
     notices.summary(report)
     notices.output(changed="true")
-    print(f"next: commit {PROJECT} and {LOCK}; the report is {REPORT}")
+    names = [str(name) for name in (PROJECT, LOCK, SERVER_LOCK) if name.is_file()]
+    print(f"next: commit {', '.join(names)}; the report is {REPORT}")

@@ -16,7 +16,7 @@ class Change(NamedTuple):
 
     @property
     def major(self) -> bool:
-        """Whether the first number differs that is not 0: it may break what uses the package."""
+        """Whether it may break what uses the package: another first number, or second after a 0."""
         first, second = _leading(self.before), _leading(self.after)
         return bool(first and second) and first != second
 
@@ -52,5 +52,5 @@ def _versions(lock: Path) -> dict[str, str]:
 
 
 def _leading(versions: str) -> list[str]:
-    """Of each version the zeros at its beginning and the number behind them."""
-    return re.findall(r"(?:^|, )((?:0\.)*\d+)", versions)
+    """The first number of each version; of 0.x the first two."""
+    return re.findall(r"(?:^|, )(0\.\d+|\d+)", versions)

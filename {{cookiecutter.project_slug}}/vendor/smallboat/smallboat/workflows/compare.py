@@ -41,17 +41,15 @@ def rows(first: Evaluation | None, second: Evaluation | None) -> list[str]:
     tested = next((each for each in (first, second) if each and each.get("winner")), {})
     primary = tested.get("primary", "")
     names = primary_first(tested.get("metrics", {}).get("test", ()), primary)
-    metrics = {f"{name} (decides)" if name == primary else name: _metric(name) for name in names}
-    shown: dict[str, Callable[[Evaluation], str]] = {
-        "winner": lambda evaluation: evaluation["winner"] or "none",
-        **metrics,
-        "gates": _gates,
-        "model": lambda evaluation: f"`{evaluation['model_hash']}`",
-        "data": lambda evaluation: f"`{evaluation['snapshot']}`",
-    }
+    shown: list[tuple[str, Callable[[Evaluation], str]]] = [
+        ("candidate", lambda evaluation: evaluation["winner"] or "none"),
+        *((f"{name} (decides)" if name == primary else name, _metric(name)) for name in names),
+        ("gates", _gates),
+        ("model", lambda evaluation: f"`{evaluation['model_hash']}`"),
+        ("data", lambda evaluation: f"`{evaluation['snapshot']}`"),
+    ]
     return [
-        f"| {name} | {_shown(first, show)} | {_shown(second, show)} |"
-        for name, show in shown.items()
+        f"| {name} | {_shown(first, show)} | {_shown(second, show)} |" for name, show in shown
     ]
 
 
