@@ -71,7 +71,7 @@ lint: .venv/.library ## check style, types, imports between the library's packag
 	@$(CLEANLY) mypy
 	@$(CLEANLY) mypy --config-file $(LIBRARY)/pyproject.toml $(LIBRARY)/smallboat
 	@$(CLEANLY) lint-imports --no-cache --config $(LIBRARY)/pyproject.toml
-	@$(CLEANLY) zizmor --offline --quiet .github/workflows
+	@$(CLEANLY) zizmor --offline --quiet .github
 	@$(CLEANLY) python tools/options.py --check
 
 .PHONY: docs
