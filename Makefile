@@ -87,6 +87,10 @@ screenshots: demo ## take docs/images/*.png of the demo's page and report, with 
 bench: .venv/.ready ## measure the numbers in docs/measurements.md
 	@$(CLEANLY) python benchmarks/run.py
 
+.PHONY: update-deps
+update-deps: .venv/.ready ## move the date of packages, if projects train with newer ones: [DATE=yyyy-mm-dd]
+	@$(CLEANLY) python tools/update_deps.py $(if $(filter DATE,$(TYPED)),"$$DATE")
+
 .PHONY: open
 open: .venv/.ready ## lay a use case over the shared files in workbench/, to edit it like a project: [USE_CASE=f1|intent|tabular]
 	@$(CLEANLY) python tools/workbench.py open "$$USE_CASE"

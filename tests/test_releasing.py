@@ -1,5 +1,6 @@
 """Template and library have one version; a release has its notes, or fails with a sentence."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import ROOT
+from fake_github import GitHub
 
 import release_notes
 
@@ -108,3 +110,35 @@ def test_a_tag_that_is_not_the_version_stops_the_release(dated: Path, version: s
     edit(dated / library, version, "99.0.0")
     done = tell(dated, f"v{version}")
     assert f"the tag is v{version}, but {library} has 99.0.0" in done.stderr
+
+
+def test_the_workflow_releases_what_was_checked_with_the_least_rights() -> None:
+    check, release = WORKFLOW["jobs"].values()
+    assert [job["permissions"]["contents"] for job in (check, release)] == ["read", "write"]
+    assert release["needs"] == "check" and WORKFLOW["permissions"] == {}
+    commands = [step["run"] for step in check["steps"] if "run" in step]
+    assert commands == ['python tools/release_notes.py "$TAG"', "make lint", "make test"]
+    assert WORKFLOW["env"]["TAG"].strip("${ }") == "inputs.tag || github.ref_name"
+    assert WORKFLOW[True]["push"] == {"tags": ["v*"]}
+
+
+@pytest.mark.parametrize("right", ["read", "write"])
+def test_a_release_gets_its_notes(
+    dated: Path, version: str, tmp_path_factory: pytest.TempPathFactory, right: str
+) -> None:
+    github = GitHub(tmp_path_factory.mktemp("github"))
+    path = f"{github.bin}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    given = {"TAG": f"v{version}", "GITHUB_SHA": "5a5a", "RUNNER_TEMP": str(github.file.parent)}
+    token = {"GH_TOKEN": f"contents={right}", "GH_REPO": "org/repo"}
+    codes = []
+    for step in (step for step in WORKFLOW["jobs"]["release"]["steps"] if "run" in step):
+        env = {"PATH": path} | given | (token if "env" in step else {})
+        words = ["bash", "-e", "-c", step["run"]]
+        codes.append(subprocess.run(words, cwd=dated, env=env).returncode)
+    if right == "read":
+        assert codes[1] != 0 and github.releases == []
+        return
+    assert codes == [0, 0]
+    (made,) = github.releases
+    assert (made["tag"], made["target"]) == (f"v{version}", "5a5a")
+    assert made["notes"] == tell(dated, f"v{version}").stdout

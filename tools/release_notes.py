@@ -46,9 +46,9 @@ def notes(root: Path, tag: str) -> str:
     Raises:
         NotReadyError: tag, versions and changelogs do not agree, or a section has no day or text.
     """
-    for file, version in versions(root).items():
+    for code, version in versions(root).items():
         if tag != f"v{version}":
-            raise NotReadyError(f"the tag is {tag}, but {file} has {version}: make them agree")
+            raise NotReadyError(f"the tag is {tag}, but {code} has {version}: make them agree")
     parts = []
     for file, title in TITLES.items():
         day, text = section(root / file, tag.removeprefix("v"))
