@@ -1,6 +1,6 @@
 """Whether an environment on AWS is ready: credentials, stacks, quota, image, who may release."""
 
-from collections.abc import Callable
+from functools import partial
 
 from ..aws import aws, image
 from ..cloud import base_stacks, next_steps, quotas
@@ -8,6 +8,7 @@ from ..cloud.stacks import Stacks
 from ..config import config
 from ..errors import CommandError
 from ..problem import Problem
+from . import checked
 from .rows import MISSING, NOTE, OK, WRONG, Row
 
 CREDENTIALS = "credentials"
@@ -27,58 +28,54 @@ def rows(problem: Problem, settings: config.Settings) -> list[Row]:
         f"make ... ENV={name}",
         "" if filled else "write your account's number there, except for make cloud-local",
     )
-    credentials = _credentials(env, name)
+    credentials = checked.row(CREDENTIALS, f"make ... ENV={name}", lambda: _credentials(env))
     if credentials.state != OK:
         return [file, credentials]
+    needed = f"make deploy ENV={name}"
     return [
         file,
         credentials,
         *_stacks(env, name),
-        _told("quota", f"make deploy ENV={name}", lambda: quotas.shortage(env)),
-        _image(problem, env, name),
-        _told("releases", f"make deploy ENV={name}", lambda: next_steps.nobody_releases(env)),
-        _told("alarms", "", lambda: next_steps.nobody_told(env)),
+        checked.row("quota", needed, lambda: _told("quota", needed, quotas.shortage(env))),
+        checked.row("image", needed, lambda: _image(problem, env, needed)),
+        _told("releases", needed, next_steps.nobody_releases(env)),
+        _told("alarms", "", next_steps.nobody_told(env)),
     ]
 
 
-def _credentials(env: aws.Environment, name: str) -> Row:
-    needed = f"make ... ENV={name}"
-    try:
-        _ = env.session
-    except CommandError as error:
-        return Row(CREDENTIALS, WRONG, "", needed, str(error))
-    return Row(CREDENTIALS, OK, f"of account {env.aws.account}, {env.region}", needed)
+def _credentials(env: aws.Environment) -> Row:
+    session = env.session  # checks the account
+    needed = f"make ... ENV={env.aws.environment}"
+    return Row(CREDENTIALS, OK, f"of account {env.aws.account}, {session.region_name}", needed)
 
 
 def _stacks(env: aws.Environment, name: str) -> list[Row]:
     """The states of the stacks that `make bootstrap` makes."""
-    found, stacks, to_do = [], Stacks(env), f"make bootstrap ENV={name}"
     names = (base_stacks.ACCOUNT_STACK, env.foundation_stack, env.compute_stack, env.budget_stack)
-    for stack in names:
-        try:
-            state = (stacks.describe(stack) or {}).get("StackStatus")
-        except CommandError as error:
-            found.append(Row(stack, WRONG, "", to_do, str(error)))
-            continue
-        if state is None:
-            found.append(Row(stack, MISSING, "", f"make deploy ENV={name}", to_do))
-        else:
-            good = state.endswith("_COMPLETE") and "ROLLBACK" not in state
-            words = state.lower().replace("_", " ")
-            found.append(Row(stack, OK if good else WRONG, words, "", "" if good else to_do))
-    return found
+    return [checked.row(each, f"make deploy ENV={name}", partial(_stack, env, each, name))
+            for each in names]  # fmt: skip
 
 
-def _image(problem: Problem, env: aws.Environment, name: str) -> Row:
+def _stack(env: aws.Environment, stack: str, name: str) -> Row:
+    needed, to_do = f"make deploy ENV={name}", f"make bootstrap ENV={name}"
+    found = Stacks(env).describe(stack)
+    if found is None:
+        return Row(stack, MISSING, "", needed, to_do)
+    state = str(found["StackStatus"])
+    words = state.lower().replace("_", " ")
+    if state.endswith("_COMPLETE") and "ROLLBACK" not in state:
+        return Row(stack, OK, words, needed)
+    return Row(stack, WRONG, words, needed, to_do)
+
+
+def _image(problem: Problem, env: aws.Environment, needed: str) -> Row:
     """The image that a deployment would run."""
-    needed = f"make deploy ENV={name}"
     try:
         return Row("image", OK, image.released(problem, env).rpartition("/")[2], needed)
     except CommandError as error:
         return Row("image", MISSING, "", needed, str(error))
 
 
-def _told(name: str, needed: str, ask: Callable[[], str | None]) -> Row:
+def _told(name: str, needed: str, sentence: str | None) -> Row:
     """A row of a sentence that says what will not work; OK without one."""
-    sentence = ask()
     return Row(name, NOTE if sentence else OK, "", needed, sentence or "")

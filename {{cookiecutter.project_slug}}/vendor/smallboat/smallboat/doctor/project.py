@@ -6,7 +6,6 @@ rows, as JSON.
 
 import argparse
 import json
-from collections.abc import Callable
 
 from .. import problem as problems
 from .. import process_environment
@@ -17,7 +16,7 @@ from ..release import targets
 from ..release.targets.local import FOLDER
 from ..serving import serving
 from ..store import runs
-from . import cloud, trackers
+from . import checked, cloud, trackers
 from .rows import NOTE, OK, WRONG, Row
 
 LOCAL = process_environment.LOCAL
@@ -52,17 +51,10 @@ def rows(environment: str) -> list[Row]:
         return [*found, Row(f"config/{environment}.toml", WRONG, str(error))]
 
 
-def checked(name: str, needed_for: str, look: Callable[[], Row]) -> Row:
-    """What a look finds, or why it fails."""
-    try:
-        return look()
-    except CommandError as error:
-        return Row(name, WRONG, "", needed_for, str(error))
-
-
 def _rows(problem: Problem, settings: config.Settings) -> list[Row]:
     """Of one environment: its tracker, its account, its runs and what is served."""
-    found = [trackers.row("comet" if settings.tracking.comet else "none")]
+    name = "comet" if settings.tracking.comet else "none"
+    found = [checked.row("tracker", "make train", lambda: trackers.row(name))]
     if settings.aws is not None:
         account = cloud.rows(problem, settings)
         found += account
@@ -70,8 +62,8 @@ def _rows(problem: Problem, settings: config.Settings) -> list[Row]:
             return found  # all below would only repeat it
     return [
         *found,
-        checked("newest run", "make deploy", lambda: newest_run(settings)),
-        checked("release", "make serve, make predict", lambda: release(problem, settings)),
+        checked.row("newest run", "make deploy", lambda: newest_run(settings)),
+        checked.row("release", "make predict", lambda: release(problem, settings)),
     ]
 
 
