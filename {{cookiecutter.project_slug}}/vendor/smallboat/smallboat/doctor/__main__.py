@@ -18,7 +18,6 @@ def main() -> int:
     """Print what was found; 0 if everything that local work needs is there, else 2."""
     given = dict(os.environ)  # importing the library sets a variable
     if not __package__:  # make runs this folder, and -I hides what lies around it
-        sys.dont_write_bytecode = True
         sys.path.insert(0, str(LIBRARY))
     from smallboat.doctor import machine, rows, surroundings
 
