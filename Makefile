@@ -75,7 +75,7 @@ lint: .venv/.library ## check style, types, imports between the library's packag
 	@$(CLEANLY) mypy
 	@$(CLEANLY) mypy --config-file $(LIBRARY)/pyproject.toml $(LIBRARY)/smallboat
 	@$(CLEANLY) lint-imports --no-cache --config $(LIBRARY)/pyproject.toml
-	@$(CLEANLY) zizmor --offline --quiet .github/workflows
+	@$(CLEANLY) zizmor --offline --quiet .github
 	@$(CLEANLY) python tools/options.py --check
 
 .PHONY: docs
@@ -94,6 +94,10 @@ screenshots: demo ## take docs/images/*.png of the demo's page and report, with 
 .PHONY: bench
 bench: .venv/.ready ## measure the numbers in docs/measurements.md
 	@$(CLEANLY) python benchmarks/run.py
+
+.PHONY: update-deps
+update-deps: .venv/.ready ## move the date of packages, if projects train with newer ones: [DATE=yyyy-mm-dd]
+	@$(CLEANLY) python tools/update_deps.py $(if $(filter DATE,$(TYPED)),"$$DATE")
 
 .PHONY: open
 open: .venv/.ready ## lay a use case over the shared files in workbench/, to edit it like a project: [USE_CASE=f1|intent|tabular]
