@@ -188,7 +188,7 @@ COMMANDS: tuple[tuple[str, str, str, tuple[click.Parameter, ...]], ...] = (
      (_option("--date", "day", metavar="YYYY-MM-DD",
               help="Those before this day, instead of a week old."),)),
     ("tracking-upload", "training.commands:tracking_upload",
-     "Send to Comet what could not be sent before.", ()),
+     "Send to the tracker what could not be sent before.", ()),
 )  # fmt: skip
 """Name, function, help and options of each command; a function is imported when it is called."""
 
