@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, USE_CASES, Project, bake
+from conftest import USE_CASES, Project, bake
 
 SUPPORTED = [
     pytest.param({}, id="defaults"),
@@ -86,12 +86,12 @@ def test_two_bakes_differ_in_the_name_only(use_case: str, tmp_path: Path) -> Non
     [("f1", "stdout", []), ("intent", "stdout", ["request"]), ("tabular", "off", [])],
 )
 def test_prod_keeps_of_requests_only_what_is_known_to_be_harmless(
-    use_case: str, captured: str, redacted: list[str]
+    use_case: str, captured: str, redacted: list[str], tmp_path: Path
 ) -> None:
-    shipped = ROOT / "{{cookiecutter.project_slug}}" / "overlays" / "use_case" / use_case
+    shipped = bake(tmp_path, use_case=use_case).path / "config"
     api = {}
     for name in ("base", "prod"):
-        api |= tomllib.loads((shipped / "config" / f"{name}.toml").read_text())["api"]
+        api |= tomllib.loads((shipped / f"{name}.toml").read_text())["api"]
     assert (api["capture"], api["capture_redact"]) == (captured, redacted)
 
 
