@@ -183,6 +183,24 @@ def test_an_unknown_environment_lists_those_there_are() -> None:
         config.load(PROBLEM, "locl")
 
 
+def test_a_project_without_a_cloud_says_how_to_add_it(folder: Path) -> None:
+    for name in ("staging", "prod"):
+        (folder / f"{name}.toml").unlink()
+    (folder / "problem.toml").touch()  # it describes a table
+    with pytest.raises(UserError, match=r"made without a cloud; the library's docs/upgrading\.md"):
+        config.load(PROBLEM, "staging")
+    with pytest.raises(UserError, match=r"no environment 'nowhere': choose one of local$"):
+        config.load(PROBLEM, "nowhere")
+
+
+def test_a_region_is_needed_on_aws_only() -> None:
+    without = BASE.replace("aws_region", "# aws_region")
+    values = parse(without)
+    assert config.check(values).project.aws_region == ""
+    with pytest.raises(UserError, match=r"project\.aws_region is missing: name one as in eu-"):
+        parse(without, ON_AWS)
+
+
 @pytest.mark.parametrize(
     ("right", "wrong", "sentence"),
     [

@@ -31,7 +31,7 @@ class Project(Section):
     """The name under which runs are stored, and the AWS region, which `[aws]` needs."""
 
     name: str
-    aws_region: Annotated[str, like("eu-west-1", r"[a-z]+(-[a-z0-9]+)+")] = ""
+    aws_region: Annotated[str, like("eu-west-1", r"([a-z]+(-[a-z0-9]+)+)?")] = ""
 
 
 class Store(Section):
