@@ -7,7 +7,6 @@ answers the test rows of the run's snapshot.
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -25,9 +24,11 @@ from .store import release_bundle, runs, store
 from .validation import preparation
 from .words import primary_first
 
-if TYPE_CHECKING:
-    from markupsafe import Markup
-
+COLORS = (
+    "--ink: currentColor; --muted: #7a7f87; --line: #7a7f8755; --accent: #0a84c6; "
+    "--baseline: #d55e00"
+)
+"""Of a plot, whatever the notebook's background."""
 WHAT = ("group", "period", "date")
 """Columns of a feature table that say which row it is, as far as it has them."""
 
@@ -75,11 +76,25 @@ class Run:
         ]
         return pd.DataFrame(rows).set_index("candidate")
 
-    def plot(self) -> "Markup":
-        """The candidates with their trials, intervals and the baseline, as SVG."""
+    def plot(self) -> str:
+        """The candidates with their trials, intervals and the baseline, as HTML."""
         known = self.bundle.evaluation
         ranked = sorted(known["candidates"], key=lambda each: float(each["score"]))
-        return plots.candidates(ranked, known["winner"], known["primary"])
+        plot = plots.candidates(ranked, known["winner"], known["primary"])
+        return f'<div style="max-width: 45em; {COLORS}">{plot}</div>'
+
+    def slices(self) -> pd.DataFrame:
+        """The mean error of each slice of the held-out rows, the worst against the baseline first.
+
+        `low` and `high` are the 95 % interval of `difference`, the error less the baseline's.
+        """
+        rows = [
+            {name: each[name] for name in ("by", "value", "rows", "groups", "error", "baseline")}
+            | {"difference": each["difference"]["value"]}
+            | {end: each["difference"][end] for end in ("low", "high")}
+            for each in self.bundle.evaluation["slices"]
+        ]
+        return pd.DataFrame(rows).sort_values("difference", ascending=False, ignore_index=True)
 
     def errors(self) -> pd.DataFrame:
         """The test rows with their answers, the largest error first.
@@ -93,7 +108,8 @@ class Run:
         """
         rows, model = self._test_rows()
         answers = np.asarray(model.predict(rows[model.inputs].to_numpy(dtype=np.float32)))
-        what = [name for name in (*WHAT, *self.problem.features.OTHER_COLUMNS) if name in rows]
+        own = (*self.problem.metrics.SLICES, *self.problem.features.OTHER_COLUMNS)
+        what = [name for name in dict.fromkeys((*WHAT, *own)) if name in rows]
         found = rows[list(dict.fromkeys([*what, "target", *model.inputs]))].copy()
         found.insert(len(what) + 1, "answer", self.problem.metrics.as_target(rows, answers))
         found.insert(len(what) + 2, "error", self.problem.metrics.loss(rows, answers))
@@ -118,7 +134,7 @@ class Run:
                 "to the run's commit"
             )
         first, last = self.bundle.evaluation["periods"]["test"]
-        return frame[frame["period"].between(first, last) & model.unseen(frame)], model
+        return frame[frame["period"].between(first, last)], model
 
 
 def newest(environment: str = "local") -> Run:
