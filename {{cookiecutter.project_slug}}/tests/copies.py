@@ -27,7 +27,7 @@ SETTINGS = {
     "source": '"sample"',
     "sessions": "20_000",
     "warehouse": '"duckdb"',
-    "comet": "false",
+    "tracker": '"none"',
     "latency_ms": "60_000",
     "model_timeout_seconds": "12",
 }

@@ -64,7 +64,7 @@ def config(tmp_path: Path) -> dict[str, Any]:
         "project": {"name": "project"},
         "store": {"root": str(tmp_path)},
         "training": {"seed": 7},
-        "tracking": {"comet": True},
+        "tracking": {"tracker": "comet"},
     }
 
 
@@ -433,7 +433,7 @@ def test_disabled_comet_is_not_even_imported() -> None:
         "import sys;"
         "from smallboat import cli;"
         "from smallboat.tracking import tracking;"
-        "tracking.track({'tracking': {'comet': False}}, '1');"
+        "tracking.track({'tracking': {'tracker': 'none'}}, '1');"
         "print('comet_ml' in sys.modules)"
     )
     assert printed == "False\n"

@@ -266,7 +266,7 @@ def contents(file: Path) -> list[bytes]:
 def test_no_secret_of_the_environment_is_kept_or_printed(project: Path) -> None:
     compete(project, "good")
     settings = project / "config" / "base.toml"
-    settings.write_text(settings.read_text().replace("comet = false", "comet = true"))
+    settings.write_text(settings.read_text().replace('tracker = "none"', 'tracker = "comet"'))
     address = "http://127.0.0.1:9/"  # nobody listens: the run falls back and keeps its archives
     done = command(
         project, "train", COMET_API_KEY=SECRET, COMET_URL_OVERRIDE=address, DB_PASSWORD=SECRET

@@ -1,6 +1,6 @@
 """The tables of a configuration, except `[data]`, which the problem defines."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -28,10 +28,10 @@ class Section(BaseModel):
 
 
 class Project(Section):
-    """The name under which runs are stored, and the AWS region."""
+    """The name under which runs are stored, and the AWS region, which `[aws]` needs."""
 
     name: str
-    aws_region: Annotated[str, like("eu-west-1", r"[a-z]+(-[a-z0-9]+)+")]
+    aws_region: Annotated[str, like("eu-west-1", r"([a-z]+(-[a-z0-9]+)+)?")] = ""
 
 
 class Store(Section):
@@ -61,9 +61,20 @@ class Decision(Section):
 
 
 class Tracking(Section):
-    """Whether runs are logged to Comet, which reads COMET_API_KEY itself."""
+    """The experiment tracker that runs are logged to; it reads its own key."""
 
-    comet: bool
+    tracker: Literal["comet", "mlflow", "wandb", "none"]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_older(cls, values: Any) -> Any:
+        """Until 0.3 the key was `comet`, true or false."""
+        if not isinstance(values, dict) or not isinstance(values.get("comet"), bool):
+            return values
+        tracker = "comet" if values["comet"] else "none"
+        if "tracker" in values:
+            raise ValueError(f'comet is the older name of tracker = "{tracker}": remove comet')
+        return {"tracker": tracker} | {k: v for k, v in values.items() if k != "comet"}
 
 
 class Gates(Section):

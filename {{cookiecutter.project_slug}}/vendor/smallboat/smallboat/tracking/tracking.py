@@ -24,7 +24,7 @@ def track(config: Mapping[str, Any], run: str) -> None:
         config: a whole configuration as plain values.
         run: a run whose bundle is in the store.
     """
-    if not config["tracking"]["comet"]:
+    if config["tracking"]["tracker"] == "none":
         return
     try:
         _track(config, run)

@@ -125,8 +125,10 @@ def _localise(folder: Path, environment: str, commit: str) -> None:
     for step in values.get("steps", {}).values():
         for key in ("gpu", "remote", "secrets"):
             step.pop(key, None)
-    if "tracking" in values:
-        values["tracking"]["comet"] = False  # Comet already has the original run
+    if "comet" in values.get("tracking", {}):  # of a commit before 0.4
+        values["tracking"]["comet"] = False
+    elif "tracking" in values:
+        values["tracking"]["tracker"] = "none"  # the tracker already has the original run
     file.write_text(_toml(values))
     (folder / files.BASE).unlink(missing_ok=True)
 
