@@ -184,7 +184,7 @@ COMMANDS: tuple[tuple[str, str, str, tuple[click.Parameter, ...]], ...] = (
       _flag("--force", "Drop local edits of the library."),
       _flag("--keep", "Keep the new library even if check or tests fail."))),
     ("tracking-upload", "training.commands:tracking_upload",
-     "Send to Comet what could not be sent before.", ()),
+     "Send to the tracker what could not be sent before.", ()),
 )  # fmt: skip
 """Name, function, help and options of each command; a function is imported when it is called."""
 

@@ -17,7 +17,8 @@ LOCAL = "local"
 
 IGNORED = {
     *("AWS_*", "GITHUB_*", "GIT_*", "SERVERLESS_*", "SLS_*"),
-    *("METAFLOW_*", "MF_*", "PREFECT_*", "DBT_*", "COMET_*", "DISABLE_TRACING"),
+    *("METAFLOW_*", "MF_*", "PREFECT_*", "DBT_*", "DISABLE_TRACING"),
+    *("COMET_*", "MLFLOW_*", "_MLFLOW_*", "WANDB_*"),
     *("GE_*", "GX_*", "JOBLIB_*", "LOKY_*", "PANDAS_*", "ARROW_*", "SCIPY_*", "SKLEARN_*"),
     *("MATPLOTLIBRC", "MPL*", "NPY_*", "NUMEXPR_*", "ORT_*", "XGBOOST_*"),
     *("KMP_*", "MKL_*", "OMP_*", "OPENBLAS_*"),
@@ -33,6 +34,9 @@ IGNORED_AT_START = {"GNUMAKEFLAGS", "MAKE*", "MFLAGS", "NODE_*", "PIP_*", "PYTHO
 
 ALLOWED = {
     *("COMET_API_KEY", "COMET_URL_OVERRIDE", "COMET_WORKSPACE"),
+    *("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"),
+    *("MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_USERNAME"),
+    *("WANDB_API_KEY", "WANDB_BASE_URL", "WANDB_ENTITY"),
     *("PREFECT_API_KEY", "PREFECT_API_URL"),
     *("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"),  # some processors need them
     "NODE_EXTRA_CA_CERTS",
