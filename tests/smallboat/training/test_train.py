@@ -74,7 +74,7 @@ def test_the_bundle_has_a_model_card_of_its_winner(run: Any) -> None:
 
 def test_the_documented_look_into_a_run_prints_what_the_run_made(run: Any) -> None:
     page = ROOT / "vendor" / "smallboat" / "docs" / "runs.md"
-    (block,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
+    block, *_ = re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
     done = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     evaluation = run.data.evaluation
