@@ -22,14 +22,15 @@ import pytest
 from cookiecutter.main import cookiecutter
 from hypothesis import HealthCheck, settings
 
+from combinations import USE_CASES, Combination
+
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = ROOT / "{{cookiecutter.project_slug}}" / "vendor" / "smallboat"
 process_environment = runpy.run_path(str(LIBRARY / "smallboat" / "process_environment.py"))
 process_environment["clean"](startup=True)
-README = ROOT / "README.md"
+GUIDE = ROOT / "CONTRIBUTING.md"
 SMALL_PART = 10
-"""Seconds for a part of the tests that the README does not name."""
-USE_CASES = ("f1", "intent", "tabular")
+"""Seconds for a part of the tests that CONTRIBUTING.md does not name."""
 BIN = Path(sys.executable).parent
 
 # How long an example takes depends on what else runs.
@@ -45,8 +46,8 @@ def room(test: str) -> str:
 
 @cache
 def budget(part: str) -> int:
-    """The seconds that the README allows a part of the tests."""
-    found = re.search(rf"^\| `{re.escape(part)}` \| (\d+) \|", README.read_text(), re.MULTILINE)
+    """The seconds that CONTRIBUTING.md allows a part of the tests."""
+    found = re.search(rf"^\| `{re.escape(part)}` \| (\d+) \|", GUIDE.read_text(), re.MULTILINE)
     return int(found[1]) if found else SMALL_PART
 
 
@@ -54,19 +55,21 @@ def budget(part: str) -> int:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest parts, and give one process all tests of a use case.
 
-    Those share a project and its environment.
+    Those share a project and its environment; combinations of answers have another for each.
     """
     items.sort(key=lambda item: -budget(room(item.nodeid)))
     for item in items:
         chosen = getattr(item, "callspec", None)
-        chosen = {str(value) for value in chosen.params.values()} if chosen else set()
-        used = {*getattr(item, "fixturenames", ()), *chosen}
+        chosen = chosen.params.values() if chosen else ()
+        used = {*getattr(item, "fixturenames", ()), *map(str, chosen)}
         group = next((name for name in USE_CASES if name in used), item.path.stem)
+        if combined := [each for each in chosen if isinstance(each, Combination)]:
+            group = f"combinations of {combined[0].use_case}"
         item.add_marker(pytest.mark.xdist_group(group))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print how long each part of the tests took, beside its budget in the README."""
+    """Print how long each part of the tests took, beside its budget in CONTRIBUTING.md."""
     taken: dict[str, float] = defaultdict(float)
     for reports in terminalreporter.stats.values():
         for report in reports:
@@ -103,11 +106,15 @@ class Project:
         """The environment that all bakes of a use case share."""
         return ROOT / ".cache" / f"{self.use_case}-venv"
 
-    def make(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run make in the project, in the shared environment."""
+    def link(self) -> None:
+        """Use the shared environment."""
         if not (self.path / ".venv").exists():
             self.venv.mkdir(parents=True, exist_ok=True)
             (self.path / ".venv").symlink_to(self.venv)
+
+    def make(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run make in the project, in the shared environment."""
+        self.link()
         return self.run("make", "--no-print-directory", *words)
 
     def run(self, *words: str | Path, kib: int | None = None) -> subprocess.CompletedProcess[str]:

@@ -42,6 +42,7 @@ class Comet:
         self.broken = ""
         self.url = ""
         self.asked: list[str] = []
+        self.bodies: list[bytes] = []
         self.experiments: dict[str, Arrived] = {}
 
     def named(self, name: str) -> Arrived:
@@ -102,6 +103,7 @@ def serving(comet: Comet) -> Iterator[Comet]:
             raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             if self.headers.get("Content-Encoding") == "gzip":
                 raw = gzip.decompress(raw)
+            comet.bodies.append(raw)
             kind = self.headers.get("Content-Type", "")
             body = json.loads(raw) if raw and kind.startswith("application/json") else {}
             sent = self._file(kind, raw) if kind.startswith("multipart/") else b""

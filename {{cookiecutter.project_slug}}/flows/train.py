@@ -72,7 +72,7 @@ class TrainFlow(FlowSpec):
 
     @step
     def end(self):
-        """Send the run to Comet if configured; release it if Step Functions retrains."""
+        """Log the run with the tracker, if there is one; release it if Step Functions retrains."""
         from smallboat.release import after_run
 
         after_run.finish(PROBLEM, self)

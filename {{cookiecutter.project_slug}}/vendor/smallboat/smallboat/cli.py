@@ -1,7 +1,6 @@
 """The commands: `smallboat COMMAND` in a project's folder; the Makefile calls the same."""
 
 import sys
-import tomllib
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -10,8 +9,7 @@ from typing import Any
 import click
 
 from . import __version__, disk, problem, process_environment
-from .errors import CommandError, UserError
-from .problem import Problem
+from .errors import CommandError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -190,7 +188,7 @@ COMMANDS: tuple[tuple[str, str, str, tuple[click.Parameter, ...]], ...] = (
      (_option("--date", "day", metavar="YYYY-MM-DD",
               help="Those before this day, instead of a week old."),)),
     ("tracking-upload", "training.commands:tracking_upload",
-     "Send to Comet what could not be sent before.", ()),
+     "Send to the tracker what could not be sent before.", ()),
 )  # fmt: skip
 """Name, function, help and options of each command; a function is imported when it is called."""
 
@@ -217,19 +215,6 @@ def _callback(path: str) -> Callable[..., int]:
         process_environment.clean(on_aws=reached != {process_environment.LOCAL})
         module, _, function = path.partition(":")
         command = getattr(import_module(f".{module}", __package__), function)
-        return int(command(_project(), **options))
+        return int(command(problem.here(), **options))
 
     return call
-
-
-def _project() -> Problem:
-    """The problem of the project in the current folder, which its pyproject.toml names."""
-    file = Path("pyproject.toml")
-    tables = tomllib.loads(file.read_text()).get("tool", {}) if file.is_file() else {}
-    if "smallboat" not in tables:
-        raise UserError(
-            "this folder is not a project: change to the one whose pyproject.toml has a table "
-            "[tool.smallboat]"
-        )
-    sys.path.insert(0, str(Path.cwd()))
-    return problem.of(tables["smallboat"]["package"])

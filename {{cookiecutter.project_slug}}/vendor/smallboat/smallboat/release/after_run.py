@@ -9,7 +9,7 @@ from ..tracking import tracking
 
 
 def finish(problem: Problem, run: Any) -> None:
-    """Report the run to Comet, make the snapshot that it collected the newest, and release it.
+    """Log the run with the tracker, make the snapshot that it collected the newest, and release it.
 
     If no candidate passed its gates, the champion gets the run's online features. Only the state
     machine of the environment releases. Whoever trains by hand also releases by hand.
@@ -24,11 +24,11 @@ def finish(problem: Problem, run: Any) -> None:
     from metaflow import current
 
     run_id = run.evaluation["run"]
-    tracking.track(run.config, run_id)
+    settings = config.check(run.config.to_dict())
+    tracking.track(settings, run_id)
     preview = current.branch_name.startswith("test.")
     if not run.given and not current.origin_run_id and not preview:
-        store.make_newest(run.config.store.root, run.snapshot)
-    settings = config.check(run.config.to_dict())
+        store.make_newest(settings.store.root, run.snapshot)
     if current.is_production and settings.on_step_functions:
         from . import commands
 

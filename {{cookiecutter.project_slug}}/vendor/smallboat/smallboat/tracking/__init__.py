@@ -1,1 +1,1 @@
-"""Sends runs to Comet."""
+"""Sends runs to Comet, MLflow or Weights & Biases."""

@@ -1,33 +1,36 @@
-"""A finished run in Comet: one experiment for each candidate, tagged with the run's id."""
+"""What is logged of a finished run: an experiment for each candidate, the same in each tracker."""
 
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
+from ..config.config import Settings
 from ..errors import CommandError, UserError
 from ..store import release_bundle, s3_cache, store
 from ..words import counted
-from . import comet
+from . import archives, sending
+from .archives import Experiment
 
 JOB = "AWS_BATCH_JOB_ID"
 """Set where a step runs as a job: its files are lost when it ends."""
 
 
-def track(config: Mapping[str, Any], run: str) -> None:
-    """Send a run of the store to Comet if the configuration says so.
+def track(settings: Settings, run: str) -> None:
+    """Log a run of the store with the configured tracker.
 
     Errors are printed and not raised: the run itself is complete.
 
     Args:
-        config: a whole configuration as plain values.
+        settings: of the run.
         run: a run whose bundle is in the store.
     """
-    if config["tracking"]["tracker"] == "none":
+    if settings.tracking.tracker == "none":
         return
     try:
-        _track(config, run)
+        _track(settings, run)
     except CommandError as error:
         print(f"tracking: {error}")
     except Exception as error:
@@ -35,98 +38,118 @@ def track(config: Mapping[str, Any], run: str) -> None:
         print(f"tracking: failed, though the run did not: {type(error).__name__}: {message}")
 
 
-def _track(config: Mapping[str, Any], run: str) -> None:
-    root, project = config["store"]["root"], config["project"]["name"]
-    folder, bundle = s3_cache.local_folder(root) / "tracking", store.run_folder(root, run)
-    if comet.disabled():
-        print("tracking: none, Comet is disabled by COMET_AUTO_LOG_DISABLE or .comet.config")
-        return
-    obstacle = comet.obstacle()
-    if obstacle and JOB in os.environ:
-        print(f"tracking: none ({obstacle}), and a job keeps no archives")
-        return
-    if obstacle:
+def _track(settings: Settings, run: str) -> None:
+    bundle, folder = store.run_folder(settings.store.root, run), _folder(settings)
+    evaluation = store.read_json(bundle / "evaluation.json")
+    created = int((bundle / "evaluation.json").stat().st_mtime * 1000)
+    waiting = [
+        archives.write(Experiment(**record, created=created, files=list(files)), files, folder)
+        for record, files in _experiments(evaluation, bundle, settings)
+    ]
+    outcome = sending.send(settings.tracking.tracker, settings.project.name, waiting, patient=False)
+    reason = outcome.disabled or outcome.obstacle
+    if outcome.disabled or (reason and JOB in os.environ):
+        for archive in waiting:
+            archive.unlink()
+        job = "" if outcome.disabled else ", and a job keeps no archives"
+        print(f"tracking: none ({reason}){job}")
+    elif reason:
         print(
-            f"tracking: offline ({obstacle}), archives in {folder}; "
-            "`make tracking-upload` sends them"
+            f"tracking: offline ({reason}), archives in {folder}; `make tracking-upload` sends them"
         )
     else:
-        print(f"tracking: Comet, online at {comet.address()}")
-    archives = _archive(bundle, config["training"]["seed"], project, folder)
-    if not obstacle:
-        comet.send(archives, project, patient=False)
+        outcome.check()
 
 
-def upload(root: str, project: str) -> None:
+def upload(settings: Settings) -> None:
     """Send the archives that were not sent yet; UserError if some can't be sent."""
-    folder = s3_cache.local_folder(root) / "tracking"
-    archives = sorted(folder.glob("*.zip"))
-    if not archives:
+    folder, tracker = _folder(settings), settings.tracking.tracker
+    waiting = sorted(folder.glob("*.zip"))
+    if not waiting:
         print(f"tracking: nothing to send, there is no archive in {folder}")
         return
-    obstacle = comet.obstacle()
-    if obstacle:
-        raise UserError(f"{obstacle}: {counted(len(archives), 'experiment')} kept in {folder}")
-    comet.send(archives, project, patient=True)
+    kept = f"{counted(len(waiting), 'experiment')} kept in {folder}"
+    if tracker == "none":
+        raise UserError(f'[tracking] tracker is "none": name a tracker to send to; {kept}')
+    outcome = sending.send(tracker, settings.project.name, waiting, patient=True)
+    if reason := outcome.disabled or outcome.obstacle:
+        raise UserError(f"{reason}: {kept}")
+    outcome.check()
 
 
-def _archive(bundle: Path, seed: int, project: str, folder: Path) -> list[Path]:
-    """Write an archive for each candidate of a run, also for those that failed."""
-    evaluation = store.read_json(bundle / "evaluation.json")
-    run, failures = evaluation["run"], evaluation["failures"]
+def _folder(settings: Settings) -> Path:
+    return s3_cache.local_folder(settings.store.root) / "tracking"
+
+
+def _experiments(
+    evaluation: dict[str, Any], bundle: Path, settings: Settings
+) -> Iterator[tuple[dict[str, Any], dict[str, Path | str]]]:
+    """The fields of each candidate's experiment, also of those that failed; and its files."""
+    shared = {"project": settings.project.name, "run": evaluation["run"]}
     parameters = {name: evaluation[name] for name in ("run", "snapshot", "commit")}
-    parameters["seed"] = seed
+    parameters["seed"] = settings.training.seed
     for candidate in evaluation["candidates"]:
         name, reason = candidate["candidate"], candidate["disqualified"]
         won = name == evaluation["winner"]
         status = "winner" if won else "disqualified" if reason else "candidate"
-        with comet.archived(project, run, name, status, folder) as experiment:
-            experiment.log_parameters(candidate["settings"] | parameters)
-            experiment.log_others({"run": run, "status": status})
-            if reason:
-                experiment.log_other("reason", reason)
-            _log_metrics(experiment, "validation", candidate["metrics"], candidate["intervals"])
-            experiment.log_metrics(candidate["baseline"], prefix="validation_baseline")
-            if won:
-                _log_winner(experiment, evaluation, bundle)
-            _log_trials(experiment, candidate)
-    for name, reason in failures.items():
-        with comet.archived(project, run, name, "failed", folder) as experiment:
-            experiment.log_parameters(parameters)
-            experiment.log_others({"run": run, "status": "failed", "reason": reason})
-    names = [*(candidate["candidate"] for candidate in evaluation["candidates"]), *failures]
-    return [folder / f"{run}-{name}.zip" for name in names]
-
-
-def _log_winner(experiment: Any, evaluation: dict[str, Any], bundle: Path) -> None:
-    metrics, intervals = evaluation["metrics"]["test"], evaluation["intervals"]["test"]
-    _log_metrics(experiment, "test", metrics, intervals)
-    experiment.log_metrics(evaluation["baseline"]["test"], prefix="test_baseline")
-    if calibration_metrics := evaluation.get("calibration_metrics"):
-        _log_metrics(
-            experiment, "test", calibration_metrics["metrics"], calibration_metrics["intervals"]
+        trials = enumerate(candidate["trials"], 1)
+        yield (
+            shared
+            | {
+                "candidate": name,
+                "status": status,
+                "parameters": candidate["settings"] | parameters,
+                "notes": {"status": status}
+                | ({"reason": reason} if reason else {})
+                | (_gates(evaluation) if won else {}),
+                "metrics": _metrics("validation", candidate)
+                | (_test_metrics(evaluation) if won else {}),
+                "series": {
+                    "validation_score": candidate["learning_curve"],
+                    "trial_score": [(step, trial["score"]) for step, trial in trials],
+                },
+            },
+            {"trials.json": json.dumps(candidate["trials"])} | (_bundle(bundle) if won else {}),
         )
-        experiment.log_metrics(calibration_metrics["baseline"], prefix="test_baseline")
-    for gate in evaluation["gates"]:
-        outcome = "passed" if gate["passed"] else "failed"
-        text = f"{outcome}: {gate['actual']} {gate['expected']}"
-        experiment.log_other(f"gate {gate['gate']}", text)
-    for name in (*release_bundle.files(bundle), release_bundle.ONLINE):
-        experiment.log_model("bundle", str(bundle / name))
+    for name, reason in evaluation["failures"].items():
+        yield (
+            shared
+            | {
+                "candidate": name,
+                "status": "failed",
+                "parameters": parameters,
+                "notes": {"status": "failed", "reason": reason},
+                "metrics": {},
+                "series": {},
+            },
+            {},
+        )
 
 
-def _log_trials(experiment: Any, candidate: dict[str, Any]) -> None:
-    """Log the series last: all that follows would have their last step."""
-    experiment.log_asset_data(candidate["trials"], name="trials.json")
-    for step, score in candidate["learning_curve"]:
-        experiment.log_metric("validation_score", score, step=step)
-    for step, trial in enumerate(candidate["trials"], 1):
-        experiment.log_metric("trial_score", trial["score"], step=step)
+def _metrics(prefix: str, values: dict[str, Any]) -> dict[str, float]:
+    """Metrics with the ends of their intervals, and the baseline's, each under one name."""
+    found = {f"{prefix}_{name}": value for name, value in values["metrics"].items()}
+    for name, (low, high) in values["intervals"].items():
+        found |= {f"{prefix}_{name}_low": low, f"{prefix}_{name}_high": high}
+    baseline = values["baseline"].items()
+    return found | {f"{prefix}_baseline_{name}": value for name, value in baseline}
 
 
-def _log_metrics(
-    experiment: Any, prefix: str, values: dict[str, float], intervals: dict[str, list[float]]
-) -> None:
-    experiment.log_metrics(values, prefix=prefix)
-    for name, (low, high) in intervals.items():
-        experiment.log_metrics({f"{name}_low": low, f"{name}_high": high}, prefix=prefix)
+def _test_metrics(evaluation: dict[str, Any]) -> dict[str, float]:
+    parts = ("metrics", "intervals", "baseline")
+    found = _metrics("test", {part: evaluation[part]["test"] for part in parts})
+    calibration = evaluation.get("calibration_metrics")
+    return found | (_metrics("test", calibration) if calibration else {})
+
+
+def _gates(evaluation: dict[str, Any]) -> dict[str, str]:
+    return {
+        f"gate {gate['gate']}": f"{'passed' if gate['passed'] else 'failed'}: "
+        f"{gate['actual']} {gate['expected']}"
+        for gate in evaluation["gates"]
+    }
+
+
+def _bundle(bundle: Path) -> dict[str, Path | str]:
+    names = (*release_bundle.files(bundle), release_bundle.ONLINE)
+    return {f"bundle/{name}": bundle / name for name in names}

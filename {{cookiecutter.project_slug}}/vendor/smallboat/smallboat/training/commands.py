@@ -78,9 +78,8 @@ def resume(problem: Problem, environment: str, run: str | None) -> int:
 
 
 def tracking_upload(problem: Problem, environment: str) -> int:
-    """Send the experiments to Comet that could not be sent after their run."""
-    settings = config.load(problem, environment)
-    tracking.upload(settings.store.root, settings.project.name)
+    """Send the experiments to the tracker that could not be sent after their run."""
+    tracking.upload(config.load(problem, environment))
     return 0
 
 

@@ -1,0 +1,136 @@
+"""MLflow's own server in an environment of its own, behind a proxy that may refuse."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import version
+from pathlib import Path
+from socket import create_server
+from typing import Any
+
+import requests
+from uv import find_uv_bin
+
+STARTS = 120
+"""Seconds in which the server must answer: it imports a lot."""
+
+
+def installed(folder: Path) -> Path:
+    """MLflow's command in an environment, which is kept: it is of no use to the library itself."""
+    asked = f"mlflow=={version('mlflow-skinny')}"
+    environment = folder / asked
+    command = environment / "bin" / "mlflow"
+    if not command.exists():
+        quiet = [find_uv_bin(), "--quiet"]
+        subprocess.run([*quiet, "venv", "--clear", "-p", sys.executable, environment], check=True)
+        python = environment / "bin" / "python"
+        subprocess.run([*quiet, "pip", "install", "-p", python, asked], check=True)
+    return command
+
+
+@contextmanager
+def started(command: Path, folder: Path) -> Iterator[str]:
+    """MLflow's server on a database in a folder; its address."""
+    with create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    options = f"--host=127.0.0.1 --port={port} --workers=1 --backend-store-uri=sqlite:///runs.db"
+    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    process = subprocess.Popen(
+        [command, "server", *options.split(), "--artifacts-destination=artifacts"],
+        cwd=folder,
+        env=os.environ | quiet,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait(url, process)
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait(url: str, process: "subprocess.Popen[bytes]") -> None:
+    until = time.monotonic() + STARTS
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            if requests.get(f"{url}/health", timeout=1).ok:
+                return
+        except requests.RequestException:
+            time.sleep(0.1)
+    raise AssertionError("MLflow's server did not start")
+
+
+class Mlflow:
+    """The proxy's state; change `api_key` or `broken` to make it refuse."""
+
+    def __init__(self, api_key: str, behind: str) -> None:
+        """Accept this token only; `behind` is the real server's address."""
+        self.api_key = api_key
+        self.behind = behind
+        self.broken = ""
+        self.url = ""
+        self.asked: list[str] = []
+        self.bodies: list[bytes] = []
+
+    def ask(self, path: str, **body: Any) -> Any:
+        """Ask the real server."""
+        url = f"{self.behind}/api/2.0/mlflow/{path}"
+        answer = requests.post(url, json=body) if body else requests.get(url)
+        answer.raise_for_status()
+        return answer.json()
+
+    def artifact(self, run: str, path: str) -> bytes:
+        """The content of a file of a run."""
+        url = f"{self.behind}/get-artifact"
+        answer = requests.get(url, params={"run_id": run, "path": path})
+        answer.raise_for_status()
+        return answer.content
+
+
+@contextmanager
+def serving(mlflow: Mlflow) -> Iterator[Mlflow]:
+    """Serve on loopback; `mlflow.url` is the value for MLFLOW_TRACKING_URI."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            mlflow.asked.append(self.path)
+            mlflow.bodies.append(sent)
+            status, content = self._answer(sent)
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_POST = do_PUT = do_GET  # noqa: N815, as the base class calls them
+
+        def _answer(self, sent: bytes) -> tuple[int, bytes]:
+            token = self.headers.get("Authorization")
+            refused = token != f"Bearer {mlflow.api_key}" and not self.path.endswith("/health")
+            if refused or (mlflow.broken and mlflow.broken in self.path):
+                message = {"error_code": "PERMISSION_DENIED", "message": f"{token} may not"}
+                return 403, json.dumps(message).encode()
+            kind = {"Content-Type": self.headers.get("Content-Type") or "application/json"}
+            url = f"{mlflow.behind}{self.path}"
+            answer = requests.request(self.command, url, data=sent, headers=kind)
+            return answer.status_code, answer.content
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        mlflow.url = f"http://127.0.0.1:{server.server_port}"
+        try:
+            yield mlflow
+        finally:
+            server.shutdown()

@@ -1,0 +1,255 @@
+"""The process that sends: a silent host, the end of its parent, and what only one tracker has."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from comet_server import Comet, serving
+from copies import ROOT
+from smallboat.cli import main
+from smallboat.config.config import Settings, Store
+from smallboat.config.sections import Tracking
+from smallboat.errors import UserError
+from smallboat.tracking import archives, comet, sender, sending
+from smallboat.tracking import wandb as offline
+from smallboat.tracking.archives import Experiment
+from trackers import KEY
+
+ARCHIVE = "17-ridge.zip"
+
+
+@pytest.fixture(autouse=True)
+def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No key, and an empty home folder."""
+    for name in [name for name in os.environ if name.startswith(("COMET_", "MLFLOW_", "WANDB_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def experiment() -> Experiment:
+    """Of a winner."""
+    return Experiment(
+        project="project",
+        run="17",
+        candidate="ridge",
+        status="winner",
+        created=1_795_000_000_000,
+        parameters={"alpha": 1.0},
+        notes={"status": "winner"},
+        metrics={"validation_error": 3.0},
+        series={"trial_score": [(1, 4.0), (2, 3.0)]},
+        files=["trials.json", "bundle/model.onnx"],
+    )
+
+
+@pytest.fixture
+def archive(experiment: Experiment, tmp_path: Path) -> Path:
+    """The experiment waits."""
+    files = {"trials.json": "[]", "bundle/model.onnx": "a model"}
+    return archives.write(experiment, dict(files), tmp_path / "tracking")
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Comet]:
+    """A Comet that answers and knows the key."""
+    with serving(Comet(KEY)) as it:
+        monkeypatch.setenv("COMET_URL_OVERRIDE", it.url)
+        monkeypatch.setenv("COMET_API_KEY", KEY)
+        yield it
+
+
+@pytest.mark.parametrize("hangs", ["connection", "name look-up"])
+def test_a_host_that_hangs_costs_five_seconds_at_most(
+    hangs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = threading.Event()
+
+    def look_up(*_: Any, **__: Any) -> None:
+        over.wait(30)
+        raise socket.gaierror("the test is over")
+
+    if hangs == "name look-up":
+        monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    assert sender.TIMEOUT <= 5
+    monkeypatch.setattr(sender, "TIMEOUT", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        started = time.monotonic()
+        assert not sender.answers(f"http://127.0.0.1:{listener.getsockname()[1]}/")
+        assert time.monotonic() - started < 2
+    over.set()
+
+
+def test_a_sender_and_what_it_started_end_with_its_parent(tmp_path: Path) -> None:
+    fake = tmp_path / "comet_ml.py"
+    note = tmp_path / "note"
+    fake.write_text(
+        "import os, subprocess, time\n"
+        f"child = subprocess.Popen(['sleep', '60'])\n"
+        f"open({str(note)!r}, 'w').write(f'{{os.getpid()}} {{child.pid}} ')\n"
+        "time.sleep(60)\n"
+    )
+    code = (
+        "from pathlib import Path; from smallboat.tracking import sending;"
+        "sending.send('comet', 'project', [Path('x.zip')], False)"
+    )
+    variables = os.environ | {"PYTHONPATH": str(tmp_path), "COMET_API_KEY": KEY}
+    parent = subprocess.Popen([sys.executable, "-c", code], env=variables)
+    until = time.monotonic() + 30
+    while not note.exists() or not note.read_text().endswith(" "):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    parent.kill()
+    parent.wait()
+    for process in note.read_text().split():
+        while _runs(process):
+            assert time.monotonic() < until, "it outlives its parent"
+            time.sleep(0.02)
+
+
+def _runs(process: str) -> bool:
+    try:
+        state = Path("/proc", process, "stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def test_only_the_process_that_sends_imports_a_client() -> None:
+    code = (
+        "import sys; from smallboat import cli; from smallboat.release import after_run;"
+        "from smallboat.tracking import comet, mlflow, tracking, wandb;"
+        "print({'comet_ml', 'mlflow', 'wandb'} & sys.modules.keys())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
+def test_the_command_ends_with_2_if_it_could_not_send(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("pyproject.toml").symlink_to(ROOT / "pyproject.toml")
+    here = settings.model_copy(
+        update={"store": Store(root="store"), "tracking": Tracking(tracker="comet")}
+    )
+    monkeypatch.setattr("smallboat.config.config.load", lambda *_: here)
+    assert main(["tracking-upload"]) == 0
+    Path("store", "tracking").mkdir(parents=True)
+    Path("store", "tracking", "1-ridge.zip").touch()
+    assert main(["tracking-upload"]) == 2
+    here.tracking.tracker = "none"
+    assert main(["tracking-upload"]) == 2
+    out, err = capsys.readouterr()
+    assert out == "tracking: nothing to send, there is no archive in store/tracking\n"
+    assert err.splitlines() == [
+        "error: there is no COMET_API_KEY: 1 experiment kept in store/tracking",
+        'error: [tracking] tracker is "none": name a tracker to send to; '
+        "1 experiment kept in store/tracking",
+    ]
+
+
+def test_a_key_in_comets_own_file_is_found(
+    server: Comet, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COMET_API_KEY")
+    (tmp_path / ".comet.config").write_text(f"[comet]\napi_key={KEY}\n")
+    sending.send("comet", "project", [archive], patient=False).check()
+    assert len(server.experiments) == 1
+
+
+def test_a_damaged_key_of_comet_is_told_without_showing_it(
+    archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COMET_API_KEY", f"{KEY}*def")
+    outcome = sending.send("comet", "project", [archive], patient=False)
+    assert outcome.obstacle == "the COMET_API_KEY is damaged: copy it from Comet again"
+
+
+@pytest.mark.parametrize("where", ["the environment", "a file"])
+def test_comets_own_settings_may_forbid_experiments(
+    where: str, server: Comet, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if where == "a file":
+        (tmp_path / ".comet.config").write_text("[comet_auto_log]\ndisable=1\n")
+    else:
+        monkeypatch.setenv("COMET_AUTO_LOG_DISABLE", "1")
+    outcome = sending.send("comet", "project", [archive], patient=False)
+    assert outcome.disabled == "Comet is disabled by COMET_AUTO_LOG_DISABLE or .comet.config"
+    assert server.asked == []
+
+
+def test_an_archive_of_an_older_library_is_sent_to_comet_and_to_no_other(
+    server: Comet, experiment: Experiment, archive: Path, tmp_path: Path
+) -> None:
+    """Smallboat 0.3 kept archives in Comet's own format."""
+    code = (
+        "import sys; from pathlib import Path; from smallboat.tracking import archives, comet\n"
+        "with archives.opened(Path(sys.argv[1])) as (experiment, folder):\n"
+        "    comet._write(experiment, folder)\n"
+        "    next(folder.glob('*.zip')).replace(sys.argv[2])\n"
+    )
+    older = tmp_path / "tracking" / "16-ridge.zip"
+    subprocess.run([sys.executable, "-c", code, archive, older], check=True)
+    with zipfile.ZipFile(older) as opened:
+        assert "experiment.json" not in opened.namelist()
+    said = sender._send(offline, older, "project")
+    assert said == 'an archive in Comet\'s format: send it with [tracking] tracker = "comet"'
+    sending.send("comet", "project", [older], patient=False).check()
+    assert server.named("ridge-17").metrics["validation_error"] == [(None, 3.0)]
+
+
+def test_comet_that_only_logs_its_errors_is_believed(
+    experiment: Experiment, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    for name, value in comet.ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    with archives.opened(archive) as (opened, folder):
+        assert opened == experiment
+        monkeypatch.setattr(zipfile.ZipFile, "write", full)
+        with pytest.raises(UserError, match="No space left"):
+            comet.send(opened, folder)
+
+
+@pytest.mark.nightly
+def test_a_file_that_comet_refuses_is_not_lost(server: Comet, archive: Path) -> None:
+    """Comet's client tries four times, which takes half a minute."""
+    server.broken = "asset/upload"
+    outcome = sending.send("comet", "project", [archive], patient=False)
+    assert archive.exists() and outcome.failures
+
+
+def test_wandb_writes_an_offline_run_of_its_own_format(archive: Path, tmp_path: Path) -> None:
+    code = (
+        "import json, os, sys; from pathlib import Path\n"
+        "from smallboat.tracking import archives, wandb as ours\n"
+        "from wandb.proto import wandb_internal_pb2 as protocol\n"
+        "from wandb.sdk.internal.datastore import DataStore\n"
+        "os.environ.update(ours.ENVIRONMENT)\n"
+        "with archives.opened(Path(sys.argv[1])) as (experiment, folder):\n"
+        "    written = ours.write(experiment, folder, ours._home())\n"
+        "    data, kinds = DataStore(), set()\n"
+        "    data.open_for_scan(str(written))\n"
+        "    while (raw := data.scan_data()) is not None:\n"
+        "        record = protocol.Record.FromString(raw)\n"
+        "        kinds.add(record.WhichOneof('record_type'))\n"
+        "    print(json.dumps(sorted(kinds)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, archive], capture_output=True, text=True, check=True
+    )
+    kinds = set(json.loads(done.stdout.splitlines()[-1]))
+    assert {"run", "history", "summary", "artifact", "exit"} <= kinds
+    assert not {"stats", "output", "output_raw", "environment"} & kinds
