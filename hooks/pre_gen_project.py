@@ -55,7 +55,7 @@ def problems(answers: dict[str, str], reserved: list[str]) -> list[str]:
     found = (
         # What is no folder name was replaced before a folder was made of it, as in a/b.
         slug_problem(answers["__asked_slug"], reserved),
-        region_problem(answers["aws_region"]),
+        region_problem(answers["aws_region"]) if answers["cloud"] == "aws" else None,
     )
     return [problem for problem in found if problem]
 

@@ -22,6 +22,8 @@ import pytest
 from cookiecutter.main import cookiecutter
 from hypothesis import HealthCheck, settings
 
+from combinations import USE_CASES, Combination
+
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = ROOT / "{{cookiecutter.project_slug}}" / "vendor" / "smallboat"
 process_environment = runpy.run_path(str(LIBRARY / "smallboat" / "process_environment.py"))
@@ -29,7 +31,6 @@ process_environment["clean"](startup=True)
 README = ROOT / "README.md"
 SMALL_PART = 10
 """Seconds for a part of the tests that the README does not name."""
-USE_CASES = ("f1", "intent", "tabular")
 BIN = Path(sys.executable).parent
 
 # How long an example takes depends on what else runs.
@@ -54,14 +55,16 @@ def budget(part: str) -> int:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest parts, and give one process all tests of a use case.
 
-    Those share a project and its environment.
+    Those share a project and its environment; combinations of answers have another for each.
     """
     items.sort(key=lambda item: -budget(room(item.nodeid)))
     for item in items:
         chosen = getattr(item, "callspec", None)
-        chosen = {str(value) for value in chosen.params.values()} if chosen else set()
-        used = {*getattr(item, "fixturenames", ()), *chosen}
+        chosen = chosen.params.values() if chosen else ()
+        used = {*getattr(item, "fixturenames", ()), *map(str, chosen)}
         group = next((name for name in USE_CASES if name in used), item.path.stem)
+        if combined := [each for each in chosen if isinstance(each, Combination)]:
+            group = f"combinations of {combined[0].use_case}"
         item.add_marker(pytest.mark.xdist_group(group))
 
 

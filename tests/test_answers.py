@@ -22,7 +22,7 @@ from markdown_it import MarkdownIt
 TREE = ROOT / "{{cookiecutter.project_slug}}"
 QUESTIONS = json.loads((ROOT / "cookiecutter.json").read_text())
 RESERVED = QUESTIONS["_reserved"]
-CARRIES = re.compile(r"cookiecutter\.(?!project_slug|use_case\b)")
+CARRIES = re.compile(r"cookiecutter\.(?!(project_slug|use_case|cloud|tracker)\b)")
 ODD = st.text(st.sampled_from("\"'\\{}%#&<>`*_[]-+.1\n\r\t\0\x1b\x85\u2028\ud800é不🏎 a"))
 TEXT = st.text() | ODD
 ODD_AUTHORS = [
@@ -113,7 +113,7 @@ def test_all_files_parse(use_case: str, name: str, description: str, author: str
     assert meta["description"] == line(description)
     assert meta["authors"] == [{"name": named}]
     for environment_name in ("staging", "prod"):
-        values = rendered[f"overlays/use_case/{use_case}/config/{environment_name}.toml"]
+        values = rendered[f"overlays/cloud/aws/config/{environment_name}.toml"]
         assert re.fullmatch(r"[A-Za-z0-9 _.=+@-]{1,256}", values["aws"]["owner"])
     for licence in ("MIT", "BSD-3-Clause", "Proprietary"):
         assert any(named in each for each in rendered[f"overlays/licence/{licence}/LICENSE"])

@@ -42,8 +42,7 @@ def test_links_lead_to_files(page: Path) -> None:
 
 def test_the_templates_readme_is_short_and_its_commands_exist() -> None:
     shared = ROOT / "{{cookiecutter.project_slug}}"
-    intent = shared / "overlays" / "use_case" / "intent" / "use_case.mk"
-    known = targets(ROOT / "Makefile", shared / "Makefile", intent)
+    known = targets(ROOT / "Makefile", shared / "Makefile", *shared.glob("overlays/*/*/*.mk"))
     for page in TEMPLATE:
         assert commands(page) <= known, page
     assert len((ROOT / "README.md").read_text().splitlines()) <= LINES["template"]
@@ -54,7 +53,7 @@ def test_a_projects_readme_is_short_and_its_links_and_commands_exist(
     use_case: str, tmp_path: Path
 ) -> None:
     project = bake(tmp_path, use_case=use_case).path
-    known = targets(project / "Makefile", *project.glob("use_case.mk"))
+    known = targets(project / "Makefile", *project.glob("*.mk"))
     pages = [project / "README.md", *project.glob("docs/*.md"), *project.glob("data/*.md")]
     for page in [*pages, *(project / "vendor" / "smallboat" / "docs").glob("*.md")]:
         assert [link for link in links(page) if not (page.parent / link).exists()] == [], page
@@ -64,7 +63,7 @@ def test_a_projects_readme_is_short_and_its_links_and_commands_exist(
 
 def test_each_claim_names_tests_that_exist() -> None:
     overlays = ROOT / "{{cookiecutter.project_slug}}"
-    folders = [ROOT, overlays, *(overlays / "overlays" / "use_case").iterdir()]
+    folders = [ROOT, overlays, *overlays.glob("overlays/*/*")]
     named = re.findall(r"`(tests/[^`]*)`", (ROOT / "docs" / "claims.md").read_text())
     assert len(named) > 50
     assert [name for name in named if not any((place / name).exists() for place in folders)] == []

@@ -8,6 +8,7 @@ import pytest
 import workbench
 
 SLUG = "{{cookiecutter.project_slug}}"
+AWS = "overlays/cloud/aws"
 LIBRARY = "vendor/smallboat/smallboat"
 
 
@@ -37,6 +38,13 @@ def test_an_edit_goes_back_to_the_file_that_it_came_from(bench: Path) -> None:
             "overlays/licence/MIT/LICENSE",
             "Workbench Author",
             "{{ cookiecutter.__author }}",
+        ),
+        ("infra/budget.yaml", f"{AWS}/infra/budget.yaml", "plain", "plain"),
+        (
+            ".github/workflows/deploy.yml",
+            f"{AWS}/.github/workflows/deploy.yml",
+            "{{ x }}",
+            "{{ x }}",
         ),
         ("workbench_project/data.py", f"overlays/use_case/f1/{SLUG}/data.py", "{{ x }}", "{{ x }}"),
     ]:
@@ -69,11 +77,13 @@ def test_a_template_that_moved_on_is_not_overwritten(bench: Path) -> None:
 def test_new_and_deleted_files_are_followed(bench: Path) -> None:
     project = workbench.ROOT / SLUG
     (bench / "flows" / "new.py").write_text("import workbench_project\n")
+    (bench / "infra" / "new.yaml").write_text("")
     (bench / "workbench_project" / "new.py").write_text("")
     (bench / "workbench_project" / "metrics.py").unlink()
     own = project / "overlays" / "use_case" / "f1" / SLUG
     shared = project / "flows" / "new.py"
-    assert set(workbench.save_bench("f1")) == {shared, own / "new.py", own / "metrics.py"}
+    stack = project / AWS / "infra" / "new.yaml"
+    assert set(workbench.save_bench("f1")) == {shared, stack, own / "new.py", own / "metrics.py"}
     assert shared.read_text() == "import {{ cookiecutter.project_slug }}\n"
     assert not (own / "metrics.py").exists()
 

@@ -5,8 +5,8 @@
 
 A line that was rendered from template text goes back as that text, unless it was edited; in an
 edited line the workbench's answers become template variables again. A new file goes to the tree
-that has its folder, to the use case's if both have it. Nothing is saved if a saved file would not
-render to what stands in the workbench.
+that has its folder: the use case's, else the shared one, else the cloud's. Nothing is saved if a
+saved file would not render to what stands in the workbench.
 """
 
 import argparse
@@ -118,13 +118,13 @@ def _git(folder: Path, *words: str) -> list[str]:
 
 def _origin(name: str, use_case: str) -> Path:
     inside = name.replace(ANSWERS["project_slug"], SLUG)
+    overlays = ROOT / SLUG / "overlays"
+    chosen = (f"use_case/{use_case}", "cloud/aws", "licence/MIT")
+    own, cloud, licence = (overlays / overlay / inside for overlay in chosen)
     shared = ROOT / SLUG / inside
-    licence = ROOT / SLUG / "overlays" / "licence" / "MIT" / inside
-    own = ROOT / SLUG / "overlays" / "use_case" / use_case / inside
-    for known in (licence, own, shared):
-        if known.is_file():
-            return known
-    return shared if shared.parent.is_dir() and not own.parent.is_dir() else own
+    known = [file for file in (own, licence, cloud, shared) if file.is_file()]
+    beside = [file for file in (own, shared, cloud) if file.parent.is_dir()]
+    return [*known, *beside, own][0]
 
 
 def _context(use_case: str) -> dict[str, Any]:

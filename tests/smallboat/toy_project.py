@@ -8,10 +8,12 @@ from smallboat.testing import toy
 
 HERE = Path(__file__).resolve().parent
 SHARED = HERE.parents[1] / "{{cookiecutter.project_slug}}"
-PLAIN = (".github",)
-RENDERED = (".gitignore", "Makefile", "flows", "infra", "pyproject.toml", "serving")
+CLOUD = SHARED / "overlays" / "cloud" / "aws"
+PLAIN = ".github"
+RENDERED = (".gitignore", "Makefile", "cloud.mk", "flows", "infra", "pyproject.toml", "serving")
 ANSWERS = {
     "use_case": "toy",
+    "cloud": "aws",
     "project_name": "Toy",
     "project_slug": "toy",
     "aws_region": "mx-central-1",
@@ -24,11 +26,10 @@ ANSWERS = {
 
 def lay(folder: Path) -> Path:
     """Make a toy project in a folder; its library is the one that is tested."""
-    for name in PLAIN:
-        shutil.copytree(SHARED / name, folder / name)
-    for name in RENDERED:
-        for source in _files(SHARED / name):
-            _render(source, folder / source.relative_to(SHARED))
+    for tree in (SHARED, CLOUD):
+        shutil.copytree(tree / PLAIN, folder / PLAIN, dirs_exist_ok=True)
+        for source in (file for name in RENDERED for file in _files(tree / name)):
+            _render(source, folder / source.relative_to(tree))
     unwanted = shutil.ignore_patterns("__pycache__")
     shutil.copytree(Path(toy.__file__).parent, folder / "toy", ignore=unwanted)
     tests = shutil.ignore_patterns("*.py", "__pycache__")

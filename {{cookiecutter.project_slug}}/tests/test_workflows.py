@@ -1,4 +1,4 @@
-"""The workflows: make targets and `gh` only, actions pinned to a commit, no account number."""
+"""The workflows: make targets and `gh` only, actions pinned to a commit."""
 
 import re
 from pathlib import Path
@@ -6,14 +6,12 @@ from typing import Any
 
 import pytest
 import yaml
-from smallboat.config import config
-
-from {{ cookiecutter.project_slug }}.problem import PROBLEM
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted((ROOT / ".github").glob("*/*.yml")) + sorted((ROOT / ".github").glob("*/*/*.yml"))
 EACH = pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
-TARGETS = set(re.findall(r"(?m)^([a-z-]+):", (ROOT / "Makefile").read_text()))
+MAKE = "".join(file.read_text() for file in (ROOT / "Makefile", *ROOT.glob("*.mk")))
+TARGETS = set(re.findall(r"(?m)^([a-z-]+):", MAKE))
 GIVEN = r'(?:(?P<a>[A-Z]+)="\$(?P=a)"|\$\{(?P<b>[A-Z]+):\+(?P=b)="\$(?P=b)"\})'
 """A value that a step has in its `env`: NAME="$NAME", or nothing where it is empty."""
 
@@ -46,10 +44,3 @@ def test_every_action_is_pinned_to_a_commit_with_its_version(file: Path) -> None
 def test_an_action_has_one_commit_everywhere() -> None:
     used = {step["uses"] for file in FILES for step in steps(file) if "@" in step.get("uses", "")}
     assert len(used) == len({use.partition("@")[0] for use in used})
-
-
-@EACH
-def test_no_file_has_the_account_number(file: Path) -> None:
-    for name in ("staging", "prod"):
-        aws = config.load(PROBLEM, name).aws
-        assert aws is None or aws.account not in file.read_text()

@@ -1,6 +1,5 @@
 """A configuration is base.toml and an environment's file; it is checked before anything runs."""
 
-import re
 import shutil
 import tomllib
 from pathlib import Path
@@ -11,7 +10,6 @@ from smallboat.config import config
 from smallboat.config.sections import Limits
 from smallboat.errors import UserError
 from toy.problem import PROBLEM
-from toy_project import SHARED
 
 BASE, LOCAL, ON_AWS = (
     Path("config", f"{name}.toml").read_text() for name in ("base", "local", "staging")
@@ -42,26 +40,6 @@ def parse(base: str = BASE, own: str = LOCAL) -> Any:
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_every_environment_loads(environment: str) -> None:
     assert config.load(PROBLEM, environment).project.name
-
-
-def keys(values: object, *path: str) -> dict[tuple[str, ...], object]:
-    """Each value by the path of its key."""
-    if not isinstance(values, dict):
-        return {path: values}
-    return {k: v for key, each in values.items() for k, v in keys(each, *path, key).items()}
-
-
-@pytest.mark.parametrize("use_case", ["f1", "intent"])
-@pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_the_file_of_an_environment_repeats_nothing_of_base(
-    use_case: str, environment: str
-) -> None:
-    shipped = SHARED / "overlays" / "use_case" / use_case / "config"
-    base, own = (
-        keys(tomllib.loads(re.sub("{%.*?%}", "", (shipped / f"{name}.toml").read_text())))
-        for name in ("base", environment)
-    )
-    assert own and not own.keys() & base.keys()
 
 
 def test_an_environment_changes_single_keys_of_base(folder: Path) -> None:
@@ -203,6 +181,24 @@ def test_a_gap_is_of_whole_days_and_none_unless_it_is_said() -> None:
 def test_an_unknown_environment_lists_those_there_are() -> None:
     with pytest.raises(UserError, match=r"no environment 'locl'.*local"):
         config.load(PROBLEM, "locl")
+
+
+def test_a_project_without_a_cloud_says_how_to_add_it(folder: Path) -> None:
+    for name in ("staging", "prod"):
+        (folder / f"{name}.toml").unlink()
+    (folder / "problem.toml").touch()  # it describes a table
+    with pytest.raises(UserError, match=r"made without a cloud; the library's docs/upgrading\.md"):
+        config.load(PROBLEM, "staging")
+    with pytest.raises(UserError, match=r"no environment 'nowhere': choose one of local$"):
+        config.load(PROBLEM, "nowhere")
+
+
+def test_a_region_is_needed_on_aws_only() -> None:
+    without = BASE.replace("aws_region", "# aws_region")
+    values = parse(without)
+    assert config.check(values).project.aws_region == ""
+    with pytest.raises(UserError, match=r"project\.aws_region is missing: name one as in eu-"):
+        parse(without, ON_AWS)
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ def without_credentials(project: Project) -> None:
 
 
 WRONG = [
-    (without_region, UserError, "project.aws_region = '' is wrong"),
+    (without_region, UserError, "project.aws_region is missing"),
     (in_a_wrong_region, UserError, "project.aws_region = 'eu west' is wrong"),
     (without_image, CloudError, "did not take .*00000000. does not exist"),
     (in_another_account, UserError, "these credentials are of 123456789012"),

@@ -56,12 +56,13 @@ class Settings(Section):
 
     # The message of each check begins with the key that is wrong.
     @model_validator(mode="after")
-    def _check_partition(self) -> "Settings":
+    def _check_region(self) -> "Settings":
         region = self.project.aws_region
-        if self.aws is not None and region.startswith(("cn-", "us-gov-")):
-            raise ValueError(
-                f"project.aws_region = {region!r}: AWS China and GovCloud are not supported"
-            )
+        if self.aws and not region:
+            raise ValueError("project.aws_region is missing: name one as in eu-west-1")
+        if self.aws and region.startswith(("cn-", "us-gov-")):
+            refused = "AWS China and GovCloud are not supported"
+            raise ValueError(f"project.aws_region = {region!r}: {refused}")
         return self
 
     @model_validator(mode="after")

@@ -10,6 +10,10 @@ from ..errors import UserError, nearest
 FOLDER = Path("config")
 BASE = "base.toml"
 """What all environments share; a project need not have it."""
+PROBLEM = "problem.toml"
+"""Describes a table; it is no environment either."""
+ON_AWS = ("staging", "prod")
+"""The environments that the template's cloud brings."""
 Tables = dict[str, Any]
 
 
@@ -46,12 +50,14 @@ def parse(text: str, name: str = "", folder: Path = FOLDER) -> Files:
 
 def path(environment: str) -> Path:
     """The file of an environment; UserError names the nearest, or all."""
-    files = {file.stem: file for file in FOLDER.glob("*.toml") if file.name != BASE}
-    if environment not in files:
-        raise UserError(
-            f"there is no environment {environment!r}: {nearest(environment, [*files])}"
-        )
-    return files[environment]
+    names = [file for file in FOLDER.glob("*.toml") if file.name not in (BASE, PROBLEM)]
+    files = {file.stem: file for file in names}
+    if environment in files:
+        return files[environment]
+    advice = nearest(environment, [*files])
+    if environment in ON_AWS and not files.keys() & ON_AWS:
+        advice = "the project was made without a cloud; the library's docs/upgrading.md says how to add it"
+    raise UserError(f"there is no environment {environment!r}: {advice}")
 
 
 def _tables(text: str, name: str) -> Tables:

@@ -28,10 +28,10 @@ class Section(BaseModel):
 
 
 class Project(Section):
-    """The name under which runs are stored, and the AWS region."""
+    """The name under which runs are stored, and the AWS region, which `[aws]` needs."""
 
     name: str
-    aws_region: Annotated[str, like("eu-west-1", r"[a-z]+(-[a-z0-9]+)+")]
+    aws_region: Annotated[str, like("eu-west-1", r"([a-z]+(-[a-z0-9]+)+)?")] = ""
 
 
 class Store(Section):

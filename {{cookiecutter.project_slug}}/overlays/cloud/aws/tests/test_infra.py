@@ -1,4 +1,4 @@
-"""The CloudFormation templates: without fault, each permission with its reason; the image."""
+"""AWS: templates without fault, each permission with its reason; no account number; the image."""
 
 import shutil
 import subprocess
@@ -15,7 +15,8 @@ from smallboat.config import config
 
 from {{ cookiecutter.project_slug }}.problem import PROBLEM
 
-INFRA = Path(__file__).resolve().parents[1] / "infra"
+ROOT = Path(__file__).resolve().parents[1]
+INFRA = ROOT / "infra"
 TEMPLATES = sorted(INFRA.glob("*.yaml"))
 
 
@@ -62,6 +63,13 @@ def test_every_action_is_spelled_out(file: Path) -> None:
         actions = statement["Action"]
         for action in [actions] if isinstance(actions, str) else actions:
             assert not set(action) & set("*?"), f"{key} may do {action}"
+
+
+def test_no_workflow_has_the_account_number() -> None:
+    written = "".join(file.read_text() for file in (ROOT / ".github").rglob("*.yml"))
+    for name in ("staging", "prod"):
+        aws = config.load(PROBLEM, name).aws
+        assert aws is None or aws.account not in written
 
 
 def test_the_image_holds_every_module_that_the_model_server_imports(tmp_path: Path) -> None:
