@@ -18,6 +18,7 @@ from pages import blocks
 
 PROJECT = Path("{{cookiecutter.project_slug}}")
 REGISTRY = tomllib.loads((ROOT / "tests" / "commands.toml").read_text())
+LITERAL = [command for each in REGISTRY["literal"].values() for command in each]
 PLACES = (ROOT, *sorted((ROOT / PROJECT / "overlays" / "use_case").iterdir()))
 LANGUAGES = {"sh", "text", "toml", "json", "python", "diff", "yaml", "sql"}
 MARK = re.compile(r"^# not run by the tests: \S.{10,}$")
@@ -72,7 +73,7 @@ def known(pages: dict[str, Path]) -> set[str]:
     """The commands that tests execute."""
     walked = {name: page for name, page in pages.items() if name in REGISTRY["pages"]}
     literal = {command for _, command, _ in shown(walked)}
-    return literal | {*REGISTRY["commands"], *sum(REGISTRY["literal"].values(), [])}
+    return literal | {*REGISTRY["commands"], *LITERAL}
 
 
 def test_code_is_fenced_and_says_what_it_is(pages: dict[str, Path]) -> None:
@@ -98,7 +99,7 @@ def test_each_command_is_executed_or_says_why_not(pages: dict[str, Path]) -> Non
 
 def test_the_list_has_no_command_that_is_gone(pages: dict[str, Path]) -> None:
     every = {command for _, command, _ in shown(pages)}
-    listed = {*REGISTRY["commands"], *sum(REGISTRY["literal"].values(), [])}
+    listed = {*REGISTRY["commands"], *LITERAL}
     gone = [each for each in listed if not any(fnmatchcase(command, each) for command in every)]
     assert gone == []
     assert set(REGISTRY["pages"]) <= set(pages)
