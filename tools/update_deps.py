@@ -24,7 +24,8 @@ DATE = re.compile(r'(?m)^exclude-newer = "([^"]+)"')
 
 def date(folder: Path) -> str:
     """The date in a pyproject.toml, as 2026-11-15T00:00:00Z."""
-    return DATE.findall((folder / "pyproject.toml").read_text())[0]
+    (found,) = DATE.findall((folder / "pyproject.toml").read_text())
+    return str(found)
 
 
 def taken(projects: list[Path]) -> dict[Path, str]:
