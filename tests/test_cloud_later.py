@@ -11,7 +11,7 @@ from test_update import commit, run
 
 PAGE = (LIBRARY / "docs" / "upgrading.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-ADD, BESIDE = (next(each for each in BLOCKS if word in each) for word in ("to-update", "patch -p"))
+ADD, BESIDE = (next(each for each in BLOCKS if word in each) for word in ("to-update", "apply -p"))
 PACKAGE = "f1_predictor"
 EDITS = {
     f"{PACKAGE}/features.py": ("", "\nOURS = 7\n"),
