@@ -26,11 +26,15 @@ setup: .venv/.ready ## install into .venv what you need to work on the template
 .venv/.ready: pyproject.toml
 	@command -v uv >/dev/null || { $(CLEANLY) "$$PYTHON" -m venv .venv && \
 		$(CLEANLY) .venv/bin/python -m pip install --quiet 'uv>=0.9,<1'; }
-	@$(CLEANLY) uv sync --quiet --python "$$PYTHON"
+	@$(CLEANLY) uv sync --quiet --inexact --python "$$PYTHON"
 	@touch $@
 
 .venv/.library: .venv/.ready $(LIBRARY)/pyproject.toml # for the library's checks; `make demo` does not need it
-	@$(CLEANLY) uv sync --quiet --python "$$PYTHON" --group library
+	@$(CLEANLY) uv sync --quiet --inexact --python "$$PYTHON" --group library
+	@touch $@
+
+.venv/.docs: .venv/.ready
+	@$(CLEANLY) uv sync --quiet --inexact --python "$$PYTHON" --group docs
 	@touch $@
 
 MADE_f1 = demo/f1_predictor
@@ -56,7 +60,7 @@ demo: .venv/.ready ## generate a project in demo/, train it on the sample, relea
 # Some tests wait for a process or for time to pass: three share two cores.
 TESTERS = --no-loadscope-reorder -n $$(( $$(getconf _NPROCESSORS_ONLN) * 3 / 2 ))
 .PHONY: test
-test: .venv/.library ## run the tests: the library's on a toy project, the template's on generated projects
+test: .venv/.library .venv/.docs ## run the tests: the library's on a toy project, the template's on generated projects
 	@$(CLEANLY) pytest "$(CURDIR)/tests/smallboat" $(TESTERS) --dist loadfile $(EVERY)
 	@$(CLEANLY) pytest tests --ignore tests/smallboat $(TESTERS) --dist loadgroup $(EVERY)
 
@@ -71,12 +75,16 @@ lint: .venv/.library ## check style, types, imports between the library's packag
 	@$(CLEANLY) mypy
 	@$(CLEANLY) mypy --config-file $(LIBRARY)/pyproject.toml $(LIBRARY)/smallboat
 	@$(CLEANLY) lint-imports --no-cache --config $(LIBRARY)/pyproject.toml
-	@$(CLEANLY) zizmor --offline --quiet .github/workflows
+	@$(CLEANLY) zizmor --offline --quiet .github
 	@$(CLEANLY) python tools/options.py --check
 
 .PHONY: docs
 docs: .venv/.ready ## write docs/options.md from cookiecutter.json
 	@$(CLEANLY) python tools/options.py
+
+.PHONY: site
+site: .venv/.docs ## build the documentation site in .cache/site; a broken link fails: [SERVE=1 to look at it while you write]
+	@$(CLEANLY) env NO_MKDOCS_2_WARNING=1 mkdocs $(if $(filter SERVE,$(TYPED)),serve,build)
 
 .PHONY: screenshots
 screenshots: demo ## take docs/images/*.png of the demo's page and report, with chromium: [USE_CASE=f1|intent|tabular] [PORT=8000]
@@ -86,6 +94,10 @@ screenshots: demo ## take docs/images/*.png of the demo's page and report, with 
 .PHONY: bench
 bench: .venv/.ready ## measure the numbers in docs/measurements.md
 	@$(CLEANLY) python benchmarks/run.py
+
+.PHONY: update-deps
+update-deps: .venv/.ready ## move the date of packages, if projects train with newer ones: [DATE=yyyy-mm-dd]
+	@$(CLEANLY) python tools/update_deps.py $(if $(filter DATE,$(TYPED)),"$$DATE")
 
 .PHONY: open
 open: .venv/.ready ## lay a use case over the shared files in workbench/, to edit it like a project: [USE_CASE=f1|intent|tabular]

@@ -28,9 +28,9 @@ ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = ROOT / "{{cookiecutter.project_slug}}" / "vendor" / "smallboat"
 process_environment = runpy.run_path(str(LIBRARY / "smallboat" / "process_environment.py"))
 process_environment["clean"](startup=True)
-README = ROOT / "README.md"
+GUIDE = ROOT / "CONTRIBUTING.md"
 SMALL_PART = 10
-"""Seconds for a part of the tests that the README does not name."""
+"""Seconds for a part of the tests that CONTRIBUTING.md does not name."""
 BIN = Path(sys.executable).parent
 
 # How long an example takes depends on what else runs.
@@ -46,8 +46,8 @@ def room(test: str) -> str:
 
 @cache
 def budget(part: str) -> int:
-    """The seconds that the README allows a part of the tests."""
-    found = re.search(rf"^\| `{re.escape(part)}` \| (\d+) \|", README.read_text(), re.MULTILINE)
+    """The seconds that CONTRIBUTING.md allows a part of the tests."""
+    found = re.search(rf"^\| `{re.escape(part)}` \| (\d+) \|", GUIDE.read_text(), re.MULTILINE)
     return int(found[1]) if found else SMALL_PART
 
 
@@ -69,7 +69,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print how long each part of the tests took, beside its budget in the README."""
+    """Print how long each part of the tests took, beside its budget in CONTRIBUTING.md."""
     taken: dict[str, float] = defaultdict(float)
     for reports in terminalreporter.stats.values():
         for report in reports:
@@ -100,17 +100,22 @@ class Project:
     path: Path
     use_case: str
     variables: Mapping[str, str] = field(default_factory=dict)
+    shared: str = "venv"
 
     @property
     def venv(self) -> Path:
-        """The environment that all bakes of a use case share."""
-        return ROOT / ".cache" / f"{self.use_case}-venv"
+        """The environment that bakes of a use case share."""
+        return ROOT / ".cache" / f"{self.use_case}-{self.shared}"
 
-    def make(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run make in the project, in the shared environment."""
+    def link(self) -> None:
+        """Use the shared environment."""
         if not (self.path / ".venv").exists():
             self.venv.mkdir(parents=True, exist_ok=True)
             (self.path / ".venv").symlink_to(self.venv)
+
+    def make(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run make in the project, in the shared environment."""
+        self.link()
         return self.run("make", "--no-print-directory", *words)
 
     def run(self, *words: str | Path, kib: int | None = None) -> subprocess.CompletedProcess[str]:

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 import pytest
 from conftest import LIBRARY, ROOT, USE_CASES, bake
 
-TEMPLATE = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+TEMPLATE = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
 SHIPPED = sorted(LIBRARY.glob("docs/*.md"))
 LINES = {"template": 200, "project": 150}
 CODE = re.compile(r"^```.*?^```|^ {4}\S.*?$|`[^`\n]+`", re.MULTILINE | re.DOTALL)

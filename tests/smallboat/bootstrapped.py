@@ -15,6 +15,7 @@ import templates
 from clouds import ROOT
 from smallboat.aws import image
 from smallboat.cloud import lambda_zip
+from smallboat.doctor.rows import Row
 from toy.problem import PROBLEM
 
 PACKAGE = PROBLEM.package
@@ -77,6 +78,12 @@ class Bootstrapped:
     ) -> subprocess.CompletedProcess[str]:
         """Run a command of the project as its Makefile does, by a person or by a role."""
         return self._start(["-m", "smallboat", *words, "--env", environment], role)
+
+    def doctor(self, environment: str = "staging") -> dict[str, Row]:
+        """The rows of `make doctor` that the project's code makes, by name."""
+        done = self._start(["-m", "smallboat.doctor.project", "--env", environment], "testing")
+        assert done.returncode == 0, done.stderr
+        return {each[0]: Row(*each) for each in json.loads(done.stdout.splitlines()[-1])}
 
     def python(self, code: str, role: str = "testing") -> subprocess.CompletedProcess[str]:
         """Run code in the project's folder."""

@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +25,9 @@ class GitHub:
         """Make an empty repository in a folder, and `gh` in its `bin`."""
         self.file = folder / "github.json"
         self.file.write_text(
-            json.dumps({"issues": [], "comments": [], "events": [], "enabled": True})
+            json.dumps(
+                {"issues": [], "comments": [], "events": [], "releases": [], "enabled": True}
+            )
         )
         gh = folder / "bin" / "gh"
         gh.parent.mkdir(exist_ok=True)
@@ -46,6 +49,11 @@ class GitHub:
     def events(self) -> list[Json]:
         """What was dispatched, the oldest first, as the payload of a repository_dispatch."""
         return list(_read(self.file)["events"])
+
+    @property
+    def releases(self) -> list[Json]:
+        """The releases, the oldest first."""
+        return list(_read(self.file)["releases"])
 
     def add(self, title: str, pull: bool = False) -> int:
         """Open an issue or a pull request; returns its number."""
@@ -101,6 +109,29 @@ def _parser() -> argparse.ArgumentParser:
     on_pull = pull.add_parser("comment", allow_abbrev=False)
     on_pull.add_argument("number", type=int)
     on_pull.add_argument("--body-file", type=Path, required=True)
+    pulls = pull.add_parser("list", allow_abbrev=False)
+    for name in ("--head", "--state", "--json", "--jq"):
+        pulls.add_argument(name, required=True)
+    opened = pull.add_parser("create", allow_abbrev=False)
+    for name in ("--head", "--title"):
+        opened.add_argument(name, required=True)
+    opened.add_argument("--body-file", type=Path, required=True)
+    edit = pull.add_parser("edit", allow_abbrev=False)
+    edit.add_argument("number", type=int)
+    edit.add_argument("--body-file", type=Path, required=True)
+    run = kinds.add_parser("run").add_subparsers(dest="action", required=True)
+    download = run.add_parser("download", allow_abbrev=False)
+    download.add_argument("run")
+    download.add_argument("--name", required=True)
+    download.add_argument("--dir", type=Path, required=True)
+    auth = kinds.add_parser("auth").add_subparsers(dest="action", required=True)
+    auth.add_parser("setup-git", allow_abbrev=False)
+    release = kinds.add_parser("release").add_subparsers(dest="action", required=True)
+    released = release.add_parser("create", allow_abbrev=False)
+    released.add_argument("tag")
+    for name in ("--target", "--title"):
+        released.add_argument(name, required=True)
+    released.add_argument("--notes-file", type=Path, required=True)
     api = kinds.add_parser("api", allow_abbrev=False)
     api.add_argument("path")
     api.add_argument("--paginate", action="store_true")
@@ -144,6 +175,35 @@ def _edit_comment(state: Json, given: argparse.Namespace) -> None:
     comment["body"] = Path(given.field.removeprefix("body=@")).read_text()
 
 
+def _pulls(state: Json, given: argparse.Namespace) -> None:
+    """List, open or edit pull requests of a branch."""
+    if given.action == "list":
+        assert given.state == "open" and given.json == "number"
+        found = [each for each in state["issues"] if each.get("head") == given.head]
+        return _filter(given.jq, [each for each in found if each["state"] == "OPEN"])
+    body = given.body_file.read_text()
+    if given.action == "comment":
+        _comment(state, given.number, body)
+    elif given.action == "edit":
+        state["issues"][given.number - 1]["body"] = body
+    else:
+        _open(state, given.title, body, pull=True)
+        state["issues"][-1]["head"] = given.head
+    return None
+
+
+def _download(file: Path, given: argparse.Namespace) -> None:
+    """Bring an artifact, a folder beside the repository's file."""
+    shutil.copytree(file.parent / "artifacts" / given.run / given.name, given.dir)
+
+
+def _release(state: Json, given: argparse.Namespace) -> None:
+    if any(each["tag"] == given.tag for each in state["releases"]):
+        sys.exit(f"a release with the same tag name already exists: {given.tag}")
+    notes = given.notes_file.read_text()
+    state["releases"].append({"tag": given.tag, "target": given.target, "notes": notes})
+
+
 def _dispatch(state: Json, given: argparse.Namespace) -> None:
     """Send an event to the repository."""
     assert given.path == f"repos/{NAME}/dispatches", given.path
@@ -166,14 +226,21 @@ def main(file: Path, words: list[str]) -> None:
     given, state = _parser().parse_args(words), _read(file)
     if given.kind == "issue" and not state["enabled"]:
         sys.exit(f"the '{NAME}' repository has disabled issues")
-    if given.action in ("list", "GET"):
+    rights = token.split(";")
+    if given.kind == "auth":
+        return None
+    if given.kind == "run":
+        return _download(file, given) if "actions=read" in rights else sys.exit(REFUSED)
+    if given.action in ("list", "GET") and given.kind != "pr":
         return (_list if given.kind == "issue" else _list_comments)(state, given)
-    rights = {"issue": "issues=write", "POST": "contents=write"}
-    right = rights.get(given.kind) or rights.get(given.action, "pull-requests=write")
-    if right not in token.split(";"):
+    needed = {"issue": "issues=write", "POST": "contents=write", "release": "contents=write"}
+    right = needed.get(given.kind) or needed.get(given.action, "pull-requests=write")
+    if right not in rights:
         sys.exit(REFUSED)
-    if given.kind == "pr":
-        _comment(state, given.number, given.body_file.read_text())
+    if given.kind == "release":
+        _release(state, given)
+    elif given.kind == "pr":
+        _pulls(state, given)
     elif given.action == "POST":
         _dispatch(state, given)
     elif given.kind == "api":

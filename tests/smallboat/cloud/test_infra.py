@@ -149,3 +149,17 @@ def test_the_ages_of_release_and_run_are_measured(
     assert all(0 <= age < 0.01 for age in measured.values())
     metrics = shared.client("cloudwatch").list_metrics(Namespace=NAME_PREFIX)["Metrics"]
     assert {each["MetricName"] for each in metrics} == set(measured)
+
+
+def test_doctor_finds_it_ready_once_an_image_is_there(shared: Bootstrapped) -> None:
+    shared.bring("local")
+    shared.link("serving", "toy", "vendor")
+    shared.push("staging")
+    found = shared.doctor()
+    stacks = ("mlops-account", *(f"{NAME_PREFIX}-{each}" for each in templates.NAMES[1:]))
+    assert {found[stack].state for stack in stacks} == {"ok"}
+    assert found[stacks[1]].found.endswith(" complete")
+    assert found["image"].state == "ok"
+    assert found["image"].found.startswith(f"{NAME_PREFIX}-model@sha256:")
+    assert {found[each].state for each in ("quota", "releases", "alarms")} == {"ok"}
+    assert found["release"].found == "none yet"

@@ -8,9 +8,15 @@ import numpy as np
 import pytest
 from smallboat.evaluation import gates
 from smallboat.reports import cards, plots, svg
+from smallboat.testing import pages
 
 HOSTILE = "<script>alert('$x$ \" & http-equiv')</script>"
 LIMIT = 200_000
+INSIDE = """return [...document.querySelectorAll(arguments[0])].map((node) => {
+  const box = node.getBoundingClientRect();
+  return box.width > 0 && box.left >= 0 && box.right <= document.documentElement.clientWidth;
+})"""
+OUTCOMES = ".gates :is(.good, .warn, .bad)"
 
 
 class Tree(HTMLParser):
@@ -98,7 +104,7 @@ def evaluation() -> dict[str, Any]:
             "loss": {"value": -0.4, "low": -0.5, "high": -0.3},
         },
         "slices": [
-            part("period", "9", 1200, 0.5),
+            part("period", "202408", 1200, 0.5) | {"name": "August 2024"},
             part("place", "north", 600, 0.4),
             part("place", "south", 600, 0.95),
         ],
@@ -263,14 +269,14 @@ def test_the_verdict_comes_first_and_says_why(evaluation: dict[str, Any]) -> Non
     message = text(cards.winner(evaluation, "loss", ACTUAL, ACTUAL)).strip()
     assert message.startswith("Passed with 1 warning: forest may be released")
     assert f"Warning: {warning}." in message.split("Gates")[0]
-    assert f"! passed with a warning{warning}" in message
+    assert f"! passed with a warningbeats it< 0.90.5{warning}" in message
 
     evaluation["gates"][1] |= {"passed": False, "next_step": "prune it"}
     evaluation["passed"] = False
     message = text(cards.winner(evaluation, "loss", ACTUAL, ACTUAL)).strip()
     assert message.startswith("Failed: forest can't be released")
     assert "Failed gates: small (expected <= 9, found 4)." in message
-    assert "✗ failednext: prune it" in message
+    assert "✗ failedsmall<= 94next: prune it" in message
 
 
 def test_the_report_names_the_library_that_made_the_run(evaluation: dict[str, Any]) -> None:
@@ -281,8 +287,8 @@ def test_the_report_names_the_library_that_made_the_run(evaluation: dict[str, An
 def test_each_gate_is_marked_by_a_word(evaluation: dict[str, Any]) -> None:
     evaluation["gates"][1]["passed"] = evaluation["passed"] = False
     message = text(cards.winner(evaluation, "loss", ACTUAL, ACTUAL))
-    assert "beats it< 0.90.5✓ passed" in message
-    assert "small<= 94✗ failed" in message
+    assert "✓ passedbeats it< 0.90.5" in message
+    assert "✗ failedsmall<= 94" in message
 
 
 def test_the_winner_shows_metrics_slices_and_the_most_important_features(
@@ -293,6 +299,7 @@ def test_the_winner_shows_metrics_slices_and_the_most_important_features(
     assert "gain7,0006,500 to 7,5005,000 +2,000-100.000 to +4,000" in message
     assert "period: nowhere worse than the baseline" in message
     assert "place: worse than the baseline in 1 of 2" in message
+    assert "August 20241,2000.5000.900" in message
     assert "south6000.9500.900+0.050 worse+0.030 to +0.070" in message
     assert "column_14+0.060" in message
     assert "column_15" not in message
@@ -445,3 +452,18 @@ def test_any_predictions_can_be_held_against_what_came(actual: Any, predicted: A
     plot = plots.agreement(list(actual), list(predicted))
     assert f"for {len(list(actual))} rows" in plot
     assert 'style="fill: var(--accent)' in plot
+
+
+def test_a_runs_report_is_readable_and_shows_each_gates_outcome(
+    browser: Any, show: Any, evaluation: dict[str, Any]
+) -> None:
+    evaluation["gates"][0] |= {"warning": "the difference may be chance " * 3}
+    evaluation["gates"][1] |= {"passed": False, "next_step": "prune it", "actual": "a " * 80}
+    evaluation["period_names"] = {"validation": "weeks 12 to 13 of 2019"}
+    show(report(evaluation))
+    assert pages.all_faults(browser) == {}
+    for width in pages.SIZES:
+        with pages.screen(browser, width, "light"):
+            assert browser.execute_script(INSIDE, OUTCOMES) == [True, True]
+            first = browser.find_element("css selector", ".verdict").rect
+            assert first["y"] + first["height"] < pages.SIZES[width]

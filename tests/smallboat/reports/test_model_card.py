@@ -128,7 +128,7 @@ def test_it_names_no_folder_outside_of_the_project(given: Json, source: str, tol
 def test_the_worst_slice_comes_first_and_is_named_as_a_limit(given: Json) -> None:
     one = given["evaluation"]["slices"][0]
     worse = {"value": 0.5, "low": 0.25, "high": 0.75}
-    bad = one | {"value": "the bad one", "error": one["baseline"] + 0.5, "difference": worse}
+    bad = one | {"name": "the bad one", "error": one["baseline"] + 0.5, "difference": worse}
     given["evaluation"]["slices"].insert(1, bad)
     html = model_card.page(**given)
     table = html.partition(f"{one['by']}: worse than the baseline in 1 of ")[2]

@@ -44,16 +44,25 @@ def test_candidates_are_listed_best_first_with_what_kept_them_out() -> None:
 
 def test_the_test_periods_and_a_failed_gate_are_told() -> None:
     told = report.table(evaluation(), [])
-    assert "on test 2023-2024" in told
+    assert "on test 2023 to 2024" in told
     assert "FAILED  parity: expected <= 1, found 2\n        next: change it\n" in told
     assert told.endswith("not passed: model 0123")
 
 
-@pytest.mark.parametrize(("first", "shown"), [(8, "test folds 8-9"), (9, "test fold 9")])
+@pytest.mark.parametrize(("first", "shown"), [(8, "test folds 8 to 9"), (9, "test fold 9")])
 def test_folds_are_named_as_such(first: int, shown: str) -> None:
     periods = {"validation": [7, 7], "test": [first, 9]}
     told = report.table(evaluation(split_by="folds", periods=periods), [])
     assert f"ridge on {shown} " in told and "candidates on validation fold 7 " in told
+
+
+def test_periods_have_their_names_and_a_long_title_moves_no_column() -> None:
+    names = {"validation": "weeks 12 to 13 of 2019", "test": "March 2019"}
+    told = report.table(evaluation(period_names=names), []).splitlines()
+    at = told.index("candidates on validation weeks 12 to 13 of 2019")
+    assert told[at + 1].split() == ["hits", "(decides)", "error", "fits"]
+    (test,) = (line for line in told if line.startswith("ridge on test March 2019 "))
+    assert test.index("error") == told[at + 1].index("error")
 
 
 def test_it_is_told_why_the_winner_won() -> None:

@@ -12,8 +12,10 @@ from typing import Any
 import edits
 import pytest
 from copies import ROOT, SIMPLEST, command, compete, here, trust
+from smallboat import look
 from smallboat.store import bundle, store
 from toy import candidates
+from toy.problem import PROBLEM
 
 
 def test_the_store_holds_what_the_run_made(run: Any) -> None:
@@ -72,7 +74,7 @@ def test_the_bundle_has_a_model_card_of_its_winner(run: Any) -> None:
 
 def test_the_documented_look_into_a_run_prints_what_the_run_made(run: Any) -> None:
     page = ROOT / "vendor" / "smallboat" / "docs" / "runs.md"
-    (block,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
+    block, *_ = re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
     done = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     evaluation = run.data.evaluation
@@ -276,3 +278,29 @@ def test_no_secret_of_the_environment_is_kept_or_printed(project: Path) -> None:
     files = [file for file in project.rglob("*") if file.is_file()]
     assert any("mf.cards" in file.parts for file in files)
     assert [file for file in files for held in contents(file) if SECRET.encode() in held] == []
+
+
+def test_a_notebook_shows_the_numbers_of_the_evaluation(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(look.process_environment, "clean", lambda on_aws: None)
+    shown = look.newest()
+    known, primary = shown.bundle.evaluation, PROBLEM.metrics.PRIMARY
+    assert shown.metrics().index[0] == primary
+    assert shown.metrics()["value"].to_dict() == known["metrics"]["test"]
+    assert (
+        shown.metrics().loc[primary, ["low", "high"]].tolist()
+        == (known["intervals"]["test"][primary])
+    )
+    candidates = shown.candidates()
+    assert candidates[primary].is_monotonic_increasing
+    assert candidates.index[candidates["won"]].tolist() == [known["winner"]]
+    assert shown.plot().count("<svg") == 1 and "--ink: currentColor" in shown.plot()
+    assert shown.slices()["difference"].is_monotonic_decreasing
+    assert len(shown.slices()) == len(known["slices"])
+    errors = shown.errors()
+    assert errors["error"].is_monotonic_decreasing
+    first, last = known["periods"]["test"]
+    assert errors["period"].between(first, last).all()
+    again = PROBLEM.metrics.score(errors, errors["answer"].to_numpy())
+    assert again[primary] == pytest.approx(known["metrics"]["test"][primary])

@@ -64,10 +64,22 @@ def test_warnings_and_a_change_without_a_model_are_told(
     keep(Path(), "4", "", 0.0, gates=failed, **without)
     run()
     told = capsys.readouterr().out
-    assert "| winner | none | ridge |" in told
+    assert "| candidate | none | ridge |" in told
     assert "| error | - | 2.750 (1.750 to 3.750) |" in told
     assert "failed: a candidate that can be served | passed; warning: it may be chance |" in told
     assert "No candidate of this change can be served" in told
+
+
+def test_a_metric_may_have_the_name_of_a_row(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As f1's share of winners, `winner`."""
+    scores = {"metrics": {"test": {"model": 0.5}}, "intervals": {"test": {"model": [0, 1]}}}
+    keep(Path("main"), "1", "bb", 2.75)
+    keep(Path(), "4", "aa", 2.5, **scores)
+    run()
+    told = capsys.readouterr().out
+    assert "| model | 0.500 (0.000 to 1.000) | - |" in told and "| model | `aa` | `bb` |" in told
 
 
 def test_the_newest_run_of_each_is_meant(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -82,7 +94,7 @@ def test_main_may_have_no_run_or_know_less(
 ) -> None:
     run()
     told = capsys.readouterr().out
-    assert "| winner | ridge | - |" in told
+    assert "| candidate | ridge | - |" in told
     assert "Training failed on main, so there is nothing to compare with." in told
     keep(Path("main"), "1", "bb", 2.75, intervals={}, gates=None)
     run()

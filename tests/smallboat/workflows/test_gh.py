@@ -1,14 +1,12 @@
 """The steps that call `gh`: issues about releases, and the comment on a pull request."""
 
-import os
 import subprocess
 from pathlib import Path
-from typing import Any
 
-import expressions
 import pytest
 import yaml
-from fake_github import NAME, REFUSED, GitHub
+from fake_github import REFUSED, GitHub
+from gh_steps import run
 
 TITLE = "staging: the newest model is not released"
 PAGE = "https://github.com/org/repo/actions/runs/7"
@@ -28,31 +26,6 @@ ISSUES = "contents=read;issues=write"
     ]
     if step.get("name") == "Comment"
 )
-
-
-def run(
-    step: Any, github: GitHub, token: str, inputs: Any = None, **more: Any
-) -> "subprocess.CompletedProcess[str]":
-    """Run a step of a workflow, with `gh` for a repository."""
-    contexts = {
-        **more,
-        "inputs": inputs,
-        "github": {
-            "token": token,
-            "repository": NAME,
-            "server_url": "https://github.com",
-            "run_id": "7",
-            "event": {"number": 1},
-        },
-    }
-    env = {name: expressions.fill(value, contexts, {}) for name, value in step["env"].items()}
-    path = f"{github.bin}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(
-        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
-        env={"PATH": path, "RUNNER_TEMP": str(github.file.parent), **env},
-        capture_output=True,
-        text=True,
-    )
 
 
 def release(

@@ -2,7 +2,7 @@
 
 import os
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 
 METAFLOW_PACKAGE_POLICY = "include"
 # Else onnxruntime, from 1.29 on, reports each session to its maker.

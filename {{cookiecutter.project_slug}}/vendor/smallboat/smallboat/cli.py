@@ -1,7 +1,6 @@
 """The commands: `smallboat COMMAND` in a project's folder; the Makefile calls the same."""
 
 import sys
-import tomllib
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -10,8 +9,7 @@ from typing import Any
 import click
 
 from . import __version__, disk, problem, process_environment
-from .errors import CommandError, UserError
-from .problem import Problem
+from .errors import CommandError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -179,12 +177,16 @@ COMMANDS: tuple[tuple[str, str, str, tuple[click.Parameter, ...]], ...] = (
     ("schedule", "workflows.plan:write_schedule",
      "Write the configured crons into the workflows.",
      (_option("--check", is_flag=True, help="Write nothing; fail if the cron differs."),)),
-    ("upgrade", "upgrade:upgrade", "Replace vendor/smallboat with a newer template's.",
+    ("upgrade", "upgrade.library:upgrade", "Replace vendor/smallboat with a newer template's.",
      (_option("--from", "source", metavar="TEMPLATE",
               help="Its git URL or folder, instead of the one in .cruft.json."),
       _option("--version", help="A tag, branch or commit of it, instead of the newest."),
       _flag("--force", "Drop local edits of the library."),
       _flag("--keep", "Keep the new library even if check or tests fail."))),
+    ("update-deps", "upgrade.dependencies:update",
+     "Take newer packages, if training works with them.",
+     (_option("--date", "day", metavar="YYYY-MM-DD",
+              help="Those before this day, instead of a week old."),)),
     ("tracking-upload", "training.commands:tracking_upload",
      "Send to the tracker what could not be sent before.", ()),
 )  # fmt: skip
@@ -213,19 +215,6 @@ def _callback(path: str) -> Callable[..., int]:
         process_environment.clean(on_aws=reached != {process_environment.LOCAL})
         module, _, function = path.partition(":")
         command = getattr(import_module(f".{module}", __package__), function)
-        return int(command(_project(), **options))
+        return int(command(problem.here(), **options))
 
     return call
-
-
-def _project() -> Problem:
-    """The problem of the project in the current folder, which its pyproject.toml names."""
-    file = Path("pyproject.toml")
-    tables = tomllib.loads(file.read_text()).get("tool", {}) if file.is_file() else {}
-    if "smallboat" not in tables:
-        raise UserError(
-            "this folder is not a project: change to the one whose pyproject.toml has a table "
-            "[tool.smallboat]"
-        )
-    sys.path.insert(0, str(Path.cwd()))
-    return problem.of(tables["smallboat"]["package"])

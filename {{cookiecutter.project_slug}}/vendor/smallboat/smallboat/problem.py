@@ -3,6 +3,8 @@
 `contract.py` says what each part supplies; `docs/contract.md` explains it with an example.
 """
 
+import sys
+import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -10,6 +12,8 @@ from importlib.util import resolve_name
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
+
+from .errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,6 +86,19 @@ def of(package: str) -> Problem:
     """The problem of a project by the name of its package."""
     found: Problem = import_module(f"{package}.problem").PROBLEM
     return found
+
+
+def here() -> Problem:
+    """The problem of the project in the current folder; UserError if there is no project."""
+    file = Path("pyproject.toml")
+    tables = tomllib.loads(file.read_text()).get("tool", {}) if file.is_file() else {}
+    if "smallboat" not in tables:
+        raise UserError(
+            "this folder is not a project: change to the one whose pyproject.toml has a table "
+            "[tool.smallboat]"
+        )
+    sys.path.insert(0, str(Path.cwd()))
+    return of(tables["smallboat"]["package"])
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 The variables of tools that a project uses are ignored, unless they are allowed by name. All others
 pass: `PATH`, `HOME`, proxies, certificates, and whatever the project's own code reads. Make starts
 each command as `python -I process_environment.py COMMAND ...`, so only the standard library is
-imported here.
+imported here. Annotations are quoted: `make doctor` imports this under an older Python, too.
 """
 
 import os
@@ -73,20 +73,27 @@ NO_AWS = {
 }
 
 
-def cleaned(variables: Mapping[str, str], on_aws: bool = False) -> dict[str, str]:
+def cleaned(variables: "Mapping[str, str]", on_aws: bool = False) -> "dict[str, str]":
     """The variables that a process of the project gets.
 
     Args:
         variables: the caller's.
         on_aws: whether the command's environment is on AWS, and needs credentials.
     """
-    ignored = set(IGNORED)
-    if on_aws:
-        ignored.remove("AWS_*")
-    if variables.get("GITHUB_ACTIONS") == "true":  # elsewhere a token is not meant for the project
-        ignored.remove("GITHUB_*")
     fonts = os.path.join(os.getcwd(), ".cache", "matplotlib")
-    return _passing(variables, ignored) | SET | {"MPLCONFIGDIR": fonts} | ({} if on_aws else NO_AWS)
+    kept = _passing(variables, _ignored(variables, on_aws))
+    return kept | SET | {"MPLCONFIGDIR": fonts} | ({} if on_aws else NO_AWS)
+
+
+def dropped(variables: "Mapping[str, str]", on_aws: bool = False) -> "list[str]":
+    """The names of the caller's variables that reach no process of the project, sorted."""
+    ignored = _ignored(variables, on_aws).union(IGNORED_AT_START)
+    return sorted(set(variables).difference(_passing(variables, ignored)))
+
+
+def allowed(name: str) -> bool:
+    """Whether a tool's variable passes because it is listed by name."""
+    return _matches(name, ALLOWED)
 
 
 def clean(on_aws: bool = False, startup: bool = False) -> None:
@@ -98,18 +105,29 @@ def clean(on_aws: bool = False, startup: bool = False) -> None:
     time.tzset()
 
 
-def _passing(variables: Mapping[str, str], ignored: Collection[str]) -> dict[str, str]:
-    def matches(name: str, patterns: Collection[str]) -> bool:
-        return any(fnmatch(name, pattern) for pattern in patterns)
+def _ignored(variables: "Mapping[str, str]", on_aws: bool) -> "set[str]":
+    """The patterns of IGNORED that hold in these surroundings."""
+    ignored = set(IGNORED)
+    if on_aws:
+        ignored.remove("AWS_*")
+    if variables.get("GITHUB_ACTIONS") == "true":  # elsewhere a token is not meant for the project
+        ignored.remove("GITHUB_*")
+    return ignored
 
+
+def _passing(variables: "Mapping[str, str]", ignored: "Collection[str]") -> "dict[str, str]":
     return {
         name: value
         for name, value in variables.items()
-        if matches(name, ALLOWED) or not matches(name, ignored)
+        if allowed(name) or not _matches(name, ignored)
     }
 
 
-def main(command: list[str]) -> None:
+def _matches(name: str, patterns: "Collection[str]") -> bool:
+    return any(fnmatch(name, pattern) for pattern in patterns)
+
+
+def main(command: "list[str]") -> None:
     """Replace this process by a command with cleaned variables; the command drops AWS's later."""
     clean(on_aws=True, startup=True)
     os.execvp(command[0], command)

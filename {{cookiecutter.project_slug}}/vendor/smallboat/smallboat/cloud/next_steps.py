@@ -17,20 +17,29 @@ SECRETS = {
 
 def warnings(env: aws.Environment) -> list[str]:
     """What will not work as the configuration has it, in sentences."""
-    name, file = env.aws.environment, f"config/{env.aws.environment}.toml"
-    again = f"and run `make bootstrap ENV={name}` again"
-    found = [quotas.shortage(env)]
-    if not env.aws.alert_email:
-        found.append(
-            "nobody is told of alarms, failed retrainings and the budget: set alert_email in "
-            f"{file} {again}"
-        )
-    if _by_workflow(env) and not env.aws.github:
-        found.append(
-            f"nobody can release to {name}: only its workflow may (released_by), and there is none "
-            f'without `github`. Set github, or released_by = "anyone", in {file} {again}'
-        )
+    found = (quotas.shortage(env), nobody_told(env), nobody_releases(env))
     return [warning for warning in found if warning]
+
+
+def nobody_told(env: aws.Environment) -> str | None:
+    """That nobody gets alarms, and what to do; None if somebody does."""
+    if env.aws.alert_email:
+        return None
+    return (
+        "nobody is told of alarms, failed retrainings and the budget: set alert_email in "
+        f"{_again(env)}"
+    )
+
+
+def nobody_releases(env: aws.Environment) -> str | None:
+    """That nobody can release, and what to do; None if somebody can."""
+    if not _by_workflow(env) or env.aws.github:
+        return None
+    return (
+        f"nobody can release to {env.aws.environment}: only its workflow may (released_by), and "
+        'there is none without `github`. Set github, or released_by = "anyone", in '
+        f"{_again(env)}"
+    )
 
 
 def steps(env: aws.Environment) -> list[str]:
@@ -64,6 +73,11 @@ def release(env: aws.Environment) -> str:
         return f"release to {name} by its workflow: see {AUTOMATION}"
     source = "local" if name == aws.STAGING else aws.STAGING
     return f"make image ENV={name}, then make deploy ENV={name} FROM={source}"
+
+
+def _again(env: aws.Environment) -> str:
+    name = env.aws.environment
+    return f"config/{name}.toml and run `make bootstrap ENV={name}` again"
 
 
 def _by_workflow(env: aws.Environment) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .. import periods
 from ..problem import Problem
 from ..store import bundle
 from . import bootstrap
@@ -115,17 +116,20 @@ def slices(
 ) -> list[dict[str, Any]]:
     """The mean error of each slice of at least `least` rows, and that of the baseline.
 
-    Their `difference` has an interval over the slice's own groups, of which there may be few.
+    Their `difference` has an interval over the slice's own groups, of which there may be few. A
+    period has a `name` for people.
     """
     rows = frame[list(dict.fromkeys((*problem.metrics.SLICES, "group")))].assign(
         rows=1.0,
         error=problem.metrics.loss(frame, predicted),
         baseline=problem.metrics.loss(frame, problem.metrics.baseline(frame)),
     )
+    unit = periods.unit(frame)
     return [
         {
             "by": by,
             "value": f"{value:g}" if isinstance(value, float) else str(value),
+            **({"name": periods.named(value, unit)} if by == "period" else {}),
             **_slice(part),
         }
         for by in problem.metrics.SLICES

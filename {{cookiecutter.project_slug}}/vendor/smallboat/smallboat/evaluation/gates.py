@@ -153,7 +153,7 @@ def _slices(slices: list[Result], margin: float) -> Result:
     worst = max(failed or slices, key=lambda each: each["difference"]["value"])
     difference = worst["difference"]
     size = f"{counted(worst['rows'], 'row')} in {counted(worst['groups'], 'group')}"
-    told = f"{worst['by']} {worst['value']}"
+    told = f"{worst['by']} {worst.get('name', worst['value'])}"
     return gate(
         name,
         expected,

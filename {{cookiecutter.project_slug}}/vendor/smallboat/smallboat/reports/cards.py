@@ -120,7 +120,7 @@ def run(steps: Sequence[Any]) -> Fragment:
 def spans(evaluation: Mapping[str, Any]) -> dict[str, str]:
     """Each part of the split with its periods, such as "test 2024"."""
     parts = sorted(evaluation["periods"], key=lambda part: evaluation["periods"][part])
-    return {part: report.span(evaluation, part, " to ") for part in parts}
+    return {part: report.span(evaluation, part) for part in parts}
 
 
 def slices_by_kind(slices: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -143,7 +143,7 @@ def _macros(template: str) -> Any:
         undefined=StrictUndefined,
         trim_blocks=True,
     )
-    environment.filters |= {"number": _number, "signed": _signed}
+    environment.filters |= {"number": _number, "signed": _signed, "breakable": _breakable}
     return environment.get_template(template).module
 
 
@@ -155,6 +155,13 @@ def render(template: str, macro: str, *values: Any) -> "Markup":
 
 def _render(macro: str, *values: Any) -> "Markup":
     return render("card.html", macro, *values)
+
+
+def _breakable(name: str) -> "Markup":
+    """A name that a narrow column may break after each underscore."""
+    from markupsafe import Markup, escape
+
+    return escape(name).replace("_", Markup("_<wbr/>"))
 
 
 def _number(value: float | None) -> str:

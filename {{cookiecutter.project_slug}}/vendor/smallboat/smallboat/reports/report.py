@@ -7,6 +7,8 @@ from typing import Any
 from ..evaluation import selection
 from ..words import counted, primary_first
 
+TITLE = 36
+"""Width of the first column; a longer title has a line of its own."""
 DIFFERENCE = (
     ("  difference", "value"),
     ("    95 % interval, from", "low"),
@@ -159,20 +161,24 @@ def _short(commit: str) -> str:
     return commit[:7] + commit[40:]
 
 
-def span(evaluation: Mapping[str, Any], part: str, to: str = "-") -> str:
-    """A part of the split with its periods or folds, such as "test 2024" or "test folds 8-9"."""
+def span(evaluation: Mapping[str, Any], part: str) -> str:
+    """A part of the split with its periods or folds: "test August 2024", "test folds 8 to 9"."""
+    if name := evaluation.get("period_names", {}).get(part):
+        return f"{part} {name}"
     first, last = evaluation["periods"][part]
     fold = "fold " if evaluation.get("split_by") == "folds" else ""
     if first == last:
         return f"{part} {fold}{first}"
-    return f"{part} {fold.replace('fold', 'folds')}{first}{to}{last}"
+    return f"{part} {fold.replace('fold', 'folds')}{first} to {last}"
 
 
 def _row(title: str, names: list[str], values: list[str], last: str = "") -> str:
     """A line of a table whose columns are as wide as the heads of the metrics need."""
+    if len(title) > TITLE:
+        return f"{title}\n{_row('', names, values, last)}"
     widths = (max(10, len(head) + 2) for head in _heads(names))
     cells = (f"{value:>{width}}" for value, width in zip(values, widths, strict=True))
-    return f"{title:<36}{''.join(cells)}{last:>8}".rstrip()
+    return f"{title:<{TITLE}}{''.join(cells)}{last:>8}".rstrip()
 
 
 def _heads(names: list[str]) -> list[str]:

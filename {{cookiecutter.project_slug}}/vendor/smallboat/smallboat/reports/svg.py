@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-WIDTH = 5.4  # inches of 72 points: text of 10 points is still readable on a phone
+WIDTH = 4.4  # inches of 72 points: text of 11 points is still readable on a phone of 320 px
 
 # Placeholders that matplotlib accepts as colours, and the CSS variables that replace them.
 INK, MUTED, ACCENT, BASELINE, LINE = "#010101", "#020202", "#030303", "#040404", "#050505"
@@ -29,7 +29,7 @@ STYLE: Any = {
     "axes.spines.right": False,
     "axes.spines.top": False,
     "date.converter": "concise",  # short enough to stand side by side
-    "font.size": 10,
+    "font.size": 11,
     "grid.color": LINE,
     "svg.fonttype": "none",
     "text.color": INK,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .. import periods
 from ..errors import UserError
 from ..evaluation import truth as outcomes
 from ..spellings import NULLS
@@ -129,16 +130,9 @@ def _key(table: Table, frame: pd.DataFrame) -> Array:
 
 
 def _periods(table: Table, times: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Times as numbers that people can read: 2024, 20243, 202408, 202432, 20240815."""
-    date, week = times.dt, times.dt.isocalendar()
-    periods: dict[str, pd.Series[Any]] = {
-        "year": date.year,
-        "quarter": date.year * 10 + date.quarter,
-        "month": date.year * 100 + date.month,
-        "week": week["year"] * 100 + week["week"],
-        "day": date.year * 10_000 + date.month * 100 + date.day,
-    }
-    return periods[table.period].astype("int64")
+    """Times as numbers of the table's periods."""
+    numbers: pd.Series[Any] = periods.numbered(times)[table.period]
+    return numbers.astype("int64")
 
 
 def online_features(table: Table, rows: Rows) -> dict[str, Any]:

@@ -83,9 +83,9 @@ class Table:
         log: whether a regression learns the target's logarithm.
         id: the column that names a row; no input.
         group: the column whose rows are never split.
-        time: the column by which rows are split into parts, in units of
-        period; without it a row's fold, of
-        folds, follows from a hash of its content.
+        time: the column by which rows are split into parts.
+        period: the unit of those parts.
+        folds: how many there are without a time: a row's fold follows from a hash of its content.
         decimal: "," if numbers in the CSV file have a decimal comma.
         drop: columns that are no inputs.
         slices: columns whose values each get a mean error.

@@ -36,9 +36,9 @@ def reproduce(problem: Problem, environment: str, run: str | None) -> int:
         signal.signal(signal_number, signal.default_int_handler)  # so that the worktree is removed
     with _worktree(commit) as tree:
         print(f"training again in a worktree of commit {commit}, removed afterwards", flush=True)
-        _link_snapshots(tree, root, original["snapshot"])
-        _localise(tree / files.FOLDER, environment, commit)
-        again = _train(problem, tree, environment, flow.environment(settings))
+        link_snapshots(tree, root, original["snapshot"])
+        localise(tree / files.FOLDER, environment, commit)
+        again = train(problem, tree, environment, flow.environment(settings))
         if again is None or again["model_hash"] is None:
             raise ended(
                 f"not reproduced: training failed at commit {commit}, see its message above", 1
@@ -52,7 +52,7 @@ def reproduce(problem: Problem, environment: str, run: str | None) -> int:
         )
         bundles = [
             store.run_folder(root, original["run"]),
-            store.run_folder(_store(tree), again["run"]),
+            store.run_folder(own_store(tree), again["run"]),
         ]
         print(_difference(problem, root, original["snapshot"], bundles))
     changed = _git("diff", "--name-only", commit, "--", *PACKAGES).stdout.split()
@@ -98,28 +98,29 @@ def _worktree(commit: str) -> Iterator[Path]:
             _git("worktree", "remove", "--force", str(tree))
 
 
-def _store(tree: Path) -> str:
+def own_store(tree: Path) -> str:
+    """The store of a copy of the project."""
     return str(tree / "store")
 
 
-def _link_snapshots(tree: Path, root: str, newest: str) -> None:
+def link_snapshots(tree: Path, root: str, newest: str) -> None:
     """Link all snapshots into the worktree's store; it trains on `newest`."""
     snapshots = store.snapshot_folder(root, newest).parent
-    links = Path(_store(tree), "snapshots")
+    links = Path(own_store(tree), "snapshots")
     links.mkdir(parents=True)
     for folder in snapshots.resolve().iterdir():
         if folder.is_dir():
             (links / folder.name).symlink_to(folder)
-    store.make_newest(_store(tree), newest)
+    store.make_newest(own_store(tree), newest)
 
 
-def _localise(folder: Path, environment: str, commit: str) -> None:
+def localise(folder: Path, environment: str, commit: str) -> None:
     """Let the worktree's configuration name the worktree's store; one file then holds all of it."""
     file = folder / f"{environment}.toml"
     if not file.is_file():
         raise UserError(f"commit {commit} has no config/{file.name}: choose another environment")
     values = files.read(file).tables
-    values["store"]["root"] = _store(folder.parent)
+    values["store"]["root"] = own_store(folder.parent)
     for table in ("aws", "schedule"):
         values.pop(table, None)  # every step runs on this machine
     for step in values.get("steps", {}).values():
@@ -143,13 +144,17 @@ def _toml(values: dict[str, Any], *path: str) -> str:
     return "\n".join(lines)
 
 
-def _train(
-    problem: Problem, tree: Path, environment: str, variables: dict[str, str]
+def train(
+    problem: Problem,
+    tree: Path,
+    environment: str,
+    variables: dict[str, str],
+    python: str = sys.executable,
 ) -> dict[str, Any] | None:
     """Train with the worktree's own code and library; the evaluation, or None if that failed."""
     paths = [str(tree / "vendor" / "smallboat"), str(tree), variables.get("PYTHONPATH", "")]
     with subprocess.Popen(
-        [sys.executable, "-m", *_command(problem, tree, environment)],
+        [python, "-m", *_command(problem, tree, environment)],
         cwd=tree,
         env=variables
         | {
@@ -165,7 +170,7 @@ def _train(
                 os.killpg(training.pid, signal.SIGKILL)
     if code not in (0, NoCandidateError.exit_code):
         return None
-    return next(iter(runs.evaluations(_store(tree)).values()), None)
+    return next(iter(runs.evaluations(own_store(tree)).values()), None)
 
 
 def _command(problem: Problem, tree: Path, environment: str) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from .. import periods
 from ..errors import UserError
 from ..evaluation import bootstrap
 from ..words import counted
@@ -47,6 +48,14 @@ class Split:
         return {
             name: [int(part["period"].min()), int(part["period"].max())]
             for name, part in vars(self).items()
+        }
+
+    @property
+    def period_names(self) -> dict[str, str]:
+        """The same for people."""
+        unit = periods.unit(pd.concat(vars(self).values()))
+        return {
+            name: periods.spanned(first, last, unit) for name, (first, last) in self.periods.items()
         }
 
 
@@ -115,8 +124,8 @@ def _too_short(frame: pd.DataFrame, options: Mapping[str, Any]) -> str | None:
     unit, example = ("period", " (races, days)") if "date" in frame else ("fold", "")
     if len(whole) <= held_out:
         return (
-            f"the data has {counted(len(whole), f'whole {unit}')}{_span(whole)}: to hold out "
-            f"{held_out}, training needs at least {held_out + 1}"
+            f"the data has {counted(len(whole), f'whole {unit}')}{_span(whole, frame)}: to hold "
+            f"out {held_out}, training needs at least {held_out + 1}"
         )
     for name, part in vars(_cut(frame, options)).items():
         groups, rows = part["group"].nunique(), len(part)
@@ -151,8 +160,7 @@ def _others(options: Mapping[str, Any]) -> Iterator[dict[str, int]]:
             yield {name: value for name, value in asked.items() if value != most[name]}
 
 
-def _span(periods: list[int]) -> str:
+def _span(whole: list[int], frame: pd.DataFrame) -> str:
     """The first and the last period, for people."""
-    if not periods:
-        return ""
-    return f" ({periods[0]})" if len(periods) == 1 else f" ({periods[0]} to {periods[-1]})"
+    named = whole and periods.spanned(whole[0], whole[-1], periods.unit(frame))
+    return f" ({named})" if named else ""

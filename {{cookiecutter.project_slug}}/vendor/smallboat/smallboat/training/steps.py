@@ -93,7 +93,8 @@ def select_winner(problem: Problem, flow: Any, inputs: Sequence[Any]) -> None:
     flow.competition = selection.competition(results, failures)
     flow.merge_artifacts(inputs, include=SHARED)
     flow.parts = inputs[0].parts  # not merged: its bytes differ once a task has read it
-    split = {"split_by": flow.parts.by, "periods": flow.parts.periods}
+    split = {name: getattr(flow.parts, name) for name in ("periods", "period_names")}
+    split["split_by"] = flow.parts.by
     flow.competition |= split | {"primary": problem.metrics.PRIMARY}
     flow.candidates_fragment = cards.candidates(flow.competition, problem.metrics.PRIMARY)
     card.save(f"Candidates of run {current.run_id}", flow.candidates_fragment)

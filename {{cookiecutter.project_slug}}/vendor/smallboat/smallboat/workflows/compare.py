@@ -32,22 +32,25 @@ def compare(problem: Problem, environment: str, other: str) -> int:
 
 def table(change: Evaluation, main: Evaluation | None) -> str:
     """Both winners as a table in Markdown, with `-` for what main does not have."""
-    tested = next((each for each in (change, main) if each and each.get("winner")), {})
+    head = ["### Challenger and main", "", "| | this change | main |", "|---|---|---|"]
+    return "\n".join([*head, *rows(change, main), "", _conclusion(change, main)])
+
+
+def rows(first: Evaluation | None, second: Evaluation | None) -> list[str]:
+    """What two runs have in common as rows of a table, with `-` for what one does not have."""
+    tested = next((each for each in (first, second) if each and each.get("winner")), {})
     primary = tested.get("primary", "")
     names = primary_first(tested.get("metrics", {}).get("test", ()), primary)
-    metrics = {f"{name} (decides)" if name == primary else name: _metric(name) for name in names}
-    rows: dict[str, Callable[[Evaluation], str]] = {
-        "winner": lambda evaluation: evaluation["winner"] or "none",
-        **metrics,
-        "gates": _gates,
-        "model": lambda evaluation: f"`{evaluation['model_hash']}`",
-        "data": lambda evaluation: f"`{evaluation['snapshot']}`",
-    }
-    lines = [
-        f"| {name} | {_shown(change, show)} | {_shown(main, show)} |" for name, show in rows.items()
+    shown: list[tuple[str, Callable[[Evaluation], str]]] = [
+        ("candidate", lambda evaluation: evaluation["winner"] or "none"),
+        *((f"{name} (decides)" if name == primary else name, _metric(name)) for name in names),
+        ("gates", _gates),
+        ("model", lambda evaluation: f"`{evaluation['model_hash']}`"),
+        ("data", lambda evaluation: f"`{evaluation['snapshot']}`"),
     ]
-    head = ["### Challenger and main", "", "| | this change | main |", "|---|---|---|"]
-    return "\n".join([*head, *lines, "", _conclusion(change, main)])
+    return [
+        f"| {name} | {_shown(first, show)} | {_shown(second, show)} |" for name, show in shown
+    ]
 
 
 def _newest(root: Path) -> Evaluation | None:

@@ -82,6 +82,7 @@ class Release:
                 "warnings": self.evaluation.get("warnings", []),
                 "card": self.card is not None,
                 "split_by": self.evaluation.get("split_by", "time"),
+                "period_names": self.evaluation.get("period_names", {}),
                 # Not every problem measures it.
                 "calibration_metrics": self.evaluation.get("calibration_metrics"),
                 **{name: self.evaluation[name] for name in EVALUATION},

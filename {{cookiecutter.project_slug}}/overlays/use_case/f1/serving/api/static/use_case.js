@@ -2,7 +2,7 @@
 import { element, predict, trouble } from "./shared.js";
 
 export const title = "Who finishes where?";
-export const subtitle = "Choose a race, move cars on the grid, and see the predicted finish.";
+export const subtitle = "The predicted finish of a race, and what another grid would change.";
 export const baseline = "Baseline: every driver finishes where they start; for chances and ranges, what start places led to before.";
 export const metrics = {
   mae: { name: "Mean error, places", lower: true },
@@ -65,20 +65,21 @@ export function start(root, data) {
     said: element("p", { class: "unseen", "aria-live": "polite" }),
     result: element("ol", { id: "result", class: "cars", "aria-live": "off" }),
     warnings: element("div", { id: "warnings" }),
-    podium: element("a", { id: "podium", href: "#finish" }),
+    podium: element("a", { id: "podium", class: "jump", href: "#finish" }),
   };
   parts.keepLabel.append(parts.keep, "Moved cars keep their qualifying result, as after a penalty");
   root.append(
-    element("section", { class: "choice", "aria-label": "Race" },
-      element("label", {}, "Race", parts.race), element("label", {}, "Circuit", parts.circuit)),
+    element("section", { class: "choice", "aria-label": "Race" }, element("label", {}, "Race", parts.race)),
     element("div", { class: "sides" },
-      element("section", { "aria-labelledby": "grid-title" },
-        element("div", { class: "head" }, element("h2", { id: "grid-title" }, "Starting grid"), parts.reset),
-        element("p", { class: "muted small" }, "Drag a car by its handle, use its arrows, or the arrow keys on the handle."),
-        parts.grid, parts.keepLabel, parts.said, parts.podium),
       element("section", { id: "finish", "aria-labelledby": "finish-title" },
-        element("h2", { id: "finish-title" }, "Predicted finish"),
-        parts.warnings, legend(), parts.result)),
+        element("div", { class: "head" }, element("h2", { id: "finish-title" }, "Predicted finish"),
+          element("a", { class: "jump", href: "#start" }, "Change grid")),
+        parts.warnings, parts.result, legend()),
+      element("section", { id: "start", "aria-labelledby": "grid-title" },
+        element("div", { class: "head" }, element("h2", { id: "grid-title" }, "Starting grid"), parts.reset),
+        element("label", {}, "Circuit", parts.circuit),
+        element("p", { class: "muted small" }, "Drag a car by its handle, use its arrows, or the arrow keys on the handle."),
+        parts.grid, parts.keepLabel, parts.said, parts.podium)),
   );
   choose();
 }
@@ -222,7 +223,7 @@ function drawResult({ predictions, warnings }) {
     band.children[0].style.right = `calc(100% - ${across(each.high)})`;
     band.children[1].style.left = across(each.position);
     return element("li", {},
-      element("details", { "data-driver": each.driver, open: open.has(each.driver) || (!parts.result.children.length && each.position === 1) },
+      element("details", { "data-driver": each.driver, open: open.has(each.driver) || (!parts.result.children.length && each.position === 1 && matchMedia("(min-width: 821px)").matches) },
         element("summary", {},
           element("span", { class: "place" }, String(each.position)),
           element("span", { class: "who" }, element("b", {}, name),
@@ -234,7 +235,7 @@ function drawResult({ predictions, warnings }) {
   parts.result.replaceChildren(...rows);
   parts.warnings.replaceChildren(...warnings.map((text) => element("p", { class: "note" }, sentence(text))));
   const last = predictions.slice(0, 3).map(({ driver }) => (names.driver.get(driver) ?? driver).replace(/^\S+\s/, ""));
-  parts.podium.textContent = last.map((name, index) => `${index + 1} ${name}`).join(" · ");
+  parts.podium.replaceChildren(element("small", {}, "Predicted podium"), ...last.map((name, index) => element("span", {}, `${index + 1} ${name} `)));
 }
 
 function chance(share, of) {

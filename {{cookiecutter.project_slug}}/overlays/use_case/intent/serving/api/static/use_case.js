@@ -4,10 +4,10 @@ import { chart, legend } from "./chart.js";
 import { ownEvent } from "./own.js";
 import { cart, ending, eventRows, newest, reasonRows, verdict } from "./panels.js";
 import { element, trouble } from "./shared.js";
-import { letters, percent, sentence } from "./words.js";
+import { letters, percent, sentence, visitName } from "./words.js";
 
 export const title = "Will they buy?";
-export const subtitle = "Replay a visit to a shop, see how likely a purchase is after each event, and add events of your own.";
+export const subtitle = "Replay a visit to a shop event by event, or add events of your own.";
 export const baseline = "Baseline: the share of all visits with a cart that end in a purchase.";
 export const metrics = {
   ap: { name: "Average precision" },
@@ -21,6 +21,7 @@ export const metrics = {
 const WAIT = 60; // ms after the last move before requests are sent
 const STEP = 900; // ms between two events of a replay
 const HANDLE = 24; // px, of the slider
+const MANY = 10; // events after the first add that a visit opens with
 
 let catalog;
 let ordinary; // the typical visit that reasons compare with, as text
@@ -80,40 +81,47 @@ export function start(root, data) {
         section("own-title", "What if?", form.element, parts.mine))),
   );
   new ResizeObserver(drawChart).observe(parts.chart);
+  const telling = sessions.findIndex(({ request }) => left(inOrder(request)) > MANY);
+  parts.session.value = Math.max(telling, 0);
   choose();
 }
 
-function option({ name, request }, index) {
-  return element("option", { value: index }, `${name} · ${request.events.length} events`);
+function option({ request }, index) {
+  return element("option", { value: index }, visitName(inOrder(request)));
 }
 
+const inOrder = ({ events }) => [...events].sort((one, other) => one.time - other.time);
+const left = (visit) => visit.length - firstAdd(visit) - 1;
+
+/** Open a visit with some of its answers, before its end. */
 function choose() {
   session = sessions[Number(parts.session.value)];
-  own = Infinity;
-  begin([...session.request.events].sort((one, other) => one.time - other.time));
-  move(firstAdd() + 1);
+  begin();
+  move(firstAdd() + 1 + Math.min(MANY, Math.max(left(events) - 1, 0)));
 }
 
 /** Add the user's own event after those that were seen. */
 function add({ after, ...event }) {
-  own = Math.min(own, position);
-  begin([...events.slice(0, position), { ...event, time: events[position - 1].time + after }]);
+  begin([...events.slice(0, position), { ...event, time: events[position - 1].time + after }], Math.min(own, position));
   move(events.length);
 }
 
-function begin(all) {
+function begin(all = inOrder(session.request), first = Infinity) {
   events = all;
+  own = first;
   names = letters(events);
   form.offer(names, catalog);
   parts.slider.max = events.length;
 }
 
 function undo() {
-  choose();
+  const before = own;
+  begin();
+  move(before);
   form.focus();
 }
 
-const firstAdd = () => events.findIndex(({ action }) => action === "add");
+const firstAdd = (visit = events) => visit.findIndex(({ action }) => action === "add");
 const hasCart = () => firstAdd() >= 0 && position > firstAdd();
 
 function move(to) {

@@ -50,6 +50,13 @@ export function words(event, names) {
   return `${says} ${product || "a product"}`;
 }
 
+/** What tells a visit from others: "15 Apr, 14:03 · 8 events · 1 added"; times are UTC. */
+export function visitName(events) {
+  const [, day, month, , time] = new Date(events[0].time).toUTCString().split(" ");
+  const added = events.filter(({ action }) => action === "add").length;
+  return `${Number(day)} ${month}, ${time.slice(0, 5)} · ${events.length} events · ${added} added`;
+}
+
 /** Milliseconds as "4:05" or "1:02:33". */
 export function clock(ms) {
   const seconds = Math.round(ms / 1000);

@@ -7,7 +7,7 @@ const day = (text) => new Date(text).toISOString().slice(0, 10);
 
 function facts(model) {
   const periods = Object.entries(model.periods).sort(([, one], [, other]) => one[0] - other[0]);
-  const text = ([name, ends]) => `${name} ${[...new Set(ends)].join("–")}`;
+  const text = ([name, ends]) => `${name} ${model.period_names?.[name] ?? [...new Set(ends)].join("–")}`;
   const pairs = [
     ["Training", element("span", {}, "run ", element("code", {}, model.run), ` on ${day(model.created)}`)],
     ["Winner", model.winner.replaceAll("_", " ")],
@@ -49,7 +49,7 @@ function metrics(model) {
   const heads = ["Metric", "Model", "Baseline", "Difference"];
   const head = element("tr", {}, ...heads.map((text) => element("th", { scope: "col" }, text)));
   const caption = `On the test rows, which the evaluation model was not trained on, with 95 % intervals. ${useCase.baseline}`;
-  return element("table", {}, element("caption", {}, caption), element("thead", {}, head), element("tbody", {}, ...rows));
+  return element("table", { class: "metrics" }, element("caption", {}, caption), element("thead", {}, head), element("tbody", {}, ...rows));
 }
 
 async function start() {

@@ -2,21 +2,20 @@
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from . import disk
-from .errors import UserError, ended
-from .problem import Problem
+from ..errors import UserError, ended
+from ..problem import Problem
+from . import installation
+from .installation import LOCK, PROJECT
 
 VENDOR = Path("vendor/smallboat")
 WORK = Path("vendor/.upgrade")
 """Holds the new library, then the old one, its pyproject.toml and uv.lock, until all is done."""
-PROJECT, LOCK = Path("pyproject.toml"), Path("uv.lock")
 SUMS = "SHA256SUMS"
 """The hashes of the library's files as they came, in the format of `sha256sum`."""
 BOUND = re.compile(r"(?<=smallboat)(\[[^]]*])?>=([\d.]+),<([\d.]+)")
@@ -55,14 +54,12 @@ def upgrade(
             f"{VENDOR} is missing. If the library comes from a package index, change its bound in "
             f"{PROJECT}, then run `uv lock --upgrade-package smallboat` and `make setup`"
         )
-    with disk.locked(VENDOR.parent, "another `make upgrade` is running: wait until it ends"):
+    with installation.alone():
         return _upgrade(source, version, force, keep)
 
 
 def _upgrade(source: str | None, version: str | None, force: str | None, keep: str | None) -> int:
-    if WORK.is_dir():
-        _restore()
-        print("an upgrade was interrupted; the library is the one from before it")
+    restore_interrupted()
     if not force:
         _refuse_edits()
     WORK.mkdir()
@@ -93,6 +90,13 @@ def _upgrade(source: str | None, version: str | None, force: str | None, keep: s
         return 1
     print(f"next: commit vendor, {PROJECT} and {LOCK}")
     return 0
+
+
+def restore_interrupted() -> None:
+    """Put back what an upgrade replaced that did not end."""
+    if WORK.is_dir():
+        _restore()
+        print("an upgrade was interrupted; the library is the one from before it")
 
 
 def _refuse_edits() -> None:
@@ -184,27 +188,18 @@ def _restore() -> None:
         if VENDOR.is_dir():
             VENDOR.rename(WORK / "failed")
         library.rename(VENDOR)
-        _install()
+        installation.install()
     shutil.rmtree(WORK)
 
 
 def _failure() -> str | None:
     """What of the project fails on the library that is in place; None if all is well."""
-    if not _install():
+    if not installation.install():
         return "`uv sync`"
     for name, words in CHECKS.items():
         if subprocess.run([sys.executable, "-m", *words]).returncode:
             return name
     return None
-
-
-def _install() -> bool:
-    """Whether uv could install what pyproject.toml asks for."""
-    path = os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)])
-    uv = shutil.which("uv", path=path)
-    if uv is None:
-        raise UserError("uv is missing: `make setup` installs it")
-    return subprocess.run([uv, "sync", "--quiet"]).returncode == 0
 
 
 def _bounded(text: str, version: str) -> str:

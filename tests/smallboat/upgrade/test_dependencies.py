@@ -1,0 +1,170 @@
+"""Newer packages are taken as a whole or not at all, whatever fails."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from smallboat.errors import CommandError
+from smallboat.store import store
+from smallboat.training import reproduction
+from smallboat.upgrade import dependencies, installation
+from toy.problem import PROBLEM
+
+LOCK = '[[package]]\nname = "a"\nversion = "{}"\nsource = {{ registry = "here" }}\n'
+PROJECT = '[tool.uv]\nexclude-newer = "{}T00:00:00Z"\n'
+OLD, NEW = "2026-11-01", "2026-11-08"
+SCORES = {"metrics": {"test": {"hits": 0.5}}, "intervals": {"test": {"hits": [0, 1]}}}
+RUN: dict[str, Any] = {
+    "winner": "ridge", "primary": "hits", "gates": [], "model_hash": "aa", "snapshot": "5a5a",
+    "passed": True, **SCORES,
+}  # fmt: skip
+FAILED = RUN | {"passed": False}
+OTHER = RUN | {"model_hash": "bb"}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with one package, whose data and store its copies link to."""
+    (tmp_path / "config").symlink_to(Path("config").resolve())
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pyproject.toml").write_text(PROJECT.format(OLD))
+    (tmp_path / "uv.lock").write_text(LOCK.format("1.0"))
+    (tmp_path / "serving" / "model").mkdir(parents=True)
+    (tmp_path / dependencies.SERVER_LOCK).write_text("a==1.0")
+    (tmp_path / "Makefile").write_text("lock:\n\techo a==2.0 > serving/model/requirements.lock\n")
+    for name in ("data", "store", "toy/data", ".venv"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "toy" / "data" / "own.py").touch()
+    monkeypatch.setattr(store, "newest_snapshot", lambda _: None)
+    monkeypatch.setattr(reproduction, "link_snapshots", lambda *_: None)
+    return tmp_path
+
+
+def fake(
+    monkeypatch: pytest.MonkeyPatch, trained: list[Any], syncs: list[Any], lock: int = 0
+) -> list[Path]:
+    """Let uv and the trainings end in these ways; the copies that are trained."""
+    copies, ends = [], iter(syncs)
+
+    def uv(*words: str, folder: Path, quiet: bool = False) -> Any:
+        if words[0] == "lock":
+            (folder / "uv.lock").write_text(LOCK.format("2.0"))
+            return subprocess.CompletedProcess(words, lock, stderr="a has no version")
+        if isinstance(code := next(ends), BaseException):
+            raise code
+        return subprocess.CompletedProcess(words, code)
+
+    def train(_: Any, tree: Path, *__: Any) -> Any:
+        copies.append(tree)
+        assert (tree / "data").is_symlink() and (tree / "toy" / "data" / "own.py").exists()
+        assert not (tree / ".venv").exists() and not (tree / "store").exists()
+        return trained[len(copies) - 1]
+
+    monkeypatch.setattr(installation, "uv", uv)
+    monkeypatch.setattr(reproduction, "train", train)
+    return copies
+
+
+def files() -> list[str]:
+    names = ("pyproject.toml", "uv.lock", dependencies.SERVER_LOCK)
+    return [Path(name).read_text() for name in names]
+
+
+def update() -> int:
+    return dependencies.update(PROBLEM, "local", NEW)
+
+
+@pytest.mark.parametrize(
+    ("trained", "syncs", "message"),
+    [
+        ([None], [], "training fails with the packages as they are: correct that first"),
+        ([RUN], [1], "uv can't install them, see above. New versions: a 1.0 -> 2.0"),
+        ([RUN, None], [0], "training fails with the newer packages.*New versions: a 1.0 -> 2.0"),
+        ([RUN, FAILED], [0], "no candidate passes its gates with the newer packages"),
+        ([RUN, OTHER], [0, 1, 0], "uv can't install the newer packages"),
+    ],
+)
+def test_a_failure_leaves_all_as_it_was(
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    trained: list[Any],
+    syncs: list[Any],
+    message: str,
+) -> None:
+    fake(monkeypatch, trained, syncs)
+    before = files()
+    with pytest.raises(CommandError, match=message) as raised:
+        update()
+    assert str(raised.value).endswith("pyproject.toml, uv.lock and .venv are as before")
+    assert files() == before and not dependencies.TRIAL.exists()
+
+
+def test_an_interruption_while_all_changes_is_taken_back(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = files()
+    fake(monkeypatch, [RUN, OTHER], [0, KeyboardInterrupt(), 0])
+    with pytest.raises(KeyboardInterrupt):
+        update()
+    assert files() == before and not dependencies.TRIAL.exists()
+
+
+def test_a_lock_that_fails_names_what_uv_names(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = files()
+    copies = fake(monkeypatch, [], [], lock=1)
+    with pytest.raises(CommandError, match="no versions of 2026-11-08 fit together: a has no ver"):
+        update()
+    assert files() == before and copies == []
+
+
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [(OTHER, "Both were trained on the same snapshot"), (RUN, "Both are the same model.")],
+)
+def test_what_trains_is_taken_and_told(
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    second: Any,
+    told: str,
+) -> None:
+    output = project / "output"
+    monkeypatch.setenv("GITHUB_OUTPUT", str(output))
+    copies = fake(monkeypatch, [RUN, second], [0, 0])
+    assert update() == 0
+    assert files() == [PROJECT.format(NEW), LOCK.format("2.0"), "a==2.0\n"]
+    assert [copy.name for copy in copies] == ["before", "after"]
+    assert output.read_text() == "changed=true\n"
+    report = dependencies.REPORT.read_text()
+    assert report in capsys.readouterr().out and told in report
+    assert "| a | 1.0 | 2.0 | **major** |" in report
+    assert "| hits (decides) | 0.500 (0.000 to 1.000) | 0.500 (0.000 to 1.000) |" in report
+
+
+def test_edits_that_are_made_meanwhile_stay(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake(monkeypatch, [RUN, OTHER], [0, 0])
+    resolve: Callable[..., Any] = dependencies._resolve
+
+    def edited(*words: Any) -> Any:
+        found = resolve(*words)
+        with Path("pyproject.toml").open("a") as file:
+            file.write("# mine\n")
+        return found
+
+    monkeypatch.setattr(dependencies, "_resolve", edited)
+    update()
+    assert Path("pyproject.toml").read_text() == PROJECT.format(NEW) + "# mine\n"
+
+
+def test_recent_packages_are_left_alone(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("pyproject.toml").write_text(PROJECT.format("2999-01-01"))
+    copies = fake(monkeypatch, [], [])
+    assert dependencies.update(PROBLEM, "local", None) == 0
+    assert capsys.readouterr().out.startswith("nothing to do: packages are taken up to 2999-01-01")
+    assert copies == []

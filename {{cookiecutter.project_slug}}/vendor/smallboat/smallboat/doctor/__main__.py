@@ -1,0 +1,58 @@
+"""Prints the table; make runs it with any Python, and without changing the caller's variables."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .rows import Row
+
+LIBRARY = Path(__file__).resolve().parents[2]
+
+
+def main() -> int:
+    """Print what was found; 0 if everything that local work needs is there, else 2."""
+    given = dict(os.environ)  # importing the library sets a variable
+    if not __package__:  # make runs this folder, and -I hides what lies around it
+        sys.path.insert(0, str(LIBRARY))
+    from smallboat.doctor import machine, rows, surroundings
+
+    parser = argparse.ArgumentParser(prog="make doctor", description=__doc__)
+    parser.add_argument("--env", default="local")
+    environment = parser.parse_args().env
+    found = machine.rows()
+    found += surroundings.rows(given, environment, machine.on_cloud())
+    if machine.usable(found):
+        found += _of_the_project(environment)
+    terminal = sys.stdout.isatty()
+    print(rows.table(found, rows.columns(terminal), terminal))
+    missing = rows.failed(found)
+    if missing:
+        print("\nnot ready for local work: {}".format(", ".join(missing)))
+        return 2
+    print("\neverything that local work needs is there; next: make train")
+    return 0
+
+
+def _of_the_project(environment: str) -> "list[Row]":
+    """What the Python of `.venv` finds."""
+    from smallboat import process_environment
+    from smallboat.doctor import machine, rows
+
+    python = str(machine.VENV / "bin" / "python")
+    command = [python, "-I", process_environment.__file__]
+    again = [python, "-m", "smallboat.doctor.project", "--env", environment]
+    done = subprocess.Popen(command + again, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    lines = done.communicate()[0].decode().splitlines()
+    if done.returncode:
+        to_do = "see why: " + " ".join(again)
+        return [rows.Row("project", rows.WRONG, "its code can't be loaded", "", to_do, True)]
+    return [rows.Row(*values) for values in json.loads(lines[-1])]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""What of the caller's variables and files of other tools is used, and what is ignored."""
+
+from pathlib import Path
+
+from .. import process_environment
+from .rows import NOTE, OK, Row
+
+MAKES = {"ENV", "PYTHON", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS"}
+MAKES |= {"MAKE_TERMERR", "MAKE_TERMOUT"}
+"""Variables that make itself sets, and so not the caller's."""
+NETWORK = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
+NETWORK |= {"SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
+AWS = "make ... ENV=staging|prod"
+
+FILES = (
+    (".metaflowconfig", "", "set [steps.*] in config/"),
+    (".aws/config", AWS, ""),
+    (".aws/credentials", AWS, ""),
+    (".config/matplotlib/matplotlibrc", "", ""),
+    (".dbt/profiles.yml", "", "edit warehouse/profiles.yml"),
+    (".prefect/profiles.toml", "", ""),
+    (".config/pip/pip.conf", "make setup, without uv", "for uv: ~/.config/uv/uv.toml"),
+    (".pip/pip.conf", "make setup, without uv", "for uv: ~/.config/uv/uv.toml"),
+    (".config/uv/uv.toml", "make setup", ""),
+    (".netrc", "make setup, make data SOURCE=api", ""),
+    (".npmrc", AWS, ""),
+)
+"""Files of other tools below the home, which commands read them, and what to use instead.
+
+A file that no command reads is ignored.
+"""
+CLOUD = {".aws/config", ".aws/credentials", ".npmrc"}
+
+
+def rows(given: "dict[str, str]", environment: str, cloud: bool) -> "list[Row]":
+    """The caller's variables by name, never with values, and the files that other tools have.
+
+    Args:
+        given: the caller's variables.
+        environment: that the commands are asked about: AWS's variables pass unless it is local.
+        cloud: whether the project is on AWS at all.
+    """
+    return [*variables(given, environment), *files(Path.home(), cloud)]
+
+
+def variables(given: "dict[str, str]", environment: str) -> "list[Row]":
+    """Which variables are ignored, and which pass on purpose."""
+    own = {name: value for name, value in given.items() if name not in MAKES}
+    on_aws = environment != process_environment.LOCAL
+    dropped = process_environment.dropped(own, on_aws)
+    kept = sorted(set(own).difference(dropped))
+    named = [name for name in kept if _on_purpose(name)]
+    others = f"{len(kept) - len(named)} others of no tool of the project"
+    found = [Row("variables used", OK, ", ".join([*named, others]))]
+    if dropped:
+        to_do = "nothing; what you mean by them is set in config/"
+        found.insert(0, Row("variables ignored", NOTE, ", ".join(dropped), to_do=to_do))
+    return found
+
+
+def files(home: "Path", cloud: bool) -> "list[Row]":
+    """A row for each file of another tool that lies below the home."""
+    found = []
+    for name, needed, instead in FILES:
+        if (name in CLOUD and not cloud) or not (home / name).is_file():
+            continue
+        state, text = (OK, "read") if needed else (NOTE, "ignored")
+        found.append(Row("~/" + name, state, text, needed, instead))
+    return found
+
+
+def _on_purpose(name: str) -> bool:
+    """Whether a variable that passes tells a tool of the project something."""
+    network = name.upper() in NETWORK
+    return network or process_environment.allowed(name) or name.startswith(("AWS_", "GITHUB_"))

@@ -1,0 +1,44 @@
+"""Whether the experiment tracker can be used; its key is looked for, and never read out."""
+
+import os
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from urllib.parse import urlsplit
+
+from ..tracking import sender, sending
+from .rows import MISSING, NOTE, OK, Row
+
+NEEDED_FOR = "make train, make tracking-upload"
+
+
+def row(name: str) -> Row:
+    """The row of the configured tracker, `none` included."""
+    if name == "none":
+        return Row("tracker", OK, name)
+    package = sending.PACKAGES[name]
+    try:
+        found = f"{package} {version(package)}"
+    except PackageNotFoundError:
+        to_do = f"write smallboat[train,{name}] among the dependencies in pyproject.toml"
+        return Row("tracker", MISSING, f"no {package}", NEEDED_FOR, to_do)
+    tracker: sender.Tracker = import_module(f"..tracking.{name}", __package__)
+    os.environ.update(sender.from_file(tracker.VARIABLES))
+    found = f"{found}, {host(_address(tracker))}"
+    if reason := tracker.disabled() or tracker.missing():
+        to_do = "set it or write it into .env; until then, experiments are kept as archives"
+        return Row("tracker", NOTE, f"{found}; {reason}", NEEDED_FOR, to_do)
+    return Row("tracker", OK, f"{found}; what it needs is set", NEEDED_FOR)
+
+
+def host(address: str) -> str:
+    """An address without what may be secret in it: user, password, path and query."""
+    if not address:
+        return "its usual address"
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.hostname}" if parts.hostname else "files of this machine"
+
+
+def _address(tracker: sender.Tracker) -> str:
+    """Where the caller wants experiments to go, if it says so."""
+    stated = (os.environ.get(name, "") for name in tracker.VARIABLES if "_UR" in name)
+    return next(stated, "")

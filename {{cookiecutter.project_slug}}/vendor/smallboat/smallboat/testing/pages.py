@@ -1,0 +1,56 @@
+"""What a strict reader measures of a page in a browser, such as Chromium driven by selenium.
+
+Contrast is that of WCAG 2.2 (success criterion 1.4.3), targets are as large as its 2.5.5 asks.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+SIZES = {1280: 800, 390: 844, 320: 568}
+"""Widths of a screen, and its height: a laptop, a phone, a small phone; in pixels."""
+SCHEMES = ("light", "dark")
+FAULTS = Path(__file__).with_suffix(".js").read_text()
+
+
+@contextmanager
+def screen(browser: Any, width: int, scheme: str) -> Iterator[None]:
+    """Show the browser's page on a screen of `SIZES` in a scheme of colours.
+
+    Args:
+        browser: selenium's Chrome.
+        width: one of `SIZES`.
+        scheme: one of `SCHEMES`.
+    """
+    say = browser.execute_cdp_cmd
+    size = {"width": width, "height": SIZES[width], "deviceScaleFactor": 1, "mobile": width < 1000}
+    say("Emulation.setDeviceMetricsOverride", size)
+    features = {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"}
+    media = [{"name": name, "value": value} for name, value in features.items()]
+    say("Emulation.setEmulatedMedia", {"features": media})
+    try:
+        yield
+    finally:
+        say("Emulation.clearDeviceMetricsOverride", {})
+        say("Emulation.setEmulatedMedia", {"features": []})
+
+
+def faults(browser: Any) -> list[str]:
+    """What is wrong with the page as it is shown now, as sentences.
+
+    They tell of a page or a part that is too wide, a table that scrolls without a shadow, text with
+    a contrast below 4.5 or below 8 px, and what a finger can't hit: below 44 px.
+    """
+    found: list[str] = browser.execute_script(FAULTS)
+    return found
+
+
+def all_faults(browser: Any) -> dict[str, list[str]]:
+    """The faults on each screen in each scheme that has some."""
+    found = {}
+    for width in SIZES:
+        for scheme in SCHEMES:
+            with screen(browser, width, scheme):
+                found[f"{width} px, {scheme}"] = faults(browser)
+    return {name: each for name, each in found.items() if each}
