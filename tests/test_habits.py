@@ -4,8 +4,10 @@ import configparser
 import json
 import os
 import re
+import signal
 import subprocess
 import tomllib
+from contextlib import suppress
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -146,6 +148,25 @@ def outputs(notebook: Path) -> list[list[Any]]:
     """The outputs of each cell of code."""
     cells = json.loads(notebook.read_text())["cells"]
     return [cell["outputs"] for cell in cells if cell["cell_type"] == "code"]
+
+
+def test_make_notebook_starts_jupyterlab(f1: Project) -> None:
+    command = ["make", "--no-print-directory", "notebook"]
+    f1.make("help")  # links the environment
+    environment = os.environ | {"BROWSER": "true"}
+    with subprocess.Popen(
+        command, cwd=f1.path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL, text=True, start_new_session=True,
+    ) as started:  # fmt: skip
+        assert started.stdout
+        told = []
+        for line in started.stdout:
+            told.append(line)
+            if "jupyterlab | extension was successfully loaded" in line:
+                break
+        with suppress(ProcessLookupError):  # root's ends by itself
+            os.killpg(started.pid, signal.SIGTERM)
+        assert "extension was successfully loaded" in told[-1], "".join(told)
 
 
 def test_the_notebook_runs_in_each_use_case(project: Project, tmp_path: Path) -> None:
