@@ -1,6 +1,8 @@
 """Lay the chosen use case and licence over the project; remove the rest."""
 
 import json
+import os
+import shlex
 import shutil
 from hashlib import sha256
 from pathlib import Path
@@ -32,8 +34,22 @@ def lay(answers: dict[str, str]) -> None:
             shutil.rmtree(cache)
 
 
+def next_steps(folder: Path, typed_in: str) -> list[str]:
+    """The commands to type next; a first commit, unless the project lies in a repository already.
+
+    Args:
+        folder: the project's.
+        typed_in: the folder of the shell, as far as it says so.
+    """
+    place = folder.name if str(folder.parent) == typed_in else shlex.quote(str(folder))
+    commit = 'git init -b main && git add --all && git commit -m "First commit"'
+    known = any((each / ".git").exists() for each in (folder, *folder.parents))
+    return [f"cd {place}", *([] if known else [commit]), "make train"]
+
+
 if __name__ == "__main__":
     answers = json.loads(ANSWERS)
     lay(answers)
     seal(Path("vendor", "smallboat"))
-    print(f"made {answers['project_slug']}; next: cd {answers['project_slug']} && make train")
+    steps = next_steps(Path.cwd(), os.environ.get("PWD", ""))
+    print("\n  ".join([f"made {answers['project_slug']}; next:", *steps]))

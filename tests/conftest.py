@@ -100,11 +100,12 @@ class Project:
     path: Path
     use_case: str
     variables: Mapping[str, str] = field(default_factory=dict)
+    shared: str = "venv"
 
     @property
     def venv(self) -> Path:
-        """The environment that all bakes of a use case share."""
-        return ROOT / ".cache" / f"{self.use_case}-venv"
+        """The environment that bakes of a use case share."""
+        return ROOT / ".cache" / f"{self.use_case}-{self.shared}"
 
     def link(self) -> None:
         """Use the shared environment."""

@@ -1,5 +1,7 @@
 """The hooks as functions, and a refusal as a person sees it."""
 
+import os
+import shutil
 import subprocess
 import sys
 from importlib.metadata import version
@@ -89,6 +91,58 @@ def test_a_wrong_answer_gets_one_sentence_and_leaves_nothing(
     assert [path.name for path in tmp_path.rglob("*")] == ["deep", "made"]
 
 
+WHO = {
+    f"GIT_{who}_{what}": "somebody@example.org"
+    for who in ("AUTHOR", "COMMITTER")
+    for what in ("NAME", "EMAIL")
+}
+"""For commits, where git does not know who makes them."""
+
+
+@pytest.mark.parametrize("tool", ["cookiecutter", "cruft"])
+def test_the_commands_at_the_end_work_as_they_are_typed(tool: str, tmp_path: Path) -> None:
+    folder, template = tmp_path / "a folder", ROOT
+    folder.mkdir()
+    if tool == "cruft":
+        template = repository(tmp_path / "template")
+    create = {"cookiecutter": [], "cruft": ["create"]}[tool]
+    command = [sys.executable, "-m", tool, *create, template, "--no-input", "--default-config"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    first, *steps = done.stdout.splitlines()
+    assert first == "made f1_predictor; next:"
+    assert steps[-1] == "  make train"
+    typed(" && ".join(steps[:-1]), folder)
+    made = folder / "f1_predictor"
+    assert subprocess.check_output(["git", "log", "--format=%s"], cwd=made) == b"First commit\n"
+    assert subprocess.check_output(["git", "status", "--porcelain"], cwd=made) == b""
+    kept = subprocess.check_output(["git", "ls-files"], cwd=made, text=True).splitlines()
+    assert (".cruft.json" in kept) == (tool == "cruft")
+
+
+def typed(command: str, folder: Path) -> None:
+    """Run what a person types in a folder."""
+    subprocess.run(command, shell=True, cwd=folder, env=os.environ | WHO, check=True)
+
+
+def repository(folder: Path) -> Path:
+    """The template as a repository, which cruft needs."""
+    folder.mkdir()
+    for name in ("cookiecutter.json", "hooks", "{{cookiecutter.project_slug}}"):
+        source = ROOT / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
+    typed("git init --quiet && git add --all && git commit --quiet --message first", folder)
+    return folder
+
+
+def test_in_a_repository_no_commit_is_offered(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    assert post.next_steps(made, str(tmp_path))[0] == "cd made"
+    assert post.next_steps(made, "/elsewhere")[0] == f"cd {made}"
+    assert len(post.next_steps(made, "")) == 3
+    (tmp_path / ".git").mkdir()
+    assert post.next_steps(made, str(tmp_path)) == ["cd made", "make train"]
+
+
 def other(release: str) -> list[str]:
     """Another release of cookiecutter."""
     return ["uvx", "--with", "setuptools", "--from", f"cookiecutter=={release}", "cookiecutter"]
@@ -112,7 +166,7 @@ def test_the_oldest_cookiecutter_makes_the_same_project(tmp_path: Path) -> None:
     made = []
     for tool in ([sys.executable, "-m", "cookiecutter"], other("2.1.1")):
         folder = tmp_path / str(len(made))
-        done = run(tool, "-o", folder, typed="\n" * 7)
+        done = run(tool, "-o", folder, typed="\n" * 9)
         assert done.returncode == 0, done.stderr
         files = [path for path in folder.rglob("*") if path.is_file()]
         made.append({path.relative_to(folder): path.read_bytes() for path in files})

@@ -16,11 +16,6 @@ def evaluations(project: Project) -> list[dict[str, Any]]:
     return [json.loads(file.read_text()) for file in files]
 
 
-def test_lint(project: Project) -> None:
-    done = project.make("lint")
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 SEEING = "test_candidates.py test_infra.py test_workflows.py"
 """The tests that see the edits of test_harmless_edits.py, which runs all; at night all are run."""
 

@@ -20,6 +20,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from smallboat.serving.api.app import create
 from smallboat.serving.api.settings import Settings
 from smallboat.serving.serving import PAGE
+from smallboat.testing import pages
 from werkzeug.exceptions import NotFound
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.serving import make_server
@@ -161,20 +162,6 @@ class Page:
         self.wait(lambda: self.one("#key").get_attribute("open"))
         self.one("#key-value").send_keys(key, Keys.ENTER)
 
-    @contextmanager
-    def phone(self, width: int, scheme: str) -> Iterator[None]:
-        """Show the page on a phone so wide, in a scheme of colours."""
-        say = self.browser.execute_cdp_cmd
-        phone = {"width": width, "height": 700, "deviceScaleFactor": 2, "mobile": True}
-        say("Emulation.setDeviceMetricsOverride", phone)
-        features = [{"name": "prefers-color-scheme", "value": scheme}]
-        say("Emulation.setEmulatedMedia", {"features": features})
-        try:
-            yield
-        finally:
-            say("Emulation.clearDeviceMetricsOverride", {})
-            say("Emulation.setEmulatedMedia", {"features": []})
-
     def releases(self) -> list[list[str]]:
         """The cells of the table of releases, by row, spaces joined."""
         self.wait(lambda: self.all("#lives tbody tr"))
@@ -182,12 +169,9 @@ class Page:
         cells = [row.find_elements(By.CSS_SELECTOR, "th, td") for row in rows]
         return [[" ".join(cell.text.split()) for cell in row] for row in cells]
 
-    def look(self) -> tuple[int, int]:
-        """How wide the page is, and how red its background."""
-        script = """const colour = getComputedStyle(document.body).backgroundColor;
-            return [document.documentElement.scrollWidth, Number(colour.match(/\\d+/)[0])]"""
-        width, red = self.browser.execute_script(script)
-        return width, red
+    def check_look(self) -> None:
+        """It is readable on a laptop and on phones, in both schemes of colours."""
+        assert pages.all_faults(self.browser) == {}
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from smallboat import doctor
 from smallboat.doctor import machine, programs, rows, surroundings, trackers
 from smallboat.doctor.rows import MISSING, NOTE, OK, WRONG, Row
 from smallboat.process_environment import ALLOWED, IGNORED, IGNORED_AT_START
+from smallboat.tracking import comet, mlflow, sending, wandb
 from toy_project import SHARED
 
 START = Path(doctor.__file__).parent
@@ -28,6 +29,7 @@ PYTHONS = {platform.python_version(): Path(sys.executable)}
 PYTHONS |= dict(sorted(OTHERS.items(), key=lambda each: programs._numbers(each[0]))[:1])
 """This one, and the oldest one that lies on this machine."""
 
+VARIABLES = {"comet": comet.VARIABLES, "mlflow": mlflow.VARIABLES, "wandb": wandb.VARIABLES}
 Install = Callable[..., None]
 
 
@@ -260,26 +262,48 @@ def test_no_value_of_a_variable_is_shown(given: dict[str, str], environment: str
 
 
 @given(key=SECRETS, user=SECRETS, password=SECRETS)
-def test_nothing_secret_of_a_tracker_is_shown(key: str, user: str, password: str) -> None:
-    for name, tracker in trackers.TRACKERS.items():
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv(tracker.key or "MLFLOW_TRACKING_TOKEN", key)
-            patch.setenv(tracker.address, f"https://{user}:{password}@tracker.example/{key}?{key}")
-            row = trackers.row(name)
-        shown = rows.table([row], 10_000, False)
-        assert [secret for secret in (key, user, password) if secret in shown] == []
-        assert row.state == MISSING or "https://tracker.example" in shown
+@pytest.mark.parametrize("name", sending.PACKAGES)
+def test_nothing_secret_of_a_tracker_is_shown(
+    name: str, key: str, user: str, password: str
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trackers, "version", lambda package: "1.2")
+        for variable in VARIABLES[name]:
+            address = f"https://{user}:{password}@tracker.example/{key}?{key}"
+            patch.setenv(variable, address if "_UR" in variable else key)
+        patch.setattr("smallboat.tracking.comet._key", lambda: key)
+        row = trackers.row(name)
+    shown = rows.table([row], 10_000, False)
+    assert [secret for secret in (key, user, password) if secret in shown] == []
+    assert row.state == OK and "1.2, https://tracker.example; what it needs is set" in shown
 
 
-def test_the_key_of_a_tracker_is_looked_for(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [("comet", "COMET_API_KEY"), ("mlflow", "MLFLOW_TRACKING_URI"), ("wandb", "WANDB_API_KEY")],
+)
+def test_what_a_tracker_needs_is_looked_for(
+    place: Path, monkeypatch: pytest.MonkeyPatch, name: str, variable: str
+) -> None:
     monkeypatch.setattr(trackers, "version", lambda package: "1.2")
-    for name in ("COMET_API_KEY", "COMET_URL_OVERRIDE"):
-        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("smallboat.tracking.comet._key", lambda: "s3cret")
+    monkeypatch.setenv("HOME", str(place))
+    for each in VARIABLES[name]:
+        monkeypatch.setenv(each, "")  # so that it is as it was afterwards
+        monkeypatch.delenv(each)
+    row = trackers.row(name)
+    assert row.state == NOTE
+    assert row.found.endswith(f"1.2, its usual address; there is no {variable}")
+    (place / ".env").write_text(f"{variable}=s3cret\n")
+    assert trackers.row(name).state == OK
+    assert "s3cret" not in str(trackers.row(name))
+
+
+def test_a_tracker_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sending.PACKAGES, "comet", "nothing-of-this-name")
     row = trackers.row("comet")
-    assert row[1:3] == (NOTE, "comet-ml 1.2, its usual address, no COMET_API_KEY: offline")
-    (place / ".env").write_text("export COMET_API_KEY=s3cret\n")
-    row = trackers.row("comet")
-    assert row[1:3] == (OK, "comet-ml 1.2, its usual address, COMET_API_KEY is set")
+    assert row[1:3] == (MISSING, "no nothing-of-this-name")
+    assert row.to_do.startswith("write smallboat[train,comet]")
     assert trackers.row("none")[1:3] == (OK, "none")
 
 

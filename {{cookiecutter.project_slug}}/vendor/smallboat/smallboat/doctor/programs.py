@@ -68,11 +68,11 @@ def commit() -> Row:
     """Whether this folder is a repository with a commit: a run states its commit."""
     needed = "make reproduce, the workflows"
     if _said("git", "rev-parse", "--show-prefix") not in ("", None):
-        found, to_do = "this folder lies inside of another repository", "git init"
+        found, to_do = "this folder lies inside of another repository", "git init -b main"
         return Row("commit", NOTE, found, needed, to_do)
     head = _said("git", "rev-parse", "--verify", "--short", "HEAD")
     if not head:
-        to_do = "git init && git add --all && git commit -m 'First commit'"
+        to_do = "git init -b main && git add --all && git commit -m 'First commit'"
         return Row("commit", MISSING, "", needed, to_do)
     changed = _said("git", "status", "--porcelain")
     return Row("commit", OK, head + (", with uncommitted changes" if changed else ""), needed)

@@ -53,8 +53,8 @@ def rows(environment: str) -> list[Row]:
 
 def _rows(problem: Problem, settings: config.Settings) -> list[Row]:
     """Of one environment: its tracker, its account, its runs and what is served."""
-    name = "comet" if settings.tracking.comet else "none"
-    found = [checked.row("tracker", "make train", lambda: trackers.row(name))]
+    chosen = settings.tracking.tracker
+    found = [checked.row("tracker", trackers.NEEDED_FOR, lambda: trackers.row(chosen))]
     if settings.aws is not None:
         account = cloud.rows(problem, settings)
         found += account

@@ -72,7 +72,7 @@ def effects(windows: Sequence[Json]) -> "Markup | str":
             axes.plot(x, values, "o-", color=COLORS[number], ms=4, lw=1.5, label=name)
         axes.axhline(MODERATE, color=MUTED, lw=1, ls=DASHED)
         axes.set_ylabel("PSI")
-        axes.legend(frameon=False, fontsize=9)
+        axes.legend(frameon=False, fontsize=9.5)
         _by_window(axes, windows)
 
     return svg.inline("effects", f"PSI by window of {', '.join(largest)}", 2.9, draw)
@@ -83,7 +83,7 @@ def _by_window(axes: "Axes", windows: Sequence[Json]) -> None:
     for at in range(1, len(windows)):
         if windows[at]["model"] != windows[at - 1]["model"]:
             axes.axvline(at - 0.5, color=MUTED, lw=1, ls=":")
-            axes.text(at - 0.45, 0.94, "released", color=MUTED, fontsize=9,
+            axes.text(at - 0.45, 0.94, "released", color=MUTED, fontsize=9.5,
                       transform=axes.get_xaxis_transform())  # fmt: skip
     step = -(-len(windows) // LABELS)
     shown = range(0, len(windows), step)
