@@ -1,13 +1,14 @@
 """What of the caller's variables and files of other tools is used, and what is ignored."""
 
+import os
 from pathlib import Path
 
 from .. import process_environment
 from .rows import NOTE, OK, Row
 
-MAKES = {"ENV", "PYTHON", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS"}
-MAKES |= {"MAKE_TERMERR", "MAKE_TERMOUT"}
-"""Variables that make itself sets, and so not the caller's."""
+OURS = {"ENV", "PYTHON", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS"}
+OURS |= {"MAKE_TERMERR", "MAKE_TERMOUT", "ORT_DISABLE_TELEMETRY"}
+"""Variables that make and the library set: the caller's are replaced."""
 NETWORK = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
 NETWORK |= {"SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
 AWS = "make ... ENV=staging|prod"
@@ -32,20 +33,19 @@ A file that no command reads is ignored.
 CLOUD = {".aws/config", ".aws/credentials", ".npmrc"}
 
 
-def rows(given: "dict[str, str]", environment: str, cloud: bool) -> "list[Row]":
+def rows(environment: str, cloud: bool) -> "list[Row]":
     """The caller's variables by name, never with values, and the files that other tools have.
 
     Args:
-        given: the caller's variables.
         environment: that the commands are asked about: AWS's variables pass unless it is local.
         cloud: whether the project is on AWS at all.
     """
-    return [*variables(given, environment), *files(Path.home(), cloud)]
+    return [*variables(dict(os.environ), environment), *files(Path.home(), cloud)]
 
 
 def variables(given: "dict[str, str]", environment: str) -> "list[Row]":
     """Which variables are ignored, and which pass on purpose."""
-    own = {name: value for name, value in given.items() if name not in MAKES}
+    own = {name: value for name, value in given.items() if name not in OURS}
     on_aws = environment != process_environment.LOCAL
     dropped = process_environment.dropped(own, on_aws)
     kept = sorted(set(own).difference(dropped))
