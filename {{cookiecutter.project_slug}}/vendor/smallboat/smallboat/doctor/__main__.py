@@ -23,7 +23,7 @@ def main() -> int:
     parser.add_argument("--env", default="local")
     environment = parser.parse_args().env
     found = machine.rows()
-    found += surroundings.rows(environment, machine.on_cloud())
+    found += surroundings.rows(environment)
     if machine.usable(found):
         found += _of_the_project(environment)
     terminal = sys.stdout.isatty()
