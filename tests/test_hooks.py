@@ -166,7 +166,7 @@ def test_the_oldest_cookiecutter_makes_the_same_project(tmp_path: Path) -> None:
     made = []
     for tool in ([sys.executable, "-m", "cookiecutter"], other("2.1.1")):
         folder = tmp_path / str(len(made))
-        done = run(tool, "-o", folder, typed="\n" * 7)
+        done = run(tool, "-o", folder, typed="\n" * 9)
         assert done.returncode == 0, done.stderr
         files = [path for path in folder.rglob("*") if path.is_file()]
         made.append({path.relative_to(folder): path.read_bytes() for path in files})
