@@ -42,9 +42,9 @@ COMBINED = """
 
 Each use case goes with each tracker, cloud and licence: {count} combinations. Tests make a project
 of each, compare its files with `tests/files.toml`, look for leftovers of the template, lint it and
-parse it. Tracker and licence change no code, so types are checked once for each use case and cloud. The
-table says when the pipeline runs in a project of the combination (trained, released, asked). Each
-night it runs in all of them, and so do their own tests.
+parse it. Tracker and licence change no code, so types are checked once for each use case and cloud.
+The table says when the pipeline runs in a project of the combination (trained, released, asked).
+Each night it runs in all of them, and so do their own tests.
 
 | use case | cloud | {trackers} |
 |---|---|{columns}|
