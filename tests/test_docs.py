@@ -5,7 +5,9 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from conftest import LIBRARY, ROOT, USE_CASES, bake
+from conftest import LIBRARY, ROOT, bake
+
+from combinations import CLOUDS, USE_CASES
 
 TEMPLATE = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
 SHIPPED = sorted(LIBRARY.glob("docs/*.md"))
@@ -48,14 +50,20 @@ def test_the_templates_readme_is_short_and_its_commands_exist() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= LINES["template"]
 
 
+AWS = re.compile(r"AWS|SageMaker|Lambda|CloudFormation|ENV=(staging|prod)|`infra/|staging\.toml")
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
 @pytest.mark.parametrize("use_case", USE_CASES)
 def test_a_projects_readme_is_short_and_its_links_and_commands_exist(
-    use_case: str, tmp_path: Path
+    use_case: str, cloud: str, tmp_path: Path
 ) -> None:
-    project = bake(tmp_path, use_case=use_case).path
+    project = bake(tmp_path, use_case=use_case, cloud=cloud).path
     known = targets(project / "Makefile", *project.glob("*.mk"))
     pages = [project / "README.md", *project.glob("docs/*.md"), *project.glob("data/*.md")]
-    for page in [*pages, *(project / "vendor" / "smallboat" / "docs").glob("*.md")]:
+    assert any(AWS.search(page.read_text()) for page in pages) == (cloud == "aws")
+    library = (project / "vendor" / "smallboat" / "docs").glob("*.md") if cloud == "aws" else ()
+    for page in [*pages, *library]:
         assert [link for link in links(page) if not (page.parent / link).exists()] == [], page
         assert commands(page) <= known, page
     assert len(pages[0].read_text().splitlines()) <= LINES["project"]
