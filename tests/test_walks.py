@@ -142,7 +142,7 @@ def test_the_quick_start_makes_a_project(
         monkeypatch.setenv(f"GIT_{who}_EMAIL", "somebody@example.org")
     reader = Reader(tmp_path, f1)
     reader.read(QUICK, since="cruft create")
-    reader.type("cruft update --checkout HEAD")
+    reader.type("cruft update --skip-apply-ask --checkout HEAD")
 
 
 def test_the_walk_through_intent(intent: Project, tmp_path: Path) -> None:
