@@ -1,8 +1,8 @@
 """The hooks as functions, and a refusal as a person sees it."""
 
+import json
 import os
 import shutil
-import json
 import subprocess
 import sys
 from importlib.metadata import version
