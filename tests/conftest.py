@@ -118,8 +118,13 @@ class Project:
         self.link()
         return self.run("make", "--no-print-directory", *words)
 
-    def run(self, *words: str | Path, kib: int | None = None) -> subprocess.CompletedProcess[str]:
-        """Run a command of that environment in the project; no file may pass `kib` KiB."""
+    def run(
+        self, *words: str | Path, kib: int | None = None, typed: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command of that environment in the project; no file may pass `kib` KiB.
+
+        `typed` answers its questions.
+        """
         # The environment may have been set up for another bake since.
         own = os.pathsep.join(map(str, (self.path, self.path / "vendor" / "smallboat")))
         path = f"{self.venv / 'bin'}:{os.environ['PATH']}"
@@ -132,8 +137,9 @@ class Project:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (kib * 1024, kib * 1024))
 
         return subprocess.run(
-            words, cwd=self.path, env=environment, capture_output=True, text=True, preexec_fn=limit
-        )
+            words, cwd=self.path, env=environment, input=typed, capture_output=True, text=True,
+            preexec_fn=limit,
+        )  # fmt: skip
 
     def fresh(self) -> None:
         """Forget the environment: its scripts name the project that it was made in."""

@@ -36,6 +36,10 @@ def free_port() -> str:
         return str(free.getsockname()[1])
 
 
+RETURN = "\n" * 20
+"""For each question."""
+
+
 class Reader:
     """Somebody who types a page's commands and compares what they print.
 
@@ -78,10 +82,10 @@ class Reader:
         if self.project is not None and (self.folder / "Makefile").exists():
             here = replace(self.project, path=self.folder)
             here.link()
-            done = here.run(*words)
+            done = here.run(*words, typed=RETURN)
         else:
             done = subprocess.run(
-                words, cwd=self.folder, env=os.environ | {"PATH": self.path}, input="\n" * 20,
+                words, cwd=self.folder, env=os.environ | {"PATH": self.path}, input=RETURN,
                 capture_output=True, text=True,
             )  # fmt: skip
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
@@ -130,7 +134,12 @@ def test_the_walk_through_f1(demo: Reader) -> None:
         reader.type(command)
 
 
-def test_the_quick_start_makes_a_project(f1: Project, tmp_path: Path) -> None:
+def test_the_quick_start_makes_a_project(
+    f1: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for who in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{who}_NAME", "Somebody")
+        monkeypatch.setenv(f"GIT_{who}_EMAIL", "somebody@example.org")
     reader = Reader(tmp_path, f1)
     reader.read(QUICK, since="cruft create")
     reader.type("cruft update --checkout HEAD")

@@ -21,7 +21,7 @@ FAULTS = {
 
 def test_each_fault_of_a_page_is_told(browser: Any, show: Any) -> None:
     show(BAD)
-    found = pages.all_faults(browser)
+    found = pages.all_faults(browser, seconds=0)
     assert list(found) == [f"{w} px, {scheme}" for w in pages.SIZES for scheme in pages.SCHEMES]
     for told in found.values():
         assert {part for part in FAULTS if not any(part in each for each in told)} == set()

@@ -3,6 +3,7 @@
 Contrast is that of WCAG 2.2 (success criterion 1.4.3), targets are as large as its 2.5.5 asks.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 SIZES = {1280: 800, 390: 844, 320: 568}
 """Widths of a screen, and its height: a laptop, a phone, a small phone; in pixels."""
 SCHEMES = ("light", "dark")
+SECONDS = 5
+"""How long a page may take to fit a new size of the screen."""
 FAULTS = Path(__file__).with_suffix(".js").read_text()
 
 
@@ -46,11 +49,20 @@ def faults(browser: Any) -> list[str]:
     return found
 
 
-def all_faults(browser: Any) -> dict[str, list[str]]:
-    """The faults on each screen in each scheme that has some."""
+def all_faults(browser: Any, seconds: float = SECONDS) -> dict[str, list[str]]:
+    """The faults on each screen in each scheme that has some, and still has them some time later.
+
+    Args:
+        browser: selenium's Chrome, with the page.
+        seconds: how long the page may take to fit a screen.
+    """
     found = {}
     for width in SIZES:
         for scheme in SCHEMES:
             with screen(browser, width, scheme):
-                found[f"{width} px, {scheme}"] = faults(browser)
-    return {name: each for name, each in found.items() if each}
+                end = time.monotonic() + seconds
+                while (told := faults(browser)) and time.monotonic() < end:
+                    time.sleep(0.1)
+            if told:
+                found[f"{width} px, {scheme}"] = told
+    return found
