@@ -23,6 +23,8 @@ def test_each_fault_of_a_page_is_told(browser: Any, show: Any) -> None:
     show(BAD)
     found = pages.all_faults(browser, seconds=0)
     assert list(found) == [f"{w} px, {scheme}" for w in pages.SIZES for scheme in pages.SCHEMES]
+    ignored = [name for name, told in found.items() if "the page ignores" in " ".join(told)]
+    assert ignored == [f"{width} px, dark" for width in pages.SIZES]
     for told in found.values():
         assert {part for part in FAULTS if not any(part in each for each in told)} == set()
         assert {word for word in ("faded", "pale") if not any(word in each for each in told)} == (

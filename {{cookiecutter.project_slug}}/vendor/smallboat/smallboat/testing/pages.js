@@ -18,6 +18,7 @@ const linear = (value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) /
 const luminance = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
 const dark = matchMedia("(prefers-color-scheme: dark)").matches;
 const behind = (node) => (node ? over(parsed(getComputedStyle(node).backgroundColor), behind(node.parentElement)) : dark ? [0, 0, 0] : [1, 1, 1]);
+if (luminance(behind(document.body)) < 0.5 !== dark) faults.push("the page ignores the scheme of colours");
 const faded = (node) => (node ? getComputedStyle(node).opacity * faded(node.parentElement) : 1);
 const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 while (texts.nextNode()) {
