@@ -105,7 +105,7 @@ def test_without_a_cloud_no_environment_and_no_target_leads_to_one(
     project = made(combination)
     done = project.make("deploy", "ENV=staging")
     sentence, verdict = done.stderr.splitlines()
-    assert sentence.startswith("error: there is no environment 'staging': the project was made")
+    assert sentence.startswith("error: there is no environment 'staging': the project has no")
     assert verdict.endswith("Error 2")
     assert project.make("bootstrap").returncode == 2
     shown = project.make("help").stdout

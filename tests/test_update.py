@@ -155,6 +155,7 @@ MORE = {"v0.1.0": [*BESIDE, *LAYERS, CHECKS], "v0.2.0": [*BESIDE, *LAYERS]}
 CONFLICTS = {
     "v0.1.0": {"README.md", *(name.format(slug="<package>") for name, _, _ in MORE["v0.1.0"])},
     "v0.2.0": {"README.md", "Makefile", *(name for name, _, _ in LAYERS)},
+    "v0.3.0": {"Makefile"},  # its targets for AWS are in cloud.mk now
 }
 """Where edits conflict, by release; with a newer one nowhere."""
 

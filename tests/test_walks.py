@@ -131,7 +131,9 @@ def test_the_walk_through_f1(demo: Reader) -> None:
 
 
 def test_the_quick_start_makes_a_project(f1: Project, tmp_path: Path) -> None:
-    Reader(tmp_path, f1).read(QUICK, since="cruft create")
+    reader = Reader(tmp_path, f1)
+    reader.read(QUICK, since="cruft create")
+    reader.type("cruft update --checkout HEAD")
 
 
 def test_the_walk_through_intent(intent: Project, tmp_path: Path) -> None:

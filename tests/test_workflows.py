@@ -24,7 +24,7 @@ def workflows(folder: Path) -> list[Path]:
 
 
 def test_workflows_are_clean(f1: Project) -> None:
-    assert len(workflows(f1.path)) == 4
+    assert len(workflows(f1.path)) == 5
     for files in (workflows(f1.path), workflows(ROOT)):
         done = lint(*files)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -37,6 +37,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("data", "store", "toy/data", ".venv"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "toy" / "data" / "own.py").touch()
+    (tmp_path / "gone").symlink_to("nowhere")
     monkeypatch.setattr(store, "newest_snapshot", lambda _: None)
     monkeypatch.setattr(reproduction, "link_snapshots", lambda *_: None)
     return tmp_path

@@ -56,7 +56,7 @@ def path(environment: str) -> Path:
         return files[environment]
     advice = nearest(environment, [*files])
     if environment in ON_AWS and not files.keys() & ON_AWS:
-        advice = "the project was made without a cloud; the library's docs/upgrading.md says how to add it"
+        advice = "the project has no cloud: the library's docs/upgrading.md says how to add it"
     raise UserError(f"there is no environment {environment!r}: {advice}")
 
 

@@ -18,7 +18,7 @@ from . import schedule
 from .access import STRICT
 from .access import Access as Access
 from .access import Limits as Limits
-from .text import Boundary, like
+from .text import Boundary, Host, like
 
 
 class Section(BaseModel):
@@ -69,9 +69,9 @@ class Tracking(Section):
     @classmethod
     def _take_older(cls, values: Any) -> Any:
         """Until 0.3 the key was `comet`, true or false."""
-        if not isinstance(values, dict) or not isinstance(values.get("comet"), bool):
+        if not isinstance(values, dict) or not isinstance(comet := values.get("comet"), bool):
             return values
-        tracker = "comet" if values["comet"] else "none"
+        tracker = "comet" if comet else "none"
         if "tracker" in values:
             raise ValueError(f'comet is the older name of tracker = "{tracker}": remove comet')
         return {"tracker": tracker} | {k: v for k, v in values.items() if k != "comet"}
@@ -108,9 +108,8 @@ class Monitor(Section):
     @model_validator(mode="after")
     def _check_needed(self) -> "Monitor":
         if self.needed > self.windows:
-            raise ValueError(
-                f"needed = {self.needed} is more than windows = {self.windows}: lower it"
-            )
+            most = f"windows = {self.windows}"
+            raise ValueError(f"needed = {self.needed} is more than {most}: lower it")
         return self
 
 
@@ -126,9 +125,7 @@ class Serve(Section):
     """The port of `make serve`, and the host names that it accepts besides localhost."""
 
     port: int = Field(ge=1, le=65535)
-    allowed_hosts: list[
-        Annotated[str, like("model.example.org", r"[a-z0-9.-]+|\[[0-9a-f:]+\]")]
-    ] = []
+    allowed_hosts: list[Host] = []
 
 
 class Api(Section):

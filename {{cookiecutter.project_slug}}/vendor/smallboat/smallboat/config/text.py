@@ -21,6 +21,7 @@ def _check(example: str, pattern: re.Pattern[str]) -> Callable[[str], str]:
     return check
 
 
+Host = Annotated[str, like("model.example.org", r"[a-z0-9.-]+|\[[0-9a-f:]+\]")]
 Boundary = Annotated[
     str,
     like(

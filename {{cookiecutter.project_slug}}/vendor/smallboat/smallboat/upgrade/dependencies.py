@@ -116,7 +116,7 @@ def _copy(tree: Path) -> None:
     def ignored(folder: str, names: list[str]) -> set[str]:
         return others(folder, names) | (LEFT_OUT if Path(folder) == Path() else set())
 
-    shutil.copytree(Path(), tree, ignore=ignored)
+    shutil.copytree(Path(), tree, ignore=ignored, ignore_dangling_symlinks=True)
     if Path("data").is_dir():
         (tree / "data").symlink_to(Path("data").resolve())
 
