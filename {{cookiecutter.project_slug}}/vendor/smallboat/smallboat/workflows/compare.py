@@ -48,9 +48,7 @@ def rows(first: Evaluation | None, second: Evaluation | None) -> list[str]:
         ("model", lambda evaluation: f"`{evaluation['model_hash']}`"),
         ("data", lambda evaluation: f"`{evaluation['snapshot']}`"),
     ]
-    return [
-        f"| {name} | {_shown(first, show)} | {_shown(second, show)} |" for name, show in shown
-    ]
+    return [f"| {name} | {_shown(first, show)} | {_shown(second, show)} |" for name, show in shown]
 
 
 def _newest(root: Path) -> Evaluation | None:
