@@ -72,17 +72,18 @@ def check_installed(project: Project, combination: Combination) -> None:
     assert found == client | (set(CLOUD_ONLY) if combination.cloud == "aws" else set())
 
 
-def check_pipeline(project: Project) -> None:
-    """A model of the sample is trained, released on this machine, and answers."""
+def check_pipeline(project: Project, combination: Combination) -> None:
+    """A model of the sample is trained, logged, released on this machine, and answers."""
     (candidates,) = project.path.glob("*/candidates.py")
     with candidates.open("a") as file:
         file.write(QUICK)
     if project.use_case == "intent":
         do(project, "data", "SESSIONS=20000")
-    trained = do(project, "train")
-    assert "passed: model " in trained
+    assert "passed: model " in do(project, "train")
     assert "released: model " in do(project, "deploy")
     (run,) = (project.path / "store" / "runs").iterdir()
+    logged = [*project.path.glob(f"store/tracking/{run.name}-*.zip")]
+    assert len(logged) == (combination.tracker != "none")
     assert json.loads(do(project, "status"))["release"]["run"] == run.name
     assert f"model of run {run.name}" in do(project, "predict")
 
@@ -95,7 +96,7 @@ def test_it_is_linted_trained_released_and_asked(
     check_installed(project, combination)
     if combination in FIRST.values():
         do(project, "lint")
-    check_pipeline(project)
+    check_pipeline(project, combination)
 
 
 @pytest.mark.parametrize("combination", [FIRST["tabular", "none"]], ids=str)
@@ -119,7 +120,7 @@ def test_so_is_each_other_one(
 ) -> None:
     project = made(combination)
     check_installed(project, combination)
-    check_pipeline(project)
+    check_pipeline(project, combination)
 
 
 @pytest.mark.nightly

@@ -65,6 +65,8 @@ VARIABLES: dict[str, dict[str, str]] = {
     "numpy": {"NPY_PROMOTION_STATE": "legacy", "NPY_DISABLE_CPU_FEATURES": "AVX2"},
     "comet without logging": {"COMET_AUTO_LOG_DISABLE": "1", "COMET_DISABLE_AUTO_LOGGING": "0"},
     "comet elsewhere": {"COMET_OFFLINE_DIRECTORY": "{home}/comet", "COMET_CONFIG": "{home}/x"},
+    "mlflow": {"MLFLOW_EXPERIMENT_NAME": "other", "MLFLOW_ENABLE_ASYNC_LOGGING": "true"},
+    "wandb": {"WANDB_MODE": "disabled", "WANDB_DIR": "{home}/wandb", "WANDB_DISABLED": "true"},
     "dbt": {"DBT_PROFILES_DIR": "{home}", "DBT_TARGET": "prod", "DBT_TARGET_PATH": "{home}/t"},
     "great expectations": {"GX_CLOUD_ACCESS_TOKEN": "x", "GX_HOME": "{home}/gx"},
     "matplotlib": {"MPLBACKEND": "TkAgg", "MPLCONFIGDIR": "{home}/mpl"},

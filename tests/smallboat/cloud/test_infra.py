@@ -161,5 +161,7 @@ def test_doctor_finds_it_ready_once_an_image_is_there(shared: Bootstrapped) -> N
     assert found[stacks[1]].found.endswith(" complete")
     assert found["image"].state == "ok"
     assert found["image"].found.startswith(f"{NAME_PREFIX}-model@sha256:")
-    assert {found[each].state for each in ("quota", "releases", "alarms")} == {"ok"}
+    assert found["quota"][1:3] == ("ok", "max_concurrency = 2")
+    assert found["releases"][1:3] == ("ok", "by anybody AWS allows")
+    assert found["alarms"][1:3] == ("ok", "by mail")
     assert found["release"].found == "none yet"

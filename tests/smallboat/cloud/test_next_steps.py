@@ -33,6 +33,16 @@ def test_a_workflow_that_does_not_exist_can_release_nothing() -> None:
     assert next_steps.warnings(environment(github="")) == []
 
 
+def test_the_secret_of_the_tracker_is_named_if_there_is_one() -> None:
+    table = values()
+    for tracker, variable in (("comet", "COMET_API_KEY"), ("mlflow", "MLFLOW_TRACKING_URI")):
+        table["tracking"] = {"tracker": tracker}
+        said = "\n".join(next_steps.steps(aws.Environment(config.check(table))))
+        assert f'-staging/{tracker} --secret-string \'{{"{variable}": ' in said
+    table["tracking"] = {"tracker": "none"}
+    assert "secret" not in "\n".join(next_steps.steps(aws.Environment(config.check(table))))
+
+
 def test_the_first_release_is_named_as_it_can_be_made() -> None:
     by_hand = next_steps.steps(environment())[-1]
     assert by_hand == "make image ENV=staging, then make deploy ENV=staging FROM=local"

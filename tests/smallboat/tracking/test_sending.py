@@ -239,7 +239,7 @@ def test_wandb_writes_an_offline_run_of_its_own_format(archive: Path, tmp_path: 
         "from smallboat.tracking import archives, wandb\n"
         "os.environ.update(wandb.ENVIRONMENT)\n"
         "with archives.opened(Path(sys.argv[1])) as (experiment, folder):\n"
-        "    shutil.copy(wandb.write(experiment, folder, wandb._home()), sys.argv[2])\n"
+        "    shutil.copy(wandb.write(experiment, folder), sys.argv[2])\n"
     )
     written = tmp_path / "run.wandb"
     subprocess.run([sys.executable, "-c", code, archive, written], check=True)

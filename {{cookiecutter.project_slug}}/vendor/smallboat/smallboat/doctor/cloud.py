@@ -36,10 +36,10 @@ def rows(problem: Problem, settings: config.Settings) -> list[Row]:
         file,
         credentials,
         *_stacks(env, name),
-        checked.row("quota", needed, lambda: _told("quota", needed, quotas.shortage(env))),
+        checked.row("quota", needed, lambda: _quota(env, needed)),
         checked.row("image", needed, lambda: _image(problem, env, needed)),
-        _told("releases", needed, next_steps.nobody_releases(env)),
-        _told("alarms", "", next_steps.nobody_told(env)),
+        _releases(env, needed),
+        _told("alarms", "by mail", "", next_steps.nobody_told(env)),
     ]
 
 
@@ -76,6 +76,20 @@ def _image(problem: Problem, env: aws.Environment, needed: str) -> Row:
         return Row("image", MISSING, "", needed, str(error))
 
 
-def _told(name: str, needed: str, sentence: str | None) -> Row:
-    """A row of a sentence that says what will not work; OK without one."""
-    return Row(name, NOTE if sentence else OK, "", needed, sentence or "")
+def _quota(env: aws.Environment, needed: str) -> Row:
+    """Whether the account lets the endpoint have what it is configured to have."""
+    serverless = env.aws.serverless
+    found = f"max_concurrency = {serverless.max_concurrency}" if serverless else "none is needed"
+    return _told("quota", found, needed, quotas.shortage(env))
+
+
+def _releases(env: aws.Environment, needed: str) -> Row:
+    """Who may release."""
+    by_workflow = env.aws.released_by == "workflow"
+    who = f"by the workflow of {env.aws.github} only" if by_workflow else "by anybody AWS allows"
+    return _told("releases", who, needed, next_steps.nobody_releases(env))
+
+
+def _told(name: str, found: str, needed: str, sentence: str | None) -> Row:
+    """A row of what was found, or of a sentence that says what will not work."""
+    return Row(name, NOTE, "", needed, sentence) if sentence else Row(name, OK, found, needed)

@@ -3,6 +3,7 @@
 import os
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from typing import cast
 from urllib.parse import urlsplit
 
 from ..tracking import sender, sending
@@ -21,10 +22,10 @@ def row(name: str) -> Row:
     except PackageNotFoundError:
         to_do = f"write smallboat[train,{name}] among the dependencies in pyproject.toml"
         return Row("tracker", MISSING, f"no {package}", NEEDED_FOR, to_do)
-    tracker: sender.Tracker = import_module(f"..tracking.{name}", __package__)
+    tracker = cast(sender.Tracker, import_module(f"..tracking.{name}", __package__))
     os.environ.update(sender.from_file(tracker.VARIABLES))
     found = f"{found}, {host(_address(tracker))}"
-    if reason := tracker.disabled() or tracker.missing():
+    if reason := getattr(tracker, "disabled", str)() or tracker.missing():
         to_do = "set it or write it into .env; until then, experiments are kept as archives"
         return Row("tracker", NOTE, f"{found}; {reason}", NEEDED_FOR, to_do)
     return Row("tracker", OK, f"{found}; what it needs is set", NEEDED_FOR)

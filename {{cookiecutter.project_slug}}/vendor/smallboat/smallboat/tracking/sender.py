@@ -30,13 +30,15 @@ LIMIT = 60
 class Tracker(Protocol):
     """What a tracker's module supplies. It imports its client only when it needs it.
 
-    Comet's has two more: `disabled()`, why its own settings forbid experiments, or "", and
-    `send_older(archive, project)`.
+    Comet's also has `send_older(archive, project)`.
     """
 
     NAME: str
     VARIABLES: tuple[str, ...]  # that it takes from the environment or from `.env`
     ENVIRONMENT: dict[str, str]  # what its client reads of the environment only
+
+    def disabled(self) -> str:
+        """Why the client's own settings forbid experiments, or ""."""
 
     def missing(self) -> str:
         """Which setting is missing, or ""."""
@@ -63,7 +65,7 @@ def main(name: str, project: str, patient: bool, waiting: list[Path]) -> None:
     tracker: Tracker = cast(Tracker, import_module(f".{name}", __package__))
     os.environ.update(tracker.ENVIRONMENT | from_file(tracker.VARIABLES))
     try:
-        if reason := getattr(tracker, "disabled", str)():
+        if reason := tracker.disabled():
             return say({"kind": "disabled", "reason": reason})
         reason = tracker.missing() or _silence(tracker)
     except Exception as error:

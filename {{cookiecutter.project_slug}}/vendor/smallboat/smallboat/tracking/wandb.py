@@ -15,7 +15,6 @@ from .archives import Experiment
 
 NAME = "Weights & Biases"
 VARIABLES = ("WANDB_API_KEY", "WANDB_BASE_URL", "WANDB_ENTITY")
-FOLDERS = ("WANDB_DIR", "WANDB_CONFIG_DIR", "WANDB_CACHE_DIR", "WANDB_DATA_DIR")
 HARMLESS = ("api:", "featurechecker:")  # errors of one attempt, and what an older server can't do
 ENVIRONMENT = {
     "WANDB_CONSOLE": "off",
@@ -33,6 +32,11 @@ ENVIRONMENT = {
     "WANDB__GRAPHQL_RETRY_MAX": "1",
     "WANDB__GRAPHQL_TIMEOUT_SECONDS": "10",
 }
+
+
+def disabled() -> str:
+    """Its files are not read, and its variables don't get here."""
+    return ""
 
 
 def missing() -> str:
@@ -57,8 +61,7 @@ def secrets() -> list[str]:
 
 def send(experiment: Experiment, folder: Path) -> None:
     """Write an offline run, then sync it."""
-    home = _home()
-    _sync(write(experiment, folder, home), home)
+    _sync(write(experiment, folder))
 
 
 @cache
@@ -66,12 +69,13 @@ def _home() -> Path:
     """A folder for all that the client writes and reads, until this process ends."""
     home = tempfile.mkdtemp()  # not in the project: an artifact's manifest tells the path
     atexit.register(shutil.rmtree, home, ignore_errors=True)
-    os.environ |= dict.fromkeys(FOLDERS, home)
+    os.environ |= {f"WANDB_{name}DIR": home for name in ("", "CONFIG_", "CACHE_", "DATA_")}
     return Path(home)
 
 
-def write(experiment: Experiment, folder: Path, home: Path) -> Path:
+def write(experiment: Experiment, folder: Path) -> Path:
     """Write an offline run; returns its file."""
+    home = _home()
     import wandb
 
     run = wandb.init(
@@ -99,17 +103,14 @@ def write(experiment: Experiment, folder: Path, home: Path) -> Path:
     return written
 
 
-def _sync(written: Path, home: Path) -> None:
+def _sync(written: Path) -> None:
     """The client marks a run as synced though parts of it failed, which only its log tells."""
     from wandb.cli.cli import cli
 
     with redirect_stderr(StringIO()) as printed:
         cli(["sync", str(written)], standalone_mode=False)
-    records = [
-        json.loads(line)
-        for log in home.glob("wandb/logs/debug-sync*.log")
-        for line in log.read_text().splitlines()
-    ]
+    logs = _home().glob("wandb/logs/debug-sync*.log")
+    records = [json.loads(line) for log in logs for line in log.read_text().splitlines()]
     ours = [record for record in records if record.get("sync_path") == str(written)]
     for record in ours:
         if record["level"].startswith("ERROR") and not record["msg"].startswith(HARMLESS):
