@@ -176,6 +176,12 @@ def test_a_damaged_key_of_comet_is_told_without_showing_it(
     assert outcome.obstacle == "the COMET_API_KEY is damaged: copy it from Comet again"
 
 
+def test_a_file_of_comet_that_cannot_be_read_is_told(archive: Path, tmp_path: Path) -> None:
+    (tmp_path / ".comet.config").write_text("[comet\n")
+    outcome = sending.send("comet", "project", [archive], patient=False)
+    assert outcome.obstacle.startswith("Comet can't start (") and archive.exists()
+
+
 @pytest.mark.parametrize("where", ["the environment", "a file"])
 def test_comets_own_settings_may_forbid_experiments(
     where: str, server: Comet, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

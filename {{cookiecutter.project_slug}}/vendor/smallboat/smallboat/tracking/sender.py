@@ -108,7 +108,10 @@ def _send(tracker: Tracker, archive: Path, project: str) -> str:
 def _told(error: Exception, tracker: Tracker) -> str:
     """An error in one line that shows no secret."""
     text = str(error) if isinstance(error, CommandError) else f"{type(error).__name__}: {error}"
-    for secret in filter(None, tracker.secrets()):
+    secrets: list[str] = []
+    with suppress(Exception):  # whatever keeps Comet from starting, also keeps its key
+        secrets = tracker.secrets()
+    for secret in filter(None, secrets):
         text = text.replace(secret, "…")
     return shorten(text, 160, placeholder="…")
 
@@ -148,7 +151,7 @@ def from_file(names: tuple[str, ...]) -> dict[str, str]:
 
 def _end_with_parent() -> None:
     """Kill this process and what it started when standard input ends."""
-    sys.stdin.read()
+    os.read(0, 1)  # sys.stdin would be locked when this process ends
     os.killpg(0, signal.SIGKILL)
 
 
