@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +18,9 @@ from typing import Any
 import requests
 from uv import find_uv_bin
 
+VARIABLES = dict(os.environ)
+"""Those of the tests, before one of them changes them."""
+
 STARTS = 120
 """Seconds in which the server must answer: it imports a lot."""
 
@@ -24,13 +28,17 @@ STARTS = 120
 def installed(folder: Path) -> Path:
     """MLflow's command in an environment, which is kept: it is of no use to the library itself."""
     asked = f"mlflow=={version('mlflow-skinny')}"
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    until = f"--exclude-newer={project['tool']['uv']['exclude-newer']}"
     environment = folder / asked
     command = environment / "bin" / "mlflow"
     if not command.exists():
-        quiet = [find_uv_bin(), "--quiet"]
-        subprocess.run([*quiet, "venv", "--clear", "-p", sys.executable, environment], check=True)
-        python = environment / "bin" / "python"
-        subprocess.run([*quiet, "pip", "install", "-p", python, asked], check=True)
+        uv, python = [find_uv_bin(), "--quiet"], environment / "bin" / "python"
+        for words in (
+            ["venv", "--clear", "-p", sys.executable, environment],
+            ["pip", "install", until, "-p", python, asked],
+        ):
+            subprocess.run([*uv, *words], check=True, env=VARIABLES)
     return command
 
 
@@ -44,7 +52,7 @@ def started(command: Path, folder: Path) -> Iterator[str]:
     process = subprocess.Popen(
         [command, "server", *options.split(), "--artifacts-destination=artifacts"],
         cwd=folder,
-        env=os.environ | quiet,
+        env=VARIABLES | quiet,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

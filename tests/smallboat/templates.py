@@ -23,6 +23,7 @@ PARAMETERS = {
     "StagingPrefix": "project-staging",
     "StagingAccount": "123456789012",
     "RolePath": "/",
+    "Tracker": "comet",
     "Releasers": "arn:aws:*:*:*:*",
     "Bucket": "project-staging-123456789012",
     "WebAcl": "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/a/1-2",

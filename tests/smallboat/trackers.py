@@ -152,17 +152,17 @@ def _files(listed: Any) -> list[str]:
 
 COMET = Tracker(
     "comet", "Comet", "comet-ml", "comet_ml", "COMET_URL_OVERRIDE", "COMET_API_KEY",
-    "COMET_API_KEY", ("experiment/metric", "log-other", "add-tags"),
+    "COMET_API_KEY", ("experiment/metric", "log-other"),
     _comet, _seen_in_comet,
 )  # fmt: skip
 MLFLOW = Tracker(
     "mlflow", "MLflow", "mlflow-skinny", "mlflow", "MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_TOKEN",
-    "MLFLOW_TRACKING_URI", ("runs/log-batch", "mlflow-artifacts/", "runs/update"),
+    "MLFLOW_TRACKING_URI", ("mlflow-artifacts/",),
     _mlflow, _seen_in_mlflow,
 )  # fmt: skip
 WANDB = Tracker(
     "wandb", "Weights & Biases", "wandb", "wandb", "WANDB_BASE_URL", "WANDB_API_KEY",
-    "WANDB_API_KEY", ("file_stream", "CommitArtifact", "upload/", "UpsertBucket"),
+    "WANDB_API_KEY", ("file_stream", "CommitArtifact", "upload/"),
     _wandb, _seen_in_wandb,
 )  # fmt: skip
 TRACKERS = {tracker.name: tracker for tracker in (COMET, MLFLOW, WANDB)}

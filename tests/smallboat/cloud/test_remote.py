@@ -42,7 +42,6 @@ class Production(Remote):
 
     def make(self) -> None:
         """Deploy it, and run it as its schedule does; its last step sends to Comet."""
-        self.configure("staging", '[tracking]\ntracker = "comet"\n')
         self.bootstrap()
         self.cloud.forget()
         self.printed = self.do("flow-deploy")

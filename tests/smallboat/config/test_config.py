@@ -187,7 +187,9 @@ def test_a_project_without_a_cloud_says_how_to_add_it(folder: Path) -> None:
     for name in ("staging", "prod"):
         (folder / f"{name}.toml").unlink()
     (folder / "problem.toml").touch()  # it describes a table
-    with pytest.raises(UserError, match=r"the project has no cloud: the library's docs/upgrading\.md"):
+    with pytest.raises(
+        UserError, match=r"the project has no cloud: the library's docs/upgrading\.md"
+    ):
         config.load(PROBLEM, "staging")
     with pytest.raises(UserError, match=r"no environment 'nowhere': choose one of local$"):
         config.load(PROBLEM, "nowhere")

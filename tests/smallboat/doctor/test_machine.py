@@ -144,7 +144,7 @@ def test_ranges(version: str, fits: bool) -> None:
 def test_without_a_cloud_nothing_of_it_is_shown(place: Path, install: Install) -> None:
     (place / "infra").rmdir()
     (place / ".npmrc").touch()
-    found = [*machine.rows(), *surroundings.files(place, machine.on_cloud())]
+    found = [*machine.rows(), *surroundings.files(place)]
     shown = rows.table(found, 200, False)
     assert not re.search("node|skopeo|image|ENV=staging|npmrc", shown)
 
@@ -307,16 +307,22 @@ def test_a_tracker_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> Non
     assert trackers.row("none")[1:3] == (OK, "none")
 
 
-def test_files_of_other_tools(tmp_path: Path) -> None:
+def test_files_of_the_tools_that_a_project_has(place: Path) -> None:
+    home = place / "home"
     for name, *_ in surroundings.FILES:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("s3cret")
-    found = surroundings.files(tmp_path, cloud=True)
-    assert [row.name for row in found] == [f"~/{name}" for name, *_ in surroundings.FILES]
-    ignored = {row.name for row in found if row.found == "ignored"}
-    assert {"~/.metaflowconfig", "~/.dbt/profiles.yml"} <= ignored
-    assert "s3cret" not in rows.table(found, 200, False)
-    assert surroundings.files(tmp_path / "empty", cloud=True) == []
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text("s3cret")
+    found = by_name(surroundings.files(home))
+    assert found["~/.metaflowconfig"].found == "ignored"
+    assert found["~/.aws/config"][2:4] == ("read", "make ... ENV=staging|prod")
+    assert "~/.dbt/profiles.yml" not in found
+    (place / "warehouse").mkdir()
+    (place / "orchestration").mkdir()
+    found = by_name(surroundings.files(home))
+    assert list(found) == [f"~/{name}" for name, *_ in surroundings.FILES]
+    assert found["~/.dbt/profiles.yml"].to_do == "edit warehouse/profiles.yml"
+    assert "s3cret" not in rows.table(list(found.values()), 200, False)
+    assert surroundings.files(place / "empty") == []
 
 
 @given(width=st.integers(80, 200), texts=st.lists(st.text("abc d", max_size=90), max_size=9))

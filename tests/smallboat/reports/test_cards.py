@@ -8,9 +8,15 @@ import numpy as np
 import pytest
 from smallboat.evaluation import gates
 from smallboat.reports import cards, plots, svg
+from smallboat.testing import pages
 
 HOSTILE = "<script>alert('$x$ \" & http-equiv')</script>"
 LIMIT = 200_000
+INSIDE = """return [...document.querySelectorAll(arguments[0])].map((node) => {
+  const box = node.getBoundingClientRect();
+  return box.width > 0 && box.left >= 0 && box.right <= document.documentElement.clientWidth;
+})"""
+OUTCOMES = ".gates :is(.good, .warn, .bad)"
 
 
 class Tree(HTMLParser):
@@ -446,3 +452,18 @@ def test_any_predictions_can_be_held_against_what_came(actual: Any, predicted: A
     plot = plots.agreement(list(actual), list(predicted))
     assert f"for {len(list(actual))} rows" in plot
     assert 'style="fill: var(--accent)' in plot
+
+
+def test_a_runs_report_is_readable_and_shows_each_gates_outcome(
+    browser: Any, show: Any, evaluation: dict[str, Any]
+) -> None:
+    evaluation["gates"][0] |= {"warning": "the difference may be chance " * 3}
+    evaluation["gates"][1] |= {"passed": False, "next_step": "prune it", "actual": "a " * 80}
+    evaluation["period_names"] = {"validation": "weeks 12 to 13 of 2019"}
+    show(report(evaluation))
+    assert pages.all_faults(browser) == {}
+    for width in pages.SIZES:
+        with pages.screen(browser, width, "light"):
+            assert browser.execute_script(INSIDE, OUTCOMES) == [True, True]
+            first = browser.find_element("css selector", ".verdict").rect
+            assert first["y"] + first["height"] < pages.SIZES[width]

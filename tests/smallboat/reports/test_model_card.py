@@ -13,6 +13,7 @@ from smallboat.config import config
 from smallboat.evaluation import gates, selection
 from smallboat.reports import model_card
 from smallboat.store import bundle, store
+from smallboat.testing import pages
 from smallboat.training import splits, training
 from smallboat.validation import preparation
 from toy.problem import PROBLEM
@@ -263,3 +264,8 @@ def test_without_time_no_date_is_told(given: Json) -> None:
     del given["signature"]["trained_until"]
     told = text(given)
     assert " from 20" not in told and "no row after" not in told
+
+
+def test_it_is_readable_on_a_phone(given: Json, browser: Any, show: Any) -> None:
+    show(model_card.page(**given))
+    assert pages.all_faults(browser) == {}

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from smallboat.monitoring import quality
 from smallboat.reports import monitor as report
+from smallboat.testing import pages
 from toy import data, features
 from toy.problem import PROBLEM
 
@@ -87,3 +88,17 @@ def test_few_outcomes_have_metrics_without_slices(days: int) -> None:
     told = text(report.html(PROBLEM, found(windows=windows, live={"a": live}), kept, predicted))
     assert f"All {len(kept)} predictions of the served model" in told
     assert "mae 1.000" in told
+
+
+def test_the_monitors_report_is_readable(browser: Any, show: Any) -> None:
+    frame = features.build({"parcels": data.made_up(24, 1)})
+    predicted = frame["target"].to_numpy() + 1
+    live = quality.measure(PROBLEM, frame, predicted)
+    window, why = (
+        WINDOW | {"live": live},
+        "replaced by a run that is not inferior " * 4,
+    )
+    life = LIFE | {"came": why, "went": why, "run": "1796046180740612"}
+    known = found(windows=[window] * 3, live={"a": live}, releases=[life])
+    show(report.html(PROBLEM, known, frame, predicted))
+    assert pages.all_faults(browser) == {}

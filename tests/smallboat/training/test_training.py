@@ -98,11 +98,19 @@ def test_a_gap_leaves_out_the_days_before_the_next_part_and_no_others(
     assert parts.past["date"].max() == parts.test["date"].min() - pd.Timedelta(days=gap + 1)
 
 
+def test_periods_of_the_calendar_have_names() -> None:
+    frame = table([20] * 10)
+    dates = pd.to_datetime(frame["period"].astype(str) + "-08-05")
+    months = frame.assign(date=dates, period=frame["period"] * 100 + 8)
+    names = splits.split(months, OPTIONS).period_names
+    assert names["test"] == f"August {frame['period'].max()}"
+
+
 def test_a_table_without_dates_is_split_by_folds() -> None:
     frame = table([20] * 10).drop(columns="date").sample(frac=1, random_state=1)
     folds = frame.assign(period=frame["period"] - 2000)
     parts = splits.split(folds, OPTIONS)
-    assert (parts.by, parts.periods["test"]) == ("folds", [9, 9])
+    assert (parts.by, parts.periods["test"], parts.period_names) == ("folds", [9, 9], {})
     grown = pd.concat([folds, folds.assign(target=7)])
     again = splits.split(grown, OPTIONS)
     for part, larger in zip(vars(parts).values(), vars(again).values(), strict=True):

@@ -67,6 +67,7 @@ class Environment:
             raise UserError(f"BRANCH={branch}: previews are for ENV={STAGING} only")
         self.region = settings.project.aws_region
         self.project = settings.project.name
+        self.tracker = settings.tracking.tracker
         self.endpoint = self.name_prefix
         self.image_repository = f"{self.name_prefix}-model"
         self.step_prefix = f"{self.name_prefix}-preview" if settings.preview else self.name_prefix

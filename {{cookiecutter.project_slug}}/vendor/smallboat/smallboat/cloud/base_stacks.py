@@ -163,6 +163,7 @@ def _foundation(problem: Problem, settings: config.Settings) -> dict[str, str]:
         "LatencyMicroseconds": str(round(settings.release.latency_ms * 1000)),
         "QuietHours": str(settings.aws.quiet_hours),
         "RetrainingDays": str(_retraining_days(settings)),
+        "Tracker": settings.tracking.tracker,
         "WebAcl": settings.aws.access.web_acl,
     }
 
@@ -226,4 +227,5 @@ def _compute(settings: config.Settings, env: aws.Environment) -> dict[str, str]:
         "Subnets": ",".join(subnets),
         "MostCpus": str(env.aws.batch.most_cpus),
         "GpuInstance": env.aws.batch.gpu_instance,
+        "Tracker": settings.tracking.tracker,
     }

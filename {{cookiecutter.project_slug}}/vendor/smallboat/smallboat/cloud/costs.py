@@ -108,10 +108,11 @@ def _fixed(settings: config.Settings, prices: dict[str, Any]) -> tuple[list[Item
         (alarms * usd["alarm_month"], f"{alarms} alarms"),
         (METRICS * usd["metric_month"], f"{METRICS} metrics"),
         (usd["dashboard_month"], "dashboard"),
-        (usd["secret_month"], "secret for Comet's key"),
         (5 * usd["s3_gb_month"], "5 GB in S3"),
         (2 * usd["ecr_gb_month"], "2 GB of images in ECR"),
     ]
+    if settings.tracking.tracker != "none":
+        items.append((usd["secret_month"], "secret for the tracker's key"))
     if aws.environment == STAGING and aws.github:
         items.append((usd["key_month"], "key that signs images"))
     if not aws.batch.public_addresses:

@@ -6,6 +6,7 @@ and Metaflow create, and what AWS's services create by themselves. The tagging A
 them reliably: it shows resources that were deleted, and most of these have no tags.
 """
 
+import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -117,10 +118,11 @@ def _detach(env: Environment, name: str) -> None:
 
 
 def _secrets(env: Environment) -> list[str]:
-    """The stack's secret. AWS keeps its name for a while after the stack has deleted it."""
-    name = f"{env.name_prefix}/comet"
-    filters = [{"Key": "name", "Values": [name]}]
-    path = f"SecretList[].Name | [?@ == '{name}']"
+    """The secrets of the stack's trackers. AWS keeps a name for a while after its deletion."""
+    prefix = f"{env.name_prefix}/"
+    names = json.dumps([prefix + tracker for tracker in ("comet", "mlflow", "wandb")])
+    filters = [{"Key": "name", "Values": [prefix]}]
+    path = f"SecretList[].Name | [?contains(`{names}`, @)]"
     return _search(env, "secretsmanager", "list_secrets", path, Filters=filters,
                    IncludePlannedDeletion=True)  # fmt: skip
 

@@ -1,9 +1,18 @@
 """What `make bootstrap` says at its end: what will not work, and what to do next."""
 
+import json
+
 from ..aws import aws
 from . import quotas
 
 AUTOMATION = "the library's docs/automation.md"
+
+SECRETS = {
+    "comet": {"COMET_API_KEY": "..."},
+    "mlflow": {"MLFLOW_TRACKING_URI": "https://...", "MLFLOW_TRACKING_TOKEN": "..."},
+    "wandb": {"WANDB_API_KEY": "..."},
+}
+"""The content of each tracker's secret: variables of the last step."""
 
 
 def warnings(env: aws.Environment) -> list[str]:
@@ -43,9 +52,17 @@ def steps(env: aws.Environment) -> list[str]:
     return [
         *found,
         "activate the tags project and environment for cost allocation: the budget needs them",
-        "if you use Comet, store its key: aws secretsmanager put-secret-value --secret-id "
-        f"{env.name_prefix}/comet --secret-string '" + '{"COMET_API_KEY": "..."}' + "'",
+        *_secret(env),
         release(env),
+    ]
+
+
+def _secret(env: aws.Environment) -> list[str]:
+    if env.tracker == "none":
+        return []
+    return [
+        "store what the tracker needs: aws secretsmanager put-secret-value --secret-id "
+        f"{env.name_prefix}/{env.tracker} --secret-string '{json.dumps(SECRETS[env.tracker])}'"
     ]
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,16 +15,15 @@ LIBRARY = Path(__file__).resolve().parents[2]
 
 def main() -> int:
     """Print what was found; 0 if everything that local work needs is there, else 2."""
-    given = dict(os.environ)  # importing the library sets a variable
     if not __package__:  # make runs this folder, and -I hides what lies around it
-        sys.path.insert(0, str(LIBRARY))
+        sys.path[0] = str(LIBRARY)
     from smallboat.doctor import machine, rows, surroundings
 
     parser = argparse.ArgumentParser(prog="make doctor", description=__doc__)
     parser.add_argument("--env", default="local")
     environment = parser.parse_args().env
     found = machine.rows()
-    found += surroundings.rows(given, environment, machine.on_cloud())
+    found += surroundings.rows(environment)
     if machine.usable(found):
         found += _of_the_project(environment)
     terminal = sys.stdout.isatty()

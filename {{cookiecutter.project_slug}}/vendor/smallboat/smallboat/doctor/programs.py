@@ -74,7 +74,8 @@ def commit() -> Row:
     if not head:
         to_do = "git init -b main && git add --all && git commit -m 'First commit'"
         return Row("commit", MISSING, "", needed, to_do)
-    changed = _said("git", "status", "--porcelain")
+    changes = (_said("git", "status", "--porcelain") or "").splitlines()
+    changed = set(changes) - {"?? uv.lock"}  # which `make setup` writes after the first commit
     return Row("commit", OK, head + (", with uncommitted changes" if changed else ""), needed)
 
 

@@ -1,51 +1,52 @@
 """What of the caller's variables and files of other tools is used, and what is ignored."""
 
+import os
 from pathlib import Path
 
 from .. import process_environment
 from .rows import NOTE, OK, Row
 
-MAKES = {"ENV", "PYTHON", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS"}
-MAKES |= {"MAKE_TERMERR", "MAKE_TERMOUT"}
-"""Variables that make itself sets, and so not the caller's."""
+OURS = {"ENV", "PYTHON", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS"}
+OURS |= {"MAKE_TERMERR", "MAKE_TERMOUT", "ORT_DISABLE_TELEMETRY"}
+"""Variables that make and the library set: the caller's are replaced."""
 NETWORK = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
 NETWORK |= {"SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
 AWS = "make ... ENV=staging|prod"
 
 FILES = (
-    (".metaflowconfig", "", "set [steps.*] in config/"),
-    (".aws/config", AWS, ""),
-    (".aws/credentials", AWS, ""),
-    (".config/matplotlib/matplotlibrc", "", ""),
-    (".dbt/profiles.yml", "", "edit warehouse/profiles.yml"),
-    (".prefect/profiles.toml", "", ""),
-    (".config/pip/pip.conf", "make setup, without uv", "for uv: ~/.config/uv/uv.toml"),
-    (".pip/pip.conf", "make setup, without uv", "for uv: ~/.config/uv/uv.toml"),
-    (".config/uv/uv.toml", "make setup", ""),
-    (".netrc", "make setup, make data SOURCE=api", ""),
-    (".npmrc", AWS, ""),
+    (".metaflowconfig", "", "set [steps.*] in config/", ""),
+    (".comet.config", "make train, if the tracker is Comet", "", ""),
+    (".config/wandb/settings", "", "", ""),
+    (".config/matplotlib/matplotlibrc", "", "", ""),
+    (".dbt/profiles.yml", "", "edit warehouse/profiles.yml", "warehouse"),
+    (".prefect/profiles.toml", "", "", "orchestration"),
+    (".config/pip/pip.conf", "make setup, without uv", "for uv: ~/.config/uv/uv.toml", ""),
+    (".pip/pip.conf", "make setup, without uv", "for uv: ~/.config/uv/uv.toml", ""),
+    (".config/uv/uv.toml", "make setup", "", ""),
+    (".netrc", "make setup, make data SOURCE=api", "", ""),
+    (".aws/config", AWS, "", "infra"),
+    (".aws/credentials", AWS, "", "infra"),
+    (".npmrc", AWS, "", "infra"),
 )
-"""Files of other tools below the home, which commands read them, and what to use instead.
+"""Files of other tools below the home: which commands read them, what to use instead, and the
+folder without which a project does not have the tool.
 
 A file that no command reads is ignored.
 """
-CLOUD = {".aws/config", ".aws/credentials", ".npmrc"}
 
 
-def rows(given: "dict[str, str]", environment: str, cloud: bool) -> "list[Row]":
+def rows(environment: str) -> "list[Row]":
     """The caller's variables by name, never with values, and the files that other tools have.
 
     Args:
-        given: the caller's variables.
         environment: that the commands are asked about: AWS's variables pass unless it is local.
-        cloud: whether the project is on AWS at all.
     """
-    return [*variables(given, environment), *files(Path.home(), cloud)]
+    return [*variables(dict(os.environ), environment), *files(Path.home())]
 
 
 def variables(given: "dict[str, str]", environment: str) -> "list[Row]":
     """Which variables are ignored, and which pass on purpose."""
-    own = {name: value for name, value in given.items() if name not in MAKES}
+    own = {name: value for name, value in given.items() if name not in OURS}
     on_aws = environment != process_environment.LOCAL
     dropped = process_environment.dropped(own, on_aws)
     kept = sorted(set(own).difference(dropped))
@@ -58,11 +59,11 @@ def variables(given: "dict[str, str]", environment: str) -> "list[Row]":
     return found
 
 
-def files(home: "Path", cloud: bool) -> "list[Row]":
-    """A row for each file of another tool that lies below the home."""
+def files(home: "Path") -> "list[Row]":
+    """A row for each file below the home, of a tool that the project has."""
     found = []
-    for name, needed, instead in FILES:
-        if (name in CLOUD and not cloud) or not (home / name).is_file():
+    for name, needed, instead, folder in FILES:
+        if not Path(folder).is_dir() or not (home / name).exists():
             continue
         state, text = (OK, "read") if needed else (NOTE, "ignored")
         found.append(Row("~/" + name, state, text, needed, instead))

@@ -7,7 +7,7 @@ from typing import Any
 from ..evaluation import selection
 from ..words import counted, primary_first
 
-TITLE = 36
+TITLE = 38
 """Width of the first column; a longer title has a line of its own."""
 DIFFERENCE = (
     ("  difference", "value"),

@@ -3,67 +3,18 @@
 Contrast is that of WCAG 2.2 (success criterion 1.4.3), targets are as large as its 2.5.5 asks.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 SIZES = {1280: 800, 390: 844, 320: 568}
 """Widths of a screen, and its height: a laptop, a phone, a small phone; in pixels."""
 SCHEMES = ("light", "dark")
-FAULTS = """
-const faults = [];
-const shown = (node) => node.checkVisibility() && !node.closest(".unseen, script, style, option, :disabled");
-const called = (node) => `${node.tagName.toLowerCase()} "${(node.textContent || node.id).trim().slice(0, 30)}"`;
-const root = document.documentElement;
-if (root.scrollWidth > innerWidth) faults.push(`the page is ${root.scrollWidth} px wide on ${innerWidth} px`);
-
-const pixel = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-const parsed = (text) => {
-  pixel.clearRect(0, 0, 1, 1);
-  pixel.fillStyle = text;
-  pixel.fillRect(0, 0, 1, 1);
-  return [...pixel.getImageData(0, 0, 1, 1).data].map((value) => value / 255);
-};
-const over = ([r, g, b, a], under) => [r, g, b].map((value, at) => value * a + under[at] * (1 - a));
-const linear = (value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
-const luminance = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
-const dark = matchMedia("(prefers-color-scheme: dark)").matches;
-const behind = (node) => (node ? over(parsed(getComputedStyle(node).backgroundColor), behind(node.parentElement)) : dark ? [0, 0, 0] : [1, 1, 1]);
-const faded = (node) => (node ? getComputedStyle(node).opacity * faded(node.parentElement) : 1);
-const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-while (texts.nextNode()) {
-  const node = texts.currentNode.parentElement;
-  if (!texts.currentNode.data.trim() || !shown(node) || node.closest("[aria-busy], [data-waits]")) continue;
-  const style = getComputedStyle(node);
-  const drawing = node.closest("svg");
-  const [r, g, b, a] = parsed(drawing ? style.fill : style.color);
-  const under = behind(node);
-  const [low, high] = [luminance(over([r, g, b, a * faded(node)], under)), luminance(under)].sort((one, other) => one - other);
-  const contrast = (high + 0.05) / (low + 0.05);
-  if (contrast < 4.5) faults.push(`${called(node)} has a contrast of ${contrast.toFixed(2)}`);
-  const size = parseFloat(style.fontSize) * (drawing ? drawing.getScreenCTM().a : 1);
-  if (size < 8) faults.push(`${called(node)} is ${size.toFixed(1)} px high`);
-}
-
-for (const node of document.querySelectorAll("a, button, select, input, summary")) {
-  const { height } = (node.closest("label") ?? node).getBoundingClientRect();
-  if (shown(node) && height < 43.9) faults.push(`${called(node)} is ${height.toFixed(0)} px high: a finger needs 44`);
-}
-
-const scrolls = (node) => /auto|scroll/.test(getComputedStyle(node).overflowX);
-const inside = (node) => node && (scrolls(node) ? node : inside(node.parentElement));
-for (const node of document.querySelectorAll("main *")) {
-  if (scrolls(node) && node.scrollWidth > node.clientWidth + 1 && !/local/.test(getComputedStyle(node).backgroundAttachment))
-    faults.push(`${called(node)} scrolls sideways without a hint`);
-  if (shown(node) && !node.closest("svg, caption") && node.getBoundingClientRect().right > innerWidth + 0.5 && !inside(node))
-    faults.push(`${called(node)} is cut at the edge of the screen`);
-}
-for (const node of document.querySelectorAll("section :is(table, p, dl, ul, ol, figure)")) {
-  const box = node.closest("section").getBoundingClientRect();
-  if (shown(node) && !inside(node) && node.getBoundingClientRect().right > box.right) faults.push(`${called(node)} leaves its section`);
-}
-return [...new Set(faults)];
-"""
+SECONDS = 5
+"""How long a page may take to fit a new size of the screen."""
+FAULTS = Path(__file__).with_suffix(".js").read_text()
 
 
 @contextmanager
@@ -92,17 +43,27 @@ def faults(browser: Any) -> list[str]:
     """What is wrong with the page as it is shown now, as sentences.
 
     They tell of a page or a part that is too wide, a table that scrolls without a shadow, text with
-    a contrast below 4.5 or below 8 px, and what a finger can't hit: below 44 px.
+    a contrast below 4.5 or below 8 px, another scheme of colours, and what a finger can't hit:
+    below 44 px.
     """
     found: list[str] = browser.execute_script(FAULTS)
     return found
 
 
-def all_faults(browser: Any) -> dict[str, list[str]]:
-    """The faults on each screen in each scheme that has some."""
+def all_faults(browser: Any, seconds: float = SECONDS) -> dict[str, list[str]]:
+    """The faults on each screen in each scheme that has some, and still has them some time later.
+
+    Args:
+        browser: selenium's Chrome, with the page.
+        seconds: how long the page may take to fit a screen.
+    """
     found = {}
     for width in SIZES:
         for scheme in SCHEMES:
             with screen(browser, width, scheme):
-                found[f"{width} px, {scheme}"] = faults(browser)
-    return {name: each for name, each in found.items() if each}
+                end = time.monotonic() + seconds
+                while (told := faults(browser)) and time.monotonic() < end:
+                    time.sleep(0.1)
+            if told:
+                found[f"{width} px, {scheme}"] = told
+    return found

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..store import store
 
-RECORD = "experiment.json"
+RECORD = "smallboat.json"
 
 
 @dataclass(frozen=True)

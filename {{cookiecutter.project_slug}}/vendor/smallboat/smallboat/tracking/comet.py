@@ -11,7 +11,6 @@ from .failures import collected
 
 NAME = "Comet"
 VARIABLES = ("COMET_API_KEY", "COMET_URL_OVERRIDE", "COMET_WORKSPACE")
-FILES = (".comet.config", "~/.comet.config")  # of Comet's own settings
 ENVIRONMENT = {
     "COMET_DISABLE_AUTO_LOGGING": "1",  # or its import patches scikit-learn and XGBoost
     "COMET_ERROR_TRACKING_ENABLE": "false",  # or its errors go to a third party
@@ -34,8 +33,8 @@ def _comet() -> Any:
     return comet_ml
 
 
-def _has_settings() -> bool:
-    return any(Path(file).expanduser().is_file() for file in FILES)
+def _has_file() -> bool:
+    return any((place / ".comet.config").is_file() for place in (Path.cwd(), Path.home()))
 
 
 def _key() -> str:
@@ -48,7 +47,7 @@ def _key() -> str:
 
 def disabled() -> str:
     """Comet's variable or its file may say so; without both its import, a second, is saved."""
-    if not _has_settings() and "COMET_AUTO_LOG_DISABLE" not in os.environ:
+    if not _has_file() and "COMET_AUTO_LOG_DISABLE" not in os.environ:
         return ""
     off = _comet().get_config()["comet.auto_log.disable"]
     return "Comet is disabled by COMET_AUTO_LOG_DISABLE or .comet.config" if off else ""
@@ -56,7 +55,7 @@ def disabled() -> str:
 
 def missing() -> str:
     """The key may also be in Comet's file."""
-    known = "COMET_API_KEY" in os.environ or _has_settings()
+    known = "COMET_API_KEY" in os.environ or _has_file()
     return "" if known and _key() else "there is no COMET_API_KEY"
 
 
@@ -72,7 +71,7 @@ def health() -> str:
 
 def secrets() -> list[str]:
     """The key, from wherever it is."""
-    return [os.environ["COMET_API_KEY"] if "COMET_API_KEY" in os.environ else _key()]
+    return [os.environ.get("COMET_API_KEY") or _key()]
 
 
 def send(experiment: Experiment, folder: Path) -> None:
@@ -97,18 +96,14 @@ def send_older(archive: Path, project: str) -> None:
 
 def _write(experiment: Experiment, folder: Path) -> None:
     comet = _comet()
-    to = comet.start(
-        online=False,
-        project_name=experiment.project,
-        experiment_key=experiment.key,
-        mode="get_or_create",
-        experiment_config=comet.ExperimentConfig(
-            **dict.fromkeys(NOT_LOGGED, False),
-            name=experiment.name,
-            tags=[experiment.run, experiment.status],
-            offline_directory=str(folder),
-        ),
+    settings = comet.ExperimentConfig(
+        **dict.fromkeys(NOT_LOGGED, False),
+        name=experiment.name,
+        tags=[experiment.run, experiment.status],
+        offline_directory=str(folder),
     )
+    names = {"project_name": experiment.project, "experiment_key": experiment.key}
+    to = comet.start(online=False, mode="get_or_create", experiment_config=settings, **names)
     to.log_parameters(experiment.parameters)
     to.log_others({"run": experiment.run} | experiment.notes)
     to.log_metrics(experiment.metrics)

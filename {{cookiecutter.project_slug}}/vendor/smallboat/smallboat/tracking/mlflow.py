@@ -28,11 +28,6 @@ BATCH = 100
 """Values in a request; MLflow takes 100 parameters and tags and 1,000 metrics at most."""
 
 
-def disabled() -> str:
-    """MLflow has no such setting."""
-    return ""
-
-
 def missing() -> str:
     """Where the server is."""
     known = os.environ.get("MLFLOW_TRACKING_URI")

@@ -15,7 +15,7 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from textwrap import shorten
-from typing import Protocol
+from typing import Protocol, cast
 
 from ..errors import CommandError
 from . import archives
@@ -28,14 +28,15 @@ LIMIT = 60
 
 
 class Tracker(Protocol):
-    """What a tracker's module supplies. It imports its client only when it needs it."""
+    """What a tracker's module supplies. It imports its client only when it needs it.
+
+    Comet's has two more: `disabled()`, why its own settings forbid experiments, or "", and
+    `send_older(archive, project)`.
+    """
 
     NAME: str
     VARIABLES: tuple[str, ...]  # that it takes from the environment or from `.env`
     ENVIRONMENT: dict[str, str]  # what its client reads of the environment only
-
-    def disabled(self) -> str:
-        """Why the client's own settings forbid experiments, or ""."""
 
     def missing(self) -> str:
         """Which setting is missing, or ""."""
@@ -59,10 +60,10 @@ class Tracker(Protocol):
 def main(name: str, project: str, patient: bool, waiting: list[Path]) -> None:
     """Send archives; stops at the first failure without patience, or if the host is gone."""
     say = _events()
-    tracker: Tracker = import_module(f".{name}", __package__)  # type: ignore[assignment]
+    tracker: Tracker = cast(Tracker, import_module(f".{name}", __package__))
     os.environ.update(tracker.ENVIRONMENT | from_file(tracker.VARIABLES))
     try:
-        if reason := tracker.disabled():
+        if reason := getattr(tracker, "disabled", str)():
             return say({"kind": "disabled", "reason": reason})
         reason = tracker.missing() or _silence(tracker)
     except Exception as error:

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -41,10 +42,9 @@ def track(settings: Settings, run: str) -> None:
 def _track(settings: Settings, run: str) -> None:
     bundle, folder = store.run_folder(settings.store.root, run), _folder(settings)
     evaluation = store.read_json(bundle / "evaluation.json")
-    created = int((bundle / "evaluation.json").stat().st_mtime * 1000)
     waiting = [
-        archives.write(Experiment(**record, created=created, files=list(files)), files, folder)
-        for record, files in _experiments(evaluation, bundle, settings)
+        archives.write(experiment, files, folder)
+        for experiment, files in _experiments(evaluation, bundle, settings)
     ]
     outcome = sending.send(settings.tracking.tracker, settings.project.name, waiting, patient=False)
     reason = outcome.disabled or outcome.obstacle
@@ -83,47 +83,52 @@ def _folder(settings: Settings) -> Path:
 
 def _experiments(
     evaluation: dict[str, Any], bundle: Path, settings: Settings
-) -> Iterator[tuple[dict[str, Any], dict[str, Path | str]]]:
-    """The fields of each candidate's experiment, also of those that failed; and its files."""
-    shared = {"project": settings.project.name, "run": evaluation["run"]}
+) -> Iterator[tuple[Experiment, dict[str, Path | str]]]:
+    """Each candidate's experiment with its files, also of those that failed."""
     parameters = {name: evaluation[name] for name in ("run", "snapshot", "commit")}
     parameters["seed"] = settings.training.seed
+    created = int((bundle / "evaluation.json").stat().st_mtime * 1000)
+    of_run = partial(
+        Experiment, project=settings.project.name, run=evaluation["run"], created=created
+    )
     for candidate in evaluation["candidates"]:
-        name, reason = candidate["candidate"], candidate["disqualified"]
-        won = name == evaluation["winner"]
-        status = "winner" if won else "disqualified" if reason else "candidate"
-        trials = enumerate(candidate["trials"], 1)
+        won = candidate["candidate"] == evaluation["winner"]
+        files: dict[str, Path | str] = {"trials.json": json.dumps(candidate["trials"])}
+        notes = {"status": "winner" if won else "candidate"}
+        metrics = _metrics("validation", candidate)
+        if reason := candidate["disqualified"]:
+            notes = {"status": "disqualified", "reason": reason}
+        if won:
+            files |= _bundle(bundle)
+            notes |= _gates(evaluation)
+            metrics |= _test_metrics(evaluation)
         yield (
-            shared
-            | {
-                "candidate": name,
-                "status": status,
-                "parameters": candidate["settings"] | parameters,
-                "notes": {"status": status}
-                | ({"reason": reason} if reason else {})
-                | (_gates(evaluation) if won else {}),
-                "metrics": _metrics("validation", candidate)
-                | (_test_metrics(evaluation) if won else {}),
-                "series": {
-                    "validation_score": candidate["learning_curve"],
-                    "trial_score": [(step, trial["score"]) for step, trial in trials],
-                },
-            },
-            {"trials.json": json.dumps(candidate["trials"])} | (_bundle(bundle) if won else {}),
+            of_run(
+                candidate=candidate["candidate"],
+                status=notes["status"],
+                parameters=candidate["settings"] | parameters,
+                notes=notes,
+                metrics=metrics,
+                series=_series(candidate),
+                files=list(files),
+            ),
+            files,
         )
     for name, reason in evaluation["failures"].items():
+        notes = {"status": "failed", "reason": reason}
+        nothing: dict[str, Any] = {"metrics": {}, "series": {}, "files": []}
         yield (
-            shared
-            | {
-                "candidate": name,
-                "status": "failed",
-                "parameters": parameters,
-                "notes": {"status": "failed", "reason": reason},
-                "metrics": {},
-                "series": {},
-            },
+            of_run(candidate=name, status="failed", parameters=parameters, notes=notes, **nothing),
             {},
         )
+
+
+def _series(candidate: dict[str, Any]) -> dict[str, list[tuple[int, float]]]:
+    trials = enumerate(candidate["trials"], 1)
+    return {
+        "validation_score": candidate["learning_curve"],
+        "trial_score": [(step, trial["score"]) for step, trial in trials],
+    }
 
 
 def _metrics(prefix: str, values: dict[str, Any]) -> dict[str, float]:

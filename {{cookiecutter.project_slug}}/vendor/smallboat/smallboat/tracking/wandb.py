@@ -14,9 +14,9 @@ from ..errors import UserError
 from .archives import Experiment
 
 NAME = "Weights & Biases"
-
 VARIABLES = ("WANDB_API_KEY", "WANDB_BASE_URL", "WANDB_ENTITY")
-
+FOLDERS = ("WANDB_DIR", "WANDB_CONFIG_DIR", "WANDB_CACHE_DIR", "WANDB_DATA_DIR")
+HARMLESS = ("api:", "featurechecker:")  # errors of one attempt, and what an older server can't do
 ENVIRONMENT = {
     "WANDB_CONSOLE": "off",
     "WANDB_DISABLE_CODE": "true",
@@ -33,17 +33,6 @@ ENVIRONMENT = {
     "WANDB__GRAPHQL_RETRY_MAX": "1",
     "WANDB__GRAPHQL_TIMEOUT_SECONDS": "10",
 }
-
-FOLDERS = ("WANDB_DIR", "WANDB_CONFIG_DIR", "WANDB_CACHE_DIR", "WANDB_DATA_DIR")
-"""Else it writes into the home folder, and reads settings there."""
-
-HARMLESS = ("api:", "featurechecker:")
-"""Errors of a single attempt, and what an older server can't do."""
-
-
-def disabled() -> str:
-    """Its files are not read, and its variables don't get here."""
-    return ""
 
 
 def missing() -> str:
@@ -74,11 +63,8 @@ def send(experiment: Experiment, folder: Path) -> None:
 
 @cache
 def _home() -> Path:
-    """A folder for all that the client writes, until this process ends.
-
-    It is not in the project, because an artifact's manifest tells its path.
-    """
-    home = tempfile.mkdtemp()
+    """A folder for all that the client writes and reads, until this process ends."""
+    home = tempfile.mkdtemp()  # not in the project: an artifact's manifest tells the path
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     os.environ |= dict.fromkeys(FOLDERS, home)
     return Path(home)
@@ -108,6 +94,7 @@ def write(experiment: Experiment, folder: Path, home: Path) -> Path:
             files.add_file(str(folder / path), path)
         run.log_artifact(files)
     run.finish(exit_code=int(experiment.status == "failed"))
+    wandb.teardown()  # only then its service has written all of it
     (written,) = home.glob(f"wandb/offline-*/run-{experiment.key}.wandb")
     return written
 

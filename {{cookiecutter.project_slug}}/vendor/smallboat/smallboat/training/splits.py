@@ -52,8 +52,11 @@ class Split:
 
     @property
     def period_names(self) -> dict[str, str]:
-        """The same for people."""
-        unit = periods.unit(pd.concat(vars(self).values()))
+        """The same for people; empty for folds and a problem's own numbers."""
+        parts = [part.filter(["period", "date"]) for part in vars(self).values()]
+        unit = periods.unit(pd.concat(parts))
+        if unit is None:
+            return {}
         return {
             name: periods.spanned(first, last, unit) for name, (first, last) in self.periods.items()
         }

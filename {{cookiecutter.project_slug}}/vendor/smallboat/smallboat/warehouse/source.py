@@ -80,7 +80,9 @@ def opened(file: Path | None, sql: str = "", root: Path = Path()) -> Iterator[So
     with tempfile.TemporaryDirectory() as spill:
         threads = 2 if file else 1  # with more, sums of floats differ from time to time
         with connection.connected(threads=threads, spill=Path(spill)) as database:
-            database.execute("SET enable_progress_bar = false")
+            # In a notebook it is off, and DuckDB refuses to switch it off again without ipywidgets.
+            if database.execute("SELECT current_setting('enable_progress_bar')").fetchall()[0][0]:
+                database.execute("SET enable_progress_bar = false")
             database.execute(f"SET autoload_known_extensions = {not file}")
             database.execute(f"SET autoinstall_known_extensions = {not file}")
             origin = str(file or "problem.sql")
