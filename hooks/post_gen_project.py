@@ -37,6 +37,8 @@ def lay(answers: dict[str, str]) -> None:
 def next_steps(folder: Path, typed_in: str) -> list[str]:
     """The commands to type next; a first commit, unless the project lies in a repository already.
 
+    `make setup` comes before it, because it writes `uv.lock`.
+
     Args:
         folder: the project's.
         typed_in: the folder of the shell, as far as it says so.
@@ -44,12 +46,14 @@ def next_steps(folder: Path, typed_in: str) -> list[str]:
     place = folder.name if str(folder.parent) == typed_in else shlex.quote(str(folder))
     commit = 'git init -b main && git add --all && git commit -m "First commit"'
     known = any((each / ".git").exists() for each in (folder, *folder.parents))
-    return [f"cd {place}", *([] if known else [commit]), "make train"]
+    return [f"cd {place}", *([] if known else ["make setup", commit]), "make train"]
 
 
 if __name__ == "__main__":
     answers = json.loads(ANSWERS)
     lay(answers)
     seal(Path("vendor", "smallboat"))
-    steps = next_steps(Path.cwd(), os.environ.get("PWD", ""))
-    print("\n  ".join([f"made {answers['project_slug']}; next:", *steps]))
+    typed_in = os.environ.get("PWD", "")
+    if not Path(typed_in, ".cruft.json").exists():  # `cruft update` makes two and removes them
+        steps = next_steps(Path.cwd(), typed_in)
+        print("\n  ".join([f"made {answers['project_slug']}; next:", *steps]))

@@ -25,6 +25,11 @@ def test_doctor_follows_a_project(f1: Project, tmp_path: Path) -> None:
     ]
     assert row(alone.stdout, "commit")[1:3] == ["missing", "make reproduce, the workflows"]
     assert not re.search(r"(?m)^config/", alone.stdout)
+    staging = project.run("make", "--no-print-directory", "doctor", "ENV=staging").stdout
+    to_do = "make setup, then make doctor ENV=staging"
+    assert row(staging, "ENV=staging")[1:] == ["note", "not looked at yet", to_do]
+    wrong = project.run("make", "--no-print-directory", "doctor", "PYTHON=python9")
+    assert "error: there is no python9 here: name another Python" in wrong.stderr
     assert not list(project.path.rglob("__pycache__"))
 
     assert project.make("setup").returncode == 0
@@ -34,6 +39,10 @@ def test_doctor_follows_a_project(f1: Project, tmp_path: Path) -> None:
     assert row(ready.stdout, "config/local.toml")[1] == "ok"
     assert row(ready.stdout, "newest run")[1:] == ["note", "none yet", "make deploy", "make train"]
     assert ready.stdout.endswith("everything that local work needs is there; next: make train\n")
+
+    mistyped = project.make("doctor", "ENV=stagin")
+    told = "\nnot ready for what these are needed for: commit, config/stagin.toml\n"
+    assert told in mistyped.stdout
 
     later = (project.path / "pyproject.toml").stat().st_mtime + 3600
     os.utime(project.path / "pyproject.toml", (later, later))

@@ -113,7 +113,8 @@ def test_the_commands_at_the_end_work_as_they_are_typed(tool: str, tmp_path: Pat
     first, *steps = done.stdout.splitlines()
     assert first == "made f1_predictor; next:"
     assert steps[-1] == "  make train"
-    typed(" && ".join(steps[:-1]), folder)
+    assert steps[1] == "  make setup"  # whose uv.lock is committed; the walks run it
+    typed(" && ".join([steps[0], *steps[2:-1]]), folder)
     made = folder / "f1_predictor"
     assert subprocess.check_output(["git", "log", "--format=%s"], cwd=made) == b"First commit\n"
     assert subprocess.check_output(["git", "status", "--porcelain"], cwd=made) == b""
@@ -140,7 +141,7 @@ def test_in_a_repository_no_commit_is_offered(tmp_path: Path) -> None:
     made = tmp_path / "made"
     assert post.next_steps(made, str(tmp_path))[0] == "cd made"
     assert post.next_steps(made, "/elsewhere")[0] == f"cd {made}"
-    assert len(post.next_steps(made, "")) == 3
+    assert len(post.next_steps(made, "")) == 4
     (tmp_path / ".git").mkdir()
     assert post.next_steps(made, str(tmp_path)) == ["cd made", "make train"]
 

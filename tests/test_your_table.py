@@ -28,7 +28,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, lis
     printed = []
     try:
         for step in STEPS:
-            printed.append(run(step, folder if "cookiecutter" in step else project, project))
+            printed.append(run(step, folder if step.startswith("cruft ") else project, project))
         yield project, printed
     finally:
         run("make stop", project, project)
@@ -36,7 +36,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, lis
 
 def run(step: str, folder: Path, project: Path) -> str:
     """The output of a step that must succeed; the second one changes into the project itself."""
-    step = step.replace("gh:ORG/TEMPLATE", str(ROOT)).replace("8000", PORT)
+    step = step.replace("https://github.com/ORG/TEMPLATE", str(ROOT)).replace("8000", PORT)
     step = step.replace("BACKGROUND=1", f"BACKGROUND=1 PORT={PORT}")
     if step.startswith("cd "):
         folder = project.parent

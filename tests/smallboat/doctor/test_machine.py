@@ -241,10 +241,10 @@ def test_variables_are_named_and_their_values_are_not() -> None:
     given |= {"GIT_DIR": "s3cret", "MAKELEVEL": "1", "PYTHON": "s3cret", "HTTPS_PROXY": "s3cret"}
     ignored, used = surroundings.variables(given, "local")
     assert ignored.found == "AWS_PROFILE, GIT_DIR"
-    assert used.found == "COMET_API_KEY, HTTPS_PROXY, 2 others of no tool of the project"
+    assert used.found == "COMET_API_KEY, HTTPS_PROXY, and 2 that no tool of the project knows"
     ignored, used = surroundings.variables(given, "staging")
     assert ignored.found == "GIT_DIR"
-    assert used.found.startswith("AWS_PROFILE, COMET_API_KEY, HTTPS_PROXY, 2")
+    assert used.found.startswith("AWS_PROFILE, COMET_API_KEY, HTTPS_PROXY, and 2")
     (alone,) = surroundings.variables({"PATH": "/bin"}, "local")
     assert alone.state == OK
 
@@ -269,13 +269,13 @@ def test_nothing_secret_of_a_tracker_is_shown(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trackers, "version", lambda package: "1.2")
         for variable in VARIABLES[name]:
-            address = f"https://{user}:{password}@tracker.example/{key}?{key}"
+            address = f"https://{user}:{password}@tracker.example:8443/{key}?{key}"
             patch.setenv(variable, address if "_UR" in variable else key)
         patch.setattr("smallboat.tracking.comet._key", lambda: key)
         row = trackers.row(name)
     shown = rows.table([row], 10_000, False)
     assert [secret for secret in (key, user, password) if secret in shown] == []
-    assert row.state == OK and "1.2, https://tracker.example; what it needs is set" in shown
+    assert row.state == OK and "1.2, https://tracker.example:8443; what it needs is set" in shown
 
 
 @pytest.mark.parametrize(
@@ -293,7 +293,7 @@ def test_what_a_tracker_needs_is_looked_for(
         monkeypatch.delenv(each)
     row = trackers.row(name)
     assert row.state == NOTE
-    assert row.found.endswith(f"1.2, its usual address; there is no {variable}")
+    assert row.found.endswith(f" 1.2; there is no {variable}")
     (place / ".env").write_text(f"{variable}=s3cret\n")
     assert trackers.row(name).state == OK
     assert "s3cret" not in str(trackers.row(name))

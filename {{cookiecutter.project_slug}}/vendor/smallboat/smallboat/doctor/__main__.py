@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from .rows import Row
 
 LIBRARY = Path(__file__).resolve().parents[2]
+STEPS = ("newest run", "release")
+"""Rows whose `to_do` is the step that comes next."""
 
 
 def main() -> int:
@@ -26,14 +28,26 @@ def main() -> int:
     found += surroundings.rows(environment)
     if machine.usable(found):
         found += _of_the_project(environment)
+    elif environment != "local":
+        to_do = f"make setup, then make doctor ENV={environment}"
+        found.append(rows.Row(f"ENV={environment}", rows.NOTE, "not looked at yet", "", to_do))
     terminal = sys.stdout.isatty()
     print(rows.table(found, rows.columns(terminal), terminal))
     missing = rows.failed(found)
     if missing:
         print("\nnot ready for local work: {}".format(", ".join(missing)))
         return 2
-    print("\neverything that local work needs is there; next: make train")
+    others = [row.name for row in found if row.state in (rows.MISSING, rows.WRONG)]
+    if others:
+        print("\nnot ready for what these are needed for: {}".format(", ".join(others)))
+    print("\neverything that local work needs is there" + _next(found))
     return 0
+
+
+def _next(found: "list[Row]") -> str:
+    """The step that comes next: the first that a row names; none if the model is served."""
+    steps = [row.to_do for row in found if row.name in STEPS] or ["make train"]
+    return next(("; next: " + step for step in steps if step.startswith("make ")), "")
 
 
 def _of_the_project(environment: str) -> "list[Row]":

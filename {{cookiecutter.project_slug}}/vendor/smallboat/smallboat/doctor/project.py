@@ -62,32 +62,38 @@ def _rows(problem: Problem, settings: config.Settings) -> list[Row]:
             return found  # all below would only repeat it
     return [
         *found,
-        checked.row("newest run", "make deploy", lambda: newest_run(settings)),
-        checked.row("release", "make predict", lambda: release(problem, settings)),
+        checked.row("newest run", _make("deploy", settings), lambda: newest_run(settings)),
+        checked.row("release", _make("predict", settings), lambda: release(problem, settings)),
     ]
 
 
 def newest_run(settings: config.Settings) -> Row:
     """The newest run of the store, and whether it may be released."""
+    needed = _make("deploy", settings)
     evaluations, skipped = runs.read(settings.store.root)
     if not evaluations:
         reason = next(iter(skipped.values()), "none yet")
-        return Row("newest run", NOTE, reason, "make deploy", "make train")
+        return Row("newest run", NOTE, reason, needed, _make("train", settings))
     run, evaluation = next(iter(evaluations.items()))
     outcome = "passed" if evaluation.get("passed") else "not passed"
     found = f"{run}, {outcome}, {str(evaluation.get('created'))[:16]}"
-    return Row("newest run", OK, found, "make deploy")
+    return Row("newest run", OK, found, needed)
 
 
 def release(problem: Problem, settings: config.Settings) -> Row:
     """What is served, and where on this machine."""
-    needed = "make serve, make predict" if settings.aws is None else "make predict"
+    needed = ("" if settings.aws else "make serve, ") + _make("predict", settings)
     served = targets.of(problem, settings).current()
     if served is None:
-        return Row("release", NOTE, "none yet", needed, "make deploy")
+        return Row("release", NOTE, "none yet", needed, _make("deploy", settings))
     server = serving.running(FOLDER) if settings.aws is None else None
     where = f", at {server['url']}" if server else ""
     return Row("release", OK, f"model {served['model_hash']} of run {served['run']}{where}", needed)
+
+
+def _make(target: str, settings: config.Settings) -> str:
+    """A command for the environment of the settings."""
+    return f"make {target}" + (f" ENV={settings.aws.environment}" if settings.aws else "")
 
 
 if __name__ == "__main__":

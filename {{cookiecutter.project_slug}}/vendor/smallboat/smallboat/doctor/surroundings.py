@@ -51,8 +51,8 @@ def variables(given: "dict[str, str]", environment: str) -> "list[Row]":
     dropped = process_environment.dropped(own, on_aws)
     kept = sorted(set(own).difference(dropped))
     named = [name for name in kept if _on_purpose(name)]
-    others = f"{len(kept) - len(named)} others of no tool of the project"
-    found = [Row("variables used", OK, ", ".join([*named, others]))]
+    others = f"and {len(kept) - len(named)} that no tool of the project knows"
+    found = [Row("variables passed", OK, ", ".join([*named, others]))]
     if dropped:
         to_do = "nothing; what you mean by them is set in config/"
         found.insert(0, Row("variables ignored", NOTE, ", ".join(dropped), to_do=to_do))

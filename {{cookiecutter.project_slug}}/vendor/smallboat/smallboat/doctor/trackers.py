@@ -24,11 +24,13 @@ def row(name: str) -> Row:
         return Row("tracker", MISSING, f"no {package}", NEEDED_FOR, to_do)
     tracker = cast(sender.Tracker, import_module(f"..tracking.{name}", __package__))
     os.environ.update(sender.from_file(tracker.VARIABLES))
-    found = f"{found}, {host(_address(tracker))}"
-    if reason := getattr(tracker, "disabled", str)() or tracker.missing():
+    if reason := tracker.disabled():
+        return Row("tracker", NOTE, f"{found}; {reason}", NEEDED_FOR)
+    if reason := tracker.missing():
         to_do = "set it or write it into .env; until then, experiments are kept as archives"
         return Row("tracker", NOTE, f"{found}; {reason}", NEEDED_FOR, to_do)
-    return Row("tracker", OK, f"{found}; what it needs is set", NEEDED_FOR)
+    found = f"{found}, {host(_address(tracker))}; what it needs is set"
+    return Row("tracker", OK, found, NEEDED_FOR)
 
 
 def host(address: str) -> str:
@@ -36,7 +38,9 @@ def host(address: str) -> str:
     if not address:
         return "its usual address"
     parts = urlsplit(address)
-    return f"{parts.scheme}://{parts.hostname}" if parts.hostname else "files of this machine"
+    if not parts.hostname:
+        return "files of this machine"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def _address(tracker: sender.Tracker) -> str:

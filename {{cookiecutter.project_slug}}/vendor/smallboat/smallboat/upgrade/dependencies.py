@@ -163,7 +163,7 @@ def _trained(
 
 def _train(problem: Problem, environment: str, tree: Path, python: str) -> dict[str, Any] | None:
     """Train a copy with its own settings, store and packages; None if that fails."""
-    print(f"training with the packages {tree.name} the update", flush=True)
+    print(f"training a copy, removed later, with the packages {tree.name} the update", flush=True)
     reproduction.localise(tree / files.FOLDER, environment, "of this folder")
     variables = flow.environment(config.load(problem, environment))
     return reproduction.train(problem, tree, environment, variables, python)
