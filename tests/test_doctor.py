@@ -41,7 +41,7 @@ def test_doctor_follows_a_project(f1: Project, tmp_path: Path) -> None:
     assert ready.stdout.endswith("everything that local work needs is there; next: make train\n")
 
     mistyped = project.make("doctor", "ENV=stagin")
-    told = "\nnot ready for what these are needed for: commit, config/stagin.toml\n"
+    told = "\nmissing or wrong, for other than local work: commit, config/stagin.toml\n"
     assert told in mistyped.stdout
 
     later = (project.path / "pyproject.toml").stat().st_mtime + 3600

@@ -454,6 +454,14 @@ def test_any_predictions_can_be_held_against_what_came(actual: Any, predicted: A
     assert 'style="fill: var(--accent)' in plot
 
 
+def test_no_text_of_a_plot_is_cut(browser: Any, show: Any) -> None:
+    long = candidate("hist_gradient_boosting", 0.5)
+    long |= {key: {"average_error": long[key]["loss"]} for key in ("baseline", "intervals")}
+    plot = plots.candidates([long], None, "average_error")
+    show(f'<!DOCTYPE html><body style="font-family: sans-serif"><figure>{plot}</figure>')
+    assert [told for told in pages.faults(browser) if "drawing" in told] == []
+
+
 def test_a_runs_report_is_readable_and_shows_each_gates_outcome(
     browser: Any, show: Any, evaluation: dict[str, Any]
 ) -> None:

@@ -10,12 +10,14 @@ BAD = """<!DOCTYPE html><meta name="viewport" content="width=device-width">
 <main><section><p style="color: #999">pale</p><p style="color: #000; opacity: .4">faded</p>
 <p><button style="height: 30px; color: #000; background: #fff">small</button></p>
 <svg viewBox="0 0 1000 20" width="100"><text y="15" font-size="20">tiny</text></svg>
+<svg viewBox="0 0 100 20" width="100"><text x="80" y="15" font-size="20">long</text></svg>
 <div style="overflow-x: auto"><table style="width: 2000px"><tr><td>hidden</table></div>
 <table style="width: 110%; margin-right: -10%"><tr><td>out</table></section>
 <pre style="width: 1500px">wide</pre></main>"""
 FAULTS = {
     "the page is", "has a contrast of 2.85", "has a contrast of", "px high: a finger needs 44",
-    "is 2.0 px high", "scrolls sideways without a hint", "leaves its section", "is cut at the edge",
+    "is 2.0 px high", "scrolls sideways without a hint", "leaves its section", "is cut at the edge of the",
+    "is cut at the edge of its drawing",
 }  # fmt: skip
 
 

@@ -39,7 +39,7 @@ def main() -> int:
         return 2
     others = [row.name for row in found if row.state in (rows.MISSING, rows.WRONG)]
     if others:
-        print("\nnot ready for what these are needed for: {}".format(", ".join(others)))
+        print("\nmissing or wrong, for other than local work: {}".format(", ".join(others)))
     print("\neverything that local work needs is there" + _next(found))
     return 0
 

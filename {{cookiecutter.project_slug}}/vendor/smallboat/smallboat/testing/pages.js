@@ -33,6 +33,10 @@ while (texts.nextNode()) {
   if (contrast < 4.5) faults.push(`${called(node)} has a contrast of ${contrast.toFixed(2)}`);
   const size = parseFloat(style.fontSize) * (drawing ? drawing.getScreenCTM().a : 1);
   if (size < 8) faults.push(`${called(node)} is ${size.toFixed(1)} px high`);
+  if (drawing && getComputedStyle(drawing).overflow !== "visible") {
+    const [box, whole] = [node, drawing].map((each) => each.getBoundingClientRect());
+    if (box.left < whole.left - 1 || box.right > whole.right + 1) faults.push(`${called(node)} is cut at the edge of its drawing`);
+  }
 }
 
 for (const node of document.querySelectorAll("a, button, select, input, summary")) {
