@@ -16,8 +16,8 @@ BAD = """<!DOCTYPE html><meta name="viewport" content="width=device-width">
 <pre style="width: 1500px">wide</pre></main>"""
 FAULTS = {
     "the page is", "has a contrast of 2.85", "has a contrast of", "px high: a finger needs 44",
-    "is 2.0 px high", "scrolls sideways without a hint", "leaves its section", "is cut at the edge of the",
-    "is cut at the edge of its drawing",
+    "is 2.0 px high", "scrolls sideways without a hint", "leaves its section",
+    "is cut at the edge of the", "is cut at the edge of its drawing",
 }  # fmt: skip
 
 

@@ -108,7 +108,7 @@ class Settings(Section):
 
     @property
     def no_capture(self) -> str:
-        """That nothing is captured for `make monitor`, and what to set; empty if something is."""
+        """Why `make monitor` has nothing captured, and what to set; empty if it has."""
         if self.aws is None:
             where = ("local", "a file such as store/captured.jsonl", "`make serve`")
             return NO_CAPTURE.format(*where) if self.api.capture in {"off", "stdout"} else ""

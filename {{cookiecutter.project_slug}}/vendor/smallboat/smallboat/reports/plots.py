@@ -48,9 +48,14 @@ def candidates(results: Sequence[Mapping[str, Any]], winner: str | None, metric:
             axes.plot([result["score"]], [y], "D", color=color, ms=6)
         axes.axvline(baseline, color=BASELINE, lw=1.5, ls=DASHED)
         side = "right" if baseline > min(bounds) + span / 2 else "left"
-        offset = (-4 if side == "right" else 4, 0)
-        place = {"xy": (baseline, -0.75), "xytext": offset, "textcoords": "offset points"}
-        axes.annotate(f"baseline {baseline:.4g}", **place, color=BASELINE, ha=side)
+        axes.annotate(
+            f"baseline {baseline:.4g}",
+            (baseline, -0.75),
+            xytext=(-4 if side == "right" else 4, 0),
+            textcoords="offset points",
+            color=BASELINE,
+            ha=side,
+        )
         axes.set_xlim(min([*bounds, left]) - 0.05 * span, right)
         axes.set_ylim(len(results) - 0.5, -1.1)
         names = [r["candidate"] + (" (out)" if r["disqualified"] else "") for r in results]

@@ -43,8 +43,8 @@ def faults(browser: Any) -> list[str]:
     """What is wrong with the page as it is shown now, as sentences.
 
     They tell of a page or a part that is too wide, a table that scrolls without a shadow, text
-    that its drawing cuts, that has a contrast below 4.5 or is below 8 px, another scheme of colours,
-    and what a finger can't hit: below 44 px.
+    that its drawing cuts, that has a contrast below 4.5 or is below 8 px, another scheme of
+    colours, and what a finger can't hit: below 44 px.
     """
     found: list[str] = browser.execute_script(FAULTS)
     return found
