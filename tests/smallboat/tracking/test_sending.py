@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 from comet_server import Comet, serving
 from copies import ROOT
+from smallboat import disk
 from smallboat.cli import main
 from smallboat.config.config import Settings, Store
 from smallboat.config.sections import Tracking
 from smallboat.errors import UserError
-from smallboat.tracking import archives, comet, sender, sending
+from smallboat.tracking import archives, comet, mlflow, sender, sending
 from smallboat.tracking import wandb as offline
 from smallboat.tracking.archives import Experiment
 from trackers import KEY
@@ -157,6 +158,41 @@ def test_the_command_ends_with_2_if_it_could_not_send(
         'error: [tracking] tracker is "none": name a tracker to send to; '
         "1 experiment kept in store/tracking",
     ]
+
+
+def test_an_archive_is_sent_by_one_process_at_a_time(
+    archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[Experiment] = []
+    monkeypatch.setattr(offline, "send", lambda experiment, _: sent.append(experiment))
+    with disk.locked(archive, ""):
+        assert sender._send(offline, archive, "project") == "another process sends it"
+    assert sent == [] and sender._send(offline, archive, "project") == "" and len(sent) == 1
+    outcome = sending.Outcome([archive])
+    for _ in range(2):  # the second time another has moved it
+        sending._take({"kind": "sent", "archive": str(archive)}, outcome)
+        assert sender._send(offline, archive, "project") == ""
+    outcome.check()
+    assert len(sent) == 1
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://s3cret@host/a", "https://me:s3@cret@host/a", "https://host/a?password=s3cret"],
+)
+def test_no_message_shows_what_is_private_in_an_address(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    assert sender._public(mlflow.address()) == "https://host/a"
+    told = sender._told(OSError(f"nobody at {address} answers"), mlflow)
+    assert told == "OSError: nobody at https://host/a answers"
+
+
+def test_a_file_of_settings_that_cannot_be_read_is_told(archive: Path, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"COMET_API_KEY=\xe9")
+    outcome = sending.send("comet", "project", [archive], patient=False)
+    assert outcome.obstacle.startswith("UnicodeDecodeError") and not outcome.failures
 
 
 def test_a_key_in_comets_own_file_is_found(

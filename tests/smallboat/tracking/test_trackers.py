@@ -312,7 +312,7 @@ def test_where_nobody_listens_a_run_waits(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv(tracker.key, KEY)
-    monkeypatch.setenv(tracker.url, "http://127.0.0.1:9/")
+    monkeypatch.setenv(tracker.url, "http://me:s3cret@127.0.0.1:9/?key=s3cret")
     tracking.track(run, RUN)
     assert waiting(tmp_path) == EVERY
     assert "offline (http://127.0.0.1:9/ does not answer)" in capfd.readouterr().out

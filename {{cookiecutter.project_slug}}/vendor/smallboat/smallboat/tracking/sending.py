@@ -93,7 +93,8 @@ def _take(event: dict[str, str], outcome: Outcome) -> None:
         case "sent":
             archive = Path(event["archive"])
             (archive.parent / "sent").mkdir(exist_ok=True)
-            archive.replace(archive.parent / "sent" / archive.name)
+            with suppress(FileNotFoundError):  # another process has sent it, too
+                archive.replace(archive.parent / "sent" / archive.name)
         case "failed":
             outcome.failures.append(f"{Path(event['archive']).name}: {event['reason']}")
 
