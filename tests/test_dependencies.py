@@ -9,7 +9,7 @@ from conftest import Project
 
 TAGS = {"linux": ("manylinux",), "macos": ("macosx",), "windows": ("win_amd64",)}
 ON_LINUX = {"awslambdaric", "xgboost-cpu"}
-ON_WINDOWS = {"pywin32"}
+ON_WINDOWS = {"pywin32", "pywinpty"}
 ELSEWHERE = {
     "linux": {"xgboost"} | ON_WINDOWS,
     "macos": ON_LINUX | ON_WINDOWS,

@@ -27,7 +27,8 @@ def test_each_use_case_has_a_process_of_its_own(tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, "-m", "pytest", *words],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT / "tests")},
+        env=os.environ
+        | {"PYTHONPATH": os.pathsep.join([str(ROOT / "tests"), str(ROOT / "tools")])},
         check=True,
         capture_output=True,
     )
