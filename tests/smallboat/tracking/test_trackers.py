@@ -325,6 +325,16 @@ def test_where_nobody_listens_a_run_waits(
     assert waiting(tmp_path) == []
 
 
+def test_names_of_any_characters_arrive(
+    tracker: Tracker, server: Any, online: None, run: Settings, tmp_path: Path
+) -> None:
+    text = json.dumps(evaluation()).replace('"ridge"', '"ridge é/2"')
+    odd = json.loads(text.replace('"error"', '"error@5 (%)"').replace(RUN, "2"))
+    store.write_run(str(tmp_path), "2", odd, MODEL)
+    tracking.track(run, "2")
+    assert waiting(tmp_path) == [] and len(waiting(tmp_path, sent=True)) == len(EVERY)
+
+
 def test_what_is_refused_or_arrives_by_half_stays_and_the_next_try_completes_it(
     tracker: Tracker,
     server: Any,

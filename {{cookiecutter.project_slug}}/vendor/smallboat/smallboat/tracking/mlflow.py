@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from .archives import Experiment
+from .archives import Experiment, safe
 
 NAME = "MLflow"
 
@@ -63,7 +63,7 @@ def send(experiment: Experiment, folder: Path) -> None:
 
     client = MlflowClient()
     run = _run(client, experiment)
-    metrics = [Metric(k, v, experiment.created, 0) for k, v in experiment.metrics.items()]
+    metrics = [Metric(safe(k), v, experiment.created, 0) for k, v in experiment.metrics.items()]
     for name, values in experiment.series.items():
         metrics += [Metric(name, value, experiment.created, step) for step, value in values]
     tags = {"run": experiment.run} | experiment.notes

@@ -11,7 +11,7 @@ from io import StringIO
 from pathlib import Path
 
 from ..errors import UserError
-from .archives import Experiment
+from .archives import Experiment, safe
 
 NAME = "Weights & Biases"
 VARIABLES = ("WANDB_API_KEY", "WANDB_BASE_URL", "WANDB_ENTITY")
@@ -93,7 +93,7 @@ def write(experiment: Experiment, folder: Path) -> Path:
             run.log({name: value, f"{name}_step": step})
     run.summary.update({"run": experiment.run} | experiment.notes | experiment.metrics)
     if experiment.files:
-        files = wandb.Artifact(experiment.name, "candidate")
+        files = wandb.Artifact(safe(experiment.name), "candidate")
         for path in experiment.files:
             files.add_file(str(folder / path), path)
         run.log_artifact(files)
