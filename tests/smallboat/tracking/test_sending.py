@@ -284,7 +284,8 @@ def test_wandb_writes_an_offline_run_of_its_own_format(archive: Path, tmp_path: 
         "    shutil.copy(wandb.write(experiment, folder), sys.argv[2])\n"
     )
     written = tmp_path / "run.wandb"
-    subprocess.run([sys.executable, "-c", code, archive, written], check=True)
+    variables = os.environ | {"TMPDIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code, archive, written], check=True, env=variables)
     logged = [wandb_internal_pb2.Record.FromString(raw) for raw in records(written)]
     kinds = {record.WhichOneof("record_type") for record in logged}
     assert {"run", "history", "summary", "artifact", "exit"} <= kinds

@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import sys
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -377,8 +378,10 @@ def test_a_broken_client_is_told_and_fails_nothing(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    fake = tmp_path / "fake"
+    fake, temporary = tmp_path / "fake", tmp_path / "temporary"
     fake.mkdir()
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     (fake / f"{tracker.module}.py").write_text(code)
     monkeypatch.setenv("PYTHONPATH", str(fake))
     with answering(lambda _: (200, b"")) as address:
@@ -386,7 +389,8 @@ def test_a_broken_client_is_told_and_fails_nothing(
         monkeypatch.setenv(tracker.key, KEY)
         tracking.track(run, RUN)
     assert said in capfd.readouterr().out
-    assert waiting(tmp_path) == EVERY
+    assert sorted(each.name for each in (tmp_path / "tracking").iterdir()) == EVERY
+    assert list(temporary.iterdir()) == []
 
 
 def test_a_client_that_is_not_installed_is_told_with_what_to_do(

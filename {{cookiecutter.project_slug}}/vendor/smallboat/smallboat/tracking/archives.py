@@ -76,7 +76,7 @@ def opened(path: Path) -> Iterator[tuple[Experiment | None, Path]]:
 
     An archive in Comet's own format, as smallboat 0.3 made them, gives None and the archive.
     """
-    with TemporaryDirectory(prefix=".staged-", dir=path.parent) as stage:
+    with TemporaryDirectory() as stage:
         with zipfile.ZipFile(path) as archive:
             ours = RECORD in archive.namelist()
             archive.extractall(stage)

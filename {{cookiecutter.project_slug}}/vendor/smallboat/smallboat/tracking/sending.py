@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from ..errors import UserError
 
@@ -58,22 +59,24 @@ def send(tracker: str, project: str, archives: list[Path], patient: bool) -> Out
             "dependencies in pyproject.toml, then run make setup"
         )
         return outcome
-    process = _start([tracker, project, str(int(patient)), *map(str, archives)])
-    try:
-        for line in process.stdout or ():
-            _take(json.loads(line), outcome)
-        _tell_a_crash(outcome, process.wait())
-    finally:
-        _end(process)
+    with TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
+        process = _start([tracker, project, str(int(patient)), *map(str, archives)], temporary)
+        try:
+            for line in process.stdout or ():
+                _take(json.loads(line), outcome)
+            _tell_a_crash(outcome, process.wait())
+        finally:
+            _end(process)
     return outcome
 
 
-def _start(arguments: list[str]) -> "subprocess.Popen[str]":
+def _start(arguments: list[str], temporary: str) -> "subprocess.Popen[str]":
+    """Start the process; what it has in the temporary folder goes even if it is killed."""
     library = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(filter(None, (library, os.environ.get("PYTHONPATH"))))
     return subprocess.Popen(
         [sys.executable, "-m", "smallboat.tracking.sender", *arguments],
-        env=os.environ | {"PYTHONPATH": path},
+        env=os.environ | {"PYTHONPATH": path, "TMPDIR": temporary},
         stdin=subprocess.PIPE,  # its end tells the process that this one has ended
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -1,9 +1,7 @@
 """Weights & Biases: an experiment is written as an offline run, which W&B's client syncs."""
 
-import atexit
 import json
 import os
-import shutil
 import tempfile
 from contextlib import redirect_stderr
 from functools import cache
@@ -66,9 +64,8 @@ def send(experiment: Experiment, folder: Path) -> None:
 
 @cache
 def _home() -> Path:
-    """A folder for all that the client writes and reads, until this process ends."""
+    """A folder for all that the client writes and reads; `sending` removes it."""
     home = tempfile.mkdtemp()  # not in the project: an artifact's manifest tells the path
-    atexit.register(shutil.rmtree, home, ignore_errors=True)
     os.environ |= {f"WANDB_{name}DIR": home for name in ("", "CONFIG_", "CACHE_", "DATA_")}
     return Path(home)
 
