@@ -305,7 +305,7 @@ def test_a_tracker_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(sending.PACKAGES, "comet", "nothing-of-this-name")
     row = trackers.row("comet")
     assert row[1:3] == (MISSING, "no nothing-of-this-name")
-    assert row.to_do.startswith("write smallboat[train,comet]")
+    assert row.to_do.startswith("add comet to the extras of smallboat in pyproject.toml")
     assert trackers.row("none")[1:3] == (OK, "none")
 
 

@@ -407,8 +407,8 @@ def test_a_client_that_is_not_installed_is_told_with_what_to_do(
     monkeypatch.setattr(sending, "version", absent)
     tracking.track(run, RUN)
     assert (
-        f"offline ({tracker.package} is not installed: write smallboat[train,{tracker.name}] among "
-        "the dependencies in pyproject.toml, then run make setup)"
+        f"offline ({tracker.package} is not installed: add {tracker.name} to the extras of "
+        "smallboat in pyproject.toml, then run make setup)"
     ) in capfd.readouterr().out
     assert waiting(tmp_path) == EVERY
 

@@ -41,6 +41,11 @@ class Outcome:
             )
 
 
+def to_install(tracker: str) -> str:
+    """What to do to have a tracker's client."""
+    return f"add {tracker} to the extras of smallboat in pyproject.toml, then run make setup"
+
+
 def send(tracker: str, project: str, archives: list[Path], patient: bool) -> Outcome:
     """Send archives and move each that arrived to the subfolder `sent`.
 
@@ -54,10 +59,7 @@ def send(tracker: str, project: str, archives: list[Path], patient: bool) -> Out
     try:
         version(PACKAGES[tracker])
     except PackageNotFoundError:
-        outcome.obstacle = (
-            f"{PACKAGES[tracker]} is not installed: write smallboat[train,{tracker}] among the "
-            "dependencies in pyproject.toml, then run make setup"
-        )
+        outcome.obstacle = f"{PACKAGES[tracker]} is not installed: {to_install(tracker)}"
         return outcome
     with TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
         process = _start([tracker, project, str(int(patient)), *map(str, archives)], temporary)
