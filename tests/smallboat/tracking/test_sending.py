@@ -1,6 +1,7 @@
 """The process that sends: a silent host, the end of its parent, and what only one tracker has."""
 
 import os
+import shutil
 import socket
 import struct
 import subprocess
@@ -23,6 +24,7 @@ from smallboat.errors import UserError
 from smallboat.tracking import archives, comet, mlflow, sender, sending
 from smallboat.tracking import wandb as offline
 from smallboat.tracking.archives import Experiment
+from toy_project import SHARED
 from trackers import KEY
 from wandb.proto import wandb_internal_pb2
 
@@ -273,6 +275,15 @@ def test_a_file_that_comet_refuses_is_not_lost(server: Comet, archive: Path) -> 
     server.broken = "asset/upload"
     outcome = sending.send("comet", "project", [archive], patient=False)
     assert archive.exists() and outcome.failures
+
+
+def test_what_mlflow_keeps_in_a_project_is_none_of_its_code(tmp_path: Path) -> None:
+    """Else each later run would be of uncommitted edits."""
+    shutil.copy(SHARED / ".gitignore", tmp_path)
+    made = ["mlflow.db", "mlruns/1/a", "mlartifacts/1/a"]
+    subprocess.run(["git", "init", "-q"], check=True)
+    done = subprocess.run(["git", "check-ignore", *made], capture_output=True, text=True)
+    assert done.stdout.splitlines() == made
 
 
 def test_wandb_writes_an_offline_run_of_its_own_format(archive: Path, tmp_path: Path) -> None:
