@@ -393,6 +393,23 @@ def test_a_broken_client_is_told_and_fails_nothing(
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("job", "told"), [("", "4 of them stay in "), ("1", "4 of them are lost, as a job keeps no")]
+)
+def test_a_job_says_that_what_was_refused_is_lost(
+    run: Settings,
+    job: str,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    if job:
+        monkeypatch.setenv("AWS_BATCH_JOB_ID", job)
+    monkeypatch.setattr(sending, "send", lambda *given, **_: sending.Outcome(given[2]))
+    tracking.track(run, RUN)
+    assert told in capfd.readouterr().out
+
+
 def test_a_client_that_is_not_installed_is_told_with_what_to_do(
     tracker: Tracker,
     run: Settings,

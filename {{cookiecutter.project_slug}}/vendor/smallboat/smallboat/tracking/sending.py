@@ -29,16 +29,19 @@ class Outcome:
     obstacle: str = ""  # why nothing was tried
     failures: list[str] = field(default_factory=list)
 
-    def check(self) -> None:
-        """Print how many arrived; UserError if some did not."""
+    def check(self, lost: bool = False) -> None:
+        """Print how many arrived; UserError if some did not.
+
+        Args:
+            lost: whether the folder goes with this machine, as that of a job.
+        """
         left = sum(archive.exists() for archive in self.archives)
         total, folder = len(self.archives), self.archives[0].parent
         print(f"tracking: {total - left} of {total} experiments sent")
         if left:
-            reasons = "; ".join(self.failures)
-            raise UserError(
-                f"{left} of them stay in {folder} for `make tracking-upload`: {reasons}"
-            )
+            stay = f"stay in {folder} for `make tracking-upload`"
+            fate = "are lost, as a job keeps no archives" if lost else stay
+            raise UserError(f"{left} of them {fate}: {'; '.join(self.failures)}")
 
 
 def to_install(tracker: str) -> str:
