@@ -43,8 +43,9 @@ def section(changelog: Path, version: str) -> tuple[str, str]:
 
 def commit(root: Path, name: str) -> str:
     """The commit that a name of git stands for; empty if there is none."""
-    words = ["git", "-C", root, "rev-parse", "--quiet", "--verify", f"{name}^{{commit}}"]
-    return subprocess.run(words, capture_output=True, text=True).stdout.strip()
+    words = ["git", "rev-parse", "--quiet", "--verify", f"{name}^{{commit}}"]
+    done = subprocess.run(words, cwd=root, capture_output=True, text=True)
+    return done.stdout.strip()
 
 
 def notes(root: Path, tag: str) -> str:

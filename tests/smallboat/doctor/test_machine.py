@@ -357,9 +357,9 @@ def test_code_that_ends_the_process_is_a_row(place: Path, ends: str) -> None:
     assert row[:3] == ("project", WRONG, "its code can't be loaded")
 
 
-def test_what_code_prints_at_its_end_does_not_hide_the_rows(place: Path) -> None:
+def test_what_code_prints_does_not_hide_the_rows(place: Path) -> None:
     venv(place)
-    program(place / ".venv" / "bin" / "python", '[["served", "ok"]]\nbye')
+    program(place / ".venv" / "bin" / "python", 'hello [["served", "ok"]]\nbye')
     assert start._of_the_project("local") == [Row("served", OK)]
 
 

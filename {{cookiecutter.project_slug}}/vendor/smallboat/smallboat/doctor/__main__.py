@@ -47,7 +47,7 @@ def _of_the_project(environment: str) -> "list[Row]":
     again = [python, "-m", "smallboat.doctor.project", "--env", environment]
     done = subprocess.Popen(command + again, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     output = done.communicate()[0].decode(errors="replace")
-    found = re.search(r"(?m)^\[\[.*\]\]$", output)  # its code may print, or end the process
+    found = re.search(r"(?m)\[\[.*\]\]$", output)  # its code may print, or end the process
     if done.returncode or not found:
         to_do = "see why: " + " ".join(again)
         return [rows.Row("project", rows.WRONG, "its code can't be loaded", "", to_do, True)]
