@@ -16,19 +16,7 @@ def evaluations(project: Project) -> list[dict[str, Any]]:
     return [json.loads(file.read_text()) for file in files]
 
 
-SEEING = "test_candidates.py test_infra.py test_workflows.py"
-"""The tests that see the edits of test_harmless_edits.py, which runs all; at night all are run."""
-
-
-@pytest.mark.parametrize("use_case", ["f1", "intent"])
-def test_those_of_its_own_tests_that_see_edits(
-    use_case: str, request: pytest.FixtureRequest
-) -> None:
-    done = request.getfixturevalue(use_case).make("test", f"PART={SEEING}")
-    assert done.returncode == 0, done.stdout[-5000:]
-
-
-@pytest.mark.nightly
+@pytest.mark.nightly  # by day test_harmless_edits.py runs all of them
 def test_its_own_tests(project: Project) -> None:
     done = project.make("test")
     assert done.returncode == 0, done.stdout[-5000:]

@@ -112,6 +112,17 @@ def test_a_tag_that_is_not_the_version_stops_the_release(dated: Path, version: s
     assert f"the tag is v{version}, but {library} has 99.0.0" in done.stderr
 
 
+def test_a_tag_of_another_commit_stops_the_release(dated: Path, version: str) -> None:
+    git = ["git", "-C", dated, "-c", "user.name=A", "-c", "user.email=a@example.org"]
+    commit = [*git, "commit", "-q", "--allow-empty", "-m", "A commit"]
+    for words in ([*git, "init", "-q"], commit, [*git, "tag", f"v{version}"]):
+        subprocess.run(words, check=True)
+    assert tell(dated, f"v{version}").returncode == 0
+    subprocess.run(commit, check=True)
+    done = tell(dated, f"v{version}")
+    assert done.returncode == 1 and f"error: v{version} is commit " in done.stderr
+
+
 def test_the_workflow_releases_what_was_checked_with_the_least_rights() -> None:
     check, release = WORKFLOW["jobs"].values()
     assert [job["permissions"]["contents"] for job in (check, release)] == ["read", "write"]

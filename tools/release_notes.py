@@ -1,10 +1,11 @@
 """Print a release's notes from both changelogs: `python tools/release_notes.py v0.4.0`.
 
-Fails with a sentence unless the tag is the version of template and library, and both
-changelogs have a section with the day of the release.
+Fails with a sentence unless the tag is the version of template and library, both changelogs have a
+section with the day of the release, and no other commit has the tag.
 """
 
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -40,12 +41,25 @@ def section(changelog: Path, version: str) -> tuple[str, str]:
     return found[1] or "", re.split(r"(?m)^## ", text[found.end() :])[0].strip()
 
 
+def commit(root: Path, name: str) -> str:
+    """The commit that a name of git stands for; empty if there is none."""
+    words = ["git", "rev-parse", "--quiet", "--verify", f"{name}^{{commit}}"]
+    done = subprocess.run(words, cwd=root, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
 def notes(root: Path, tag: str) -> str:
     """The notes of a release as Markdown.
 
     Raises:
-        NotReadyError: tag, versions and changelogs do not agree, or a section has no day or text.
+        NotReadyError: tag, versions and changelogs do not agree, a section has no day or text, or
+            the tag is another commit's: the release would be of that one.
     """
+    tagged = commit(root, f"refs/tags/{tag}")
+    if tagged and tagged != (here := commit(root, "HEAD")):
+        raise NotReadyError(
+            f"{tag} is commit {tagged[:7]}, not {here[:7]}: remove it, or run there"
+        )
     for code, version in versions(root).items():
         if tag != f"v{version}":
             raise NotReadyError(f"the tag is {tag}, but {code} has {version}: make them agree")

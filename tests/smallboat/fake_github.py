@@ -113,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("--head", "--state", "--json", "--jq"):
         pulls.add_argument(name, required=True)
     opened = pull.add_parser("create", allow_abbrev=False)
-    for name in ("--head", "--title"):
+    for name in ("--base", "--head", "--title"):
         opened.add_argument(name, required=True)
     opened.add_argument("--body-file", type=Path, required=True)
     edit = pull.add_parser("edit", allow_abbrev=False)
@@ -188,7 +188,7 @@ def _pulls(state: Json, given: argparse.Namespace) -> None:
         state["issues"][given.number - 1]["body"] = body
     else:
         _open(state, given.title, body, pull=True)
-        state["issues"][-1]["head"] = given.head
+        state["issues"][-1] |= {"base": given.base, "head": given.head}
     return None
 
 

@@ -19,6 +19,7 @@ def run(
             "token": token,
             "repository": NAME,
             "server_url": "https://github.com",
+            "ref_name": "trunk",
             "run_id": "7",
             "event": {"number": 1},
         },

@@ -64,6 +64,18 @@ def test_it_is_found_from_a_folder_inside(open_run: Any, monkeypatch: pytest.Mon
     assert Path.cwd() == before
 
 
+def test_slices_are_sorted_and_there_may_be_none(open_run: Any) -> None:
+    run = open_run("1")
+    each = {"by": "period", "rows": 9, "groups": 3, "error": 1.0, "baseline": 2.0}
+    run.bundle.evaluation["slices"] = [
+        each | {"value": value, "difference": {"value": value, "low": 0.0, "high": 9.0}}
+        for value in (1, 3, 2)
+    ]
+    assert run.slices()["difference"].tolist() == run.slices()["value"].tolist() == [3, 2, 1]
+    run.bundle.evaluation["slices"] = []
+    assert len(run.slices()) == 0
+
+
 def test_a_run_is_the_challenger_of_what_is_served(
     open_run: Any, target: LocalTarget, tmp_path: Path
 ) -> None:

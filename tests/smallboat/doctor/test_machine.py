@@ -3,6 +3,7 @@
 import ast
 import os
 import platform
+import pwd
 import re
 import shutil
 import socket
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from smallboat import doctor
+from smallboat.doctor import __main__ as start
 from smallboat.doctor import machine, programs, rows, surroundings, trackers
 from smallboat.doctor.rows import MISSING, NOTE, OK, WRONG, Row
 from smallboat.process_environment import ALLOWED, IGNORED, IGNORED_AT_START
@@ -303,7 +305,7 @@ def test_a_tracker_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(sending.PACKAGES, "comet", "nothing-of-this-name")
     row = trackers.row("comet")
     assert row[1:3] == (MISSING, "no nothing-of-this-name")
-    assert row.to_do.startswith("write smallboat[train,comet]")
+    assert row.to_do.startswith("add comet to the extras of smallboat in pyproject.toml")
     assert trackers.row("none")[1:3] == (OK, "none")
 
 
@@ -323,6 +325,42 @@ def test_files_of_the_tools_that_a_project_has(place: Path) -> None:
     assert found["~/.dbt/profiles.yml"].to_do == "edit warehouse/profiles.yml"
     assert "s3cret" not in rows.table(list(found.values()), 200, False)
     assert surroundings.files(place / "empty") == []
+
+
+@pytest.mark.parametrize("damage", ["bytes", "folder"])
+def test_files_that_can_not_be_read_do_not_end_it(
+    place: Path, install: Install, damage: str
+) -> None:
+    (place / "config").mkdir()
+    for file in (place / "pyproject.toml", place / "config" / "local.toml"):
+        file.unlink(missing_ok=True)
+        _ = file.write_bytes(b"# \xe9\nport = 1") if damage == "bytes" else file.mkdir()
+    assert by_name(machine.rows())["python"].state == OK
+
+
+def test_a_home_that_can_not_be_read_or_is_not_known_does_not_end_it(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "x" * 300)  # no system call takes it
+    assert [row.name for row in surroundings.rows("local") if row.name.startswith("~")] == []
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    assert [row.name for row in surroundings.rows("local") if row.name.startswith("~")] == []
+
+
+@pytest.mark.parametrize("ends", ["print('[[no'); raise SystemExit", "raise SystemExit(1)"])
+def test_code_that_ends_the_process_is_a_row(place: Path, ends: str) -> None:
+    venv(place)
+    python = place / ".venv" / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{ends}"\n')
+    (row,) = start._of_the_project("local")
+    assert row[:3] == ("project", WRONG, "its code can't be loaded")
+
+
+def test_what_code_prints_does_not_hide_the_rows(place: Path) -> None:
+    venv(place)
+    program(place / ".venv" / "bin" / "python", 'hello [["served", "ok"]]\nbye')
+    assert start._of_the_project("local") == [Row("served", OK)]
 
 
 @given(width=st.integers(80, 200), texts=st.lists(st.text("abc d", max_size=90), max_size=9))

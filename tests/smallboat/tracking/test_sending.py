@@ -1,6 +1,7 @@
 """The process that sends: a silent host, the end of its parent, and what only one tracker has."""
 
 import os
+import shutil
 import socket
 import struct
 import subprocess
@@ -15,13 +16,15 @@ from typing import Any
 import pytest
 from comet_server import Comet, serving
 from copies import ROOT
+from smallboat import disk
 from smallboat.cli import main
 from smallboat.config.config import Settings, Store
 from smallboat.config.sections import Tracking
 from smallboat.errors import UserError
-from smallboat.tracking import archives, comet, sender, sending
+from smallboat.tracking import archives, comet, mlflow, sender, sending
 from smallboat.tracking import wandb as offline
 from smallboat.tracking.archives import Experiment
+from toy_project import SHARED
 from trackers import KEY
 from wandb.proto import wandb_internal_pb2
 
@@ -159,6 +162,41 @@ def test_the_command_ends_with_2_if_it_could_not_send(
     ]
 
 
+def test_an_archive_is_sent_by_one_process_at_a_time(
+    archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[Experiment] = []
+    monkeypatch.setattr(offline, "send", lambda experiment, _: sent.append(experiment))
+    with disk.locked(archive, ""):
+        assert sender._send(offline, archive, "project") == "another process sends it"
+    assert sent == [] and sender._send(offline, archive, "project") == "" and len(sent) == 1
+    outcome = sending.Outcome([archive])
+    for _ in range(2):  # the second time another has moved it
+        sending._take({"kind": "sent", "archive": str(archive)}, outcome)
+        assert sender._send(offline, archive, "project") == ""
+    outcome.check()
+    assert len(sent) == 1
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://s3cret@host/a", "https://me:s3@cret@host/a", "https://host/a?password=s3cret"],
+)
+def test_no_message_shows_what_is_private_in_an_address(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    assert sender._public(mlflow.address()) == "https://host/a"
+    told = sender._told(OSError(f"nobody at {address} answers"), mlflow)
+    assert told == "OSError: nobody at https://host/a answers"
+
+
+def test_a_file_of_settings_that_cannot_be_read_is_told(archive: Path, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"COMET_API_KEY=\xe9")
+    outcome = sending.send("comet", "project", [archive], patient=False)
+    assert outcome.obstacle.startswith("UnicodeDecodeError") and not outcome.failures
+
+
 def test_a_key_in_comets_own_file_is_found(
     server: Comet, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -239,6 +277,15 @@ def test_a_file_that_comet_refuses_is_not_lost(server: Comet, archive: Path) -> 
     assert archive.exists() and outcome.failures
 
 
+def test_what_mlflow_keeps_in_a_project_is_none_of_its_code(tmp_path: Path) -> None:
+    """Else each later run would be of uncommitted edits."""
+    shutil.copy(SHARED / ".gitignore", tmp_path)
+    made = ["mlflow.db", "mlruns/1/a", "mlartifacts/1/a"]
+    subprocess.run(["git", "init", "-q"], check=True)
+    done = subprocess.run(["git", "check-ignore", *made], capture_output=True, text=True)
+    assert done.stdout.splitlines() == made
+
+
 def test_wandb_writes_an_offline_run_of_its_own_format(archive: Path, tmp_path: Path) -> None:
     code = (
         "import os, shutil, sys; from pathlib import Path\n"
@@ -248,7 +295,8 @@ def test_wandb_writes_an_offline_run_of_its_own_format(archive: Path, tmp_path: 
         "    shutil.copy(wandb.write(experiment, folder), sys.argv[2])\n"
     )
     written = tmp_path / "run.wandb"
-    subprocess.run([sys.executable, "-c", code, archive, written], check=True)
+    variables = os.environ | {"TMPDIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code, archive, written], check=True, env=variables)
     logged = [wandb_internal_pb2.Record.FromString(raw) for raw in records(written)]
     kinds = {record.WhichOneof("record_type") for record in logged}
     assert {"run", "history", "summary", "artifact", "exit"} <= kinds

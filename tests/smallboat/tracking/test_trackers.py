@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import sys
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -312,7 +313,7 @@ def test_where_nobody_listens_a_run_waits(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv(tracker.key, KEY)
-    monkeypatch.setenv(tracker.url, "http://127.0.0.1:9/")
+    monkeypatch.setenv(tracker.url, "http://me:s3cret@127.0.0.1:9/?key=s3cret")
     tracking.track(run, RUN)
     assert waiting(tmp_path) == EVERY
     assert "offline (http://127.0.0.1:9/ does not answer)" in capfd.readouterr().out
@@ -323,6 +324,16 @@ def test_where_nobody_listens_a_run_waits(
     said = "none (http://127.0.0.1:9/ does not answer), and a job keeps no archives"
     assert said in capfd.readouterr().out
     assert waiting(tmp_path) == []
+
+
+def test_names_of_any_characters_arrive(
+    tracker: Tracker, server: Any, online: None, run: Settings, tmp_path: Path
+) -> None:
+    text = json.dumps(evaluation()).replace('"ridge"', '"ridge é/2"')
+    odd = json.loads(text.replace('"error"', '"error@5 (%)"').replace(RUN, "2"))
+    store.write_run(str(tmp_path), "2", odd, MODEL)
+    tracking.track(run, "2")
+    assert waiting(tmp_path) == [] and len(waiting(tmp_path, sent=True)) == len(EVERY)
 
 
 def test_what_is_refused_or_arrives_by_half_stays_and_the_next_try_completes_it(
@@ -367,8 +378,10 @@ def test_a_broken_client_is_told_and_fails_nothing(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    fake = tmp_path / "fake"
+    fake, temporary = tmp_path / "fake", tmp_path / "temporary"
     fake.mkdir()
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     (fake / f"{tracker.module}.py").write_text(code)
     monkeypatch.setenv("PYTHONPATH", str(fake))
     with answering(lambda _: (200, b"")) as address:
@@ -376,7 +389,25 @@ def test_a_broken_client_is_told_and_fails_nothing(
         monkeypatch.setenv(tracker.key, KEY)
         tracking.track(run, RUN)
     assert said in capfd.readouterr().out
-    assert waiting(tmp_path) == EVERY
+    assert sorted(each.name for each in (tmp_path / "tracking").iterdir()) == EVERY
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("job", "told"), [("", "4 of them stay in "), ("1", "4 of them are lost, as a job keeps no")]
+)
+def test_a_job_says_that_what_was_refused_is_lost(
+    run: Settings,
+    job: str,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    if job:
+        monkeypatch.setenv("AWS_BATCH_JOB_ID", job)
+    monkeypatch.setattr(sending, "send", lambda *given, **_: sending.Outcome(given[2]))
+    tracking.track(run, RUN)
+    assert told in capfd.readouterr().out
 
 
 def test_a_client_that_is_not_installed_is_told_with_what_to_do(
@@ -393,8 +424,8 @@ def test_a_client_that_is_not_installed_is_told_with_what_to_do(
     monkeypatch.setattr(sending, "version", absent)
     tracking.track(run, RUN)
     assert (
-        f"offline ({tracker.package} is not installed: write smallboat[train,{tracker.name}] among "
-        "the dependencies in pyproject.toml, then run make setup)"
+        f"offline ({tracker.package} is not installed: add {tracker.name} to the extras of "
+        "smallboat in pyproject.toml, then run make setup)"
     ) in capfd.readouterr().out
     assert waiting(tmp_path) == EVERY
 

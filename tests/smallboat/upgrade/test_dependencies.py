@@ -2,11 +2,12 @@
 
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from smallboat.errors import CommandError
+from smallboat.errors import CommandError, UserError
 from smallboat.store import store
 from smallboat.training import reproduction
 from smallboat.upgrade import dependencies, installation
@@ -70,7 +71,7 @@ def fake(
 
 def files() -> list[str]:
     names = ("pyproject.toml", "uv.lock", dependencies.SERVER_LOCK)
-    return [Path(name).read_text() for name in names]
+    return [Path(name).read_bytes().decode() for name in names]
 
 
 def update() -> int:
@@ -159,6 +160,35 @@ def test_edits_that_are_made_meanwhile_stay(project: Path, monkeypatch: pytest.M
     monkeypatch.setattr(dependencies, "_resolve", edited)
     update()
     assert Path("pyproject.toml").read_text() == PROJECT.format(NEW) + "# mine\n"
+
+
+@pytest.mark.parametrize(("syncs", "day"), [([0, 1, 0], OLD), ([0, 0], NEW)])
+def test_the_ends_of_lines_stay(
+    project: Path, monkeypatch: pytest.MonkeyPatch, syncs: list[int], day: str
+) -> None:
+    Path("pyproject.toml").write_bytes(PROJECT.format(OLD).replace("\n", "\r\n").encode())
+    fake(monkeypatch, [RUN, OTHER], syncs)
+    with suppress(CommandError):
+        update()
+    assert files()[0] == PROJECT.format(day).replace("\n", "\r\n")
+
+
+def test_the_servers_lock_is_made_by_the_python_of_the_copy(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "Makefile").write_text(
+        "PYTHON = another\nlock:\n\techo $(PYTHON) > serving/model/requirements.lock\n"
+    )
+    fake(monkeypatch, [RUN, OTHER], [0, 0])
+    update()
+    assert files()[2] == f"{project / dependencies.TRIAL / 'after' / '.venv/bin/python'}\n"
+
+
+def test_without_a_lock_it_says_how_to_make_one(project: Path) -> None:
+    Path("uv.lock").unlink()
+    with pytest.raises(UserError, match=r"uv\.lock is missing: `touch pyproject\.toml`"):
+        update()
+    assert not dependencies.TRIAL.exists()
 
 
 def test_recent_packages_are_left_alone(

@@ -73,6 +73,7 @@ def test_a_pull_request_is_opened_once_and_refreshed(github: GitHub, checkout: P
         git(checkout, "checkout", "-q", "main")
     _, pull = github.issues
     assert (pull["head"], pull["title"], pull["body"]) == (BRANCH, "Newer packages", "second")
+    assert pull["base"] == "trunk"  # where the workflow runs, which may not be the default branch
     assert git(checkout, "show", f"origin/{BRANCH}:uv.lock") == "second"
     changed = git(checkout, "diff", "--name-only", "main", f"origin/{BRANCH}").split()
     assert changed == ["pyproject.toml", "uv.lock"]

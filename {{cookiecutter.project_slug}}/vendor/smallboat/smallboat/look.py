@@ -88,13 +88,14 @@ class Run:
 
         `low` and `high` are the 95 % interval of `difference`, the error less the baseline's.
         """
+        ends = {"difference": "value", "low": "low", "high": "high"}
+        names = ["by", "value", "rows", "groups", "error", "baseline", *ends]
         rows = [
-            {name: each[name] for name in ("by", "value", "rows", "groups", "error", "baseline")}
-            | {"difference": each["difference"]["value"]}
-            | {end: each["difference"][end] for end in ("low", "high")}
+            each | {name: each["difference"][end] for name, end in ends.items()}
             for each in self.bundle.evaluation["slices"]
         ]
-        return pd.DataFrame(rows).sort_values("difference", ascending=False, ignore_index=True)
+        found = pd.DataFrame(rows, columns=names)  # of no rows, too
+        return found.sort_values("difference", ascending=False, ignore_index=True)
 
     def errors(self) -> pd.DataFrame:
         """The test rows with their answers, the largest error first.

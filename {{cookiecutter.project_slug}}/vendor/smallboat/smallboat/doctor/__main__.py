@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -59,11 +60,12 @@ def _of_the_project(environment: str) -> "list[Row]":
     command = [python, "-I", process_environment.__file__]
     again = [python, "-m", "smallboat.doctor.project", "--env", environment]
     done = subprocess.Popen(command + again, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    lines = done.communicate()[0].decode().splitlines()
-    if done.returncode:
+    output = done.communicate()[0].decode(errors="replace")
+    found = re.search(r"(?m)\[\[.*\]\]$", output)  # its code may print, or end the process
+    if done.returncode or not found:
         to_do = "see why: " + " ".join(again)
         return [rows.Row("project", rows.WRONG, "its code can't be loaded", "", to_do, True)]
-    return [rows.Row(*values) for values in json.loads(lines[-1])]
+    return [rows.Row(*values) for values in json.loads(found.group(0))]
 
 
 if __name__ == "__main__":

@@ -87,8 +87,7 @@ def memory() -> Row:
 
 def port() -> Row:
     """Whether `make serve` can have its port."""
-    file = Path("config/local.toml")
-    stated = re.search(r"(?m)^port = (\d+)", file.read_text() if file.is_file() else "")
+    stated = re.search(r"(?m)^port = (\d+)", programs.text(Path("config/local.toml")))
     number = int(stated.group(1)) if stated else 8000
     name = f"port {number}"
     with socket.socket() as tried:

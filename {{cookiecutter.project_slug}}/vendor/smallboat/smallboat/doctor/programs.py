@@ -119,10 +119,16 @@ def images() -> "list[Row]":
 
 def _stated(key: str) -> str:
     """The text of a key in pyproject.toml; empty if there is none."""
-    file = Path("pyproject.toml")
-    pattern = rf'(?m)^{key} = "([^"]*)"'
-    found = re.search(pattern, file.read_text(encoding="utf-8") if file.is_file() else "")
+    found = re.search(rf'(?m)^{key} = "([^"]*)"', text(Path("pyproject.toml")))
     return found.group(1) if found else ""
+
+
+def text(file: Path) -> str:
+    """A file's text; empty if it can't be read, which the row of the project or of it tells."""
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def _numbers(version: str) -> "tuple[int, ...]":

@@ -1,7 +1,6 @@
 """What the project's own code and settings tell: configuration, tracker, runs, what is served.
 
-The Python of `.venv` runs this, without the caller's variables; the last line that it prints is the
-rows, as JSON.
+The Python of `.venv` runs this, without the caller's variables, and prints the rows as JSON.
 """
 
 import argparse

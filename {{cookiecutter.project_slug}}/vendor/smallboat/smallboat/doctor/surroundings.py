@@ -41,7 +41,7 @@ def rows(environment: str) -> "list[Row]":
     Args:
         environment: that the commands are asked about: AWS's variables pass unless it is local.
     """
-    return [*variables(dict(os.environ), environment), *files(Path.home())]
+    return [*variables(dict(os.environ), environment), *files(Path(os.path.expanduser("~")))]
 
 
 def variables(given: "dict[str, str]", environment: str) -> "list[Row]":
@@ -63,7 +63,7 @@ def files(home: "Path") -> "list[Row]":
     """A row for each file below the home, of a tool that the project has."""
     found = []
     for name, needed, instead, folder in FILES:
-        if not Path(folder).is_dir() or not (home / name).exists():
+        if not Path(folder).is_dir() or not os.path.exists(str(home / name)):
             continue
         state, text = (OK, "read") if needed else (NOTE, "ignored")
         found.append(Row("~/" + name, state, text, needed, instead))

@@ -20,8 +20,7 @@ def row(name: str) -> Row:
     try:
         found = f"{package} {version(package)}"
     except PackageNotFoundError:
-        to_do = f"write smallboat[train,{name}] among the dependencies in pyproject.toml"
-        return Row("tracker", MISSING, f"no {package}", NEEDED_FOR, to_do)
+        return Row("tracker", MISSING, f"no {package}", NEEDED_FOR, sending.to_install(name))
     tracker = cast(sender.Tracker, import_module(f"..tracking.{name}", __package__))
     os.environ.update(sender.from_file(tracker.VARIABLES))
     if reason := tracker.disabled():

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -42,6 +43,11 @@ class Experiment:
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+def safe(name: str) -> str:
+    """A project's own name, such as `recall@5`, as files and all trackers take it: `recall_5`."""
+    return re.sub(r"[^\w.-]", "_", name, flags=re.ASCII)
+
+
 def write(experiment: Experiment, files: Mapping[str, Path | str], folder: Path) -> Path:
     """Save an experiment as `<folder>/<run>-<candidate>.zip`, completely or not at all.
 
@@ -50,7 +56,7 @@ def write(experiment: Experiment, files: Mapping[str, Path | str], folder: Path)
         files: by its path in the archive, a file or the text of one.
         folder: is made if it isn't there.
     """
-    target = folder / f"{experiment.run}-{experiment.candidate}.zip"
+    target = folder / f"{experiment.run}-{safe(experiment.candidate)}.zip"
     with store.staged(folder) as stage:
         made = stage / target.name
         with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
@@ -70,7 +76,7 @@ def opened(path: Path) -> Iterator[tuple[Experiment | None, Path]]:
 
     An archive in Comet's own format, as smallboat 0.3 made them, gives None and the archive.
     """
-    with TemporaryDirectory(prefix=".staged-", dir=path.parent) as stage:
+    with TemporaryDirectory() as stage:
         with zipfile.ZipFile(path) as archive:
             ours = RECORD in archive.namelist()
             archive.extractall(stage)

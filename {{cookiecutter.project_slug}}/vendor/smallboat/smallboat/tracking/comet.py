@@ -34,7 +34,7 @@ def _comet() -> Any:
 
 
 def _has_file() -> bool:
-    return any((place / ".comet.config").is_file() for place in (Path.cwd(), Path.home()))
+    return any(map(os.path.isfile, (".comet.config", os.path.expanduser("~/.comet.config"))))
 
 
 def _key() -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from .archives import Experiment
+from .archives import Experiment, safe
 
 NAME = "MLflow"
 
@@ -40,20 +40,19 @@ def missing() -> str:
 
 
 def address() -> str:
-    """The server's, without the user and the password that it may hold."""
-    uri = urlsplit(os.environ["MLFLOW_TRACKING_URI"])
-    return uri._replace(netloc=uri.netloc.rpartition("@")[2]).geturl()
+    """The server's, or a database, or a folder."""
+    return os.environ["MLFLOW_TRACKING_URI"]
 
 
 def health() -> str:
     """What a server answers; a database or a folder is asked nothing."""
-    uri = os.environ["MLFLOW_TRACKING_URI"]
+    uri = address()
     return f"{uri.rstrip('/')}/health" if uri.startswith("http") else ""
 
 
 def secrets() -> list[str]:
     """Password and token, wherever they stand."""
-    held = urlsplit(os.environ["MLFLOW_TRACKING_URI"]).password or ""
+    held = urlsplit(address()).password or ""
     return [held, *(os.environ.get(name, "") for name in VARIABLES[2:])]
 
 
@@ -64,7 +63,7 @@ def send(experiment: Experiment, folder: Path) -> None:
 
     client = MlflowClient()
     run = _run(client, experiment)
-    metrics = [Metric(k, v, experiment.created, 0) for k, v in experiment.metrics.items()]
+    metrics = [Metric(safe(k), v, experiment.created, 0) for k, v in experiment.metrics.items()]
     for name, values in experiment.series.items():
         metrics += [Metric(name, value, experiment.created, step) for step, value in values]
     tags = {"run": experiment.run} | experiment.notes

@@ -6,6 +6,7 @@ project, 1 or 0 for patience, the archives.
 
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -17,6 +18,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Protocol, cast
 
+from .. import disk
 from ..errors import CommandError
 from . import archives
 from .archives import Experiment
@@ -25,6 +27,8 @@ TIMEOUT = 5.0
 """Seconds in which the tracker's host must answer."""
 LIMIT = 60
 """Seconds that an experiment may take."""
+PRIVATE = re.compile(r"(?<=://)[^/\s]*@|\?\S+")
+"""What of an address no message shows: user and password, and the query, which may hold them."""
 
 
 class Tracker(Protocol):
@@ -44,13 +48,13 @@ class Tracker(Protocol):
         """Which setting is missing, or ""."""
 
     def address(self) -> str:
-        """Where experiments go, without credentials."""
+        """Where experiments go; what is private in it is not shown."""
 
     def health(self) -> str:
         """The URL that answers if the host does; "" if nothing is asked before."""
 
     def secrets(self) -> list[str]:
-        """What no message may show."""
+        """What no message may show, besides what is private in addresses."""
 
     def send(self, experiment: Experiment, folder: Path) -> None:
         """Send an experiment whose files are in a folder; an error says why it may be incomplete.
@@ -63,8 +67,8 @@ def main(name: str, project: str, patient: bool, waiting: list[Path]) -> None:
     """Send archives; stops at the first failure without patience, or if the host is gone."""
     say = _events()
     tracker: Tracker = cast(Tracker, import_module(f".{name}", __package__))
-    os.environ.update(tracker.ENVIRONMENT | from_file(tracker.VARIABLES))
     try:
+        os.environ.update(tracker.ENVIRONMENT | from_file(tracker.VARIABLES))
         if reason := tracker.disabled():
             return say({"kind": "disabled", "reason": reason})
         reason = tracker.missing() or _silence(tracker)
@@ -72,7 +76,7 @@ def main(name: str, project: str, patient: bool, waiting: list[Path]) -> None:
         reason = _told(error, tracker)
     if reason:
         return say({"kind": "obstacle", "reason": reason})
-    say({"kind": "online", "name": tracker.NAME, "address": tracker.address()})
+    say({"kind": "online", "name": tracker.NAME, "address": _public(tracker.address())})
     for archive in waiting:
         signal.alarm(LIMIT)  # ends even a client that hangs outside of Python
         reason = _send(tracker, archive, project)
@@ -91,9 +95,10 @@ def _events() -> Callable[[dict[str, str]], None]:
 
 
 def _send(tracker: Tracker, archive: Path, project: str) -> str:
-    """Send an archive; returns why that failed, or ""."""
+    """Send an archive that no other process sends; returns why that failed, or ""."""
     try:
-        with archives.opened(archive) as (experiment, source):
+        with disk.locked(archive, "another process sends it"), archives.opened(archive) as opened:
+            experiment, source = opened
             if experiment:
                 tracker.send(replace(experiment, project=project), source)
             elif send_older := getattr(tracker, "send_older", None):
@@ -101,7 +106,8 @@ def _send(tracker: Tracker, archive: Path, project: str) -> str:
             else:
                 return 'an archive in Comet\'s format: send it with [tracking] tracker = "comet"'
     except Exception as error:
-        return _told(error, tracker)
+        gone = isinstance(error, FileNotFoundError) and not archive.exists()
+        return "" if gone else _told(error, tracker)  # another process has sent it
     return ""
 
 
@@ -113,13 +119,17 @@ def _told(error: Exception, tracker: Tracker) -> str:
         secrets = tracker.secrets()
     for secret in filter(None, secrets):
         text = text.replace(secret, "…")
-    return shorten(text, 160, placeholder="…")
+    return shorten(_public(text), 160, placeholder="…")
+
+
+def _public(text: str) -> str:
+    return PRIVATE.sub("", text)
 
 
 def _silence(tracker: Tracker) -> str:
     """That the host does not answer, or "". Clients themselves would try for minutes."""
     url = tracker.health()
-    return "" if not url or answers(url) else f"{tracker.address()} does not answer"
+    return "" if not url or answers(url) else f"{_public(tracker.address())} does not answer"
 
 
 def answers(url: str) -> bool:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from ..errors import UserError
 
@@ -28,16 +29,24 @@ class Outcome:
     obstacle: str = ""  # why nothing was tried
     failures: list[str] = field(default_factory=list)
 
-    def check(self) -> None:
-        """Print how many arrived; UserError if some did not."""
+    def check(self, lost: bool = False) -> None:
+        """Print how many arrived; UserError if some did not.
+
+        Args:
+            lost: whether the folder goes with this machine, as that of a job.
+        """
         left = sum(archive.exists() for archive in self.archives)
         total, folder = len(self.archives), self.archives[0].parent
         print(f"tracking: {total - left} of {total} experiments sent")
         if left:
-            reasons = "; ".join(self.failures)
-            raise UserError(
-                f"{left} of them stay in {folder} for `make tracking-upload`: {reasons}"
-            )
+            stay = f"stay in {folder} for `make tracking-upload`"
+            fate = "are lost, as a job keeps no archives" if lost else stay
+            raise UserError(f"{left} of them {fate}: {'; '.join(self.failures)}")
+
+
+def to_install(tracker: str) -> str:
+    """What to do to have a tracker's client."""
+    return f"add {tracker} to the extras of smallboat in pyproject.toml, then run make setup"
 
 
 def send(tracker: str, project: str, archives: list[Path], patient: bool) -> Outcome:
@@ -53,27 +62,26 @@ def send(tracker: str, project: str, archives: list[Path], patient: bool) -> Out
     try:
         version(PACKAGES[tracker])
     except PackageNotFoundError:
-        outcome.obstacle = (
-            f"{PACKAGES[tracker]} is not installed: write smallboat[train,{tracker}] among the "
-            "dependencies in pyproject.toml, then run make setup"
-        )
+        outcome.obstacle = f"{PACKAGES[tracker]} is not installed: {to_install(tracker)}"
         return outcome
-    process = _start([tracker, project, str(int(patient)), *map(str, archives)])
-    try:
-        for line in process.stdout or ():
-            _take(json.loads(line), outcome)
-        _tell_a_crash(outcome, process.wait())
-    finally:
-        _end(process)
+    with TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
+        process = _start([tracker, project, str(int(patient)), *map(str, archives)], temporary)
+        try:
+            for line in process.stdout or ():
+                _take(json.loads(line), outcome)
+            _tell_a_crash(outcome, process.wait())
+        finally:
+            _end(process)
     return outcome
 
 
-def _start(arguments: list[str]) -> "subprocess.Popen[str]":
+def _start(arguments: list[str], temporary: str) -> "subprocess.Popen[str]":
+    """Start the process; what it has in the temporary folder goes even if it is killed."""
     library = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(filter(None, (library, os.environ.get("PYTHONPATH"))))
     return subprocess.Popen(
         [sys.executable, "-m", "smallboat.tracking.sender", *arguments],
-        env=os.environ | {"PYTHONPATH": path},
+        env=os.environ | {"PYTHONPATH": path, "TMPDIR": temporary},
         stdin=subprocess.PIPE,  # its end tells the process that this one has ended
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -93,7 +101,8 @@ def _take(event: dict[str, str], outcome: Outcome) -> None:
         case "sent":
             archive = Path(event["archive"])
             (archive.parent / "sent").mkdir(exist_ok=True)
-            archive.replace(archive.parent / "sent" / archive.name)
+            with suppress(FileNotFoundError):  # another process has sent it, too
+                archive.replace(archive.parent / "sent" / archive.name)
         case "failed":
             outcome.failures.append(f"{Path(event['archive']).name}: {event['reason']}")
 

@@ -58,7 +58,7 @@ def _track(settings: Settings, run: str) -> None:
             f"tracking: offline ({reason}), archives in {folder}; `make tracking-upload` sends them"
         )
     else:
-        outcome.check()
+        outcome.check(lost=JOB in os.environ)
 
 
 def upload(settings: Settings) -> None:

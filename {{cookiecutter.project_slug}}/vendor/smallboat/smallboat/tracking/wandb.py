@@ -1,9 +1,7 @@
 """Weights & Biases: an experiment is written as an offline run, which W&B's client syncs."""
 
-import atexit
 import json
 import os
-import shutil
 import tempfile
 from contextlib import redirect_stderr
 from functools import cache
@@ -11,7 +9,7 @@ from io import StringIO
 from pathlib import Path
 
 from ..errors import UserError
-from .archives import Experiment
+from .archives import Experiment, safe
 
 NAME = "Weights & Biases"
 VARIABLES = ("WANDB_API_KEY", "WANDB_BASE_URL", "WANDB_ENTITY")
@@ -66,9 +64,8 @@ def send(experiment: Experiment, folder: Path) -> None:
 
 @cache
 def _home() -> Path:
-    """A folder for all that the client writes and reads, until this process ends."""
+    """A folder for all that the client writes and reads; `sending` removes it."""
     home = tempfile.mkdtemp()  # not in the project: an artifact's manifest tells the path
-    atexit.register(shutil.rmtree, home, ignore_errors=True)
     os.environ |= {f"WANDB_{name}DIR": home for name in ("", "CONFIG_", "CACHE_", "DATA_")}
     return Path(home)
 
@@ -93,7 +90,7 @@ def write(experiment: Experiment, folder: Path) -> Path:
             run.log({name: value, f"{name}_step": step})
     run.summary.update({"run": experiment.run} | experiment.notes | experiment.metrics)
     if experiment.files:
-        files = wandb.Artifact(experiment.name, "candidate")
+        files = wandb.Artifact(safe(experiment.name), "candidate")
         for path in experiment.files:
             files.add_file(str(folder / path), path)
         run.log_artifact(files)

@@ -50,6 +50,8 @@ def update(problem: Problem, environment: str, day: str | None) -> int:
         UserError: the day is wrong, or training fails already with the packages as they are.
         CommandError: no versions fit together, or training fails with them.
     """
+    if not LOCK.is_file():
+        raise UserError(f"{LOCK} is missing: `touch {PROJECT}` and `make setup` make it again")
     with installation.alone():
         library.restore_interrupted()
         old, new = _date(), _midnight(day)
@@ -123,7 +125,7 @@ def _copy(tree: Path) -> None:
 
 def _resolve(tree: Path, day: datetime) -> list[versions.Change]:
     """Let uv choose the newest versions of a day in a copy; what differs from today's."""
-    (tree / PROJECT).write_text(_dated(day))
+    disk.replace(tree / PROJECT, _dated(day))
     done = installation.uv("lock", "--upgrade", "--quiet", folder=tree, quiet=True)
     if done.returncode:
         raise _failed(f"no versions of {day:%Y-%m-%d} fit together: {done.stderr.strip()}")
@@ -132,7 +134,12 @@ def _resolve(tree: Path, day: datetime) -> list[versions.Change]:
 
 def _dated(day: datetime) -> str:
     """The project's pyproject.toml with another date."""
-    return DATE.sub(rf"\g<1>{day:%Y-%m-%dT00:00:00Z}\g<3>", PROJECT.read_text(), count=1)
+    return DATE.sub(rf"\g<1>{day:%Y-%m-%dT00:00:00Z}\g<3>", _text(PROJECT), count=1)
+
+
+def _text(file: Path) -> str:
+    """A file's text with its own ends of lines."""
+    return file.read_bytes().decode()
 
 
 def _trained(
@@ -172,7 +179,8 @@ def _train(problem: Problem, environment: str, tree: Path, python: str) -> dict[
 def _lock_server(tree: Path) -> None:
     """Let the model server's image have new versions, too, if the project has one."""
     if (tree / SERVER_LOCK).is_file():
-        done = subprocess.run(["make", "--silent", "lock"], cwd=tree)
+        python = f"PYTHON={tree / '.venv' / 'bin' / 'python'}"  # or make installs another one
+        done = subprocess.run(["make", "--silent", python, "lock"], cwd=tree)
         if done.returncode:
             raise _failed("`make lock` fails with the newer packages, see above")
 
@@ -191,8 +199,8 @@ def _compared(first: dict[str, Any], second: dict[str, Any]) -> str:
 def _take(after: Path, day: datetime) -> None:
     """Let the project have a copy's versions, or all of its own if they can't be installed."""
     names = [name for name in (LOCK, SERVER_LOCK, PROJECT) if (after / name).is_file()]
-    old = {name: name.read_text() for name in names}
-    new = {name: (after / name).read_text() for name in names} | {PROJECT: _dated(day)}
+    old = {name: _text(name) for name in names}
+    new = {name: _text(after / name) for name in names} | {PROJECT: _dated(day)}
     try:
         for name in names:  # the date last: with the old one uv makes the old lock again
             disk.replace(name, new[name])
