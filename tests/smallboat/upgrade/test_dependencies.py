@@ -191,11 +191,16 @@ def test_without_a_lock_it_says_how_to_make_one(project: Path) -> None:
     assert not dependencies.TRIAL.exists()
 
 
+@pytest.mark.parametrize(("date", "day"), [("2999-01-01", None), (NEW, NEW)])
 def test_recent_packages_are_left_alone(
-    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    date: str,
+    day: str | None,
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    Path("pyproject.toml").write_text(PROJECT.format("2999-01-01"))
+    Path("pyproject.toml").write_text(PROJECT.format(date))
     copies = fake(monkeypatch, [], [])
-    assert dependencies.update(PROBLEM, "local", None) == 0
-    assert capsys.readouterr().out.startswith("nothing to do: packages are taken up to 2999-01-01")
+    assert dependencies.update(PROBLEM, "local", day) == 0
+    assert capsys.readouterr().out == f"nothing to do: packages are taken up to {date} already\n"
     assert copies == []

@@ -55,8 +55,8 @@ def update(problem: Problem, environment: str, day: str | None) -> int:
     with installation.alone():
         library.restore_interrupted()
         old, new = _date(), _midnight(day)
-        if day is None and new <= old:
-            print(f"nothing to do: packages are taken up to {old:%Y-%m-%d}, which is recent")
+        if new == old or (day is None and new < old):
+            print(f"nothing to do: packages are taken up to {old:%Y-%m-%d} already")
             return 0
         with _trial() as (before, after):
             changed = _resolve(after, new)
