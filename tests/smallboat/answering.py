@@ -1,24 +1,39 @@
 """A server on loopback that answers as a function says."""
 
+import gzip
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from dataclasses import dataclass
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked."""
+
+    method: str
+    path: str
+    headers: Message
+    body: bytes  # unpacked
 
 
 @contextmanager
-def answering(answer: Callable[[str], tuple[int, bytes]], **headers: str) -> Iterator[str]:
+def serving(answer: Callable[[Request], tuple[int, bytes]], **headers: str) -> Iterator[str]:
     """Its address, without a slash at the end.
 
     Args:
-        answer: status and body, by the path of a GET or POST.
+        answer: status and body, by the request.
         headers: of every answer; `_` stands for `-`.
     """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            status, body = answer(self.path)
+            sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if self.headers.get("Content-Encoding") == "gzip":
+                sent = gzip.decompress(sent)
+            status, body = answer(Request(self.command, self.path, self.headers, sent))
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             for name, value in headers.items():
@@ -26,15 +41,21 @@ def answering(answer: Callable[[str], tuple[int, bytes]], **headers: str) -> Ite
             self.end_headers()
             self.wfile.write(body)
 
-        def do_POST(self) -> None:
-            self.do_GET()
+        do_POST = do_PUT = do_GET  # noqa: N815, as the base class calls them
 
         def log_message(self, format: str, *args: object) -> None:
-            pass
+            """Say nothing."""
 
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         try:
             yield f"http://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
+
+
+@contextmanager
+def answering(answer: Callable[[str], tuple[int, bytes]], **headers: str) -> Iterator[str]:
+    """The same, where the path alone decides."""
+    with serving(lambda request: answer(request.path), **headers) as url:
+        yield url

@@ -1,16 +1,15 @@
 """A server in a thread that accepts experiments like Comet, and remembers them."""
 
 import email
-import gzip
 import json
-import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+import answering
 
 Json = dict[str, Any]
 
@@ -94,38 +93,20 @@ class Comet:
 def serving(comet: Comet) -> Iterator[Comet]:
     """Serve on loopback; `comet.url` is the value for COMET_URL_OVERRIDE."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.do_POST()
+    def answer(request: answering.Request) -> tuple[int, bytes]:
+        comet.bodies.append(request.body)
+        url, kind = urlsplit(request.path), request.headers.get("Content-Type", "")
+        is_json = request.body and kind.startswith("application/json")
+        body = json.loads(request.body) if is_json else {}
+        sent = _file(kind, request.body) if kind.startswith("multipart/") else b""
+        status, told = comet.answer(url.path, dict(parse_qsl(url.query)), body, sent)
+        return status, json.dumps(told).encode()
 
-        def do_POST(self) -> None:
-            url = urlsplit(self.path)
-            raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            if self.headers.get("Content-Encoding") == "gzip":
-                raw = gzip.decompress(raw)
-            comet.bodies.append(raw)
-            kind = self.headers.get("Content-Type", "")
-            body = json.loads(raw) if raw and kind.startswith("application/json") else {}
-            sent = self._file(kind, raw) if kind.startswith("multipart/") else b""
-            status, answer = comet.answer(url.path, dict(parse_qsl(url.query)), body, sent)
-            content = json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+    with answering.serving(answer, Content_Type="application/json") as url:
+        comet.url = f"{url}/clientlib/"
+        yield comet
 
-        def _file(self, kind: str, raw: bytes) -> bytes:
-            form = email.message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + raw)
-            return form.get_payload()[0].get_payload(decode=True)
 
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        comet.url = f"http://127.0.0.1:{server.server_port}/clientlib/"
-        try:
-            yield comet
-        finally:
-            server.shutdown()
+def _file(kind: str, raw: bytes) -> bytes:
+    form = email.message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + raw)
+    return form.get_payload()[0].get_payload(decode=True)

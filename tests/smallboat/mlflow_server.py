@@ -4,17 +4,16 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
 from pathlib import Path
 from socket import create_server
 from typing import Any
 
+import answering
 import requests
 from uv import find_uv_bin
 
@@ -107,38 +106,18 @@ class Mlflow:
 def serving(mlflow: Mlflow) -> Iterator[Mlflow]:
     """Serve on loopback; `mlflow.url` is the value for MLFLOW_TRACKING_URI."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            mlflow.asked.append(self.path)
-            mlflow.bodies.append(sent)
-            status, content = self._answer(sent)
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+    def answer(request: answering.Request) -> tuple[int, bytes]:
+        mlflow.asked.append(request.path)
+        mlflow.bodies.append(request.body)
+        token = request.headers.get("Authorization")
+        refused = token != f"Bearer {mlflow.api_key}" and not request.path.endswith("/health")
+        if refused or (mlflow.broken and mlflow.broken in request.path):
+            message = {"error_code": "PERMISSION_DENIED", "message": f"{token} may not"}
+            return 403, json.dumps(message).encode()
+        kind = {"Content-Type": request.headers.get("Content-Type") or "application/json"}
+        url = f"{mlflow.behind}{request.path}"
+        there = requests.request(request.method, url, data=request.body, headers=kind)
+        return there.status_code, there.content
 
-        do_POST = do_PUT = do_GET  # noqa: N815, as the base class calls them
-
-        def _answer(self, sent: bytes) -> tuple[int, bytes]:
-            token = self.headers.get("Authorization")
-            refused = token != f"Bearer {mlflow.api_key}" and not self.path.endswith("/health")
-            if refused or (mlflow.broken and mlflow.broken in self.path):
-                message = {"error_code": "PERMISSION_DENIED", "message": f"{token} may not"}
-                return 403, json.dumps(message).encode()
-            kind = {"Content-Type": self.headers.get("Content-Type") or "application/json"}
-            url = f"{mlflow.behind}{self.path}"
-            answer = requests.request(self.command, url, data=sent, headers=kind)
-            return answer.status_code, answer.content
-
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        mlflow.url = f"http://127.0.0.1:{server.server_port}"
-        try:
-            yield mlflow
-        finally:
-            server.shutdown()
+    with answering.serving(answer, Content_Type="application/json") as mlflow.url:
+        yield mlflow

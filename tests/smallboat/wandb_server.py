@@ -1,16 +1,15 @@
 """A server in a thread that accepts runs like Weights & Biases, and remembers them."""
 
-import gzip
 import json
 import re
-import threading
 from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+import answering
 
 Json = dict[str, Any]
 
@@ -139,29 +138,10 @@ class Wandb:
 def serving(wandb: Wandb) -> Iterator[Wandb]:
     """Serve on loopback; `wandb.url` is the value for WANDB_BASE_URL."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            if self.headers.get("Content-Encoding") == "gzip":
-                raw = gzip.decompress(raw)
-            key = self.headers.get("Authorization", "").removeprefix("Basic ")
-            status, answer = wandb.answer(self.command, self.path, key, raw)
-            content = json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+    def answer(request: answering.Request) -> tuple[int, bytes]:
+        key = request.headers.get("Authorization", "").removeprefix("Basic ")
+        status, told = wandb.answer(request.method, request.path, key, request.body)
+        return status, json.dumps(told).encode()
 
-        do_POST = do_PUT = do_GET  # noqa: N815, as the base class calls them
-
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        wandb.url = f"http://127.0.0.1:{server.server_port}"
-        try:
-            yield wandb
-        finally:
-            server.shutdown()
+    with answering.serving(answer, Content_Type="application/json") as wandb.url:
+        yield wandb
