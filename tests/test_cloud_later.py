@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def test_the_cloud_comes_by_a_changed_answer_and_goes_again(template: Path, tmp_
     before = contents(project)
     wanted = contents(create(template, tmp_path / "aws", "aws"))
     assert "infra/foundation.yaml" in wanted.keys() - before.keys()
-    run(*ADD.split(maxsplit=3)[:3], ADD.split("'")[1], "--skip-apply-ask", at=project)
+    run(*shlex.split(ADD), at=project)
     assert contents(project) == wanted
     for name, (_, new) in EDITS.items():
         assert new in wanted[name]
