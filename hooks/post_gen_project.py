@@ -1,4 +1,4 @@
-"""Lay the chosen use case and licence over the project; remove the rest."""
+"""Lay the chosen use case, cloud and licence over the project; remove the rest."""
 
 import json
 import os
