@@ -191,6 +191,16 @@ def test_without_a_lock_it_says_how_to_make_one(project: Path) -> None:
     assert not dependencies.TRIAL.exists()
 
 
+def test_without_newer_versions_the_date_moves_and_nothing_is_trained(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("uv.lock").write_text(LOCK.format("2.0"))
+    copies = fake(monkeypatch, [], [0])
+    assert update() == 0
+    assert "No package has another version." in capsys.readouterr().out
+    assert files()[0] == PROJECT.format(NEW) and copies == []
+
+
 @pytest.mark.parametrize(("date", "day"), [("2999-01-01", None), (NEW, NEW)])
 def test_recent_packages_are_left_alone(
     date: str,
