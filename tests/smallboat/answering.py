@@ -59,3 +59,22 @@ def answering(answer: Callable[[str], tuple[int, bytes]], **headers: str) -> Ite
     """The same, where the path alone decides."""
     with serving(lambda request: answer(request.path), **headers) as url:
         yield url
+
+
+class Service:
+    """The state of a service's stub; change `api_key` or `broken` to make it refuse.
+
+    Attributes:
+        api_key: the only one that it accepts.
+        broken: a part of what it refuses to answer.
+        url: where it is served.
+        asked: what it was asked for.
+        bodies: what it was sent.
+    """
+
+    def __init__(self, api_key: str) -> None:
+        self.api_key = api_key
+        self.broken = ""
+        self.url = ""
+        self.asked: list[str] = []
+        self.bodies: list[bytes] = []

@@ -32,16 +32,11 @@ class Arrived:
     open: bool = True
 
 
-class Comet:
-    """The server's state; change `api_key` or `broken` to make it refuse."""
+class Comet(answering.Service):
+    """The server's state."""
 
     def __init__(self, api_key: str) -> None:
-        """Accept this key only."""
-        self.api_key = api_key
-        self.broken = ""
-        self.url = ""
-        self.asked: list[str] = []
-        self.bodies: list[bytes] = []
+        super().__init__(api_key)
         self.experiments: dict[str, Arrived] = {}
 
     def named(self, name: str) -> Arrived:

@@ -75,17 +75,13 @@ def _wait(url: str, process: "subprocess.Popen[bytes]") -> None:
     raise AssertionError("MLflow's server did not start")
 
 
-class Mlflow:
-    """The proxy's state; change `api_key` or `broken` to make it refuse."""
+class Mlflow(answering.Service):
+    """The proxy's state; the API key is a token."""
 
     def __init__(self, api_key: str, behind: str) -> None:
-        """Accept this token only; `behind` is the real server's address."""
-        self.api_key = api_key
+        """`behind` is the real server's address."""
+        super().__init__(api_key)
         self.behind = behind
-        self.broken = ""
-        self.url = ""
-        self.asked: list[str] = []
-        self.bodies: list[bytes] = []
 
     def ask(self, path: str, **body: Any) -> Any:
         """Ask the real server."""

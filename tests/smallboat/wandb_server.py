@@ -37,16 +37,11 @@ class Arrived:
         return json.loads(lines[max(lines)]) if lines else {}
 
 
-class Wandb:
-    """The server's state; change `api_key` or `broken` to make it refuse."""
+class Wandb(answering.Service):
+    """The server's state."""
 
     def __init__(self, api_key: str) -> None:
-        """Accept this key only."""
-        self.api_key = api_key
-        self.broken = ""
-        self.url = ""
-        self.asked: list[str] = []
-        self.bodies: list[bytes] = []
+        super().__init__(api_key)
         self.runs: dict[str, Arrived] = {}
         self.artifacts: dict[str, str] = {}  # run by artifact
 

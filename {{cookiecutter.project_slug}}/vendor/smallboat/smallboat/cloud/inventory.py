@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..aws.aws import CHANGING, Environment, aws_errors
-from . import step_functions
+from . import next_steps, step_functions
 from .stacks import Stacks
 
 POLL_SECONDS = 2.0
@@ -120,7 +120,7 @@ def _detach(env: Environment, name: str) -> None:
 def _secrets(env: Environment) -> list[str]:
     """The secrets of the stack's trackers. AWS keeps a name for a while after its deletion."""
     prefix = f"{env.name_prefix}/"
-    names = json.dumps([prefix + tracker for tracker in ("comet", "mlflow", "wandb")])
+    names = json.dumps([prefix + tracker for tracker in next_steps.SECRETS])
     filters = [{"Key": "name", "Values": [prefix]}]
     path = f"SecretList[].Name | [?contains(`{names}`, @)]"
     return _search(env, "secretsmanager", "list_secrets", path, Filters=filters,
